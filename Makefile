@@ -1,0 +1,41 @@
+# Needs Python 3.11, pip and make; everything else is installed into .venv from the lock.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo check test bench lock clean
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "stillwatch needs Python 3.11: make PYTHON=/path/to/python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup
+	$(BIN)/stillwatch demo
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_fences.py
+
+test: setup
+	$(BIN)/python -m pytest
+
+# What to measure: make bench, or one of them: make bench WHAT=endpoint
+WHAT ?= all
+bench: setup
+	$(BIN)/python -m benchmarks $(WHAT)
+
+# Needs uv; the only target that does.
+lock:
+	uv pip compile --python-version 3.11 --extra dev --generate-hashes --no-header --no-emit-index-url \
+		--no-emit-find-links --quiet pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV)
