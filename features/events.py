@@ -1,0 +1,108 @@
+"""A request becomes an event: the text is reduced, addresses and names become keys, and both are dropped."""
+
+import polars as pl
+
+from features.identity import Keyring, addresses, is_public_mail
+from features.schemas import AccountRows, Events
+from features.text import clipped, flag_bits, reduce_texts
+
+_COUNTS = (
+    "message_count",
+    "input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cached_tokens",
+    "max_tokens",
+    "tool_count",
+    "status_code",
+    "asn",
+)
+_TEXT_KEYS = ("words", "prefix", "suffix", "exact", "simhash", "flags", "topic")
+_CONTENT = ("account_id", "timestamp", "model", "prompt", "system_prompt", "input_tokens", "output_tokens")
+
+
+def is_blank(column: str) -> pl.Expr:
+    """Empty, or white space only: a gateway's way to say that it has no id."""
+    return pl.col(column).str.strip_chars() == ""
+
+
+def request_key(keyring: Keyring) -> pl.Expr:
+    """What tells requests apart: the request_id, or, where a gateway left it blank, the content of the row.
+
+    So a replay of a row without an id is a repeat, while two different requests without ids both stay.
+    """
+    content = pl.concat_str([pl.col(name).cast(pl.String).fill_null("\0") for name in _CONTENT], separator="\x1f")
+    by_content = keyring.key(pl.when(is_blank("request_id")).then(content), "content")
+    return by_content.fill_null(keyring.key(pl.col("request_id"), "request"))
+
+
+def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl.DataFrame, int]:
+    """Reduce valid requests to events.
+
+    Args:
+        requests: columns of `Requests` and `request_key`.
+        keyring: the workspace's.
+        source: short digest of the input file.
+
+    Returns:
+        The events (`Events`, same rows) and the number of malformed addresses, which became null.
+    """
+    known = addresses(requests["client_address"])
+    malformed = requests["client_address"].is_not_null() & known["address"].is_null()
+    key = keyring.key
+    agent, tls = pl.col("user_agent"), pl.col("tls_ja4")
+    frame = requests.hstack(known).hstack(_reduced(requests["prompt"], keyring))
+    events = frame.select(
+        "request_key",
+        pl.lit(source, pl.Int64).alias("source"),
+        "timestamp",
+        "account_id",
+        "temperature",
+        "stream",
+        "finish_reason",
+        *_TEXT_KEYS,
+        *[pl.col(name).cast(pl.Int64) for name in _COUNTS],
+        day=pl.col("timestamp").dt.date(),
+        api_key=key(pl.col("api_key_id"), "api_key"),
+        channel=key(pl.col("channel"), "channel"),
+        model=key(pl.col("model"), "model"),
+        conversation=key(pl.col("conversation_id"), "conversation"),
+        address=key(pl.col("address"), "address"),
+        subnet=key(pl.col("subnet"), "subnet"),
+        country=key(pl.col("country"), "country"),
+        agent=key(agent, "agent"),
+        tls=key(tls, "tls"),
+        client=key(pl.concat_str(agent, tls, separator="\x1f"), "client"),
+        system=key(pl.col("system_prompt"), "system"),
+    )
+    return Events.validate(events.select(Events.column_names()), cast=True), int(malformed.sum())
+
+
+def _reduced(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
+    """`_TEXT_KEYS` of each prompt."""
+    read = prompts.rename("prompt").to_frame().select(clipped(pl.col("prompt")))
+    numbers = reduce_texts(read["prompt"], keyring.text)
+    return numbers.hstack(read.select(flags=flag_bits(pl.col("prompt")).cast(pl.Int64))).with_columns(
+        pl.col("words").cast(pl.Int64), pl.col("topic").arr.to_list()
+    )
+
+
+def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFrame, int]:
+    """Reduce valid account rows (`Accounts`) to `AccountRows`; also the number of malformed addresses."""
+    known = addresses(accounts["signup_address"])
+    malformed = accounts["signup_address"].is_not_null() & known["address"].is_null()
+    domain = pl.col("email_domain").str.to_lowercase()
+    rows = accounts.hstack(known).select(
+        "account_id",
+        "created_at",
+        "plan",
+        "programme",
+        organization=keyring.key(pl.col("organization_id"), "organization"),
+        mail_domain=keyring.key(domain, "mail_domain"),
+        public_mail=is_public_mail(domain),
+        payment=keyring.key(pl.col("payment_fingerprint"), "payment"),
+        signup_address=keyring.key(pl.col("address"), "address"),
+        signup_subnet=keyring.key(pl.col("subnet"), "subnet"),
+        billing_country=keyring.key(pl.col("billing_country"), "country"),
+    )
+    return AccountRows.validate(rows.select(AccountRows.column_names())), int(malformed.sum())

@@ -1,0 +1,97 @@
+"""Content: how much of the traffic is one template, and what is asked for. Null without text."""
+
+import polars as pl
+
+from features.exact import entropy, share
+from features.history import History
+from features.schemas import KEY_KINDS, TOPIC_SIZE
+from features.text import FLAGS
+
+_TEMPLATES = ("prefix", "suffix", "exact", "simhash")
+_NEAR = 3  # bits of SimHash distance: four bands of 16 bits can't all differ
+_BANDS = 4
+_TOPIC_UNIT = 16
+
+
+def read_out(history: History) -> pl.DataFrame:
+    """The family's features of each account that was active in the history."""
+    return (
+        _shapes(history)
+        .join(_templates(history), on="account_id", how="left")
+        .join(near_duplicates(history.of_kind("simhash")), on="account_id", how="left")
+    )
+
+
+def _shapes(history: History) -> pl.DataFrame:
+    """Shares of what the texts hold, and how much they keep to one kind of text."""
+    topics = [pl.col("topic").list.get(i).sum().alias(f"topic_{i}") for i in range(TOPIC_SIZE)]
+    sums = history.hours.group_by("account_id").agg(pl.col(pl.Int64).sum(), *topics)
+    texts, requests = pl.col("with_text"), pl.col("requests")
+    squared = pl.sum_horizontal(pl.col(f"topic_{i}") ** 2 for i in range(TOPIC_SIZE))
+    return sums.select(
+        "account_id",
+        *[share(pl.col(flag), texts).alias(f"{flag}_share_28d") for flag in FLAGS],
+        words_mean_28d=share(pl.col("words"), texts),
+        # a sum of n unrelated vectors has the squared length n * TOPIC_SIZE, of n equal ones n times that
+        topic_focus_28d=share(squared, texts * (TOPIC_SIZE * _TOPIC_UNIT**2)).log1p(),
+        first_turn_share_28d=share(pl.col("first_turns"), requests),
+        system_share_28d=share(pl.col("with_system"), requests),
+    )
+
+
+def _templates(history: History) -> pl.DataFrame:
+    """Concentration of beginnings, endings, prompts and system prompts."""
+    n = pl.col("requests")
+    per_kind = (
+        history.of_kind(*_TEMPLATES, "system")
+        .group_by("account_id", "kind")
+        .agg(top=n.max(), total=n.sum(), kinds=pl.len(), entropy=entropy(n))
+    )
+    wide = pl.DataFrame({"account_id": history.seen["account_id"]})
+    for kind in ("prefix", "suffix", "exact", "system"):
+        columns = per_kind.filter(pl.col("kind") == KEY_KINDS.index(kind)).drop("kind")
+        renamed = columns.rename({c: f"{kind}_{c}" for c in columns.columns if c != "account_id"})
+        wide = wide.join(renamed, on="account_id", how="left")
+    most = pl.col("prefix_total").log(2)
+    return wide.select(
+        "account_id",
+        *[
+            share(pl.col(f"{kind}_top"), pl.col(f"{kind}_total")).alias(f"top_{kind}_share_28d")
+            for kind in ("prefix", "suffix", "exact", "system")
+        ],
+        prefix_entropy_28d=share(pl.col("prefix_entropy"), most),
+        suffix_entropy_28d=share(pl.col("suffix_entropy"), most),
+        new_prefixes_28d=share(pl.col("prefix_kinds"), pl.col("prefix_total")),
+        fill_entropy_28d=pl.col("exact_entropy") - pl.col("prefix_entropy"),
+        repeat_share_28d=1 - share(pl.col("exact_kinds"), pl.col("exact_total")),
+    )
+
+
+def near_duplicates(simhashes: pl.DataFrame) -> pl.DataFrame:
+    """Share of each account's requests with another one within SimHash distance 3.
+
+    Two hashes that differ in at most three bits agree in one of four bands of 16 (Manku et al. 2007). Within an account
+    and band the hashes are sorted and neighbours compared: what is counted is near, some that is near may be missed.
+
+    Args:
+        simhashes: `account_id`, `key`, `requests`.
+
+    Returns:
+        `account_id`, `near_duplicate_share_28d`.
+    """
+    key = pl.col("key")
+    near = (key.repeat_by(0).list.len() > 0).alias("near")  # false in every row
+    frame = simhashes.select("account_id", "key", "requests", near)
+    for band in range(_BANDS):
+        in_band = pl.Series((frame["key"].to_numpy().view("uint64") >> (16 * band)) & 0xFFFF)
+        frame = frame.with_columns(in_band.alias("band")).sort("account_id", "band", "key")
+        for step in (1, -1):
+            same = (pl.col("account_id") == pl.col("account_id").shift(step)) & (
+                pl.col("band") == pl.col("band").shift(step)
+            )
+            distance = key.xor(key.shift(step)).bitwise_count_ones()
+            frame = frame.with_columns(pl.col("near") | (same & (distance <= _NEAR)).fill_null(False))
+    repeated = pl.col("near") | (pl.col("requests") > 1)
+    return frame.group_by("account_id").agg(
+        near_duplicate_share_28d=share(pl.col("requests").filter(repeated).sum(), pl.col("requests").sum())
+    )

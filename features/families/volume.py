@@ -1,0 +1,66 @@
+"""Volume: how much an account asks for, in what lengths, and how it was answered."""
+
+from datetime import timedelta
+
+import polars as pl
+
+from features.exact import mean_and_spread, share
+from features.history import History
+
+_WINDOWS = {
+    "1h": timedelta(hours=1),
+    "1d": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "28d": timedelta(days=28),
+}
+_LOG_UNIT = 64  # of AccountRollups.input_log
+_SHARES = {
+    "throttled_share_28d": "throttled",
+    "refused_share_28d": "refused",
+    "cut_short_share_28d": "cut_short",
+    "filtered_share_28d": "filtered",
+    "capped_share_28d": "capped",
+    "cold_share_28d": "cold",
+    "streamed_share_28d": "streamed",
+    "tools_share_28d": "with_tools",
+}
+
+
+def read_out(history: History) -> pl.DataFrame:
+    """The family's features of each account that was active in the history."""
+    sums = history.hours.group_by("account_id").agg(
+        pl.col(pl.Int64).sum(),
+        *[
+            pl.col(name).filter(history.within(window)).sum().alias(f"{name}_{label}")
+            for label, window in _WINDOWS.items()
+            for name in ("requests", "output_tokens")
+        ],
+    )
+    count = pl.col("requests")
+    input_mean, input_spread = mean_and_spread(pl.col("input_log"), pl.col("input_log_squared"), count, _LOG_UNIT)
+    output_mean, output_spread = mean_and_spread(pl.col("output_log"), pl.col("output_log_squared"), count, _LOG_UNIT)
+    return sums.select(
+        "account_id",
+        *[pl.col(f"requests_{label}") for label in _WINDOWS],
+        *[pl.col(f"output_tokens_{label}") for label in _WINDOWS if label != "1h"],
+        *[share(pl.col(part), count).alias(name) for name, part in _SHARES.items()],
+        output_per_input_28d=((pl.col("output_tokens") + 1) / (pl.col("input_tokens") + 1)).log(2),
+        input_mean_28d=input_mean,
+        input_spread_28d=input_spread,
+        output_mean_28d=output_mean,
+        output_spread_28d=output_spread,
+        reasoning_share_28d=share(pl.col("reasoning_tokens"), pl.col("output_tokens")),
+        cached_share_28d=share(pl.col("cached_tokens"), pl.col("input_tokens")),
+    )
+
+
+def against_plan(features: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Add what an account uses over the median of its plan's active accounts: needs the features of all accounts."""
+    used = {"requests_on_plan_28d": "requests_28d", "output_on_plan_28d": "output_tokens_28d"}
+    planned = features.join(accounts.select("account_id", "plan"), on="account_id", how="left")
+    return planned.with_columns(
+        pl.when(pl.col("plan").is_not_null())
+        .then(((pl.col(name) + 1) / (pl.col(name).median().over("plan") + 1)).log(2))
+        .alias(ratio)
+        for ratio, name in used.items()
+    ).drop("plan")

@@ -1,0 +1,83 @@
+"""What is known about accounts as of a time, in the form that the families of features read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from features.catalogue import SHARED_KINDS
+from features.lake import HISTORY, Lake, full_hour
+from features.schemas import KEY_KINDS
+
+_PART_ROWS = 6_000_000  # key counts read out at once: bounds memory to some 2 GB
+
+
+@dataclass(frozen=True)
+class History:
+    """Added rollups of some accounts over the 28 days before a time.
+
+    Attributes:
+        as_of: the time.
+        seen: `account_id`, `first_seen`, `last_seen` of the accounts, sorted.
+        hours: `AccountRollups`, one row per account and hour, sorted by both.
+        keys: `account_id`, `kind`, `key`, `requests`: 28-day counts.
+        sharing: `kind`, `key`, `accounts` and `young` (of these, registered within 28 days), for the
+            keys of all accounts that two or more show.
+        accounts: `AccountRows` of all accounts registered by then, these or others.
+    """
+
+    as_of: datetime
+    seen: pl.DataFrame
+    hours: pl.DataFrame
+    keys: pl.DataFrame
+    sharing: pl.DataFrame
+    accounts: pl.DataFrame
+
+    def within(self, window: timedelta) -> pl.Expr:
+        """True for hours in the trailing window, which begins at a full hour."""
+        return pl.col("hour") >= full_hour(self.as_of) - window
+
+    def of_kind(self, *kinds: str) -> pl.DataFrame:
+        """Key counts of some kinds."""
+        return self.keys.filter(pl.col("kind").is_in([KEY_KINDS.index(kind) for kind in kinds]))
+
+
+def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
+    """The history of all accounts as of a time, in parts of bounded size that share what crosses accounts."""
+    seen, accounts = lake.seen(as_of), lake.accounts(as_of)
+    keys = lake.key_rollups(as_of)
+    sharing = _sharing(keys, accounts, as_of)
+    parts = 1 + keys.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS
+    size = -(-len(seen) // parts) or 1
+    for begin in range(0, len(seen), size):
+        some = seen[begin : begin + size]
+        first, last = pl.lit(some["account_id"][0]), pl.lit(some["account_id"][-1])
+        chosen = pl.col("account_id").is_between(first, last)
+        yield History(
+            as_of,
+            some,
+            lake.account_rollups(as_of).filter(chosen).sort("account_id", "hour").collect(engine="streaming"),
+            _counted(keys.filter(chosen)).collect(engine="streaming"),
+            sharing,
+            accounts,
+        )
+
+
+def _counted(keys: pl.LazyFrame) -> pl.LazyFrame:
+    """Requests per account and key over the whole window."""
+    return keys.group_by("account_id", "kind", "key").agg(pl.col("requests").sum())
+
+
+def _sharing(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """How many accounts show each key, and how many of them are young, for keys that are shared."""
+    kinds = [KEY_KINDS.index(kind) for kind in SHARED_KINDS]
+    pairs = keys.filter(pl.col("kind").is_in(kinds)).select("kind", "key", "account_id").unique()
+    young = accounts.lazy().select("account_id", young=pl.col("created_at") > as_of - HISTORY)
+    return (
+        pairs.join(young, on="account_id", how="left")
+        .group_by("kind", "key")
+        .agg(accounts=pl.len(), young=pl.col("young").sum())
+        .filter(pl.col("accounts") > 1)
+        .collect(engine="streaming")
+    )

@@ -1,0 +1,188 @@
+"""The lake: Delta tables that are appended to once per input file and read as of a time.
+
+Every append is one Delta commit that carries the input's digest as its transaction id, so it happens entirely or not
+at all, and a second append of the same input is recognised, whoever was killed in between.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError
+
+from features.errors import IntegrityError
+from features.rollups import merge, roll_up, roll_up_keys
+from features.schemas import (
+    AccountRollups,
+    AccountRows,
+    Enforcement,
+    Events,
+    KeyRollups,
+    Releases,
+)
+
+HISTORY = timedelta(days=28)  # the longest window
+
+
+class Rejects(dy.Schema):
+    """Where a row that broke the contract stands, and which rule it broke; never the row itself."""
+
+    source = dy.Int64(description="short digest of the input file")
+    table = dy.String(description="requests, accounts, enforcement or releases")
+    row = dy.Int64(description="position in the file, from 0")
+    rule = dy.String()
+
+
+TABLES: dict[str, type[dy.Schema]] = {
+    "events": Events,
+    "account_rollups": AccountRollups,
+    "key_rollups": KeyRollups,
+    "accounts": AccountRows,
+    "enforcement": Enforcement,
+    "releases": Releases,
+    "rejects": Rejects,
+}
+_PARTITIONS = {"events": "day"}
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The Delta tables of a workspace.
+
+    Attributes:
+        root: folder that holds one folder per table.
+    """
+
+    root: Path
+
+    def has(self, table: str, source: int) -> bool:
+        """Was this input appended to this table?"""
+        found = self._open(table)
+        return found is not None and found.transaction_version(str(source)) is not None
+
+    def append(self, table: str, frames: Iterable[pl.DataFrame], source: int) -> None:
+        """Append frames of the table's contract in one commit; nothing happens if that input is there already."""
+        if self.has(table, source):
+            return
+        reader = pa.RecordBatchReader.from_batches(_arrow_schema(table), _batches(table, frames))
+        partition = _PARTITIONS.get(table)
+        write_deltalake(
+            self._path(table),
+            reader,
+            mode="append",
+            partition_by=[partition] if partition else None,
+            commit_properties=CommitProperties(app_transactions=[Transaction(str(source), 1)]),
+        )
+
+    def roll_up(self, source: int) -> None:
+        """Append the rollups of one input's events, read back from the table: safe to repeat after a crash."""
+        events = self.scan("events").filter(pl.col("source") == source)
+        for table, rolled in (("account_rollups", roll_up(events)), ("key_rollups", roll_up_keys(events))):
+            if not self.has(table, source):
+                self.append(table, [rolled.collect(engine="streaming")], source)
+
+    def catch_up(self) -> None:
+        """Roll up inputs whose events were appended by a run that was killed before their rollups were."""
+        sources = self.scan("events").select(pl.col("source").unique()).collect(engine="streaming")
+        for source in sources["source"].sort():
+            self.roll_up(source)
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """The whole table; an empty frame of its contract where nothing was appended yet."""
+        found = self._open(table)
+        schema = _schema(table)
+        if found is None:
+            return pl.LazyFrame(schema=schema)
+        return pl.scan_delta(found).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
+    def account_rollups(self, as_of: datetime) -> pl.LazyFrame:
+        """`AccountRollups` of the history before as_of: nothing after as_of is in them."""
+        hour, stored = self._known("account_rollups", as_of)
+        return merge(stored, roll_up(self._running_hour(hour, as_of)))
+
+    def key_rollups(self, as_of: datetime) -> pl.LazyFrame:
+        """`KeyRollups` of the history before as_of, one or more rows per key: they add."""
+        hour, stored = self._known("key_rollups", as_of)
+        return pl.concat([stored, roll_up_keys(self._running_hour(hour, as_of))])
+
+    def seen(self, as_of: datetime) -> pl.DataFrame:
+        """Accounts with a request at or before as_of: `account_id`, `first_seen`, `last_seen` (full hours)."""
+        hours = self.scan("account_rollups").select("account_id", "hour")
+        hour = full_hour(as_of)
+        running = self._running_hour(hour, as_of).select("account_id", hour=pl.col("timestamp").dt.truncate("1h"))
+        return (
+            pl.concat([hours.filter(pl.col("hour") < hour), running])
+            .group_by("account_id")
+            .agg(first_seen=pl.col("hour").min(), last_seen=pl.col("hour").max())
+            .sort("account_id")
+            .collect(engine="streaming")
+        )
+
+    def accounts(self, as_of: datetime) -> pl.DataFrame:
+        """`AccountRows` registered at or before as_of."""
+        return self.scan("accounts").filter(pl.col("created_at") <= as_of).collect()
+
+    def later(self, as_of: datetime) -> dict[str, int]:
+        """Rows of each table that became known after as_of."""
+        times = {
+            "events": "timestamp",
+            "accounts": "created_at",
+            "enforcement": "acted_at",
+            "releases": "released_at",
+        }
+        counts = [self.scan(table).select((pl.col(time) > as_of).sum().alias(table)) for table, time in times.items()]
+        return {frame.columns[0]: frame.item() or 0 for frame in pl.collect_all(counts)}
+
+    def stamp(self) -> str:
+        """Changes whenever something was appended that features are read from."""
+        tables = [self._open(table) for table in ("account_rollups", "key_rollups", "accounts")]
+        return ".".join("-" if table is None else str(table.version()) for table in tables)
+
+    def _known(self, table: str, as_of: datetime) -> tuple[datetime, pl.LazyFrame]:
+        """The running hour's begin, and the stored rollups of the history before it."""
+        hour = full_hour(as_of)
+        within = pl.col("hour").is_between(hour - HISTORY, hour, closed="left")
+        return hour, self.scan(table).filter(within)
+
+    def _running_hour(self, hour: datetime, as_of: datetime) -> pl.LazyFrame:
+        """Events of the hour that as_of falls in: its stored rollup may hold later requests."""
+        timestamp = pl.col("timestamp")
+        same_day = pl.col("day") == as_of.date()
+        return self.scan("events").filter(same_day & (timestamp >= hour) & (timestamp <= as_of))
+
+    def _path(self, table: str) -> Path:
+        return self.root / table
+
+    def _open(self, table: str) -> DeltaTable | None:
+        path = self._path(table)
+        if not path.exists() or not DeltaTable.is_deltatable(str(path)):
+            return None
+        try:
+            return DeltaTable(path)
+        except DeltaError as error:
+            raise IntegrityError(f"the table {table} in {self.root} can't be read: {error}") from error
+
+
+def full_hour(moment: datetime) -> datetime:
+    """The begin of the hour that a moment falls in."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _schema(table: str) -> pl.Schema:
+    return pl.Schema({name: column.dtype for name, column in TABLES[table].columns().items()})
+
+
+def _arrow_schema(table: str) -> pa.Schema:
+    return pl.DataFrame(schema=_schema(table)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+
+def _batches(table: str, frames: Iterable[pl.DataFrame]) -> Iterator[pa.RecordBatch]:
+    schema = _schema(table)
+    for frame in frames:
+        arrow = frame.select(schema.names()).to_arrow(compat_level=pl.CompatLevel.oldest())
+        yield from arrow.to_batches()

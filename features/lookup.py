@@ -1,0 +1,211 @@
+"""The one way from features to training and serving: Feast's historical join, materialisation and online read."""
+
+import logging
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow.parquet as pq
+import yaml
+
+from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA, SCHEMA_VERSION
+from features.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+_STAMP = b"stillwatch"
+_AROUND = timedelta(days=2)  # Feast compares in the local time zone; `latest.parquet` holds one time only
+
+
+@dataclass(frozen=True)
+class FeatureLookup:
+    """The feature store of a workspace.
+
+    Attributes:
+        root: folder of the offline files, the registry and, by default, the online store.
+        online_store: "sqlite" or a Redis URL.
+    """
+
+    root: Path
+    online_store: str = "sqlite"
+
+    def holds(self, as_of: datetime, stamp: str) -> bool:
+        """Are the features of that time there, read out under this catalogue from a lake with this stamp?"""
+        path = self._offline(as_of)
+        return path.exists() and pq.read_metadata(path).metadata.get(_STAMP) == _mark(stamp)
+
+    def write(self, features: pl.DataFrame, as_of: datetime, stamp: str) -> None:
+        """Put the features of one time (`FEATURES_SCHEMA`) into the offline store; replaces those of the same time."""
+        path = self._offline(as_of)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table = features.select(FEATURES_SCHEMA.names()).to_arrow(compat_level=pl.CompatLevel.oldest())
+        stamped = table.replace_schema_metadata({_STAMP: _mark(stamp)})
+        with _replaced(path) as draft:
+            pq.write_table(stamped, draft, compression="zstd")
+
+    def historical(self, entities: pl.DataFrame) -> pl.DataFrame:
+        """Features as they were known at each row's time (Feast's point-in-time join).
+
+        Args:
+            entities: `account_id`, `as_of`, and any further columns; n rows.
+
+        Returns:
+            The same n rows in the same order, with `FEATURE_NAMES` as Float32, null where unknown.
+
+        Raises:
+            IntegrityError: the join lost or invented rows.
+        """
+        keyed = entities.select("account_id", "as_of").unique().with_row_index("entity")
+        frame = keyed.rename({"as_of": "event_timestamp"}).to_pandas()
+        frame["event_timestamp"] = frame["event_timestamp"].astype("datetime64[us, UTC]")
+        store = self._store
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # ibis's own, about DuckDB
+            job = store.get_historical_features(frame, store.get_feature_service("risk"))
+            joined = pl.DataFrame(job.to_arrow())
+        if len(joined) != len(keyed) or joined["entity"].n_unique() != len(keyed):
+            raise IntegrityError(
+                f"the feature store returned {len(joined)} rows for {len(keyed)} accounts: run `stillwatch build`."
+            )
+        values = joined.select(
+            pl.col("entity").cast(keyed.schema["entity"]),
+            pl.col(FEATURE_NAMES).cast(pl.Float32).fill_nan(None),
+        )
+        found = keyed.join(values, on="entity").drop("entity")
+        return entities.join(found, on=["account_id", "as_of"], how="left", maintain_order="left")
+
+    def materialize(self, as_of: datetime) -> bool:
+        """Bring the features of one time online, unless a later time is there already.
+
+        Returns:
+            False if the online store holds a later time, and was left as it is.
+        """
+        store, latest = self._store, self.root / "latest.parquet"
+        newest = self.materialized()
+        if newest is not None and newest > as_of:
+            return False
+        named = pl.read_parquet(self._offline(as_of))
+        vectors = named.select("account_id", "as_of", _vector())
+        with _replaced(latest) as draft:
+            vectors.write_parquet(draft)
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
+            store.materialize(as_of - _AROUND, as_of + _AROUND, feature_views=["account_vector"])
+        return True
+
+    def materialized(self) -> datetime | None:
+        """The time whose features were last brought online."""
+        latest = self.root / "latest.parquet"
+        newest: datetime | None = None
+        if latest.exists():
+            newest = pl.scan_parquet(latest).select(pl.col("as_of").max()).collect().item()
+        return newest
+
+    def online(self, account_ids: Sequence[str]) -> tuple[npt.NDArray[np.float32], list[datetime | None]]:
+        """The newest features of some accounts.
+
+        Args:
+            account_ids: n ids, repeats allowed.
+
+        Returns:
+            Shape (n, features) in catalogue order, NaN where unknown; and the time of each row, None for an unknown
+            account.
+        """
+        response = self._store.get_online_features(["account_vector:vector"], {"account_id": list(account_ids)})
+        names = list(response.proto.metadata.feature_names.val)
+        result = response.proto.results[names.index("vector")]
+        matrix = np.full((len(account_ids), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
+        times: list[datetime | None] = []
+        for row, (value, time) in enumerate(zip(result.values, result.event_timestamps, strict=True)):
+            vector = value.float_list_val.val
+            times.append(time.ToDatetime(tzinfo=UTC) if len(vector) else None)
+            if len(vector):
+                matrix[row] = vector
+        return matrix, times
+
+    def _offline(self, as_of: datetime) -> Path:
+        return self.root / "offline" / f"{as_of:%Y-%m-%dT%H%M%S.%f}.parquet"
+
+    @cached_property
+    def _store(self) -> "FeatureStore":
+        return _open_store(self.root.resolve(), self.online_store)
+
+
+def _vector() -> pl.Expr:
+    """All features as one list, in catalogue order; NaN stands for null, which a vector can't hold."""
+    return pl.concat_arr(pl.col(FEATURE_NAMES).fill_null(np.nan)).arr.to_list().alias("vector")
+
+
+def _mark(stamp: str) -> bytes:
+    return f"{SCHEMA_VERSION}/{stamp}".encode()
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """A draft beside a file; it takes the file's place when it is whole."""
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    yield draft
+    draft.replace(path)
+
+
+def _open_store(root: Path, online_store: str) -> "FeatureStore":
+    """Feast over a workspace's folder, its definitions applied once for a catalogue and place."""
+    os.environ.setdefault("FEAST_USAGE", "False")
+    from feast import FeatureStore, RepoConfig
+
+    logging.getLogger("feast").setLevel(logging.ERROR)
+    root.mkdir(parents=True, exist_ok=True)
+    config = yaml.safe_load((Path(__file__).parent / "store" / "feature_store.yaml").read_text())
+    config["registry"] = str(root / config["registry"])  # Feast would look in the working directory
+    if online_store == "sqlite":
+        _set_wal(root / config["online_store"]["path"])
+    else:
+        config["online_store"] = {"type": "redis", "connection_string": _redis_address(online_store)}
+    store = FeatureStore(config=RepoConfig(**config, repo_path=root))
+    place = {"schema_version": SCHEMA_VERSION, "root": str(root)}
+    if all(service.tags.items() != place.items() for service in store.list_feature_services()):
+        _apply(store, root)
+    return store
+
+
+def _apply(store: "FeatureStore", root: Path) -> None:
+    """Register the definitions; Feast looks at the sources' columns, so empty files stand in until there are any."""
+    from features.store.definitions import definitions
+
+    (root / "offline").mkdir(exist_ok=True)
+    if not any((root / "offline").glob("*.parquet")):
+        pl.DataFrame(schema=FEATURES_SCHEMA).write_parquet(root / "offline" / "0000.parquet")
+    if not (root / "latest.parquet").exists():
+        vectors = pl.DataFrame(schema=FEATURES_SCHEMA).select("account_id", "as_of", _vector())
+        vectors.write_parquet(root / "latest.parquet")
+    with redirect_stdout(StringIO()):
+        store.apply(definitions(root))
+
+
+def _set_wal(path: Path) -> None:
+    """Let readers read while one writer writes; Feast sets no journal mode, and this one stays with the file."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _redis_address(url: str) -> str:
+    """A Redis URL in Feast's form: host:port,option=value."""
+    parts = urlsplit(url)
+    options = {"ssl": "true"} if parts.scheme == "rediss" else {}
+    if parts.password:
+        options["password"] = parts.password
+    if parts.path.strip("/"):
+        options["db"] = parts.path.strip("/")
+    return ",".join([f"{parts.hostname}:{parts.port or 6379}", *(f"{k}={v}" for k, v in options.items())])
