@@ -1,0 +1,96 @@
+"""A small made-up table of examples: two features tell, one is the volume, the rest is noise."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from training.fit import Settings
+from training.train import Plan, Trained, train
+
+AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
+FEATURES = ("requests_28d", "template_share", "sharing", "noise_a", "noise_b")
+World = Callable[..., pl.DataFrame]
+
+
+def make_examples(
+    honest: int = 600, campaigns: int = 5, size: int = 20, singles: int = 0, seed: int = 0, snapshots: int = 3
+) -> pl.DataFrame:
+    """Examples of `honest` unlabelled accounts, `campaigns` of `size` accounts and `singles` without a
+    campaign.
+    """
+    rng = np.random.default_rng(seed)
+    true = campaigns * size + singles
+    names = [f"c{i // size}" for i in range(campaigns * size)] + [None] * (singles + honest)
+    label = [True] * true + [None] * honest
+    accounts = [f"acct-{i:05d}" for i in range(true + honest)]
+    tells = np.array([1.0] * true + [0.0] * honest)
+    frames = [_snapshot(rng, accounts, label, names, tells, AS_OF - timedelta(days=day)) for day in range(snapshots)]
+    return pl.concat(frames)
+
+
+def _snapshot(
+    rng: np.random.Generator,
+    accounts: list[str],
+    label: list[bool | None],
+    names: list[str | None],
+    tells: np.ndarray,
+    time: datetime,
+) -> pl.DataFrame:
+    size = tells.size
+    values = {
+        "requests_28d": rng.lognormal(4 + 0.3 * tells, 1.0),
+        "template_share": np.clip(rng.normal(0.2 + 0.35 * tells, 0.15), 0, 1),
+        "sharing": rng.poisson(0.5 + 2.5 * tells).astype(float),
+        "noise_a": rng.normal(size=size),
+        "noise_b": np.where(rng.random(size) < 0.3, np.nan, rng.normal(size=size)),
+    }
+    schema = {
+        "account_id": pl.String,
+        "as_of": pl.Datetime("us", "UTC"),
+        "label": pl.Boolean,
+        "campaign": pl.String,
+    }
+    keys = {"account_id": accounts, "as_of": [time] * size, "label": label, "campaign": names}
+    frame = pl.DataFrame(keys, schema=schema)
+    return frame.with_columns(pl.Series(k, v, dtype=pl.Float32) for k, v in values.items())
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """The maker of examples."""
+    return make_examples
+
+
+@pytest.fixture(scope="session")
+def as_of() -> datetime:
+    """The training time of all examples."""
+    return AS_OF
+
+
+@pytest.fixture(scope="session")
+def features() -> tuple[str, ...]:
+    """The feature names of the examples."""
+    return FEATURES
+
+
+@pytest.fixture(scope="session")
+def plan() -> Plan:
+    """A quick plan."""
+    return Plan(settings=Settings(rounds=(20, 40, 60)), replicates=50)
+
+
+@pytest.fixture(scope="session")
+def trained(plan: Plan) -> Trained:
+    """One training on the examples."""
+    return train(
+        make_examples(),
+        FEATURES,
+        as_of=AS_OF,
+        seed=7,
+        schema_version="s1",
+        volume_feature="requests_28d",
+        plan=plan,
+    )

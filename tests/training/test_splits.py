@@ -1,0 +1,139 @@
+"""Splits by campaign, account and time."""
+
+import numpy as np
+import polars as pl
+import pytest
+import xxhash
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.errors import InputError
+from training.dataset import digest
+from training.splits import FEW_CAMPAIGNS, Split, by_campaign, folds, latest, leave_out, unit
+
+
+def sides(split: Split) -> tuple[set[str], set[str]]:
+    true = pl.col("label").fill_null(False) & pl.col("campaign").is_not_null()
+    train = set(split.train.filter(true)["campaign"])
+    return train, set(split.test.frame.filter(true)["campaign"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(campaigns=st.integers(2, 9), singles=st.integers(0, 4), seed=st.integers(0, 2**32))
+def test_no_campaign_and_no_account_is_on_both_sides(world, campaigns: int, singles: int, seed: int) -> None:
+    examples = world(honest=60, campaigns=campaigns, size=3, singles=singles, snapshots=2)
+    split = by_campaign(examples, seed)
+    train, test = sides(split)
+    assert not train & test
+    assert train | test == {f"c{i}" for i in range(campaigns)}
+    assert set(split.held_out) == test
+    assert 1 <= len(test) <= campaigns // 2
+    assert not set(split.train["account_id"]) & set(split.test.frame["account_id"])
+
+
+def test_about_a_quarter_of_the_campaigns_and_accounts_is_held_out(world) -> None:
+    split = by_campaign(world(honest=4000, campaigns=60, size=2, snapshots=1), 1)
+    assert 0.15 <= len(split.held_out) / 60 <= 0.35
+    assert 0.23 <= split.test.frame["label"].is_null().sum() / 4000 <= 0.27
+
+
+def test_the_test_set_is_the_latest_snapshot_of_each_account(world, as_of) -> None:
+    split = by_campaign(world(snapshots=3), 1)
+    assert split.test.frame["account_id"].is_unique().all()
+    assert split.test.frame["as_of"].unique().to_list() == [as_of]
+    assert split.train["as_of"].n_unique() == 3
+
+
+def test_a_campaign_stays_on_its_side_when_others_join(world) -> None:
+    few = set(by_campaign(world(campaigns=12, size=2, snapshots=1), 2).held_out)
+    many = set(by_campaign(world(campaigns=24, size=2, snapshots=1), 2).held_out)
+    assert few == many & {f"c{i}" for i in range(12)}
+
+
+def test_an_account_stays_on_its_side_when_others_join(world) -> None:
+    few = by_campaign(world(honest=100, campaigns=0, singles=9, snapshots=1), 3)
+    many = by_campaign(world(honest=300, campaigns=0, singles=9, snapshots=1), 3)
+    assert set(few.test.frame["account_id"]) <= set(many.test.frame["account_id"])
+    assert set(few.train["account_id"]) <= set(many.train["account_id"])
+
+
+def test_the_digest_of_the_test_set_does_not_depend_on_the_order_of_rows(world) -> None:
+    examples = world(honest=80, size=3)
+    shuffled = examples.sample(fraction=1.0, shuffle=True, seed=5)
+    one, other = by_campaign(examples, 2), by_campaign(shuffled, 2)
+    assert one.test.digest == other.test.digest == digest(other.test.frame)
+    assert one.train.equals(other.train)
+
+
+def test_of_two_campaigns_one_is_held_out(world) -> None:
+    assert len(by_campaign(world(campaigns=2), 4).held_out) == 1
+
+
+def test_one_campaign_alone_is_split_by_account_and_the_test_set_says_so(world) -> None:
+    split = by_campaign(world(campaigns=1, size=40), 4)
+    assert split.test.notes == (FEW_CAMPAIGNS,)
+    assert split.train["label"].any()
+    assert 2 <= split.test.frame["label"].sum() <= 20
+
+
+def test_with_one_campaign_and_single_true_accounts_the_campaign_stays_whole(world) -> None:
+    split = by_campaign(world(campaigns=1, size=10, singles=6), 4)
+    train, test = sides(split)
+    assert (train, test) == ({"c0"}, set())
+    assert split.test.frame["label"].any()
+
+
+def test_two_single_true_accounts_go_one_to_each_side(world) -> None:
+    split = by_campaign(world(campaigns=0, singles=2), 4)
+    assert split.train.filter("label")["account_id"].n_unique() == 1
+    assert split.test.frame["label"].sum() == 1
+
+
+def test_fewer_than_two_true_accounts_are_refused(world) -> None:
+    with pytest.raises(InputError, match="Fewer than two true accounts"):
+        by_campaign(world(campaigns=0, singles=1), 4)
+
+
+def test_leaving_out_names_the_campaigns_of_the_test_set(world) -> None:
+    split = leave_out(world(campaigns=4), {"c1", "c3"}, 4)
+    assert sides(split) == ({"c0", "c2"}, {"c1", "c3"})
+
+
+def test_leaving_out_a_campaign_that_is_not_there_is_refused(world) -> None:
+    with pytest.raises(InputError, match=r"\['nope'\] have no true account"):
+        leave_out(world(campaigns=4), {"nope"}, 4)
+
+
+def test_leaving_out_everything_is_refused(world) -> None:
+    with pytest.raises(InputError, match="No true account is left"):
+        leave_out(world(campaigns=2), {"c0", "c1"}, 4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(campaigns=st.integers(0, 7), singles=st.integers(2, 6), seed=st.integers(0, 2**32))
+def test_folds_keep_campaigns_and_accounts_together(world, campaigns: int, singles: int, seed: int) -> None:
+    examples = world(honest=50, campaigns=campaigns, size=3, singles=singles, snapshots=2)
+    fold = examples.with_columns(fold=folds(examples, seed))
+    assert fold.group_by("account_id").agg(pl.col("fold").n_unique())["fold"].max() == 1
+    if campaigns >= 2:
+        named = fold.filter(pl.col("campaign").is_not_null())
+        assert named.group_by("campaign").agg(pl.col("fold").n_unique())["fold"].max() == 1
+    assert 2 <= fold["fold"].n_unique() <= 4
+    assert fold.group_by("fold").agg(pl.col("label").any())["label"].all()
+
+
+def test_folds_spread_the_other_accounts_evenly(world) -> None:
+    examples = world(honest=400, snapshots=1)
+    counts = np.bincount(folds(examples, 3)[examples["label"].is_null().to_numpy()])
+    assert counts.max() - counts.min() <= 2
+
+
+def test_a_place_is_the_published_hash_over_its_range() -> None:
+    import polars_hash as plh
+
+    got = pl.DataFrame({"a": ["acct-1", ""]}).select(unit(plh.col("a"), 7)).to_series().to_list()
+    assert got == [xxhash.xxh64_intdigest(name.encode(), 7) / 2**64 for name in ("acct-1", "")]
+
+
+def test_the_latest_snapshot_is_one_row_per_account(world, as_of) -> None:
+    assert latest(world(honest=5, campaigns=1, size=2))["as_of"].unique().to_list() == [as_of]

@@ -1,0 +1,191 @@
+"""Runs and registry, through a real MLflow on SQLite."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.errors import InputError, IntegrityError
+from training import tracking
+from training.dataset import matrix
+from training.model import Model, load
+from training.promotion import Decision, gate
+from training.train import Trained
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def uri(store: Path) -> str:
+    return f"sqlite:///{store / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="module")
+def version(uri: str, store: Path, trained: Trained) -> int:
+    assert tracking.champion(uri) is None
+    assert tracking.latest_version(uri) is None
+    return tracking.record(uri, store / "artifacts", trained, params={"weak": 0.5}, code_version="abc")
+
+
+def runs(uri: str) -> list:
+    client = tracking._client(uri)
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    return client.search_runs([experiment.experiment_id])
+
+
+def test_a_recorded_training_is_the_challenger(uri: str, version: int) -> None:
+    assert version == tracking.challenger(uri) == tracking.latest_version(uri)
+
+
+def test_recording_the_same_training_again_gives_the_same_version(
+    uri: str, store: Path, trained: Trained, version: int
+) -> None:
+    assert tracking.record(uri, store / "artifacts", trained) == version
+    assert len(runs(uri)) == 3
+
+
+def test_one_parent_run_holds_figures_parameters_and_digests_and_each_rival_is_a_child(
+    uri: str, trained: Trained, version: int
+) -> None:
+    parent = next(run for run in runs(uri) if run.data.tags.get("role") == "candidate")
+    children = [run for run in runs(uri) if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert {run.info.run_name for run in children} == {"volume_rule", "logistic_regression"}
+    assert parent.data.metrics["test/pr_auc"] == trained.report.figure("pr_auc").value
+    assert {"test/pr_auc_low", "test/brier", "test/ece"} <= set(parent.data.metrics)
+    assert parent.data.params["weak"] == "0.5"
+    assert parent.data.tags["digest_test"] == trained.split.test.digest
+    assert parent.data.tags["code_version"] == "abc"
+    assert all("test/pr_auc" in run.data.metrics for run in children)
+
+
+def test_the_run_holds_plots_and_a_comparison(uri: str, version: int) -> None:
+    client = tracking._client(uri)
+    run = client.get_model_version(tracking.NAME, str(version)).run_id
+    assert {f.path for f in client.list_artifacts(run, "plots")} == {
+        f"plots/{name}.png" for name in ("precision_recall", "roc", "reliability", "importance")
+    }
+    assert {"comparison.txt", "report.json", "model_label"} <= {f.path for f in client.list_artifacts(run)}
+
+
+def test_the_fetched_model_is_the_trained_one_and_knows_its_version(
+    uri: str, trained: Trained, version: int, tmp_path: Path
+) -> None:
+    model = load(tracking.fetch(uri, version, tmp_path / "model"), features=trained.model.features)
+    test = matrix(trained.split.test.frame, trained.model.features)
+    assert np.array_equal(model.predict(test), trained.model.predict(test))
+    assert model.version == str(version)
+
+
+def test_the_native_model_loads_with_pickle_forbidden_and_holds_none(
+    uri: str, store: Path, trained: Trained, version: int, tmp_path: Path
+) -> None:
+    files = [path for path in (store / "artifacts").rglob("*") if path.is_file()]
+    assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".joblib", ".skops", ".cloudpickle")]
+    assert not [path for path in files if path.read_bytes().startswith(b"\x80")]
+    test = matrix(trained.split.test.frame, trained.model.features)
+    np.savetxt(tmp_path / "test.txt", test[:5])
+    code = (
+        "import sys, numpy as np, mlflow; mlflow.set_tracking_uri(sys.argv[1]);"
+        f"m = mlflow.lightgbm.load_model('models:/stillwatch/{version}');"
+        "print(repr(m.predict(np.loadtxt(sys.argv[2]), raw_score=True).tolist()))"
+    )
+    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    run = subprocess.run(
+        [sys.executable, "-c", code, uri, str(tmp_path / "test.txt")],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(run.stdout.splitlines()[-1]) == pytest.approx(trained.model.raw(test[:5]).tolist(), rel=1e-6)
+
+
+def test_a_decision_against_is_recorded_and_moves_no_alias(uri: str, version: int) -> None:
+    assert not tracking.promote(uri, version, Decision(False, ("Worse.",)))
+    assert tracking.champion(uri) is None
+    assert tracking.challenger(uri) == version
+    assert tracking._client(uri).get_model_version(tracking.NAME, str(version)).tags["gate"] == "kept out"
+
+
+def test_a_promoted_version_is_the_champion_with_its_report(uri: str, trained: Trained, version: int) -> None:
+    decision = gate(trained.report, None)
+    assert tracking.promote(uri, version, decision)
+    assert tracking.champion(uri) == (version, trained.report)
+    assert tracking.challenger(uri) is None
+    registered = tracking._client(uri).get_model_version(tracking.NAME, str(version))
+    assert registered.tags["gate_reasons"] == decision.reasons[0]
+
+
+def test_a_next_training_is_the_next_version_beside_the_champion(
+    uri: str, store: Path, trained: Trained, version: int
+) -> None:
+    tracking.promote(uri, version, Decision(True, ("First.",)))
+    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "8"})
+    other = tracking.record(uri, store / "artifacts", replace(trained, model=model))
+    assert other == version + 1 == tracking.challenger(uri)
+    champion = tracking.champion(uri)
+    assert champion is not None and champion[0] == version
+
+
+def test_a_run_that_a_kill_left_without_a_version_is_swept(
+    uri: str, store: Path, trained: Trained, version: int
+) -> None:
+    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "9"})
+    half = replace(trained, model=model)
+    client = tracking._client(uri)
+    before = len(runs(uri))
+    tracking._log(client, tracking._experiment(client, store / "artifacts"), half, {}, "abc")
+    tracking.record(uri, store / "artifacts", half)
+    assert len(runs(uri)) == before + 3
+
+
+def test_an_unknown_version_is_refused(uri: str, version: int, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no version 99 of stillwatch"):
+        tracking.fetch(uri, 99, tmp_path / "model")
+    with pytest.raises(InputError, match="no version 99 of stillwatch"):
+        tracking.promote(uri, 99, Decision(True, ("Why not.",)))
+
+
+@pytest.mark.parametrize("name,match", [("booster.txt", "was changed"), ("label.json", "was changed|is not as")])
+def test_a_stored_model_that_was_changed_is_refused(
+    uri: str, store: Path, version: int, tmp_path: Path, name: str, match: str
+) -> None:
+    run = tracking._client(uri).get_model_version(tracking.NAME, str(version)).run_id
+    stored = next(path for path in (store / "artifacts").rglob(f"{run}/artifacts/model_label/{name}"))
+    original = stored.read_bytes()
+    stored.write_bytes(original.replace(b"1", b"2", 1))
+    try:
+        with pytest.raises(IntegrityError, match=match):
+            tracking.fetch(uri, version, tmp_path / "model")
+    finally:
+        stored.write_bytes(original)
+    assert not (tmp_path / "model").exists()
+
+
+def test_another_model_put_in_its_place_is_refused(
+    uri: str, store: Path, trained: Trained, version: int, tmp_path: Path
+) -> None:
+    from training.model import save
+
+    run = tracking._client(uri).get_model_version(tracking.NAME, str(version)).run_id
+    stored = next((store / "artifacts").rglob(f"{run}/artifacts/model_label"))
+    shutil.move(stored, tmp_path / "kept")
+    save(replace(trained.model, thresholds={"review": 0.99}), stored)
+    try:
+        with pytest.raises(IntegrityError, match="is not what was registered"):
+            tracking.fetch(uri, version, tmp_path / "model")
+    finally:
+        shutil.rmtree(stored)
+        shutil.move(tmp_path / "kept", stored)
+
+
+def test_importing_the_module_does_not_import_mlflow() -> None:
+    code = "import sys, training.tracking; print('mlflow' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"

@@ -1,0 +1,96 @@
+"""A whole training: candidates on one frozen test set."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from training.dataset import matrix
+from training.model import fingerprint
+from training.splits import leave_out
+from training.train import OURS, Plan, Trained, judge, train
+
+
+def again(world, features: tuple[str, ...], as_of: datetime, plan: Plan, examples: pl.DataFrame) -> Trained:
+    return train(examples, features, as_of=as_of, seed=7, schema_version="s1", volume_feature="requests_28d", plan=plan)
+
+
+def test_all_candidates_are_judged_on_the_same_frozen_test_set(trained: Trained) -> None:
+    assert list(trained.reports) == [OURS, "volume_rule", "logistic_regression"]
+    assert {r.test_digest for r in trained.reports.values()} == {trained.split.test.digest}
+
+
+def test_ours_beats_the_volume_rule_where_volume_says_little(trained: Trained) -> None:
+    ours, rule = (trained.reports[name].figure("pr_auc").value for name in (OURS, "volume_rule"))
+    assert ours > rule + 0.2
+
+
+def test_the_same_training_gives_the_same_model_whatever_the_order_of_rows(
+    trained: Trained, world, features, as_of, plan
+) -> None:
+    other = again(world, features, as_of, plan, world().sample(fraction=1.0, shuffle=True, seed=1))
+    assert fingerprint(other.model) == fingerprint(trained.model)
+    assert other.reports == trained.reports
+    assert other.digests == trained.digests
+
+
+def test_the_test_set_has_no_say_in_the_model(trained: Trained, world, features, as_of, plan) -> None:
+    tested = pl.col("account_id").is_in(trained.split.test.frame["account_id"].to_list())
+    changed = world().with_columns(
+        pl.when(tested).then(pl.lit(0.0)).otherwise(pl.col(name)).cast(pl.Float32).alias(name) for name in features
+    )
+    other = again(world, features, as_of, plan, changed)
+    assert other.model.booster.model_to_string() == trained.model.booster.model_to_string()
+    assert other.model.calibrator == trained.model.calibrator
+    assert other.model.thresholds == trained.model.thresholds
+    assert other.report != trained.report
+
+
+def test_the_model_gives_the_risks_that_were_judged(trained: Trained) -> None:
+    test = matrix(trained.split.test.frame, trained.model.features)
+    assert np.array_equal(trained.model.predict(test), trained.candidates[OURS].risk)
+    judged = judge(trained.model, trained.split.test, as_of=trained.as_of, seed=7, replicates=50)
+    assert judged.figures == trained.report.figures
+    assert judged.model == "champion"
+
+
+def test_a_champion_that_learnt_from_a_campaign_of_the_test_set_is_said_to_flatter(trained: Trained, world) -> None:
+    learnt = next(f"c{i}" for i in range(5) if f"c{i}" not in trained.split.held_out)
+    test = leave_out(world(), {learnt}, 7).test
+    judged = judge(trained.model, test, as_of=trained.as_of, seed=7, replicates=5)
+    assert judged.notes == ("champion learnt from 1 of the campaigns of this test set, so its figures flatter",)
+    unseen = judge(trained.model, trained.split.test, as_of=trained.as_of, seed=7, replicates=5)
+    assert unseen.notes == ()
+
+
+def test_the_review_threshold_flags_about_its_share_of_the_others(trained: Trained) -> None:
+    review = trained.report.review
+    assert review.false_positive_rate < 0.04
+    assert review.recall > 0.4
+
+
+def test_other_campaigns_can_be_held_out(world, features, as_of, plan) -> None:
+    examples = world(honest=300, size=10)
+    got = train(
+        examples,
+        features,
+        as_of=as_of,
+        seed=7,
+        schema_version="s1",
+        volume_feature="requests_28d",
+        plan=plan,
+        split=leave_out(examples, {"c0", "c1", "c2"}, 7),
+    )
+    assert [c.name for c in got.report.campaigns] == ["c0", "c1", "c2"]
+
+
+@pytest.mark.parametrize("campaigns,singles", [(1, 0), (1, 4), (2, 0), (0, 5)])
+def test_few_true_accounts_still_give_a_model_that_ranks(
+    world, features, as_of, plan, campaigns: int, singles: int
+) -> None:
+    examples = world(honest=200, campaigns=campaigns, size=12, singles=singles, snapshots=2)
+    got = again(world, features, as_of, replace(plan, replicates=10), examples)
+    assert got.report.figure("pr_auc").value > got.report.base_rate
+    assert got.counts["test_positives"] >= 1

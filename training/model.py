@@ -1,0 +1,243 @@
+"""The model as it is stored and served: trees as text, everything else as JSON, each file under a checksum.
+No pickle.
+
+A model folder holds `booster.txt` (LightGBM's own text form), `label.json` (features, schema version,
+calibrator, thresholds, where it comes from) and `manifest.json` (format number, SHA-256 of the other two).
+`load` reads the manifest, then the label, and opens the trees last; whatever does not fit is refused with a
+sentence.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from features.errors import InputError, IntegrityError
+from training.calibrate import Calibrator
+
+FORMAT = 1
+BOOSTER, LABEL, MANIFEST = "booster.txt", "label.json", "manifest.json"
+FEW_ROWS = 4096
+Kind = TypeVar("Kind", bound=BaseModel)
+REFUSAL = "restore the folder from the registry or train again"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Trees, calibrator and label. `thresholds` holds at least `review`; `origin` says what it was trained
+    on (digests).
+    """
+
+    booster: lgb.Booster
+    calibrator: Calibrator
+    features: tuple[str, ...]
+    schema_version: str
+    thresholds: Mapping[str, float]
+    name: str = "stillwatch"
+    version: str = "unregistered"
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def review_threshold(self) -> float:
+        """Risk at and above which an account is worth an analyst's look."""
+        return self.thresholds["review"]
+
+    def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds of the trees before calibration, (n,); one thread for few rows, so that calls do not
+        fight.
+        """
+        self._check(matrix)
+        threads = 1 if matrix.shape[0] < FEW_ROWS else 2
+        scores = self.booster.predict(matrix, raw_score=True, num_threads=threads, predict_disable_shape_check=True)
+        return np.asarray(scores, dtype=np.float64)
+
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Calibrated risks in [0, 1], (n,), of features (n, F) float32 in the label's order; NaN = unknown.
+
+        Raises `InputError` for another number of columns.
+        """
+        if matrix.shape[0] == 0:
+            self._check(matrix)
+            return np.zeros(0)
+        return self.calibrator.apply(self.raw(matrix))
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """TreeSHAP values (n, F) in log-odds before calibration: what each feature adds to the risk of each
+        row.
+        """
+        self._check(matrix)
+        if matrix.shape[0] == 0:
+            return np.zeros(matrix.shape)
+        threads = 1 if matrix.shape[0] < FEW_ROWS else 2
+        values = np.asarray(self.booster.predict(matrix, pred_contrib=True, num_threads=threads), dtype=np.float64)
+        return values[:, :-1]
+
+    def importance(self) -> NDArray[np.float64]:
+        """Total gain of each feature, (F,)."""
+        return np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
+
+    def _check(self, matrix: NDArray[np.float32]) -> None:
+        if matrix.ndim != 2 or matrix.shape[1] != len(self.features):
+            raise InputError(f"The matrix has shape {matrix.shape}: the model takes (n, {len(self.features)}).")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+
+class _Knots(_Strict):
+    score: list[float]
+    log_odds: list[float]
+    base_rate: float
+
+
+class _Label(_Strict):
+    name: str
+    version: str
+    schema_version: str
+    features: list[str]
+    thresholds: dict[str, float]
+    calibrator: _Knots
+    origin: dict[str, str]
+
+
+class _Manifest(_Strict):
+    format: int
+    files: dict[str, str]
+
+
+def save(model: Model, folder: Path) -> None:
+    """Write the model folder; it appears whole or not at all. Raises `InputError` if `folder` exists and is
+    not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} exists and is not empty: give a new folder for the model.")
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for name, content in _contents(model).items():
+        (part / name).write_bytes(content)
+    os.replace(part, folder)
+
+
+def fingerprint(model: Model) -> str:
+    """SHA-256 of the manifest, and so of everything that is saved; equal for equal models."""
+    return hashlib.sha256(_contents(model)[MANIFEST]).hexdigest()
+
+
+def _contents(model: Model) -> dict[str, bytes]:
+    contents = {BOOSTER: model.booster.model_to_string().encode(), LABEL: _text(_label(model))}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    return contents | {MANIFEST: _text(_Manifest(format=FORMAT, files=sums))}
+
+
+def _label(model: Model) -> _Label:
+    curve = model.calibrator
+    knots = _Knots(score=list(curve.score), log_odds=list(curve.log_odds), base_rate=curve.base_rate)
+    return _Label(
+        name=model.name,
+        version=model.version,
+        schema_version=model.schema_version,
+        features=list(model.features),
+        thresholds=dict(model.thresholds),
+        calibrator=knots,
+        origin=dict(model.origin),
+    )
+
+
+def _text(value: BaseModel) -> bytes:
+    """The one way a value is written, so that any other spelling of it is a change."""
+    return (json.dumps(value.model_dump(), indent=2, sort_keys=True) + "\n").encode()
+
+
+def load(folder: Path, *, features: Sequence[str] | None = None, schema_version: str | None = None) -> Model:
+    """Read a model folder, checking everything before the trees are opened.
+
+    With `features` and `schema_version` the label must name exactly these, in this order. Raises
+    `IntegrityError` for a missing, changed or further file, another format number, a label that does not
+    fit, or trees that do not fit their label.
+    """
+    contents = _checked(folder)
+    label = _parse(contents[LABEL], _Label, folder / LABEL)
+    _expect(label, features, schema_version, folder)
+    curve = _calibrator(label, folder)
+    try:
+        booster = lgb.Booster(model_str=contents[BOOSTER].decode())
+    except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
+        raise IntegrityError(f"{folder / BOOSTER} is not a LightGBM model: {REFUSAL}.") from error
+    if booster.feature_name() != label.features:
+        raise IntegrityError(f"{folder / BOOSTER} was fitted on other features than its label says: {REFUSAL}.")
+    return Model(
+        booster=booster,
+        calibrator=curve,
+        features=tuple(label.features),
+        schema_version=label.schema_version,
+        thresholds=label.thresholds,
+        name=label.name,
+        version=label.version,
+        origin=label.origin,
+    )
+
+
+def _checked(folder: Path) -> dict[str, bytes]:
+    """The files of the folder, each proven by the manifest."""
+    wanted = {BOOSTER, LABEL, MANIFEST}
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    for name in sorted(wanted - there):
+        raise IntegrityError(f"{folder / name} is missing: {REFUSAL}.")
+    for name in sorted(there - wanted):
+        raise IntegrityError(f"{folder / name} does not belong to the model: {REFUSAL}.")
+    manifest = _parse((folder / MANIFEST).read_bytes(), _Manifest, folder / MANIFEST, format_first=True)
+    if set(manifest.files) != wanted - {MANIFEST}:
+        raise IntegrityError(f"{folder / MANIFEST} does not list exactly {BOOSTER} and {LABEL}: {REFUSAL}.")
+    contents = {name: (folder / name).read_bytes() for name in manifest.files}
+    for name, content in contents.items():
+        if hashlib.sha256(content).hexdigest() != manifest.files[name]:
+            raise IntegrityError(f"{folder / name} was changed (SHA-256 differs from the manifest): {REFUSAL}.")
+    return contents
+
+
+def _parse(content: bytes, kind: type[Kind], path: Path, format_first: bool = False) -> Kind:
+    """Read JSON in its one spelling; with `format_first`, the format number is judged first."""
+    try:
+        plain = json.loads(content)
+        if format_first and isinstance(plain, dict) and plain.get("format") != FORMAT:
+            raise IntegrityError(
+                f"{path} has format {plain.get('format')!r}, expected {FORMAT}: use a matching release."
+            )
+        value = kind.model_validate(plain)
+    except (ValueError, ValidationError, RecursionError) as error:
+        raise IntegrityError(f"{path} is not as stillwatch writes it: {REFUSAL}.") from error
+    if _text(value) != content:
+        raise IntegrityError(f"{path} was changed (it is not spelt as stillwatch writes it): {REFUSAL}.")
+    return value
+
+
+def _expect(label: _Label, features: Sequence[str] | None, schema_version: str | None, folder: Path) -> None:
+    if features is not None and list(features) != label.features:
+        wanted, given = set(features), set(label.features)
+        kind = "the same features in another order" if wanted == given else "other features"
+        raise IntegrityError(f"{folder / LABEL} names {kind} than this version computes: train again.")
+    if schema_version is not None and schema_version != label.schema_version:
+        raise IntegrityError(
+            f"{folder / LABEL} has schema {label.schema_version!r}, expected {schema_version!r}: train again."
+        )
+    if "review" not in label.thresholds:
+        raise IntegrityError(f"{folder / LABEL} has no review threshold: {REFUSAL}.")
+
+
+def _calibrator(label: _Label, folder: Path) -> Calibrator:
+    knots = label.calibrator
+    try:
+        return Calibrator(tuple(knots.score), tuple(knots.log_odds), knots.base_rate)
+    except ValueError as error:
+        raise IntegrityError(f"{folder / LABEL} holds a calibrator whose knots do not rise: {REFUSAL}.") from error
