@@ -1,0 +1,149 @@
+"""What stands between the network and the scoring service: size limit, validation, front page, OpenAPI page.
+
+BentoML has no limit on a body, logs a stack trace for each bad request and answers some of them with a 500.
+So requests to `POST /score` are read, bounded and checked here; only good ones go further.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.messages import ErrorResponse, ScoreRequest, explain_invalid, refusal
+
+BODY_LIMIT = 2 * 1024 * 1024
+"""Bytes: 1,000 ids of 256 characters, four bytes each, fit with room to spare."""
+
+BODY_SECONDS = 20.0
+"""A sender may take so long for its body before it is told 408."""
+
+REFUSALS = {
+    400: "The request is not what the schema says.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+}
+
+FRONT_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>stillwatch</title></head>
+<body><h1>stillwatch</h1>
+<p>Scores accounts: <code>POST /score</code> with <code>{"account_ids": ["..."]}</code>.</p>
+<ul><li><a href="docs.json">OpenAPI</a></li><li><a href="livez">livez</a></li>
+<li><a href="readyz">readyz</a></li><li><a href="metrics">metrics</a></li></ul>
+</body></html>
+"""
+
+
+class Edge:
+    """ASGI middleware around the whole service; `spec` gives its OpenAPI description."""
+
+    def __init__(self, app: ASGIApp, spec: Callable[[], dict[str, Any]]) -> None:
+        self.app = app
+        self.spec = spec
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what is answered here, hand on the rest."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        route = (scope["method"], scope["path"])
+        if route == ("POST", "/score"):
+            await self._score(scope, receive, send)
+        elif route in (("GET", "/"), ("HEAD", "/")):
+            await HTMLResponse(FRONT_PAGE)(scope, receive, send)
+        elif route in (("GET", "/docs.json"), ("HEAD", "/docs.json")):
+            await JSONResponse(described(self.spec()))(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await _checked_body(scope, receive)
+        except RefusedError as refused:
+            await refused.response(scope, receive, send)
+            return
+        except ClientDisconnect:
+            return
+        await self.app(scope, _replay(body, receive), send)
+
+
+class RefusedError(Exception):
+    """A request that goes no further, with the answer it gets."""
+
+    def __init__(self, status: int, error: ErrorResponse) -> None:
+        super().__init__(error.error)
+        # Part of a body may still be on its way, and would be taken for the next request.
+        headers = {"connection": "close"} if status in (408, 413, 415) else None
+        self.response = Response(error.model_dump_json(), status, headers, "application/json")
+
+
+async def _checked_body(scope: Scope, receive: Receive) -> bytes:
+    headers = dict(scope["headers"])
+    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
+    if kind != b"application/json":
+        raise RefusedError(415, refusal("body", "expected content type application/json"))
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length[:20]) > BODY_LIMIT:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _read(receive)
+    except TimeoutError:
+        raise RefusedError(408, refusal("body", f"did not arrive within {BODY_SECONDS:.0f} seconds")) from None
+    try:
+        ScoreRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise RefusedError(400, explain_invalid(error)) from None
+    return body
+
+
+async def _read(receive: Receive) -> bytes:
+    """The whole body, also if it comes in chunks of no declared length; stops reading above the limit."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > BODY_LIMIT:
+            raise _too_large()
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _too_large() -> RefusedError:
+    return RefusedError(413, refusal("body", f"must be at most {BODY_LIMIT} bytes"))
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give the body once more, then whatever the connection says next."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again
+
+
+def described(spec: dict[str, Any]) -> dict[str, Any]:
+    """BentoML's OpenAPI page with the errors that `POST /score` really gives (it names others)."""
+    spec["openapi"] = "3.1.0"  # pydantic writes `null` as a type, which 3.0 does not know
+    operation = spec["paths"]["/score"]["post"]
+    operation["requestBody"]["required"] = True
+    operation["responses"] = {
+        "200": operation["responses"].get("200", operation["responses"].get(200)),
+        **{str(status): _answer(text, ErrorResponse) for status, text in REFUSALS.items()},
+    }
+    components = ErrorResponse.model_json_schema(ref_template="#/components/schemas/{model}")
+    spec["components"]["schemas"].update(components.pop("$defs"))
+    spec["components"]["schemas"]["ErrorResponse"] = components
+    return spec
+
+
+def _answer(text: str, body: type[BaseModel]) -> dict[str, Any]:
+    reference = {"$ref": f"#/components/schemas/{body.__name__}"}
+    return {"description": text, "content": {"application/json": {"schema": reference}}}

@@ -1,0 +1,187 @@
+"""The Bento: build it whole or not at all, and check it.
+
+A Bento is a folder `<root>/<name>/<model version>-<digest>` with the model, the modules that the service
+imports (found by following imports, so MLflow and the training code stay out) and `src/contents.json`, the
+SHA-256 of each.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
+from features.errors import InputError, IntegrityError, StillwatchError
+from serving.closure import Closure, closure
+from training import model as models
+
+NAME = "stillwatch"
+SERVICE = "serving.service:Stillwatch"
+CONTENTS = "contents.json"
+CODE_ROOT = Path(__file__).resolve().parent.parent
+CURRENT = "current"
+HALF_DONE = ".half-"
+EXTRAS = {"feast": "[duckdb,redis]"}
+"""Stores that Feast loads by name, so that no import shows them."""
+
+
+def package(model_folder: Path, root: Path, *, name: str = NAME) -> Path:
+    """Build the Bento of a saved model under `root` and return its folder; an equal one is not built again.
+
+    The Bento appears by one rename when it is complete: a killed run leaves nothing that could be served.
+    Raises IntegrityError if the model is not what its label says or the build fails.
+    """
+    model = _load(model_folder)
+    parts = closure(CODE_ROOT, SERVICE.partition(":")[0])
+    files = _contents(parts, model_folder)
+    digests = {path: _sha256(source) for path, source in sorted(files.items())}
+    tag = f"{re.sub(r'[^a-z0-9_.]', '-', model.version.lower())}-{_digest(digests)[:12]}"
+    target = root / name / tag
+    if not _is_whole(target):
+        # Not under `root`: BentoML refuses to build where a folder's name begins with a dot.
+        with tempfile.TemporaryDirectory(prefix="stillwatch-build-") as scratch:
+            _stage(Path(scratch) / "src", files, digests, parts.distributions, name)
+            _put(_build(Path(scratch), name, tag), target)
+    _point(root / name, target)
+    return target
+
+
+def current(root: Path, *, name: str = NAME) -> Path:
+    """The Bento that was packaged last under `root`. Raises InputError if there is none."""
+    pointer = root / name / CURRENT
+    if not pointer.is_file():
+        raise InputError(f"no Bento has been packaged under {root}: run `stillwatch package` first")
+    return pointer.parent / pointer.read_text(encoding="utf-8").strip()
+
+
+def verify(bento: Path) -> models.Model:
+    """Check every packaged file against its checksum, then load the model.
+
+    Raises InputError if this is no Bento of ours, IntegrityError if a file is missing or changed.
+    """
+    label = bento / "src" / CONTENTS
+    if not label.is_file() or not (bento / "bento.yaml").is_file():
+        raise InputError(f"{bento} is no packaged Bento: run `stillwatch package` first")
+    try:
+        digests: dict[str, str] = dict(json.loads(label.read_text(encoding="utf-8"))["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{label} can't be read as a list of checksums: package the model again") from error
+    for path, digest in digests.items():
+        source = bento / "src" / path
+        if not source.is_file() or _sha256(source) != digest:
+            raise IntegrityError(f"{source} is missing or was changed after packaging: package the model again")
+    return _load(bento / "src" / "model")
+
+
+def bentoml_call(home: Path) -> list[str]:
+    """BentoML with a home of its own, instead of the user's; `env` hands variables on without reading any.
+
+    Raises InputError on a system without `env`.
+    """
+    env = shutil.which("env")
+    if env is None:
+        raise InputError("the program `env` was not found: stillwatch packages and serves on POSIX systems only")
+    # `no_image`: without it a build downloads `uv`, even where nothing is to be locked.
+    variables = (f"BENTOML_HOME={home}", "BENTOML_DO_NOT_TRACK=true", "BENTOML_ENABLE_FEATURES=no_image")
+    return [env, *variables, sys.executable, "-m", "bentoml"]
+
+
+def _contents(parts: Closure, model_folder: Path) -> dict[str, Path]:
+    """Path inside the Bento -> file to copy: the modules and the model."""
+    code = {path.relative_to(CODE_ROOT).as_posix(): path for path in parts.files}
+    model = {f"model/{path.name}": path for path in model_folder.iterdir() if path.is_file()}
+    return {**code, **model}
+
+
+def _stage(
+    folder: Path, files: Mapping[str, Path], digests: Mapping[str, str], needs: tuple[str, ...], name: str
+) -> None:
+    for path, source in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / path)
+    (folder / CONTENTS).write_text(json.dumps({"sha256": digests}, indent=1), encoding="utf-8")
+    recipe = {
+        "service": SERVICE,
+        "name": name,
+        "description": "Scores accounts by how likely they take part in a distillation campaign.",
+        "include": ["**/*.py", "**/*.yaml", "model/*", CONTENTS],
+        # Locking would ask a package index; what is installed here is what was tested.
+        "python": {
+            "packages": [f"{need}{EXTRAS.get(need, '')}=={installed_version(need)}" for need in needs],
+            "lock_packages": False,
+        },
+    }
+    (folder / "bentofile.yaml").write_text(json.dumps(recipe, indent=1), encoding="utf-8")
+
+
+def _build(scratch: Path, name: str, tag: str) -> Path:
+    """Run `bentoml build` in its own process, from the staged copy: so what is missing there shows here."""
+    call = [*bentoml_call(scratch / "home"), "build", ".", "--version", tag, "--do-not-track"]
+    done = subprocess.run(call, cwd=scratch / "src", capture_output=True, text=True, check=False)
+    built = scratch / "home" / "bentos" / name / tag
+    if done.returncode != 0 or not built.is_dir():
+        said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        raise IntegrityError(f"the Bento {name}:{tag} could not be built: {said}")
+    # A Bento's own arguments, even none, replace those of `bentoml serve --arg`.
+    label = built / "bento.yaml"
+    label.write_text(re.sub(r"(?m)^args: \{\}\n", "", label.read_text(encoding="utf-8")), encoding="utf-8")
+    return built
+
+
+def _put(built: Path, target: Path) -> None:
+    """Copy the Bento beside its place, check the copy, then rename it into place."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target.parent)
+    near = target.parent / f"{HALF_DONE}{os.getpid()}"
+    shutil.copytree(built, near)
+    verify(near)
+    if target.exists() and not _is_whole(target):
+        shutil.rmtree(target)
+    try:
+        near.rename(target)
+    except OSError:  # another run was quicker
+        shutil.rmtree(near)
+        verify(target)
+
+
+def _point(folder: Path, target: Path) -> None:
+    """Name the Bento packaged last, by one rename."""
+    fresh = folder / f".{CURRENT}-{os.getpid()}"
+    fresh.write_text(target.name, encoding="utf-8")
+    fresh.rename(folder / CURRENT)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed runs left behind."""
+    for folder in parent.glob(f"{HALF_DONE}*"):
+        owner = int(folder.name.removeprefix(HALF_DONE))
+        if owner == os.getpid() or not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_whole(bento: Path) -> bool:
+    try:
+        verify(bento)
+    except StillwatchError:
+        return False
+    return True
+
+
+def _load(folder: Path) -> models.Model:
+    """A model whose features are those that this version reads."""
+    return models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
+
+
+def _digest(digests: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,144 @@
+"""From features to risks and reasons: pure functions, used by the endpoint and by batch scoring alike."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from math import isfinite
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalogue import Feature
+from serving.messages import AccountScore, Status
+from training.model import Model
+
+Matrix = npt.NDArray[np.float32]
+Risks = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.float64]
+Columns = npt.NDArray[np.intp]
+
+MOST_REASONS = 5
+SURE_REASONS = 3
+"""So many reasons are given where that many exist; further ones only if they carry weight."""
+
+WORTH_SAYING = 0.1
+"""A fourth or fifth reason must add at least this share of what the first adds."""
+
+CHUNK = 1_024
+"""Accounts explained at a time: bounds the memory of TreeSHAP, which holds accounts x features floats."""
+
+
+def assess(model: Model, matrix: Matrix, known: npt.NDArray[np.bool_]) -> Risks:
+    """Risk per row of `matrix` (n, F); NaN for the rows that are not `known`, which the model never sees."""
+    risks = np.full(len(matrix), np.nan)
+    if known.any():
+        risks[known] = model.predict(matrix if known.all() else matrix[known])
+    return risks
+
+
+def explain(model: Model, matrix: Matrix, risks: Risks, features: tuple[Feature, ...]) -> list[list[str]]:
+    """Reasons for the rows at or above the review threshold, an empty list for every other row.
+
+    `matrix` is (n, F), `risks` (n,), NaN for an unknown account. TreeSHAP costs about 200 predictions a row,
+    hence the threshold.
+    """
+    answer: list[list[str]] = [[] for _ in range(len(risks))]
+    flagged = np.flatnonzero(risks >= model.review_threshold)
+    for row, texts in zip(flagged.tolist(), reasons(model, matrix[flagged], features), strict=True):
+        answer[row] = texts
+    return answer
+
+
+def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...]) -> list[list[str]]:
+    """Per row of `matrix` (n, F) up to five sentences on what raised its risk most, the heaviest first.
+
+    Contributions are TreeSHAP values (Lundberg et al. 2020). Windows of one thing are added up and told once,
+    by the window that weighs most. A feature without a value is passed over unless nothing else remains.
+    """
+    chunks = [matrix[start : start + CHUNK] for start in range(0, len(matrix), CHUNK)]
+    return [texts for chunk in chunks for texts in _chunk_reasons(model, chunk, features)]
+
+
+def score(
+    model: Model,
+    matrix: Matrix,
+    as_of: Sequence[datetime | None],
+    account_ids: Sequence[str],
+    *,
+    features: tuple[Feature, ...],
+    now: datetime,
+    freshness: timedelta,
+    risks: Risks | None = None,
+) -> list[AccountScore]:
+    """One score per account, in the order asked; repeats are answered as often as they are asked.
+
+    `matrix` is (n, F) in the model's feature order, `as_of` the time of each row (null: unknown account),
+    `now` the clock of the caller, `freshness` the age from which features are `stale`. `risks` spares a
+    second prediction to a caller that has `assess`ed already.
+    """
+    if risks is None:
+        risks = assess(model, matrix, is_known(as_of))
+    texts = explain(model, matrix, risks, features)
+    columns = zip(account_ids, as_of, risks.tolist(), texts, strict=True)
+    return [
+        AccountScore(
+            account_id=account_id,
+            status=_status(time, now - freshness),
+            risk=None if time is None else risk,
+            reasons=words,
+            features_as_of=time,
+        )
+        for account_id, time, risk, words in columns
+    ]
+
+
+def is_known(as_of: Sequence[datetime | None]) -> npt.NDArray[np.bool_]:
+    """True for the rows that have stored features."""
+    return np.fromiter((time is not None for time in as_of), dtype=np.bool_, count=len(as_of))
+
+
+def _status(time: datetime | None, oldest: datetime) -> Status:
+    if time is None:
+        return "unknown_account"
+    return "stale" if time < oldest else "scored"
+
+
+def _chunk_reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...]) -> list[list[str]]:
+    contributions = np.asarray(model.contributions(matrix), dtype=np.float64)
+    present = np.isfinite(matrix)
+    columns, weights = _heaviest(np.where(present, contributions, 0.0), features)
+    silent = ~(weights > 0).any(axis=1)
+    if silent.any():
+        columns[silent], weights[silent] = _heaviest(contributions[silent], features)
+    rank = np.arange(weights.shape[1])
+    told = (weights > 0) & ((rank < SURE_REASONS) | (weights >= WORTH_SAYING * weights[:, :1]))
+    # Only flagged rows come here, and each has just cost a TreeSHAP: formatting them is not what counts.
+    return [
+        [_word(features[column], float(values[column])) for column in row[tell].tolist()]
+        for values, row, tell in zip(matrix, columns, told, strict=True)
+    ]
+
+
+def _heaviest(contributions: Weights, features: tuple[Feature, ...]) -> tuple[Columns, Weights]:
+    """The k heaviest things of each row: (n, k) columns that speak for them, (n, k) what each adds in all."""
+    things = _things(features)
+    totals = np.stack([contributions[:, columns].sum(axis=1) for columns in things], axis=1)
+    speakers = np.stack([columns[contributions[:, columns].argmax(axis=1)] for columns in things], axis=1)
+    top = np.argsort(-totals, axis=1, kind="stable")[:, :MOST_REASONS]
+    return np.take_along_axis(speakers, top, axis=1), np.take_along_axis(totals, top, axis=1)
+
+
+@lru_cache(maxsize=8)
+def _things(features: tuple[Feature, ...]) -> tuple[Columns, ...]:
+    """Columns that measure one thing over several windows: same family, same name but the window."""
+    stems = [(feature.family, feature.name.removesuffix(f"_{feature.window}")) for feature in features]
+    return tuple(
+        np.array([column for column, other in enumerate(stems) if other == stem], dtype=np.intp)
+        for stem in dict.fromkeys(stems)
+    )
+
+
+def _word(feature: Feature, value: float) -> str:
+    if not isfinite(value):
+        return f"no value is known for this: {feature.meaning.rstrip('.')}"
+    return feature.phrase.format(value)

@@ -1,0 +1,109 @@
+"""One small real model for the whole folder; the store, the Bento and its server are made once as well."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import polars as pl
+import pytest
+
+from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
+from features.lookup import FeatureLookup
+from serving.package import package
+from serving.server import Options, running
+from training import model as models
+from training.calibrate import Calibrator
+
+SIZE = len(FEATURE_NAMES)
+
+
+def made_features(rows: int, seed: int) -> np.ndarray:
+    """(rows, F) float32, a tenth of the values unknown."""
+    random = np.random.default_rng(seed)
+    matrix = random.normal(size=(rows, SIZE)).astype(np.float32)
+    matrix[random.random(matrix.shape) < 0.1] = np.nan
+    return matrix
+
+
+def frame_of(ids: list[str], matrix: np.ndarray, time: datetime) -> pl.DataFrame:
+    """A feature matrix as the frame that the offline store takes; NaN becomes null."""
+    values = pl.DataFrame(matrix, schema=dict.fromkeys(FEATURE_NAMES, pl.Float32)).fill_nan(None)
+    keys = pl.DataFrame({"account_id": ids}).with_columns(as_of=pl.lit(time, pl.Datetime("us", "UTC")))
+    return pl.concat([keys, values], how="horizontal")
+
+
+def made_model(version: str = "3", seed: int = 0) -> models.Model:
+    """Real trees on made-up features; about one row in six is at or above the review threshold."""
+    matrix = made_features(1_500, seed)
+    label = np.nan_to_num(matrix[:, :6]).sum(axis=1) > 2.2
+    frame = lgb.Dataset(matrix, label.astype(np.float32), feature_name=list(FEATURE_NAMES))
+    settings = {"objective": "binary", "num_leaves": 15, "verbosity": -1, "num_threads": 1, "seed": seed}
+    booster = lgb.train(settings, frame, num_boost_round=40)
+    return models.Model(
+        booster=lgb.Booster(model_str=booster.model_to_string()),
+        calibrator=Calibrator((-6.0, 0.0, 6.0), (-7.0, -0.5, 5.0), 0.1),
+        features=FEATURE_NAMES,
+        schema_version=SCHEMA_VERSION,
+        thresholds={"review": 0.5},
+        version=version,
+    )
+
+
+@pytest.fixture(scope="session")
+def model() -> models.Model:
+    return made_model()
+
+
+@pytest.fixture(scope="session")
+def model_folder(model: models.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "v3"
+    models.save(model, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bento(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return package(model_folder, tmp_path_factory.mktemp("bentos"))
+
+
+@pytest.fixture(scope="session")
+def times() -> dict[str, datetime]:
+    """When the features of the two kinds of accounts are from; the server calls those of 48 hours stale."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return {"old": now - timedelta(hours=100), "fresh": now - timedelta(hours=1)}
+
+
+@pytest.fixture(scope="session")
+def known() -> tuple[list[str], np.ndarray]:
+    """The 1,000 accounts of the store: `fresh-0` to `fresh-799`, `old-0` to `old-199`, and their features."""
+    ids = [f"fresh-{i}" for i in range(800)] + [f"old-{i}" for i in range(200)]
+    return ids, made_features(len(ids), seed=11)
+
+
+@pytest.fixture(scope="session")
+def store(
+    known: tuple[list[str], np.ndarray],
+    times: dict[str, datetime],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    root = tmp_path_factory.mktemp("store")
+    lookup = FeatureLookup(root)
+    for kind, time in times.items():
+        rows = [row for row, account in enumerate(known[0]) if account.startswith(kind)]
+        lookup.write(frame_of([known[0][row] for row in rows], known[1][rows], time), time, "made up")
+        lookup.materialize(time)
+    return root
+
+
+@pytest.fixture(scope="session")
+def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="session")
+def server(bento: Path, store: Path, server_log: Path) -> Iterator[str]:
+    """The URL of a real `bentoml serve` of the Bento, ended after the last test."""
+    with running(bento, Options(store), log=server_log) as url:
+        yield url

@@ -1,0 +1,150 @@
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from features.errors import InputError, IntegrityError
+from serving.package import CODE_ROOT, current, package, verify
+from training.model import Model
+
+LOAD_AS_A_WORKER_DOES = """
+import sys
+from bentoml._internal.service.loader import load
+service = load(sys.argv[1], standalone_load=True)
+service.to_asgi()
+own = {name.partition(".")[0] for name in sys.modules} & {"mlflow", "pipelines"}
+files = [part.__file__ for name, part in sys.modules.items() if name.startswith(("features.", "serving."))]
+print(sorted(own), all(file.startswith(sys.argv[1]) for file in files), "training.tracking" in sys.modules)
+"""
+
+
+@pytest.fixture
+def copied(bento: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(bento, tmp_path / "copied")
+
+
+def change_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def test_a_bento_holds_the_model_its_label_and_a_checksum_of_each_file(bento: Path, model: Model) -> None:
+    names = {path.relative_to(bento / "src").as_posix() for path in (bento / "src").rglob("*") if path.is_file()}
+    assert {"model/booster.txt", "model/label.json", "model/manifest.json", "serving/service.py"} <= names
+    listed = set(json.loads((bento / "src" / "contents.json").read_text())["sha256"])
+    assert {name for name in names if not name.endswith(".pyc")} == listed | {
+        "contents.json",
+        "bentofile.yaml",
+    }
+    assert verify(bento).version == model.version
+
+
+def test_a_bento_asks_for_no_mlflow_and_holds_no_training_code(bento: Path) -> None:
+    needs = (bento / "env" / "python" / "requirements.txt").read_text()
+    assert "lightgbm==" in needs
+    assert "bentoml==" in needs
+    assert "mlflow" not in needs
+    assert not list(bento.rglob("tracking.py"))
+    assert not any("mlflow" in path.read_text() for path in (bento / "src" / "training").glob("*.py"))
+
+
+def test_the_service_loads_from_the_bento_alone_and_without_mlflow(bento: Path, tmp_path: Path) -> None:
+    call = [sys.executable, "-c", LOAD_AS_A_WORKER_DOES, str(bento.resolve())]
+    env = {"BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "true", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env=env, cwd=tmp_path)
+    assert done.stdout.strip().splitlines()[-1:] == ["[] True False"], done.stderr
+
+
+def test_no_path_of_this_machine_is_in_the_bento(bento: Path, model_folder: Path) -> None:
+    told = [str(CODE_ROOT), str(model_folder.parent), str(bento.parent), str(Path.home())]
+    for path in bento.rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            content = path.read_bytes()
+            assert not [text for text in told if text.encode() in content], path
+
+
+def test_packaging_twice_builds_once(bento: Path, model_folder: Path) -> None:
+    before = (bento / "bento.yaml").stat().st_mtime_ns
+    assert package(model_folder, bento.parent.parent) == bento
+    assert (bento / "bento.yaml").stat().st_mtime_ns == before
+    assert current(bento.parent.parent) == bento
+
+
+def test_nothing_packaged_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no Bento has been packaged"):
+        current(tmp_path)
+    with pytest.raises(InputError, match="is no packaged Bento"):
+        verify(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "model/booster.txt",
+        "model/label.json",
+        "model/manifest.json",
+        "serving/scorer.py",
+        "training/model.py",
+    ],
+)
+def test_a_changed_byte_is_refused(copied: Path, changed: str) -> None:
+    change_a_byte(copied / "src" / changed)
+    with pytest.raises(IntegrityError, match="is missing or was changed after packaging"):
+        verify(copied)
+
+
+def test_a_missing_file_is_refused(copied: Path) -> None:
+    (copied / "src" / "model" / "label.json").unlink()
+    with pytest.raises(IntegrityError, match=r"label\.json is missing or was changed"):
+        verify(copied)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"sha256": 3}', "\x00"])
+def test_a_list_of_checksums_that_says_nothing_is_refused(copied: Path, text: str) -> None:
+    (copied / "src" / "contents.json").write_text(text)
+    with pytest.raises(IntegrityError, match="can't be read as a list of checksums"):
+        verify(copied)
+
+
+def test_a_checksum_list_that_forgets_the_model_is_still_refused(copied: Path) -> None:
+    (copied / "src" / "contents.json").write_text('{"sha256": {}}')
+    change_a_byte(copied / "src" / "model" / "booster.txt")
+    with pytest.raises(IntegrityError, match=r"booster\.txt"):
+        verify(copied)
+
+
+def test_a_changed_model_is_not_packaged(model_folder: Path, tmp_path: Path) -> None:
+    changed = shutil.copytree(model_folder, tmp_path / "changed")
+    change_a_byte(changed / "booster.txt")
+    with pytest.raises(IntegrityError, match=r"booster\.txt"):
+        package(changed, tmp_path / "bentos")
+    assert not (tmp_path / "bentos").exists()
+
+
+def test_a_run_killed_while_building_leaves_nothing_and_the_next_one_succeeds(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "bentos"
+    left = root / "stillwatch" / ".half-999999999"  # no process has this number
+    left.mkdir(parents=True)
+    code = (
+        "import sys; from pathlib import Path; from serving.package import package; package(*map(Path, sys.argv[1:]))"
+    )
+    call = [sys.executable, "-c", code, str(model_folder), str(root)]
+    killed = subprocess.Popen(call, cwd=CODE_ROOT, start_new_session=True)
+    time.sleep(2.5)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    with pytest.raises(InputError, match="no Bento has been packaged"):
+        current(root)
+    built = package(model_folder, root)
+    assert verify(built).features
+    assert not left.exists()
+    change_a_byte(built / "src" / "model" / "booster.txt")
+    assert verify(package(model_folder, root)).features

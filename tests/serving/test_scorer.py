@@ -1,0 +1,137 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.catalogue import FEATURE_NAMES, FEATURES, Feature
+from serving import scorer
+from serving.messages import AccountScore
+from training.model import Model
+
+NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def features(rows: int, seed: int = 5) -> scorer.Matrix:
+    random = np.random.default_rng(seed)
+    matrix = random.normal(size=(rows, len(FEATURES))).astype(np.float32)
+    matrix[random.random(matrix.shape) < 0.1] = np.nan
+    return matrix
+
+
+def scored(model: Model, matrix: scorer.Matrix, as_of: list[datetime | None], ids: list[str]) -> list[AccountScore]:
+    return scorer.score(model, matrix, as_of, ids, features=FEATURES, now=NOW, freshness=DAY)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(st.integers(0, 29), min_size=1, max_size=40),
+    ages=st.lists(st.none() | st.integers(0, 72), min_size=30, max_size=30),
+)
+def test_scores_come_in_the_order_asked_with_the_models_own_risks(
+    model: Model, rows: list[int], ages: list[int | None]
+) -> None:
+    matrix = features(30)
+    risks = model.predict(matrix)
+    times = [None if age is None else NOW - timedelta(hours=age) for age in ages]
+    answer = scored(model, matrix[rows], [times[row] for row in rows], [f"a{row}" for row in rows])
+    assert [one.account_id for one in answer] == [f"a{row}" for row in rows]
+    for row, one in zip(rows, answer, strict=True):
+        assert one.features_as_of == times[row]
+        if times[row] is None:
+            assert (one.status, one.risk, one.reasons) == ("unknown_account", None, [])
+        else:
+            assert one.status == ("stale" if (ages[row] or 0) > 24 else "scored")
+            assert one.risk == risks[row]
+            assert bool(one.reasons) == (risks[row] >= model.review_threshold)
+
+
+def test_features_exactly_as_old_as_the_limit_are_fresh(model: Model) -> None:
+    assert scored(model, features(1), [NOW - DAY], ["a"])[0].status == "scored"
+    assert scored(model, features(1), [NOW - DAY - timedelta(microseconds=1)], ["a"])[0].status == "stale"
+
+
+def test_a_risk_that_was_assessed_before_is_not_predicted_again(model: Model) -> None:
+    given_risk = np.array([0.123])
+    answer = scorer.score(model, features(1), [NOW], ["a"], features=FEATURES, now=NOW, freshness=DAY, risks=given_risk)
+    assert answer[0].risk == 0.123
+
+
+def test_unknown_rows_are_never_given_to_the_model(model: Model) -> None:
+    matrix = features(4)
+    risks = scorer.assess(model, matrix, np.array([True, False, True, False]))
+    assert np.isnan(risks[[1, 3]]).all()
+    assert np.array_equal(risks[[0, 2]], model.predict(matrix)[[0, 2]])
+
+
+def test_no_accounts_give_no_scores(model: Model) -> None:
+    assert scored(model, features(0), [], []) == []
+    assert scorer.reasons(model, features(0), FEATURES) == []
+
+
+def test_reasons_of_many_rows_are_those_of_each_row_alone(model: Model) -> None:
+    matrix = features(scorer.CHUNK + 40, seed=9)
+    together = scorer.reasons(model, matrix, FEATURES)
+    assert len(together) == len(matrix)
+    for row in (0, scorer.CHUNK - 1, scorer.CHUNK, len(matrix) - 1):
+        assert together[row] == scorer.reasons(model, matrix[row : row + 1], FEATURES)[0]
+
+
+def test_flagged_accounts_get_one_to_five_different_sentences(model: Model) -> None:
+    matrix = features(300)
+    texts = scorer.explain(model, matrix, model.predict(matrix), FEATURES)
+    flagged = model.predict(matrix) >= model.review_threshold
+    assert 10 < flagged.sum() < 290
+    assert all(1 <= len(text) <= 5 and len(set(text)) == len(text) for text in np.array(texts, object)[flagged])
+    assert not any(np.array(texts, object)[~flagged])
+
+
+def test_the_first_reason_is_the_thing_that_adds_most(model: Model) -> None:
+    matrix = features(50)
+    contributions = model.contributions(matrix)
+    stems = [feature.name.removesuffix(f"_{feature.window}") for feature in FEATURES]
+    for values, adds, text in zip(matrix, contributions, scorer.reasons(model, matrix, FEATURES), strict=True):
+        adds = np.where(np.isfinite(values), adds, 0.0)
+        totals = {stem: sum(add for add, other in zip(adds, stems, strict=True) if other == stem) for stem in stems}
+        best = max(totals, key=lambda stem: totals[stem])
+        words = [f.phrase.format(float(v)) for f, v, s in zip(FEATURES, values, stems, strict=True) if s == best]
+        assert text[0] in words
+
+
+def test_windows_of_one_thing_are_told_once() -> None:
+    rows = (
+        Feature("requests_1d", "volume", "Requests", "requests", "1d", "{:.0f} in a day"),
+        Feature("requests_7d", "volume", "Requests", "requests", "7d", "{:.0f} in a week"),
+        Feature("requests_7d_share", "volume", "A share", "share", "7d", "{:.0%} of it"),
+    )
+    assert [group.tolist() for group in scorer._things(rows)] == [[0, 1], [2]]
+
+
+def test_a_feature_without_a_value_speaks_only_if_nothing_else_does(model: Model) -> None:
+    matrix = np.full((1, len(FEATURES)), np.nan, dtype=np.float32)
+    words = scorer.reasons(model, matrix, FEATURES)[0]
+    raising = model.contributions(matrix)[0].max() > 0
+    assert bool(words) == raising
+    assert all(word.startswith("no value is known for this: ") for word in words)
+    some = scorer.reasons(model, features(60), FEATURES)
+    assert not any(word.startswith("no value is known") for text in some for word in text)
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=FEATURE_NAMES)
+def test_every_phrase_can_be_said_of_any_value(feature: Feature) -> None:
+    for value in (0.0, 1.0, -3.5, 1e30):
+        assert scorer._word(feature, value)
+    assert scorer._word(feature, float("inf")).startswith("no value is known")
+
+
+def test_the_threshold_itself_is_worth_a_look(model: Model) -> None:
+    matrix = features(200)
+    risks = model.predict(matrix)
+    row = int(np.argmax(risks))
+    edge = replace(model, thresholds={"review": float(risks[row])})
+    assert scorer.explain(edge, matrix, risks, FEATURES)[row]
+    above = replace(model, thresholds={"review": float(np.nextafter(risks[row], 1.0))})
+    assert not any(scorer.explain(above, matrix, risks, FEATURES))

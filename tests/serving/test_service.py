@@ -1,0 +1,242 @@
+"""The endpoint as its callers meet it: a built Bento, served by BentoML, asked over HTTP."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from features.catalogue import FEATURES
+from serving import scorer
+from serving.edge import BODY_LIMIT
+from training.model import Model
+
+JSON = {"content-type": "application/json"}
+Answer = tuple[int, Any, http.client.HTTPResponse]
+
+
+class Client:
+    """One keep-alive connection to the server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+
+    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        self.connection.request(method, path, body, headers or {})
+        response = self.connection.getresponse()
+        content = response.read()
+        is_json = (response.getheader("content-type") or "").startswith("application/json")
+        return response.status, json.loads(content) if is_json else content.decode(), response
+
+    def post(self, value: object) -> Answer:
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return self.call("POST", "/score", body, JSON)
+
+    def scores(self, ids: list[str]) -> list[dict[str, Any]]:
+        status, answer, _ = self.post({"account_ids": ids})
+        assert status == 200, answer
+        assert answer["model"] == {"name": "stillwatch", "version": "3"}
+        scores: list[dict[str, Any]] = answer["scores"]
+        return scores
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[Client]:
+    one = Client(server)
+    yield one
+    one.connection.close()
+
+
+def test_accounts_come_in_the_order_asked_repeats_and_unknown_ones_too(client: Client) -> None:
+    ids = ["fresh-7", "nobody", "old-1", "fresh-7", "fresh-2", "nobody", "fresh-7"]
+    scores = client.scores(ids)
+    assert [one["account_id"] for one in scores] == ids
+    assert scores[0] == scores[3] == scores[6]
+    assert scores[1] == {
+        "account_id": "nobody",
+        "status": "unknown_account",
+        "risk": None,
+        "campaign_id": None,
+        "reasons": [],
+        "features_as_of": None,
+    }
+
+
+def test_features_older_than_the_limit_are_scored_as_stale(client: Client, times: dict[str, datetime]) -> None:
+    fresh, old = client.scores(["fresh-0", "old-0"])
+    assert (fresh["status"], old["status"]) == ("scored", "stale")
+    assert old["risk"] is not None
+    for one, kind in ((fresh, "fresh"), (old, "old")):
+        assert datetime.fromisoformat(one["features_as_of"]) == times[kind]
+        assert datetime.fromisoformat(one["features_as_of"]).utcoffset() == UTC.utcoffset(None)
+
+
+def test_a_thousand_accounts_get_bit_for_bit_the_risks_and_reasons_of_batch_scoring(
+    client: Client, model: Model, known: tuple[list[str], scorer.Matrix]
+) -> None:
+    ids, matrix = known
+    assert len(ids) == 1_000
+    risks = model.predict(matrix)
+    scores = client.scores(ids)
+    assert [one["risk"] for one in scores] == risks.tolist()
+    assert [one["reasons"] for one in scores] == scorer.explain(model, matrix, risks, FEATURES)
+    flagged = risks >= model.review_threshold
+    assert 20 < flagged.sum() < 900
+    assert [bool(one["reasons"]) for one in scores] == flagged.tolist()
+
+
+def test_one_account_alone_gets_the_same_answer_as_among_many(
+    client: Client, known: tuple[list[str], scorer.Matrix]
+) -> None:
+    ids = known[0][:60]
+    together = client.scores(ids)
+    assert [client.scores([one])[0] for one in ids] == together
+
+
+BAD = {
+    "no body": (b"", "body"),
+    "half a body": (b'{"account_ids": ["a"', "body"),
+    "not UTF-8": (b'{"account_ids": ["\xff\xfe"]}', "body"),
+    "lone surrogate": (b'{"account_ids": ["\\ud800"]}', "body"),
+    "deep nesting": (b'{"account_ids": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "body"),
+    "huge number": (b'{"account_ids": [' + b"9" * 100_000 + b"]}", ""),
+    "infinite exponent": (b'{"account_ids": [1e999999999]}', "account_ids[0]"),
+    "NaN": (b'{"account_ids": [NaN]}', "account_ids[0]"),
+    "a list": (b"[]", "body"),
+    "null": (b"null", "body"),
+    "no field": (b"{}", "account_ids"),
+    "null field": (b'{"account_ids": null}', "account_ids"),
+    "a word": (b'{"account_ids": "a"}', "account_ids"),
+    "none": (b'{"account_ids": []}', "account_ids"),
+    "too many": (json.dumps({"account_ids": ["a"] * 1_001}).encode(), "account_ids"),
+    "number": (b'{"account_ids": ["a", 5]}', "account_ids[1]"),
+    "bool": (b'{"account_ids": [true]}', "account_ids[0]"),
+    "null id": (b'{"account_ids": [null]}', "account_ids[0]"),
+    "object id": (b'{"account_ids": [{"a": 1}]}', "account_ids[0]"),
+    "empty id": (b'{"account_ids": [""]}', "account_ids[0]"),
+    "long id": (json.dumps({"account_ids": ["a" * 257]}).encode(), "account_ids[0]"),
+    "other field": (b'{"account_ids": ["a"], "limit": 5}', "limit"),
+}
+
+
+@pytest.mark.parametrize(("body", "field"), BAD.values(), ids=BAD.keys())
+def test_a_bad_body_gets_400_and_the_name_of_the_field(client: Client, body: bytes, field: str) -> None:
+    status, answer, _ = client.post(body)
+    assert status == 400
+    assert answer["detail"][0]["field"].startswith(field)
+    assert "Traceback" not in json.dumps(answer)
+    assert client.scores(["fresh-1"])  # the same connection still serves
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/vnd.bentoml+pickle",
+        "",
+    ],
+)
+def test_another_content_type_gets_415(client: Client, kind: str) -> None:
+    status, answer, _ = client.call("POST", "/score", b'{"account_ids": ["a"]}', {"content-type": kind})
+    assert (status, answer["detail"][0]["field"]) == (415, "body")
+
+
+def test_json_with_a_charset_is_json(client: Client) -> None:
+    headers = {"content-type": "Application/JSON; charset=utf-8"}
+    assert client.call("POST", "/score", b'{"account_ids": ["fresh-1"]}', headers)[0] == 200
+
+
+def test_a_body_above_the_limit_gets_413_declared_or_in_chunks(server: str) -> None:
+    body = b" " * (BODY_LIMIT + 1)
+    assert Client(server).call("POST", "/score", body, JSON)[0] == 413
+    chunks = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
+    assert Client(server).call("POST", "/score", chunks, JSON)[0] == 413
+    assert Client(server).call("POST", "/score", b" " * (BODY_LIMIT - 30) + b'{"account_ids": ["a"]}', JSON)[0] == 200
+
+
+def test_a_good_body_may_come_in_chunks(client: Client) -> None:
+    status, answer, _ = client.call("POST", "/score", iter([b'{"account_ids":', b' ["fresh-1"]}']), JSON)
+    assert (status, answer["scores"][0]["status"]) == (200, "scored")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
+def test_another_method_gets_405(client: Client, method: str) -> None:
+    assert client.call(method, "/score")[0] == 405
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/score/", "/score/submit", "/%00", "/..%2f..%2fetc/passwd"])
+def test_an_unknown_path_gets_4xx_or_leads_home(client: Client, path: str) -> None:
+    assert 300 <= client.call("POST", path, b"{}", JSON)[0] < 500
+
+
+@pytest.mark.parametrize("name", ["\x00", "a\nb", "' OR 1=1 --", "ø€😀", " ", "a" * 256, "\u202e", "../../x"])
+def test_any_string_may_be_the_id_of_an_account(client: Client, name: str) -> None:
+    score = client.scores([name])[0]
+    assert (score["account_id"], score["status"]) == (name, "unknown_account")
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: json.dumps([text]).encode()))
+def test_no_body_at_all_gives_a_5xx(client: Client, body: bytes) -> None:
+    status, answer, _ = client.post(body)
+    assert status == 400
+    assert answer["detail"]
+
+
+def test_the_probes_the_metrics_and_the_front_page_answer(client: Client) -> None:
+    client.scores(["fresh-1"])
+    assert client.call("GET", "/livez")[0] == 200
+    assert client.call("GET", "/readyz")[0] == 200
+    status, metrics, _ = client.call("GET", "/metrics")
+    assert status == 200 and "bentoml_service_request_duration_seconds" in metrics
+    status, page, _ = client.call("GET", "/")
+    assert status == 200 and "POST /score" in page
+    assert "http" not in page.lower().replace("http-equiv", "")
+
+
+def test_the_openapi_page_names_the_answers_that_callers_get(client: Client) -> None:
+    status, spec, _ = client.call("GET", "/docs.json")
+    assert status == 200
+    operation = spec["paths"]["/score"]["post"]
+    assert set(operation["responses"]) == {"200", "400", "408", "413", "415"}
+    ids = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["account_ids"]
+    assert (ids["minItems"], ids["maxItems"]) == (1, 1_000)
+
+
+@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
+def test_answers_keep_what_the_openapi_page_promises(server: str, mode: schemathesis.GenerationMode) -> None:
+    schema = schemathesis.openapi.from_url(f"{server}/docs.json").include(path="/score")
+    (operation,) = [result.ok() for result in schema.get_all_operations()]
+    bounded = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    bounded(given(case=operation.as_strategy(generation_mode=mode))(lambda case: _keeps(case, server)))()
+
+
+def _keeps(case: schemathesis.Case, server: str) -> None:
+    response = case.call(base_url=server)
+    assert response.status_code < 500
+    case.validate_response(response)
+
+
+def test_what_went_wrong_is_not_in_the_log_with_what_was_sent(client: Client, server_log: Any) -> None:
+    canary = "a canary sentence that nobody else writes"
+    client.post({"account_ids": [{"text": canary}], canary: canary})
+    client.post(canary.encode())
+    client.scores([canary])
+    client.call("GET", f"/{canary.replace(' ', '-')}")
+    log = server_log.read_text()
+    assert "canary" not in log
+    assert "Traceback" not in log
+
+
+def test_the_known_accounts_are_not_all_alike(known: tuple[list[str], scorer.Matrix]) -> None:
+    assert len(np.unique(known[1][:, 0])) > 500
