@@ -1,0 +1,60 @@
+"""Build: features as known at a time, read out of the lake into the feature store."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from features.accounts import read_out
+from features.errors import InputError
+from pipelines.workspace import Workspace
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did.
+
+    Attributes:
+        accounts: seen up to the time.
+        later: rows of each table that lie after the time, and were left out.
+        online: whether the online store now holds the features of this time; else it holds later ones.
+    """
+
+    accounts: int
+    later: dict[str, int]
+    online: bool
+
+
+def build(workspace: Workspace, as_of: datetime, progress: Progress) -> Built:
+    """Read out the features of a time and bring them online.
+
+    Raises:
+        InputError: no request at or before as_of is known.
+    """
+    ensure_features(workspace, [as_of], progress)
+    progress("features online", 0.0)
+    online = workspace.lookup.materialize(as_of)
+    progress("features online", 1.0)
+    return Built(len(workspace.lake.seen(as_of)), workspace.lake.later(as_of), online)
+
+
+def ensure_features(workspace: Workspace, times: Iterable[datetime], progress: Progress) -> None:
+    """Read out the features of some times into the offline store, where they are not there already.
+
+    Raises:
+        InputError: no request at or before the latest of the times is known.
+    """
+    wanted = list(times)
+    workspace.lake.catch_up()
+    if not len(workspace.lake.seen(max(wanted))):
+        raise InputError(
+            f"{workspace.root} holds no request at or before {max(wanted):%Y-%m-%dT%H:%M:%SZ}: run "
+            "`stillwatch ingest --requests PATH`, or ask about a later time."
+        )
+    stamp = workspace.lake.stamp()
+    for i, as_of in enumerate(wanted):
+        progress("features", i / len(wanted))
+        if not workspace.lookup.holds(as_of, stamp):
+            workspace.lookup.write(read_out(workspace.lake, as_of), as_of, stamp)
+    progress("features", 1.0)

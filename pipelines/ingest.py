@@ -1,0 +1,197 @@
+"""Ingest: input files are checked, deduplicated, reduced and appended, each file entirely or not at all.
+
+First every file is examined and nothing is written; then file after file is appended in one commit. A run that is
+killed leaves whole files only, and running it again gives the tables of an undisturbed run.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from features.errors import InputError
+from features.events import is_blank, request_key, to_account_rows, to_events
+from features.identity import Keyring
+from features.intake import Checked, InputFile, batches, check, input_files
+from features.schemas import INPUT_TABLES
+from pipelines.repeats import Repeats
+from pipelines.workspace import Workspace
+
+Progress = Callable[[str, float], None]
+_TEXT = ("prompt", "system_prompt")
+_SMALL = {
+    "accounts": ["account_id"],
+    "enforcement": ["account_id", "action", "acted_at"],
+    "releases": ["model"],
+}
+
+
+@dataclass
+class TableCount:
+    """What happened to the rows of one input table."""
+
+    files: int = 0
+    stored_before: int = 0  # files
+    rows: int = 0
+    stored: int = 0
+    repeats: int = 0
+    malformed_addresses: int = 0
+    rejects: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Paths given to one ingest; requests or any other table may be absent."""
+
+    requests: Path | None = None
+    accounts: Path | None = None
+    enforcement: Path | None = None
+    releases: Path | None = None
+
+
+def ingest(workspace: Workspace, inputs: Inputs, *, reject_limit: float, progress: Progress) -> dict[str, TableCount]:
+    """Append the inputs to the workspace's lake.
+
+    Args:
+        workspace: where to.
+        inputs: which tables.
+        reject_limit: share of a file's rows that may break the contract.
+        progress: called with what is being done and the share done.
+
+    Returns:
+        Counts per table.
+
+    Raises:
+        InputError: a file is unusable or has too many broken rows; then nothing of this run is stored.
+    """
+    given = {name: path for name, path in vars(inputs).items() if path is not None}
+    if not given:
+        raise InputError("nothing to ingest: give --requests, --accounts, --enforcement or --releases.")
+    counts = {table: TableCount() for table in given}
+    with workspace.locked() as scratch:
+        keyring = workspace.keyring
+        workspace.lake.catch_up()
+        new = {table: _new_files(workspace, table, path, counts[table]) for table, path in given.items()}
+        repeats = Repeats(scratch)
+        rejects = _examine(new, keyring, repeats, counts, reject_limit, progress)
+        repeats.find(workspace.lake.scan("events").select("request_key"))
+        for table, files in new.items():
+            for i, file in enumerate(files):
+                progress(f"storing {table}", i / len(files))
+                workspace.lake.append("rejects", [rejects[file.source]], file.source)
+                if table == "requests":
+                    _store_requests(workspace, file, keyring, repeats, counts[table])
+                else:
+                    _store_small(workspace, file, keyring, counts[table])
+            progress(f"storing {table}", 1.0)
+    return counts
+
+
+def _new_files(workspace: Workspace, table: str, path: Path, count: TableCount) -> list[InputFile]:
+    """Files whose content was not stored before."""
+    files = input_files(path, table)
+    stored_as = "events" if table == "requests" else table
+    new = [file for file in files if not workspace.lake.has(stored_as, file.source)]
+    count.files, count.stored_before = len(files), len(files) - len(new)
+    return new
+
+
+def _examine(
+    new: dict[str, list[InputFile]],
+    keyring: Keyring,
+    repeats: Repeats,
+    counts: dict[str, TableCount],
+    limit: float,
+    progress: Progress,
+) -> dict[int, pl.DataFrame]:
+    """Check every row of every file, and note the requests' keys; returns each file's rejects."""
+    rejects = {}
+    total = sum(file.rows for files in new.values() for file in files) or 1
+    done = 0
+    for table, files in new.items():
+        for file in files:
+            broken = []
+            for checked in _checked(file, keyring, _columns_to_check(file)):
+                broken.append(checked.rejects)
+                done += len(checked.good)
+                if table == "requests":
+                    repeats.note(file.source, checked.good)
+                progress("checking", done / total)
+            found = pl.concat([_no_rejects(), *broken])
+            _refuse_above(limit, file, found)
+            counts[table].rows += file.rows
+            counts[table].rejects.update(found["rule"].to_list())
+            rejects[file.source] = found.with_columns(
+                pl.lit(table).alias("table"), pl.lit(file.source, pl.Int64).alias("source")
+            )
+    return rejects
+
+
+def _no_rejects() -> pl.DataFrame:
+    return pl.DataFrame(schema={"row": pl.UInt32, "rule": pl.String})
+
+
+def _refuse_above(limit: float, file: InputFile, rejects: pl.DataFrame) -> None:
+    broken = rejects["row"].n_unique()
+    if broken > limit * file.rows:
+        rule = rejects["rule"].mode().sort()[0]
+        row = rejects.filter(pl.col("rule") == rule)["row"][0]
+        raise InputError(
+            f"{file.path}: {broken:,} of {file.rows:,} rows break the contract of {file.table} (most of them {rule}, "
+            f"first in row {row}), more than the limit of {limit:.1%}: nothing was stored; correct the export or raise "
+            "STILLWATCH_REJECT_LIMIT."
+        )
+
+
+def _checked(file: InputFile, keyring: Keyring, columns: list[str] | None = None) -> Iterator[Checked]:
+    """The file's checked batches; requests with their `request_key`."""
+    for batch in batches(file, columns):
+        checked = check(batch, file.table)
+        if file.table == "requests":
+            keyed = checked.good.with_columns(request_key=request_key(keyring))
+            checked = Checked(keyed, checked.rejects)
+        yield checked
+
+
+def _columns_to_check(file: InputFile) -> list[str] | None:
+    """All but the text, which no rule reads, unless some request is known by its content only."""
+    if file.table != "requests":
+        return None
+    ids = batches(file, ["request_id"])
+    if any(batch.select(is_blank("request_id").any()).item() for batch in ids):
+        return None
+    return [name for name in INPUT_TABLES["requests"].column_names() if name not in _TEXT]
+
+
+def _store_requests(
+    workspace: Workspace, file: InputFile, keyring: Keyring, repeats: Repeats, count: TableCount
+) -> None:
+    """Reduce and append one file of requests, then its rollups."""
+    dropped = repeats.of(file.source)
+    count.repeats += len(dropped)
+
+    def events() -> Iterator[pl.DataFrame]:
+        for checked in _checked(file, keyring):
+            kept = checked.good.filter(~pl.col("row").is_in(dropped.implode()))
+            reduced, malformed = to_events(kept, keyring, file.source)
+            count.malformed_addresses += malformed
+            count.stored += len(reduced)
+            yield reduced
+
+    workspace.lake.append("events", events(), file.source)
+    workspace.lake.roll_up(file.source)
+
+
+def _store_small(workspace: Workspace, file: InputFile, keyring: Keyring, count: TableCount) -> None:
+    """Append a table that fits in memory; a row whose key is stored already changes nothing."""
+    good = pl.concat([checked.good for checked in _checked(file, keyring)])
+    if file.table == "accounts":
+        good, count.malformed_addresses = to_account_rows(good, keyring)
+    by = _SMALL[file.table]
+    stored = workspace.lake.scan(file.table).select(by).collect()
+    fresh = good.unique(by, keep="first", maintain_order=True).join(stored, on=by, how="anti", nulls_equal=True)
+    workspace.lake.append(file.table, [fresh], file.source)
+    count.stored += len(fresh)
+    count.repeats += len(good) - len(fresh)

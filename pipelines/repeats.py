@@ -1,0 +1,64 @@
+"""Which requests of a run are repeats.
+
+The rule: a request is known by its request_id (by its content where that is blank). Of several rows with one key the
+one with the earliest timestamp stays, among equals the first in file order; what is stored already stays. An id that a
+gateway reuses for different requests is therefore dropped as a repeat too, and counted apart, so that it shows.
+
+Keys are spilled to scratch files and compared in buckets, so memory is bounded whatever the size of the run.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+_BUCKET_ROWS = 8_000_000
+
+
+class Repeats:
+    """Collects the keys of a run, then says which rows of each file to drop.
+
+    Args:
+        scratch: an empty folder for the spilled keys (hashes only).
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._rows = 0
+        self._parts = 0
+        self._dropped = pl.DataFrame(schema={"source": pl.Int64, "row": pl.UInt32})
+
+    def note(self, source: int, rows: pl.DataFrame) -> None:
+        """Add rows with `request_key`, `timestamp` and `row`, in file order."""
+        rows.select(
+            "request_key",
+            "timestamp",
+            pl.lit(source, pl.Int64).alias("source"),
+            "row",
+            pl.int_range(self._rows, self._rows + pl.len()).alias("order"),
+        ).write_parquet(self._scratch / f"{self._parts:06d}.keys.parquet")
+        self._rows += len(rows)
+        self._parts += 1
+
+    def find(self, stored: pl.LazyFrame) -> None:
+        """Compare all noted rows with one another and with the stored `request_key`s."""
+        if not self._parts:
+            return
+        noted = pl.scan_parquet(self._scratch / "*.keys.parquet")
+        buckets = 1 + self._rows // _BUCKET_ROWS
+        found = [
+            _repeats(*(frame.filter(pl.col("request_key") % buckets == i) for frame in (noted, stored)))
+            for i in range(buckets)
+        ]
+        self._dropped = pl.concat(found)
+
+    def of(self, source: int) -> pl.Series:
+        """Rows to drop from one file."""
+        return self._dropped.filter(pl.col("source") == source)["row"]
+
+
+def _repeats(noted: pl.LazyFrame, stored: pl.LazyFrame) -> pl.DataFrame:
+    """`source` and `row` of the noted rows that are repeats."""
+    ranked = noted.sort("timestamp", "order").with_columns(is_first=pl.col("request_key").is_first_distinct())
+    old = ranked.join(stored.unique(), on="request_key", how="semi").select("source", "row")
+    later = ranked.filter(~pl.col("is_first")).select("source", "row")
+    return pl.concat([old, later]).unique().collect(engine="streaming")

@@ -1,0 +1,66 @@
+"""Score: every account seen up to a time, with the champion, into a file."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
+from features.errors import InputError
+from pipelines.build import Progress, ensure_features
+from pipelines.retrain import champion_folder
+from pipelines.workspace import Workspace
+from serving.scorer import explain
+from training import model as models
+
+_BATCH = 50_000  # accounts
+
+
+def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) -> pl.DataFrame:
+    """Score all accounts as of a time and write the contract's score table.
+
+    Raises:
+        InputError: no champion, a champion of another feature catalogue, nothing known at that time, or out can't be
+            written.
+    """
+    model = models.load(champion_folder(workspace))
+    if model.schema_version != SCHEMA_VERSION:
+        raise InputError(
+            f"the champion was trained on features {model.schema_version}, this release reads out {SCHEMA_VERSION}: "
+            "run `stillwatch retrain`."
+        )
+    ensure_features(workspace, [as_of], progress)
+    accounts = workspace.lake.seen(as_of).select(
+        "account_id", pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of")
+    )
+    parts = []
+    for begin in range(0, len(accounts), _BATCH):
+        progress("scoring", begin / len(accounts))
+        parts.append(_scored(workspace, model, accounts[begin : begin + _BATCH]))
+    progress("scoring", 1.0)
+    scores = pl.concat(parts).sort("account_id")
+    _write(scores, out)
+    return scores
+
+
+def _scored(workspace: Workspace, model: models.Model, accounts: pl.DataFrame) -> pl.DataFrame:
+    features = workspace.lookup.historical(accounts).select(FEATURE_NAMES)
+    matrix = features.fill_null(float("nan")).to_numpy(order="c")
+    risks = model.predict(matrix)
+    return accounts.with_columns(
+        risk=pl.Series(risks, dtype=pl.Float64),
+        campaign_id=pl.lit(None, pl.String),
+        reasons=pl.Series(explain(model, matrix, risks, FEATURES), dtype=pl.List(pl.String)),
+    )
+
+
+def _write(frame: pl.DataFrame, out: Path) -> None:
+    """Write a table that appears whole or not at all."""
+    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        frame.write_parquet(draft)
+        draft.replace(out)
+    except OSError as error:
+        raise InputError(f"{out} can't be written ({error.strerror}): choose another --out.") from error

@@ -1,0 +1,16 @@
+"""Serving: the options of the endpoint, from the workspace and the settings."""
+
+from pipelines.settings import settings
+from pipelines.workspace import Workspace
+from serving.server import HOST, Options
+
+
+def options(workspace: Workspace, host: str = HOST) -> Options:
+    """Where the endpoint finds its features, and how old they may be."""
+    known = settings()
+    return Options(
+        store=workspace.lookup.root.resolve(),
+        online=known.online,
+        freshness_hours=known.freshness_hours,
+        host=host,
+    )

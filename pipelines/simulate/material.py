@@ -1,0 +1,126 @@
+"""Where texts come from.
+
+`Material` writes texts of a kind for owners and items; here the grammar that needs no data.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulate.codes import U64, Ints, below, glue, keyed, names, take
+from pipelines.simulate.lexicon import LISTS
+from pipelines.simulate.patterns import HABITS, PATTERNS
+
+_SLOT = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
+
+
+class Material(Protocol):
+    """A source of texts."""
+
+    def write(self, kind: str, owner: U64, item: U64) -> pl.Series:
+        """One text a row, String.
+
+        Always the same for the same (kind, owner, item), never shared by two owners.
+        """
+        ...
+
+
+@cache
+def table(slot: str) -> pl.Series:
+    """The word list of a slot."""
+    return pl.Series(LISTS[slot], dtype=pl.String)
+
+
+@cache
+def _salt(word: str) -> int:
+    return int.from_bytes(word.encode()[:7].ljust(7, b"_"), "big") ^ len(word)
+
+
+class Grammar:
+    """Texts from patterns and word lists, each slot filled by a keyed mix of owner, item and place."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def write(self, kind: str, owner: U64, item: U64) -> pl.Series:
+        """See `Material.write`. Kinds are those of `PATTERNS`, and `name`."""
+        return self._fill(kind, owner, item, np.zeros(1, dtype=np.uint64))
+
+    def _fill(self, kind: str, owner: U64, item: U64, context: U64) -> pl.Series:
+        if kind == "name":
+            return names(owner, item, self._seed)
+        patterns = PATTERNS[kind]
+        key = keyed(owner, item, _salt(kind), context, self._seed)
+        pick = below(key, HABITS.get(kind, 10_000))
+        chosen = below(keyed(owner, pick, _salt(kind), self._seed), len(patterns))
+
+        order = np.argsort(chosen, kind="stable")
+        bounds = np.searchsorted(chosen[order], np.arange(len(patterns) + 1))
+        rows = [order[low:high] for low, high in pairwise(bounds)]
+        nested = self._nested([_SLOT.split(p) for p in patterns], rows, owner, item, key)
+        texts = [self._pattern(n, patterns[n], owner[r], key[r], nested) for n, r in enumerate(rows)]
+        return restored(texts, rows)
+
+    def _nested(
+        self, patterns: list[list[str]], rows: list[Ints], owner: U64, item: U64, key: U64
+    ) -> dict[tuple[int, int], pl.Series]:
+        """Texts of all slots that stand for a kind: each kind is written once for all patterns and places."""
+        wanted: dict[str, list[tuple[int, int]]] = {}
+        for number, pieces in enumerate(patterns):
+            for place in range(1, len(pieces), 2):
+                if pieces[place] in PATTERNS or pieces[place] == "name":
+                    wanted.setdefault(pieces[place], []).append((number, place))
+        found: dict[tuple[int, int], pl.Series] = {}
+        for kind, places in wanted.items():
+            these = np.concatenate([rows[number] for number, _ in places])
+            salt = np.repeat([place + 1 for _, place in places], [len(rows[number]) for number, _ in places])
+            texts = self._fill(kind, owner[these], item[these], keyed(key[these], salt))
+            at = 0
+            for number, place in places:
+                found[number, place] = texts.slice(at, len(rows[number]))
+                at += len(rows[number])
+        return found
+
+    def _pattern(
+        self, number: int, pattern: str, owner: U64, key: U64, nested: dict[tuple[int, int], pl.Series]
+    ) -> pl.Series:
+        if not len(owner):
+            return pl.Series([], dtype=pl.String)
+        parts: list[pl.Series | str] = []
+        for place, piece in enumerate(_SLOT.split(pattern)):
+            if (number, place) in nested:
+                parts.append(nested[number, place])
+            elif place % 2:
+                parts.append(self._word(piece, owner, key, place))
+            elif piece:
+                parts.append(piece.replace("{{", "{").replace("}}", "}"))
+        return glue(*parts)
+
+    def _word(self, slot: str, owner: U64, key: U64, place: int) -> pl.Series:
+        if slot.startswith("my_"):
+            words = table(slot[3:])
+            return take(words, below(keyed(owner, _salt(slot), self._seed), len(words)))
+        words = table(slot)
+        return take(words, below(keyed(key, place), len(words)))
+
+
+def restored(texts: list[pl.Series], rows: list[Ints]) -> pl.Series:
+    """Texts written for groups of rows, put back in the order of the rows.
+
+    Together the groups hold every row once.
+    """
+    order = np.concatenate([np.asarray(r, dtype=np.int64) for r in rows])
+    back = np.empty(len(order), dtype=np.int64)
+    back[order] = np.arange(len(order))
+    return take(pl.concat([t.alias("text").cast(pl.String) for t in texts]), back)
+
+
+def by_choice(chosen: Ints, options: int, one: Callable[[int, Ints], pl.Series]) -> pl.Series:
+    """Rows written option by option and put back in their order."""
+    rows = [np.flatnonzero(chosen == k) for k in range(options)]
+    return restored([one(k, r) for k, r in enumerate(rows)], rows)

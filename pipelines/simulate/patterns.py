@@ -1,0 +1,204 @@
+"""Sentence patterns of the grammar, by kind of text. A slot is a word list, another kind, or {name}.
+
+{name} is spelt from the text's owner, so a pattern that holds it cannot give two unrelated owners the
+same text; every
+kind that is sent on its own has it in every pattern.
+"""
+
+# ruff: noqa: E501 (lines of text are data)
+
+from collections.abc import Mapping
+
+PATTERNS: Mapping[str, tuple[str, ...]] = {
+    "chat": (
+        "{ask} {do} for {name}? {closing}",
+        "{ask} {do} in {place}, near {name}. {closing}",
+        "I am reading a book on {subject} by {name} and do not follow chapter {n}. {closing}",
+        "Write a {tone} message to {person} named {name} about {subject}. {closing}",
+        "Write a {tone} poem about {name}, {subject} and {place}.",
+        "{name} told me that {subject} is dying out in {place}. True? {closing}",
+        "what's a good {quality} {product} for {name}",
+        "Compare {subject} with {subject} for a visitor like {name}. {closing}",
+        "My {product} from {name} is {quality}, {ask} {do} instead? {closing}",
+        "Give me {n} facts about {subject} that {name} would like",
+        "Summarise this for {person}: {fact} {fact} {named}",
+        "Hi! {person} and I want to {do} with {name}. {ask} {do}? {closing}",
+        "Translate into {tone} English: {named} {fact}",
+        "Tell a {tone} story in which {name} meets {person} in {place} {because}.",
+        "Necesito ayuda con {name}: ¿cómo puedo aprender {subject} en {place}? {closing}",
+        "Wie kann ich in {place} mit {name} über {subject} sprechen, ohne unhöflich zu sein?",
+        "Peux-tu m'expliquer {subject} comme à un enfant, avec l'exemple de {name} à {place} ?",
+        "请帮我给{name}写一封关于{subject}的信,语气要{tone}。",
+        "{closing} {ask} {do} when {name} has only {n} euros?",
+        "Proofread what I wrote for {name}: {document} {document} {document} {closing}",
+        "{name} sent me this, what now? {document} {document}",
+        "Plan {n} days in {place} with {person} and {name}, we like {subject}.",
+    ),
+    "code": (
+        "In {language}, {ask} {verb} a {thing} called {name}? Right now {trouble}.",
+        "Why does my {thing} in {language} fail? {trouble}. The module is {name}. {closing}",
+        "```{language}\ndef {verb}_{n}(x):\n    # {name}\n    return x.{verb}({n})\n```\n{trouble}, what is wrong? {closing}",
+        "Refactor the {thing} in {path}/{name} so that we can {verb} it. {closing}",
+        "Write a {language} function that can {verb} a {thing} of {n} items for the {name} project. {closing}",
+        "{language} vs {language} for a {thing} at {name}? {closing}",
+        "Error in {path}.{verb} (line {n}) of {name}: {trouble}",
+        "Write unit tests for the {thing} of {name} in {language}. {closing}",
+        "Convert this from {language} to {language}: {verb}({name}, {n}) then {verb} the {thing}",
+        "{ask} {verb} a {thing} when {trouble}? This is for {name}.",
+        "Log of {name}, {trouble}:\n{log}\n{log}\n{log}\n{closing}",
+        "{log}\n{log}\nThe job {name} in {language} stops here. {closing}",
+    ),
+    "log": (
+        "{n}.{n} {path}.{verb}: {thing} {n} of {n}\n{n}.{n} {path}.{verb}: {trouble}",
+        "{path}:{n} WARN {trouble}\n{path}:{n} INFO {verb} {thing} {n}\n{path}:{n} INFO {verb} {thing} {n}",
+        "  at {path}.{verb}({n})\n  at {path}.{verb}({n})\n  at {path}.{verb}({n})\n  at {path}.{verb}({n})",
+    ),
+    "agent": (
+        "Output of {name}:\n{log}\n{log}\n{log}\n{log}\n{log}\n{log}",
+        "{path}/{name}\n{log}\n{log}\n{log}",
+        "Fix {path}/{name}: {trouble} when we {verb} the {thing}.",
+        "Tool result: {path}/{name} line {n}: {trouble}\n{path} line {n}: {verb} ok",
+        "Exit code {n}\n{n} passed, {n} failed in {name}\nFAILED {path}::{verb} {trouble}",
+        "{path}/{name}\n   {n}  def {verb}(self, {thing}):\n   {n}      return self.{verb}({n})\n",
+        "Found {n} matches of {verb} in {name}\n{path}: {n}\n{path}: {n}\n{path}: {n}",
+        "Now {verb} the {thing} of {name} too and add a test. {closing}",
+        "The file {path}/{name} has been updated at line {n}.",
+        "continue with {name}, but {verb} the {thing} first",
+        "{n}\t{verb} {thing}\n{n}\t{verb} {thing}\n# {name}\n",
+    ),
+    "homework": (
+        "{my_field} assignment {my_n}: {name} has {n} {quantity} and gives away {n}. How many {quantity} are left? {closing}",
+        "For the {my_field} course, exercise {my_n}, I chose {name}. Is this right: {fact}",
+        "{my_field}, question {n}: explain {my_subject} to {name}. {closing}",
+        "Help with {my_field}: why does {name} differ from {my_subject}? {closing}",
+        "Check my answer on {my_subject}: {fact} {named}",
+    ),
+    "office": (
+        "Draft a {tone} reply to {name} about {subject}: {fact} {closing}",
+        "Summarise the minutes: {named} {fact} {fact} {fact}",
+        "Make {n} slides on {subject} for {name}. {closing}",
+        "Turn these notes into a {tone} report for {name}: {fact} {fact}",
+        "Which clause covers it when {name} {event}? {fact}",
+        "Rewrite for {person}: {named} {fact}",
+    ),
+    "fact": (
+        "The {trade} {event} {when} {because}.",
+        "{when}, a {trade} in {place} {event}.",
+        "The {product} was {quality} and the service {quality}.",
+        "Nobody in {place} expected that the {trade} {event}.",
+        "It took {n} days and {n} people {because}.",
+        "Experts on {subject} call it {quality}.",
+        "Of {n} {quantity}, {n} were {quality} {when}.",
+        "Then {person} said that {issue}.",
+        "The {trade} from {place} sells a {quality} {product} for {n} euros.",
+    ),
+    "named": (
+        "{name} {event} {when} {because}.",
+        "The {trade} {name} {event} {when}.",
+        "{name} wrote that the {product} is {quality}.",
+        "At {name} in {place}, {issue}.",
+        "{name} had {n} {quantity} {when}.",
+    ),
+    "document": (
+        "{named} {fact} {fact}",
+        "{fact} {named} {fact} {fact} {fact}",
+        "{named} {fact} {fact} {fact} {fact} {fact} {fact}",
+        "{fact} {fact} {named}",
+        "{named}",
+        "{fact} {fact} {fact} {named} {fact} {fact} {fact} {fact} {fact}",
+    ),
+    "batch": (
+        "{my_task} the {my_sort} below as {my_labels}. {my_rule} Answer with {my_format}.\n\n{document}",
+        "{my_task} this {my_sort}. {my_rule} Output {my_format}.\n---\n{document}",
+        "{document}\n\n{my_task} the above {my_sort} ({my_labels}) as {my_format}. {my_rule}",
+        "You see a {my_sort}. {my_task} it: {my_labels}. {my_rule}\n{my_sort}: {document}\n{my_format}:",
+    ),
+    "rag": (
+        "Answer from the context only. {my_rule}\nContext:\n[1] {fact} {fact} {fact}\n[2] {named} {fact} {fact}\n[3] {fact} {fact}\n\nQuestion: {ask} {do}?",
+        "{my_rule} Use the passages.\n\n{named} {fact} {fact} {fact} {fact}\n\nUser: what about {subject} at {name}?",
+        "Passages: {fact} {named} {fact} {fact}\nAsked: why is it that {issue}? {my_rule}",
+    ),
+    "support": (
+        "{issue}, can you check? My name is {name}.",
+        "Hello, {issue} since {n} days at {name}.",
+        "{name} here. {issue}. {closing}",
+        "Why is it that {issue}? Reference {name}.",
+        "{issue} {when} and {issue}. I wrote to {name} already.",
+    ),
+    "exam": (
+        "{my_field} test, item {n}: which is true of {name}? (A) {fact} (B) {fact} (C) {fact} Answer with a letter.",
+        "{named} {fact} Question: how many {quantity}? Answer with a number.",
+        "True or false ({my_field}): {named}",
+        "Item {n}. If {name} has {n} {quantity} and loses {n}, what remains? Only the number.",
+    ),
+    "judge": (
+        "You grade replies for {my_trade}. Criterion: {my_virtue}. Scale: {my_scale}. {my_rule}\n\nPrompt: {seed}\n\nReply: {answer}\n\nGrade:",
+        "Rate {my_virtue} from {my_scale}. {my_rule}\n[Question] {seed}\n[Answer] {answer}\n[Rating]",
+        "Which is better on {my_virtue}? {my_rule}\n\nQuestion: {seed}\n\nA: {answer}\n\nB: {answer}",
+    ),
+    "review": (
+        "Review the change to {path}/{name}:\n- {verb}({thing}, {n})\n+ {verb}({thing}, {n})\n{my_rule}",
+        "Write release notes for {name} {n}.{n}: {verb} {thing}; {verb} {thing}. {my_rule}",
+        "Explain the failure: {path}/{name} line {n}: {trouble}. {my_rule}",
+    ),
+    "synthesis": (
+        "Write {my_n} {tone} examples of a {my_sort} for {my_trade} in which {named} Return {my_format}. {my_rule}",
+        "Generate a {my_sort} that a {my_trade} might get: {named} {my_rule} Label it {my_labels}.",
+        "Paraphrase this {my_sort} in {n} ways for our {my_trade} test set: {named} {fact} {my_rule}",
+    ),
+    "jailbreak": (
+        "{guise} {ask} {harm}, asks {name}. {closing}",
+        "{guise} In it {name} must {harm} in {place}. Write the scene in detail.",
+        "{ask} {harm}? {guise} {name} already said yes.",
+        "{guise} List {n} ways to {harm} for {name}.",
+    ),
+    "seed": (
+        "{name} has {n} {quantity}, buys {n} more and shares them with {n} friends. How many {quantity} does each get?",
+        "A {trade} called {name} sells a {product} for {n} euros with {n} percent off. What does it cost?",
+        "Explain {subject} to someone from {name}.",
+        "Write a {tone} letter from {name} to a {trade} because {issue}.",
+        "In {language}, {verb} a {thing} for {name} even when {trouble}.",
+        "Classify the statement: {named}",
+        "Compare {subject} and {subject} with {name} in mind.",
+        "Find the error in the claim that {named}",
+        "Give {n} arguments for and against {subject} in {name}.",
+        "Complete the story: {named} {fact}",
+    ),
+    "answer": (
+        "{fact} {fact} {fact} Therefore the result is {n}.",
+        "First, {fact} Second, {fact} So {name} has {n}.",
+        "{named} {fact} In short: {quality}.",
+        "The answer is {n}. {fact} {fact} {fact} {fact}",
+    ),
+    "tool": (
+        "{verb}_{my_sort}(id: int, {verb}: str) -> {name}\n{verb}_{thing}(limit: int) -> list",
+        "[{{\"name\": \"{verb}\", \"for\": \"{name}\", \"arguments\": [\"{thing}\", \"{n}\"]}}]",
+    ),
+    "persona": (
+        "You are the assistant of {name}, a {my_trade}. {my_rule} Answer in a {my_tone} tone.",
+        "You answer for the {my_trade} {name}. Topics: {my_subject}. {my_rule} {my_closing}",
+        "System: {name}. Role: {my_task} each {my_sort}. {my_rule}",
+    ),
+}  # fmt: skip
+
+# kinds of which an owner keeps to a few patterns (others: all)
+HABITS: Mapping[str, int] = {
+    "batch": 1,
+    "judge": 1,
+    "rag": 1,
+    "review": 2,
+    "synthesis": 1,
+    "persona": 1,
+    "chat": 9,
+    "code": 6,
+}
+
+POPULAR_SYSTEM = ("You are a helpful assistant.", "You are a helpful coding assistant.", "Answer concisely.")
+HARNESS_SYSTEM = (
+    (
+        "You are an interactive coding agent that helps users with software engineering tasks. Use the tools "
+        "available to you. Keep answers short. Never commit unless asked. Prefer editing existing files."
+    ),
+    "You are an expert pair programmer running in the user's editor. Make the smallest change that works and run the tests.",
+    "You are OpenCoder, an agent in a terminal. Plan, act, observe. Stop when the task is done.",
+)

@@ -1,0 +1,202 @@
+"""Accounts drawn from a cohort: everything that stays the same while the world runs, as arrays."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.simulate.codes import Floats, Ints, below, choose, keyed, unit
+from pipelines.simulate.cohorts import COHORTS, Cohort
+from pipelines.simulate.infrastructure import COUNTRIES, NETWORKS, client_table
+from pipelines.simulate.lengths import LENGTHS
+from pipelines.simulate.rhythm import RHYTHMS, Clockwork
+
+Flags = npt.NDArray[np.bool_]
+
+# models on offer: share among accounts, share of the answer that is reasoning
+MODELS: dict[str, float] = {
+    "halcyon-4": 0.42,
+    "halcyon-4-mini": 0.26,
+    "halcyon-4-reason": 0.22,
+    "halcyon-3.5": 0.1,
+}
+RELEASE = "halcyon-5"
+MODEL_NAMES = (*MODELS, RELEASE)
+REASONING = np.array([0.0, 0.0, 0.55, 0.0, 0.35])
+TEMPERATURES = np.array([np.nan, np.nan, np.nan, 1.0, 0.7, 0.2, 0.0, 0.5, 0.8])
+ANSWER_LIMITS = np.array([0, 0, 0, 1024, 2048, 4096, 8192], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Arrays with one entry an account.
+
+    Days count from the start of the world, may be negative, are floats.
+    """
+
+    no: Ints  # number in the world, from 0
+    team: Ints  # number of the team, the lowest account number in it
+    created: Floats
+    left: Floats  # day of the last request an account may send
+    rate: Floats  # requests an active day
+    active: Floats  # share of active days
+    country: Ints
+    profile: Ints  # hour-of-week profile
+    anchor: Floats  # own hour, for anchored rhythms
+    plan: Ints
+    access: Ints  # position in cohort.access
+    client: Ints  # row of the client table, -1 without one
+    slots: Ints  # addresses at a time
+    place: Ints  # who the addresses belong to: an account or team number
+    purse: Ints  # who pays
+    author: Ints  # who the texts belong to
+    model: Ints
+    adopts: Floats  # day from which the released model is used, inf for never
+    temperature: Floats
+    limit: Ints  # max_tokens, 0 for none
+    streams: Flags
+    keys: Ints
+    tools: Ints
+    throttled: Floats  # share of requests answered with 429
+    begin: Floats  # first and last day in the campaign, nan outside campaigns
+    end: Floats
+    wording: Ints  # wording of the campaign's template
+    paced: Flags  # machine-paced in the campaign, not in the disguise's rhythm
+    resident: Ints  # > 0: uses the campaign's own addresses
+    pool: Ints  # how many of those there are
+    rotates: Flags  # new addresses every day
+    networks: Ints  # kind of network of the first address
+    elsewhere: Ints  # and of the others
+    cohort: Ints  # position in COHORTS
+    rhythm: Ints  # position in RHYTHMS
+    lengths: Ints  # position in LENGTHS, and for the campaign's own requests
+    duty_lengths: Ints
+    duty_tools: Ints
+    campaign: Ints  # number of the campaign, -1 outside campaigns
+    devotion: Floats  # share of requests that are the campaign's own while it serves
+
+    def __len__(self) -> int:
+        return len(self.no)
+
+    def but(self, **changes: Any) -> "Accounts":
+        """The same accounts with some arrays replaced."""
+        return replace(self, **changes)
+
+
+def together(parts: list[Accounts]) -> Accounts:
+    """The accounts of several parts, in order."""
+    columns = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Accounts)}
+    return Accounts(**columns)
+
+
+def _teams(cohort: Cohort, count: int, first: int, rng: np.random.Generator) -> Ints:
+    sizes = rng.integers(cohort.team[0], cohort.team[1] + 1, count)
+    ends = np.cumsum(sizes)
+    starts = np.concatenate([[0], ends[:-1]])
+    return np.asarray(first + starts[np.searchsorted(ends, np.arange(count), side="right")], dtype=np.int64)
+
+
+def _profiles(cohort: Cohort, own: Ints, clockwork: Clockwork) -> Ints:
+    rhythm = RHYTHMS[cohort.rhythm]
+    measured = [i for i, name in enumerate(clockwork.names) if name.startswith(rhythm.measured or "-")]
+    if measured:
+        return np.asarray(measured)[below(keyed(own, 401), len(measured))]
+    known = np.array([clockwork.names.index(name) for name in rhythm.profiles])
+    return np.asarray(known[choose(dict(rhythm.profiles), keyed(own, 402))])
+
+
+def _clients(cohort: Cohort, access: Ints, own: Ints) -> Ints:
+    spans = client_table()[2]
+    ranges = np.array([spans.get(name.split()[1], (-1, 1)) for name in cohort.access])[access]
+    return np.asarray(np.where(ranges[:, 0] < 0, -1, ranges[:, 0] + below(keyed(own, 403), ranges[:, 1])))
+
+
+def make_accounts(cohort: Cohort, count: int, first: int, days: int, clockwork: Clockwork, seed: int) -> Accounts:
+    """`count` accounts of the cohort, numbered from `first`, in a world of `days` days.
+
+    The same (cohort, first, seed) gives the same accounts.
+    """
+    rng = np.random.default_rng([seed, 1, first])
+    no = np.arange(first, first + count, dtype=np.int64)
+    team = _teams(cohort, count, first, rng)
+
+    def owner(what: str) -> Ints:
+        return team if what in cohort.common else no
+
+    young = rng.random(count) < cohort.young
+    past = -rng.gamma(1.6, 130.0, count)
+    born = np.where(young, rng.uniform(0.0, days * 0.85, count), past)
+    # a class signs up within the hour, seats of a company within weeks
+    if "assignment" in cohort.common:
+        born = _together(born, team, first, 0.04, rng)
+    access = choose(dict(cohort.access), keyed(no, 405, seed))
+    kinds = [networks_of(dict(cohort.networks), owner("address"), slot, seed) for slot in (0, 1)]
+    return Accounts(
+        no=no,
+        team=team,
+        created=born,
+        left=np.where(rng.random(count) < 0.2, np.maximum(born, 0) + rng.uniform(2.0, days, count), np.inf),
+        rate=rng.lognormal(np.log(cohort.rate[0]), cohort.rate[1], count).clip(0.5, cohort.rate[0] * 8.0),
+        active=rng.beta(8.0 * cohort.active + 0.3, 8.0 * (1.0 - cohort.active) + 0.3, count),
+        country=choose({c: s for c, (s, _) in COUNTRIES.items()}, keyed(owner("address"), 406, seed)),
+        profile=_profiles(cohort, owner("hours"), clockwork),
+        anchor=unit(keyed(owner("assignment"), 407, seed)) * 24.0,
+        plan=choose(dict(cohort.plans), keyed(owner("organization"), 404, seed)),
+        access=access,
+        client=_clients(cohort, access, no),
+        slots=rng.integers(cohort.addresses[0], cohort.addresses[1] + 1, count),
+        place=owner("address"),
+        purse=owner("payment"),
+        author=no,
+        model=choose(MODELS, keyed(owner("system"), 408, seed)),
+        adopts=np.where(rng.random(count) < 0.35, days * 0.4 + rng.exponential(days * 0.15, count), np.inf),
+        tools=rng.integers(cohort.tools[0], cohort.tools[1] + 1, count),
+        throttled=np.where(rng.random(count) < 0.2, rng.beta(1.0, 25.0, count), 0.0),
+        rotates=np.full(count, cohort.rotates),
+        networks=kinds[0],
+        elsewhere=kinds[1],
+        cohort=np.full(count, list(COHORTS).index(cohort.name)),
+        rhythm=np.full(count, list(RHYTHMS).index(cohort.rhythm)),
+        lengths=np.full(count, list(LENGTHS).index(cohort.lengths)),
+        **_settings(count, rng),
+        **_outside_campaigns(count),
+    )
+
+
+def _settings(count: int, rng: np.random.Generator) -> dict[str, Any]:
+    """What callers set as they like, whatever their cohort."""
+    return {
+        "temperature": TEMPERATURES[rng.integers(0, len(TEMPERATURES), count)],
+        "limit": ANSWER_LIMITS[rng.integers(0, len(ANSWER_LIMITS), count)],
+        "streams": rng.random(count) < 0.5,
+        "keys": 1 + rng.binomial(3, 0.15, count),
+    }
+
+
+def _outside_campaigns(count: int) -> dict[str, Any]:
+    """What only campaigns set."""
+    none, zero = np.full(count, np.nan), np.zeros(count, dtype=np.int64)
+    return {
+        "begin": none,
+        "end": none,
+        "wording": zero,
+        "paced": np.zeros(count, dtype=bool),
+        "resident": zero,
+        "pool": zero + 1,
+        "duty_lengths": zero,
+        "duty_tools": zero,
+        "campaign": zero - 1,
+        "devotion": np.zeros(count),
+    }
+
+
+def networks_of(weights: dict[str, float], holder: Ints, slot: int, seed: int) -> Ints:
+    """Kind of network (position in NETWORKS) of a holder's first (slot 0) or further addresses."""
+    known = np.array([list(NETWORKS).index(kind) for kind in weights])
+    return np.asarray(known[choose(weights, keyed(holder, slot, 425, seed))], dtype=np.int64)
+
+
+def _together(born: Floats, team: Ints, first: int, days: float, rng: np.random.Generator) -> Floats:
+    """One day of birth for each team, and up to `days` after it."""
+    return np.asarray(born[team - first] + rng.uniform(0.0, days, len(born)), dtype=np.float64)

@@ -1,0 +1,280 @@
+"""Real prompts, gaps and lengths from a folder of pools, in place of the grammar's.
+
+Each owner holds a slice of a pool that nobody else holds (as far as the pool reaches); texts are spliced
+from the two
+halves of prompts of that slice, and those of small pools carry a name that only their owner has.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from features.errors import InputError
+from pipelines.simulate.codes import U64, Floats, Ints, below, glue, keyed, names, take, unit
+from pipelines.simulate.lengths import Pairs
+from pipelines.simulate.material import Grammar, by_choice
+from pipelines.simulate.rhythm import Clockwork
+
+FILES = (
+    "prompts_benign.parquet",
+    "prompts_batch_templates.parquet",
+    "prompts_judge.parquet",
+    "prompts_extraction_seeds.parquet",
+    "rhythm_servegen_clients.parquet",
+    "tokens_servegen_clients.parquet",
+    "sessions_agentic_coding.parquet",
+    "sessions_rag_service.parquet",
+    "arrivals_azure_llm_2023.parquet",
+)
+_PASTED = frozenset({"code", "agent", "office", "homework", "review"})
+_LONGEST = 6_000  # characters; longer prompts of the pools are left out
+_FRAMES = (
+    "{text}\n\n({name})",
+    "{name}: {text}",
+    "{text} This concerns {name}.",
+    "Re {name}. {text}",
+    "{text} - {name}",
+)
+
+
+def check(folder: Path) -> None:
+    """Raise InputError where the folder lacks a pool."""
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"The pools folder lacks {', '.join(missing)}: give the folder with the real data to --pools.")
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Prompts in groups that stay together (a conversation, a template), each cut in two near the middle."""
+
+    head: pl.Series
+    tail: pl.Series
+    first: Ints  # first row of each group
+    size: Ints  # rows of each group
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> "Pool":
+        """From columns `group` and `prompt`; prompts are taken once, groups keep their order."""
+        frame = frame.filter(pl.col("prompt").str.len_chars().is_between(8, _LONGEST)).unique(
+            "prompt", maintain_order=True
+        )
+        frame = frame.sort("group", maintain_order=True).with_columns(length=pl.col("prompt").str.len_chars())
+        after = pl.col("prompt").str.slice(pl.col("length") // 2).str.find(r"\s").fill_null(0).cast(pl.Int64)
+        # `find` counts bytes; for text outside ASCII the cut only moves a little
+        cut = (pl.col("length") // 2 + after).clip(0, pl.col("length"))
+        halves = frame.select("group", head=pl.col("prompt").str.head(cut), tail=pl.col("prompt").str.slice(cut))
+        sizes = halves.group_by("group", maintain_order=True).len()["len"].cast(pl.Int64).to_numpy()
+        return cls(halves["head"], halves["tail"], np.cumsum(sizes) - sizes, sizes)
+
+    def splice(self, group: Ints, one: U64, other: U64) -> pl.Series:
+        """The first half of one prompt of the group and the second half of another (or the same)."""
+        rows = [self.first[group] + below(keyed(key, 5), self.size[group]) for key in (one, other)]
+        return glue(take(self.head, rows[0]), take(self.tail, rows[1]))
+
+
+def _chunks(prompts: pl.DataFrame, size: int) -> pl.DataFrame:
+    """Prompts of one source in groups of `size` neighbours."""
+    return prompts.with_columns(
+        group=pl.col("source") + (pl.int_range(pl.len()).over("source") // size).cast(pl.String).str.zfill(6)
+    )
+
+
+class Real:
+    """`Material` from the pools; kinds that no pool has are written by the grammar."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._seed = seed
+        self._grammar = Grammar(seed)
+        benign = pl.read_parquet(folder / FILES[0]).select("source", "prompt", "group")
+        talk, bank = (
+            benign.filter(pl.col("source") != "banking77"),
+            benign.filter(pl.col("source") == "banking77"),
+        )
+        seeds = pl.read_parquet(folder / FILES[3]).select("source", "prompt")
+        judge = pl.read_parquet(folder / FILES[2]).select("source", "prompt")
+        batch = pl.read_parquet(folder / FILES[1])
+        self._pools: Mapping[str, Pool] = {
+            "chat": Pool.of(_chunks(talk, 5)),
+            "support": Pool.of(bank),
+            "batch": Pool.of(batch.select("prompt", group="template")),
+            "judge": Pool.of(_chunks(judge.head(200), 8)),
+            "grading": Pool.of(_chunks(judge.tail(120), 60)),
+            "seed": Pool.of(_chunks(seeds, 250)),
+        }
+        self._sentences = _sentences(batch)
+
+    def write(self, kind: str, owner: U64, item: U64) -> pl.Series:
+        """See `Material.write`."""
+        if kind in ("passage", "document", "pairs", "answer"):
+            return self._long(kind, owner, item)
+        if kind == "rag":
+            return self._rag(owner, item)
+        if kind == "seed":
+            return self._bare(kind, owner, item)
+        if kind not in self._pools:
+            text = self._grammar.write(kind, owner, item)
+            return glue(text, self._pasted(keyed(owner, item, 15, self._seed))) if kind in _PASTED else text
+        return self._framed(kind, owner, item)
+
+    def _pasted(self, key: U64) -> pl.Series:
+        """What people and programs paste below a request: mostly nothing, at times a page."""
+        size = np.floor(np.exp(2.0 * np.sqrt(-2.0 * np.log1p(-unit(key))) - 2.2)).astype(np.int64)
+        return glue(*(self._some(keyed(key, part), size - 8 * part) for part in range(3)))
+
+    def _group(self, kind: str, owner: U64, item: U64) -> Ints:
+        """The owner's group: owners are spread over the groups in turn.
+
+        Campaigns roam over eight of the seeds'.
+        """
+        groups = len(self._pools[kind].first)
+        turn = below(keyed(item, 3), 8) if kind == "seed" else np.zeros(len(owner), dtype=np.int64)
+        return np.asarray((owner.astype(np.int64) + turn * 7) % groups)
+
+    def _bare(self, kind: str, owner: U64, item: U64) -> pl.Series:
+        key = keyed(owner, item, 11, self._seed)
+        return self._pools[kind].splice(self._group(kind, owner, item), key, key)
+
+    def _framed(self, kind: str, owner: U64, item: U64) -> pl.Series:
+        key = keyed(owner, item, 12, self._seed)
+        other = np.where(unit(keyed(key, 1)) < 0.5, key, keyed(key, 2))
+        text = self._pools[kind].splice(self._group(kind, owner, item), key, other)
+        name = names(owner, item, self._seed)
+        more = self._pasted(keyed(key, 8))
+
+        def one(number: int, rows: Ints) -> pl.Series:
+            before, rest = _FRAMES[number].split("{name}")
+            parts = [p.split("{text}") for p in (before, rest)]
+            body = glue(take(text, rows), take(more, rows))
+            pieces: list[pl.Series | str] = [parts[0][0]]
+            pieces += [body, parts[0][1]] if len(parts[0]) > 1 else []
+            pieces += [take(name, rows), parts[1][0]]
+            pieces += [body, parts[1][1]] if len(parts[1]) > 1 else []
+            return glue(*[p for p in pieces if not (isinstance(p, str) and p == "")])
+
+        return by_choice(below(keyed(key, 4), len(_FRAMES)), len(_FRAMES), one)
+
+    def _some(self, key: U64, count: Ints) -> pl.Series:
+        """`count` (0 to 8) real sentences, each after a blank."""
+        parts: list[pl.Series] = []
+        for place in range(8):
+            rows = np.where(count > place, 1 + below(keyed(key, place, 21), len(self._sentences) - 1), 0)
+            parts.append(take(self._sentences, rows))
+        return glue(*parts)
+
+    def _long(self, kind: str, owner: U64, item: U64) -> pl.Series:
+        key = keyed(owner, item, 13, self._seed)
+        if kind == "pairs":
+            first, second = (self._bare("seed", owner, keyed(item, k)) for k in (1, 2))
+            return glue(
+                "Q: ",
+                first,
+                "\nA:",
+                self._some(keyed(key, 1), below(key, 3) + 1),
+                "\nQ: ",
+                second,
+                "\nA:",
+                self._some(key, below(key, 3) + 1),
+            )
+        if kind == "passage":
+            return glue(
+                self._bare("seed", owner, item),
+                self._some(key, below(key, 3)),
+                "\n",
+                self._bare("seed", owner, keyed(item, 2)),
+            )
+        return glue(names(owner, item, self._seed), ":", self._some(key, below(key, 4) + 2))
+
+    def _rag(self, owner: U64, item: U64) -> pl.Series:
+        key = keyed(owner, item, 14, self._seed)
+        return glue(
+            "Answer from the passages.\n[1]",
+            self._some(key, below(key, 3) + 3),
+            "\n[2]",
+            self._some(keyed(key, 1), below(key, 3) + 2),
+            "\n\n",
+            self._framed("support", owner, item),
+        )
+
+
+def _sentences(batch: pl.DataFrame) -> pl.Series:
+    """Sentences of the batch texts, each with a blank before it; the first entry is empty."""
+    parts = batch.select(
+        pl.col("prompt").str.tail(pl.col("prompt").str.len_chars() // 2).str.split(". ").list.slice(1).alias("s")
+    ).explode("s", empty_as_null=False, keep_nulls=False)
+    good = parts.filter(pl.col("s").str.len_chars().is_between(30, 220)).unique("s", maintain_order=True)
+    return pl.concat([pl.Series("s", [""]), (" " + good["s"] + ".").alias("s")])
+
+
+def clockwork(folder: Path) -> Clockwork:
+    """Hour-of-week weights of ServeGen's clients, gaps (seconds) of agentic, RAG and Azure requests."""
+    windows = pl.read_parquet(folder / "rhythm_servegen_clients.parquet")
+    hours = (
+        windows.with_columns(hour=pl.col("window_s") // 3600 % 168)
+        .group_by("category", "model", "client", "hour")
+        .agg(pl.col("rate").mean())
+    )
+    wide = (
+        hours.pivot("hour", index=["category", "model", "client"], values="rate", sort_columns=False)
+        .sort("category", "model", "client")
+        .fill_null(0.0)
+    )
+    rates = wide.select([str(h) for h in range(168)]).to_numpy().astype(np.float64).reshape(-1, 7, 24)
+    rates = rates[(rates.sum(axis=1) > 0).sum(axis=1) >= 20] + 1e-9
+    agentic = _gaps(
+        pl.read_parquet(folder / "sessions_agentic_coding.parquet").filter(pl.col("inp").is_not_null()),
+        "trace_id",
+        "t",
+    )
+    rag = pl.read_parquet(folder / "sessions_rag_service.parquet").with_columns(t=pl.col("timestamp").cast(pl.Float64))
+    azure = pl.read_parquet(folder / "arrivals_azure_llm_2023.parquet").with_columns(
+        t=pl.col("TIMESTAMP").dt.epoch("us") / 1e6
+    )
+    # the trace is a whole service's: every twentieth arrival is what one caller would see
+    thin = _gaps(azure.sort("t").gather_every(20), "workload", "t")
+    return Clockwork.make(rates, {"agentic": agentic, "rag": _gaps(rag, "session_id", "t"), "azure": thin})
+
+
+def _gaps(frame: pl.DataFrame, by: str, time: str) -> Floats:
+    gaps = frame.sort(by, time).select((pl.col(time) - pl.col(time).shift(1).over(by)).alias("gap"))["gap"]
+    kept = gaps.drop_nulls().drop_nans()
+    out: Floats = kept.filter((kept > 0.05) & (kept < 7200.0)).to_numpy().astype(np.float64)
+    return out
+
+
+def lengths(folder: Path) -> Pairs:
+    """Pairs of input and output tokens as measured.
+
+    Azure conversation and code, agentic sessions, RAG, ServeGen.
+    """
+    azure = pl.read_parquet(folder / "arrivals_azure_llm_2023.parquet")
+    agentic = (
+        pl.read_parquet(folder / "sessions_agentic_coding.parquet").filter(pl.col("out") > 0).drop_nulls(["inp", "out"])
+    )
+    rag = pl.read_parquet(folder / "sessions_rag_service.parquet")
+    tokens = pl.read_parquet(folder / "tokens_servegen_clients.parquet").with_columns(
+        pl.col("field").cast(pl.String), pl.col("model").cast(pl.String)
+    )
+    steps = [f"q{q:02d}" for q in (1, 5, 10, 25, 50, 75, 90, 95, 99)]
+    sides = [
+        tokens.filter(pl.col("field") == f).select("model", "client", *steps) for f in ("input_tokens", "output_tokens")
+    ]
+    both = sides[0].join(sides[1], on=["model", "client"], suffix="_out", maintain_order="left")
+    served = (
+        both.select(steps).to_numpy().reshape(-1),
+        both.select([f"{s}_out" for s in steps]).to_numpy().reshape(-1),
+    )
+    found = {
+        "azure_conv": _pair(azure.filter(pl.col("workload") == "conv"), "ContextTokens", "GeneratedTokens"),
+        "azure_code": _pair(azure.filter(pl.col("workload") == "code"), "ContextTokens", "GeneratedTokens"),
+        "agentic": _pair(agentic, "inp", "out"),
+        "rag": _pair(rag, "input_length", "output_length"),
+    }
+    return {**found, "servegen": (served[0].astype(np.float64), served[1].astype(np.float64))}
+
+
+def _pair(frame: pl.DataFrame, one: str, other: str) -> tuple[Floats, Floats]:
+    return frame[one].to_numpy().astype(np.float64), frame[other].to_numpy().astype(np.float64)

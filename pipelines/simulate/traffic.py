@@ -1,0 +1,162 @@
+"""The remaining columns of requests: ids, tokens, channel, client, address, status."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulate.arrivals import Moments
+from pipelines.simulate.codes import U64, Floats, Ints, below, ids, keyed, take
+from pipelines.simulate.cohorts import COHORTS
+from pipelines.simulate.infrastructure import COUNTRIES, client_table, origins, write_addresses
+from pipelines.simulate.lengths import CACHED, CHARS_PER_TOKEN
+from pipelines.simulate.people import MODEL_NAMES, REASONING, Accounts, Flags
+from pipelines.simulate.world import World
+
+_CHANNELS = tuple(sorted({name.split()[0] for cohort in COHORTS.values() for name in cohort.access}))
+_CHANNEL = np.zeros((len(COHORTS), max(len(c.access) for c in COHORTS.values())), dtype=np.int64)
+for _row, _cohort in enumerate(COHORTS.values()):
+    _CHANNEL[_row, : len(_cohort.access)] = [_CHANNELS.index(name.split()[0]) for name in _cohort.access]
+
+REQUESTS: dict[str, pl.DataType] = {
+    "request_id": pl.String(),
+    "timestamp": pl.Datetime("us", "UTC"),
+    "account_id": pl.String(),
+    "api_key_id": pl.String(),
+    "channel": pl.String(),
+    "model": pl.String(),
+    "conversation_id": pl.String(),
+    "message_count": pl.UInt32(),
+    "system_prompt": pl.String(),
+    "prompt": pl.String(),
+    "input_tokens": pl.UInt32(),
+    "output_tokens": pl.UInt32(),
+    "reasoning_tokens": pl.UInt32(),
+    "cached_tokens": pl.UInt32(),
+    "max_tokens": pl.UInt32(),
+    "temperature": pl.Float32(),
+    "stream": pl.Boolean(),
+    "tool_count": pl.UInt16(),
+    "finish_reason": pl.String(),
+    "status_code": pl.UInt16(),
+    "client_address": pl.String(),
+    "asn": pl.UInt32(),
+    "country": pl.String(),
+    "user_agent": pl.String(),
+    "tls_ja4": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Prompts, system prompts, and tokens of context and answer, row by row."""
+
+    prompt: pl.Series
+    system: pl.Series
+    context: Floats
+    answer: Floats
+
+
+def account_ids(no: Ints, seed: int) -> pl.Series:
+    """Account ids of account numbers."""
+    return ids(keyed(no, 420, seed), "acct_")
+
+
+def requests(world: World, day: int, moments: Moments, texts: Texts, rng: np.random.Generator) -> pl.DataFrame:
+    """The contract's table of requests for the moments and texts, in the same order."""
+    accounts, account = world.accounts, moments.account
+    zero = int(world.start.timestamp() * 1e6)
+    session = keyed(accounts.no[account], day, moments.session, 421, world.seed)
+    channel = _CHANNEL[accounts.cohort, accounts.access][account]
+    web = np.array([name == "web" for name in _CHANNELS])[channel]
+    talks = np.array([cohort.conversation for cohort in COHORTS.values()])[accounts.cohort[account]]
+    key = keyed(accounts.no[account], below(session, accounts.keys[account]), 423, world.seed)
+    columns: dict[str, pl.Series] = {
+        "request_id": ids(keyed(day, np.arange(len(account)), 422, world.seed), "req_"),
+        "timestamp": pl.Series(zero + (moments.when * 86_400e6).astype(np.int64)).cast(pl.Datetime("us", "UTC")),
+        "account_id": take(account_ids(accounts.no, world.seed), account),
+        "channel": take(pl.Series(_CHANNELS), channel),
+        "conversation_id": kept(ids(session, "conv_"), talks & (web | ~moments.serving)),
+        "message_count": pl.Series(np.where(talks & ~moments.serving, 2 * moments.place + 1, 1)),
+        "prompt": texts.prompt,
+        "system_prompt": texts.system,
+        "stream": pl.Series(accounts.streams[account] | web),
+        "temperature": pl.Series(np.where(web, np.nan, accounts.temperature[account])).fill_nan(None),
+        "api_key_id": kept(ids(key, "key_"), ~web),
+        **_client(accounts, account),
+        **_address(world, day, account, session),
+        **_usage(world, moments, texts, web, rng),
+    }
+    return pl.DataFrame(columns).select(pl.col(name).cast(dtype) for name, dtype in REQUESTS.items())
+
+
+def kept(values: pl.Series, keep: Flags) -> pl.Series:
+    """The values, null where they are not kept."""
+    return pl.select(pl.when(pl.lit(pl.Series(keep))).then(pl.lit(values))).to_series()
+
+
+def _client(accounts: Accounts, account: Ints) -> dict[str, pl.Series]:
+    agents, prints, _ = client_table()
+    rows = accounts.client[account]
+    return {
+        "user_agent": kept(take(agents, np.maximum(rows, 0)), rows >= 0),
+        "tls_ja4": kept(take(prints, np.maximum(rows, 0)), rows >= 0),
+    }
+
+
+def _address(world: World, day: int, account: Ints, session: U64) -> dict[str, pl.Series]:
+    """One of the account's addresses for each session; the campaign's own addresses for its residents."""
+    accounts = world.accounts
+    at_home = accounts.resident[account] > 0
+    slot = below(keyed(session, 1), np.where(at_home, accounts.pool[account], accounts.slots[account]))
+    holder = np.where(at_home, accounts.resident[account], accounts.place[account])
+    key = keyed(holder, slot, np.where(accounts.rotates[account], day, 0), 424, world.seed)
+    kinds = np.where(slot == 0, accounts.networks[account], accounts.elsewhere[account])
+    drawn = origins(kinds, accounts.country[account], key)
+    return {
+        "client_address": write_addresses(drawn.number, drawn.v6),
+        "asn": pl.Series(drawn.asn),
+        "country": take(pl.Series(list(COUNTRIES)), drawn.country),
+    }
+
+
+def _usage(world: World, moments: Moments, texts: Texts, web: Flags, rng: np.random.Generator) -> dict[str, pl.Series]:
+    """Model, tokens, tools, finish reason and status."""
+    accounts, account, size = world.accounts, moments.account, len(moments.account)
+    model = np.where(moments.when >= accounts.adopts[account], len(MODEL_NAMES) - 1, accounts.model[account])
+    status = _status(world, moments, rng)
+    good = status == 200
+    chars = (texts.prompt.str.len_chars().fill_null(0) + texts.system.str.len_chars().fill_null(0)).to_numpy()
+    told = np.maximum(1.0, chars / CHARS_PER_TOKEN * rng.normal(1.0, 0.06, size).clip(0.7, 1.4))
+    context = texts.context * (1.0 + 0.35 * np.minimum(moments.place, 12))
+    answer = np.maximum(1.0, texts.answer)
+    thought = answer * REASONING[model] * rng.uniform(0.5, 2.5, size)
+    limit = np.where(web, 0, accounts.limit[account])
+    cut = (limit > 0) & (answer + thought > limit)
+    total = np.where(cut, limit, answer + thought)
+    tools = np.where(moments.serving, accounts.duty_tools[account], accounts.tools[account])
+    called = (tools > 0) & (rng.random(size) < 0.8)
+    finish = np.select([~good, cut, called, rng.random(size) < 0.002], [4, 1, 2, 3], 0)
+    cached = np.where(good, context * CACHED[accounts.lengths[account]] * rng.beta(20.0, 1.0, size), 0.0)
+    cached = np.where(moments.serving, 0.0, cached)
+    reasoned = pl.Series(np.where(good, np.minimum(thought, total), 0).astype(np.int64))
+    return {
+        "model": take(pl.Series(MODEL_NAMES), model),
+        "status_code": pl.Series(status),
+        "tool_count": pl.Series(tools),
+        "input_tokens": pl.Series((told + context).astype(np.int64)),
+        "output_tokens": pl.Series(np.where(good, total, 0).astype(np.int64)),
+        "reasoning_tokens": kept(reasoned, REASONING[model] > 0.0),
+        "cached_tokens": pl.Series(cached.astype(np.int64)),
+        "max_tokens": kept(pl.Series(limit), limit > 0),
+        "finish_reason": take(pl.Series(["stop", "length", "tool_calls", "content_filter", None]), finish),
+    }
+
+
+def _status(world: World, moments: Moments, rng: np.random.Generator) -> Ints:
+    """403 while banned, 429 as often as the account runs into its limits, rarely 500, else 200."""
+    account, size = moments.account, len(moments.account)
+    banned, restored = world.verdicts.banned[account], world.verdicts.restored[account]
+    out = (moments.when > banned) & ~(moments.when > restored)
+    hurried = rng.random(size) < world.accounts.throttled[account]
+    return np.select([out, hurried, rng.random(size) < 0.002], [403, 429, 500], 200)
