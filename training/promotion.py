@@ -28,8 +28,7 @@ class Decision:
 
 
 def gate(challenger: Report, champion: Report | None, limits: Limits | None = None) -> Decision:
-    """Decide. Any champion must beat chance and be calibrated; a later one must not lose to the one before
-    it.
+    """Decide. A challenger must beat chance and not be surely miscalibrated, nor lose to the champion.
 
     To lose is to be worse than the champion beyond the champion's interval on one guarded figure, or to be
     worse on at least one without being better on any. Reports on different test sets are not compared:

@@ -16,6 +16,7 @@ from training.fit import Boosting, Learning, Settings, Trees
 from training.metrics import threshold_at
 from training.model import Model
 from training.splits import Frozen, Split, by_campaign, folds, marks
+from training.suspects import distrust, suspects
 
 OURS = "lightgbm"
 Numbers = NDArray[np.float64]
@@ -28,7 +29,7 @@ class Plan:
     """
 
     settings: Settings = field(default_factory=Settings)
-    weak: float = 0.5
+    weak: float = 0.1
     campaign_power: float = 0.5
     campaign_share: float = 0.25
     account_share: float = 0.25
@@ -98,7 +99,14 @@ def train(
     rivals: list[Candidate] = [Boosting(plan.settings), VolumeRule(volume_feature), LogisticRegression()]
     data = learning(cut.train, features, plan, seed)
     last = _last(cut.train)
-    candidates = {c.name: _judge_candidate(c, data, last, cut.test, as_of, seed, plan) for c in rivals}
+    suspect = suspects(data, cut.train["label"].is_null().to_numpy(), seed)
+    trusted, everybody = distrust(data, suspect), np.ones_like(suspect)
+    candidates = {}
+    for candidate in rivals:
+        # the rivals stay plain: they take every unlabelled account for what it seems
+        ours = candidate.name == OURS
+        taught, certain = (trusted, ~suspect) if ours else (data, everybody)
+        candidates[candidate.name] = _judge_candidate(candidate, taught, certain, last, cut.test, as_of, seed, plan)
     digests = {"train": digest(cut.train), "test": cut.test.digest, "schema": schema_version}
     origin = {"as_of": as_of.isoformat(), "seed": str(seed), "campaigns": " ".join(marks(cut.train))}
     origin |= {f"digest_{name}": value for name, value in digests.items()}
@@ -107,6 +115,7 @@ def train(
         "train_rows": cut.train.height,
         "train_accounts": int(last.sum()),
         "train_positives": int(data.label[last].sum()),
+        "train_suspects": int((suspect & last).sum()),
         "test_accounts": cut.test.frame.height,
         "test_positives": candidates[OURS].report.positives,
     }
@@ -152,6 +161,7 @@ def _last(examples: pl.DataFrame) -> NDArray[np.bool_]:
 def _judge_candidate(
     candidate: Candidate,
     data: Learning,
+    certain: NDArray[np.bool_],
     last: NDArray[np.bool_],
     test: Frozen,
     as_of: datetime,
@@ -159,7 +169,7 @@ def _judge_candidate(
     plan: Plan,
 ) -> Judged:
     tuned, scores = candidate.tune(data, seed)
-    calibrator = fit_calibrator(scores[last], data.label[last])
+    calibrator = fit_calibrator(scores[last & certain], data.label[last & certain])
     thresholds = _thresholds(calibrator.apply(scores[last]), data.label[last], plan.review_rate)
     scorer = tuned.fit(data, seed)
     risk = calibrator.apply(scorer.raw(matrix(test.frame, data.features)))

@@ -117,4 +117,9 @@ def test_a_loss_within_the_interval_is_borne_for_a_gain_elsewhere() -> None:
 
 
 def test_the_limits_are_arguments() -> None:
-    assert not gate(report(GOOD), None, Limits(ece=0.005)).promote
+    assert not gate(report(GOOD, room=0.001), None, Limits(ece=0.005)).promote
+
+
+def test_a_calibration_error_that_may_be_chance_is_borne() -> None:
+    assert gate(report(GOOD | {"ece": 0.12}, room=0.05), None).promote
+    assert not gate(report(GOOD | {"ece": 0.12}, room=0.01), None).promote

@@ -140,7 +140,7 @@ def test_a_run_that_a_kill_left_without_a_version_is_swept(
     half = replace(trained, model=model)
     client = tracking._client(uri)
     before = len(runs(uri))
-    tracking._log(client, tracking._experiment(client, store / "artifacts"), half, {}, "abc")
+    tracking._log(tracking._experiment(client, store / "artifacts"), half, {}, "abc")
     tracking.record(uri, store / "artifacts", half)
     assert len(runs(uri)) == before + 3
 

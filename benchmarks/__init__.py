@@ -1,0 +1,1 @@
+"""Runnable measurements, as ratios against a baseline of the same run; see `python -m benchmarks`."""

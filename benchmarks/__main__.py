@@ -1,0 +1,27 @@
+"""`python -m benchmarks WHAT`: measure one thing, or `all` that needs no real data."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ALL = ("ingest", "rollups", "build", "endpoint")
+REAL = ("real_input",)
+
+
+def main() -> int:
+    """Run each measurement in a process of its own, so that its memory peak is its own."""
+    what, *rest = sys.argv[1:] or ["all"]
+    known = (*ALL, *REAL, "worlds")
+    if what not in ("all", *known):
+        print(f"benchmarks: {what!r} is not known: expected all, {', '.join(known)}", file=sys.stderr)
+        return 2
+    root = Path(__file__).resolve().parent.parent
+    for name in ALL if what == "all" else (what,):
+        status = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *rest], cwd=root, check=False).returncode
+        if status:
+            return status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

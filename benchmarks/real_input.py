@@ -1,0 +1,229 @@
+"""Campaign families that training never saw, on accounts composed of real prompts and rhythms.
+
+python -m benchmarks.real_input --pools ../shared/data [--families 3] [--seed 0]
+
+For each family: a workspace is filled with all but the requests of the family, `retrain` learns from the labels known
+by then, the family's requests are ingested too, and `score` judges all accounts. Everything goes through the commands;
+each workspace is packaged, served and asked over HTTP. The rivals learn from the same examples and are judged on the
+same accounts: all honest ones of the world (labelled or not) against the family's. "never labelled" is the harder case:
+the family is in the lake while the model is trained, so training takes its accounts for weak negatives.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from sklearn.metrics import average_precision_score
+
+from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
+from pipelines.retrain import VOLUME_FEATURE, packaged
+from pipelines.serve import options
+from pipelines.workspace import Workspace
+from serving.server import running
+from training.dataset import entities, matrix, snapshot_times
+from training.metrics import recall_name
+from training.train import OURS, train
+from training.train import Judged as CandidateJudged
+
+SHOWN = ("pr_auc", recall_name(0.01), recall_name(0.001))
+STILLWATCH = Path(sys.executable).with_name("stillwatch")
+
+
+@dataclass(frozen=True)
+class World:
+    """A composed world on disk.
+
+    Attributes:
+        folder: the tables.
+        truth: one row per account.
+        as_of: its end.
+    """
+
+    folder: Path
+    truth: pl.DataFrame
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One family's accounts among the honest ones, and every model's risks of them, in one order."""
+
+    family: str
+    label: np.ndarray
+    risks: dict[str, np.ndarray]
+
+
+def main() -> None:
+    """Leave families out one by one, in both cases, and print a table for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--pools", type=Path, required=True)
+    parser.add_argument("--families", type=int, default=0, help="so many of them only (0: all)")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        world = composed(Path(scratch) / "world", given.pools, given.seed)
+        families = world.truth["family"].drop_nulls().unique().sort().to_list()
+        chosen = families[: given.families or None]
+        for case in ("never seen", "never labelled"):
+            judged = []
+            for family in chosen:
+                judged.append(leave_out(world, family, case, Path(scratch) / f"{case}-{family}", given.seed))
+                print(f"  {case}: {family} done", file=sys.stderr, flush=True)
+            show(case, judged, given.seed)
+
+
+def composed(folder: Path, pools: Path, seed: int) -> World:
+    """Simulate the world of real prompts and rhythms."""
+    command("simulate", "--scenario", "composed", "--pools", pools, "--out", folder, "--seed", seed)
+    truth = pl.read_parquet(folder / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
+    last = pl.scan_parquet(folder / "requests" / "*.parquet").select(pl.col("timestamp").max()).collect().item()
+    as_of = last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return World(folder, truth, as_of)
+
+
+def leave_out(world: World, family: str, case: str, scratch: Path, seed: int) -> Judged:
+    """Train without one family, then score everybody; returns the honest accounts and the family's."""
+    scratch.mkdir()
+    out = world.truth.filter(pl.col("family") == family).select("account_id")
+    parts = split(world, out, scratch)
+    labels = scratch / "labels.parquet"
+    pl.read_parquet(world.folder / "labels.parquet").join(out, on="account_id", how="anti").write_parquet(labels)
+    root = scratch / "workspace"
+    first, later = (["rest"], ["family"]) if case == "never seen" else (["rest", "family"], [])
+    for part in first:
+        store(world, parts[part], root)
+    command(
+        "retrain", "--labels", labels, "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", "--seed", seed, workspace=root
+    )
+    trained = rivals(Workspace(root), labels, world.as_of, seed)
+    for part in later:
+        store(world, parts[part], root)
+    scores = root / "scores.parquet"
+    command("score", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", "--out", scores, workspace=root)
+    table = pl.read_parquet(scores).join(world.truth.select("account_id", "label", "family"), on="account_id")
+    table = table.filter(~pl.col("label") | (pl.col("family") == family)).sort("account_id")
+    ask_over_http(Workspace(root), table)
+    matrix_now = matrix(Workspace(root).lookup.historical(table.select("account_id", "as_of")), FEATURE_NAMES)
+    risks = {name: judged.calibrator.apply(judged.scorer.raw(matrix_now)) for name, judged in trained.items()}
+    return Judged(family, table["label"].to_numpy(), {"stillwatch": table["risk"].to_numpy(), **risks})
+
+
+def split(world: World, out: pl.DataFrame, scratch: Path) -> dict[str, Path]:
+    """The requests of one family and those of the rest, each in a file a day."""
+    folders = {"family": scratch / "family", "rest": scratch / "rest"}
+    for folder, how in zip(folders.values(), ("semi", "anti"), strict=True):
+        folder.mkdir()
+        for day in sorted((world.folder / "requests").glob("*.parquet")):
+            part = pl.read_parquet(day).join(out, on="account_id", how=how)
+            if len(part):
+                part.write_parquet(folder / day.name)
+    return folders
+
+
+def store(world: World, requests: Path, root: Path) -> None:
+    """Ingest one part of the requests; the accounts' registrations are known to the provider all along."""
+    tables: list[object] = []
+    for name in ("accounts", "enforcement", "releases"):
+        tables += [f"--{name}", world.folder / f"{name}.parquet"]
+    command("ingest", "--requests", requests, *tables, workspace=root)
+
+
+def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, CandidateJudged]:
+    """The rivals of `retrain`, fitted again from the same examples, since only our model is registered."""
+    times = snapshot_times(as_of)
+    chosen = entities(workspace.lake.seen(as_of), pl.read_parquet(labels), as_of, times)
+    trained = train(
+        workspace.lookup.historical(chosen.frame),
+        FEATURE_NAMES,
+        as_of=as_of,
+        seed=seed,
+        schema_version=SCHEMA_VERSION,
+        volume_feature=VOLUME_FEATURE,
+    )
+    return {name: judged for name, judged in trained.candidates.items() if name != OURS}
+
+
+def ask_over_http(workspace: Workspace, scores: pl.DataFrame) -> None:
+    """The endpoint must give the very risks of the file."""
+    command("build", "--as-of", f"{scores['as_of'][0]:%Y-%m-%dT%H:%M:%SZ}", workspace=workspace.root)
+    some = scores.sample(min(len(scores), 1_000), seed=0).sort("account_id")
+    body = json.dumps({"account_ids": some["account_id"].to_list()}).encode()
+    with running(packaged(workspace), options(workspace), log=workspace.root / "serve.log") as url:
+        request = urllib.request.Request(f"{url}/score", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.load(response)["scores"]
+    if [found["risk"] for found in answer] != some["risk"].to_list():
+        raise SystemExit("the endpoint and the score file differ")
+
+
+def show(case: str, judged: list[Judged], seed: int) -> None:
+    """Per model: means over families, intervals by bootstrap over families and accounts."""
+    honest = int((~judged[0].label).sum())
+    members = sum(int(one.label.sum()) for one in judged)
+    print(f"\nfamily {case}: {len(judged)} families, {members} accounts of theirs, each among {honest:,} honest ones")
+    for name in judged[0].risks:
+        told = [f"{label} {mean_figure(judged, name, label, seed)}" for label in SHOWN]
+        print(f"  {name:<22}" + "   ".join(told))
+    for one in judged:
+        cells = [f"{name} {cell(one, name)}" for name in one.risks]
+        base = one.label.mean()
+        print(f"    {one.family:<18} {int(one.label.sum()):>3} accounts, base rate {base:.2%}: " + "; ".join(cells))
+
+
+def cell(one: Judged, name: str) -> str:
+    """PR-AUC and recall at 0.1 % in short."""
+    values = [value_of(one.label, one.risks[name], figure) for figure in (SHOWN[0], SHOWN[2])]
+    return "/".join(f"{value:.2f}" for value in values)
+
+
+def mean_figure(judged: list[Judged], name: str, figure: str, seed: int, replicates: int = 300) -> str:
+    """Mean over families with a 95 % interval: families are drawn, and within each its accounts."""
+    rng = np.random.default_rng(seed)
+    point = np.mean([value_of(one.label, one.risks[name], figure) for one in judged])
+    draws = []
+    for _ in range(replicates):
+        values = []
+        for i in rng.integers(0, len(judged), len(judged)):
+            rows = resampled(judged[i].label, rng)
+            values.append(value_of(judged[i].label[rows], judged[i].risks[name][rows], figure))
+        draws.append(np.mean(values))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return f"{point:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def resampled(label: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows drawn with replacement, true and honest ones apart, so that the base rate stays."""
+    sides = [np.flatnonzero(label), np.flatnonzero(~label)]
+    return np.concatenate([rng.choice(side, len(side)) for side in sides])
+
+
+def value_of(label: np.ndarray, risk: np.ndarray, figure: str) -> float:
+    """One figure; ties never help."""
+    if figure == "pr_auc":
+        return float(average_precision_score(label, risk))
+    rate = {recall_name(rate): rate for rate in (0.01, 0.001)}[figure]
+    honest = np.sort(risk[~label])[::-1]
+    threshold = honest[int(rate * len(honest))]  # so many honest accounts may lie above it
+    return float((risk[label] > threshold).mean())
+
+
+def command(*arguments: object, workspace: Path | None = None) -> None:
+    """Run one command of stillwatch; its output is shown if it fails."""
+    place = ["--workspace", str(workspace)] if workspace else []
+    call = [str(STILLWATCH), *map(str, arguments), *place]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(call)} failed:\n{done.stdout}\n{done.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
