@@ -60,11 +60,15 @@ def input_files(path: Path, table: str) -> list[InputFile]:
     if path.is_dir():
         paths = sorted(path.rglob("*.parquet"))
     else:
-        paths = [path] if path.is_file() else sorted(map(Path, glob(str(path), recursive=True)))
+        matches = [path] if path.is_file() else map(Path, glob(str(path), recursive=True))
+        paths = sorted(match for match in matches if match.is_file())
     if not paths:
         raise InputError(f"no Parquet file at {path}: expected a file, a folder or a glob with {table}.")
-    files = [_inspect(found, table) for found in paths]
-    return list({file.source: file for file in reversed(files)}.values())[::-1]
+    distinct: dict[int, InputFile] = {}
+    for found in paths:
+        file = _inspect(found, table)
+        distinct.setdefault(file.source, file)
+    return list(distinct.values())
 
 
 def _inspect(path: Path, table: str) -> InputFile:

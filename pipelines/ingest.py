@@ -124,7 +124,9 @@ def _examine(
             counts[table].rows += file.rows
             counts[table].rejects.update(found["rule"].to_list())
             rejects[file.source] = found.with_columns(
-                pl.lit(table).alias("table"), pl.lit(file.source, pl.Int64).alias("source")
+                pl.col("row").cast(pl.Int64),
+                pl.lit(table).alias("table"),
+                pl.lit(file.source, pl.Int64).alias("source"),
             )
     return rejects
 

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -199,12 +199,23 @@ def _log(experiment: str, trained: Trained, params: dict[str, str | int | float]
         mlflow.log_text(render(trained.reports) + "\n", "comparison.txt")
         _folder(mlflow, trained.model)
         logged = mlflow.lightgbm.log_model(
-            trained.model.booster, name="model", pip_requirements=["lightgbm>=4.6", "numpy>=2.2"]
+            trained.model.booster,
+            name="model",
+            signature=_signature(trained.model.features),
+            pip_requirements=["lightgbm>=4.6", "numpy>=2.2"],
         )
         for rival, judged in trained.candidates.items():
             if rival != OURS:
                 _child(mlflow, experiment, rival, judged, _tags(trained, code_version))
         return str(run.info.run_id), str(logged.model_id)
+
+
+def _signature(features: Sequence[str]) -> Any:
+    """Named features in, an uncalibrated probability out: MLflow shows it and checks what it is sent."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    return ModelSignature(Schema([ColSpec("double", name) for name in features]), Schema([ColSpec("double")]))
 
 
 def _tags(trained: Trained, code_version: str) -> dict[str, str]:
