@@ -25,7 +25,7 @@ _PUBLIC_MAIL = tuple(
     126.com 163.com aol.com daum.net fastmail.com foxmail.com gmail.com gmx.com gmx.de gmx.net googlemail.com hey.com
     hotmail.com icloud.com live.com mail.com mail.ru me.com msn.com naver.com outlook.com proton.me protonmail.com
     qq.com sina.com tutanota.com web.de yahoo.com yandex.com yandex.ru ymail.com zoho.com
-    """.split()  # noqa: SIM905  (a list of one name a line would hide the rest of the file)
+    """.split()
 )
 
 

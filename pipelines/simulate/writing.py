@@ -5,8 +5,9 @@ import polars as pl
 
 from pipelines.simulate.arrivals import Moments
 from pipelines.simulate.campaigns import Operation
-from pipelines.simulate.codes import U64, Ints, below, choose, glue, keyed, take
+from pipelines.simulate.codes import U64, Floats, Ints, below, choose, glue, keyed, take
 from pipelines.simulate.cohorts import COHORTS
+from pipelines.simulate.commonplace import in_public_set, phrases
 from pipelines.simulate.material import Material, restored
 from pipelines.simulate.world import World
 
@@ -21,19 +22,27 @@ def prompts(world: World, moments: Moments, day: int) -> pl.Series:
     """
     item = _items(world, moments, day)
     kind = _kinds(world, moments, item)
-    owner = world.accounts.author[moments.account].astype(np.uint64)
+    author = world.accounts.author[moments.account]
+    owner, part = in_public_set(author.astype(np.uint64), item, _dial(world, moments, "public"))
     texts: list[pl.Series] = []
     rows: list[Ints] = []
     for number, name in enumerate(_KINDS):
         these = np.flatnonzero(kind == number)
-        texts.append(world.material.write(name, owner[these], item[these]))
+        texts.append(world.material.write(name, owner[these], part[these]))
         rows.append(these)
     campaign = np.where(moments.serving, world.accounts.campaign[moments.account], -1)
     for operation in world.operations:
         these = np.flatnonzero(campaign == operation.number)
         texts.append(_duty(world, operation, moments.account[these], item[these], day))
         rows.append(these)
-    return restored(texts, rows)
+    phrase, is_stock = phrases(author, item, np.where(moments.serving, 0.0, _dial(world, moments, "stock")))
+    own = restored(texts, rows)
+    return pl.select(pl.when(pl.lit(pl.Series(is_stock))).then(phrase).otherwise(own).alias(own.name)).to_series()
+
+
+def _dial(world: World, moments: Moments, name: str) -> Floats:
+    """A figure of each request's cohort, (n,)."""
+    return np.array([getattr(cohort, name) for cohort in COHORTS.values()])[world.accounts.cohort[moments.account]]
 
 
 def systems(world: World, moments: Moments) -> pl.Series:

@@ -30,6 +30,8 @@ class Cohort:
     )  # what a team shares: organization payment address mail system hours assignment
     programmes: Mapping[str, float] = field(default_factory=lambda: {"": 1.0})
     system: str = "none"  # none | popular | own | harness
+    stock: float = 0.0  # share of the requests that are stock phrases (see commonplace.py)
+    public: float = 0.0  # share of the accounts that run a public test set
     suite: int = 0  # > 0: so many prompts, sent again and again
     tools: tuple[int, int] = (0, 0)
     conversation: bool = True  # whether requests carry a conversation id

@@ -10,6 +10,8 @@ import pytest
 
 from features.errors import InputError
 from pipelines.simulate import SCENARIOS, Summary, simulate
+from pipelines.simulate.cohorts import COHORTS
+from pipelines.simulate.commonplace import stock
 
 POOLS = Path(__file__).parents[4] / "shared" / "data"
 needs_pools = pytest.mark.skipif(not POOLS.is_dir(), reason="the real data of ../shared/data is not at hand")
@@ -147,10 +149,26 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
     assert {name for name, _ in same} <= {"releases.parquet", "enforcement.parquet"}
 
 
-def test_no_honest_account_shares_a_prompt_with_any_other_account(small: tuple[Path, Summary]) -> None:
-    joined = requests_of(small[0]).join(table(small[0], "truth"), on="account_id")
+def own_prompts(out: Path) -> pl.DataFrame:
+    """Requests with the truth, less stock phrases and the cohorts that run public test sets."""
+    runs = [name for name, cohort in COHORTS.items() if cohort.public]
+    joined = requests_of(out).join(table(out, "truth"), on="account_id")
+    return joined.filter(~pl.col("prompt").is_in(stock().implode()) & ~pl.col("cohort").is_in(runs))
+
+
+def test_apart_from_stock_phrases_and_public_sets_no_honest_account_shares_a_prompt(
+    small: tuple[Path, Summary],
+) -> None:
+    joined = own_prompts(small[0])
     holders = joined.group_by("prompt").agg(pl.col("account_id").n_unique(), honest=~pl.col("label").all())
     assert holders.filter((pl.col("account_id") > 1) & pl.col("honest")).height == 0
+
+
+def test_honest_accounts_share_stock_phrases_and_public_sets(small: tuple[Path, Summary]) -> None:
+    honest = requests_of(small[0]).join(table(small[0], "truth"), on="account_id").filter(~pl.col("label"))
+    several = honest.group_by("prompt").agg(pl.col("account_id").n_unique()).filter(pl.col("account_id") > 1)
+    shared = honest.select(pl.col("prompt").is_in(several["prompt"].implode()).mean()).item()
+    assert 0.02 < shared < 0.28
 
 
 def test_truth_agrees_with_the_requests(small: tuple[Path, Summary]) -> None:
@@ -265,7 +283,7 @@ def test_a_composed_world_keeps_the_contract(composed: tuple[Path, Summary]) -> 
 
 @needs_pools
 def test_real_prompts_do_not_leak_between_honest_accounts(composed: tuple[Path, Summary]) -> None:
-    joined = requests_of(composed[0]).join(table(composed[0], "truth"), on="account_id").filter(~pl.col("label"))
+    joined = own_prompts(composed[0]).filter(~pl.col("label"))
     shared = joined.group_by("prompt").agg(pl.col("account_id").n_unique()).filter(pl.col("account_id") > 1)
     assert shared.height == 0
 
