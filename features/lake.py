@@ -6,7 +6,7 @@ at all, and a second append of the same input is recognised, whoever was killed 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dataframely as dy
@@ -152,7 +152,7 @@ class Lake:
     def _running_hour(self, hour: datetime, as_of: datetime) -> pl.LazyFrame:
         """Events of the hour that as_of falls in: its stored rollup may hold later requests."""
         timestamp = pl.col("timestamp")
-        same_day = pl.col("day") == as_of.date()
+        same_day = pl.col("day") == hour.date()
         return self.scan("events").filter(same_day & (timestamp >= hour) & (timestamp <= as_of))
 
     def _path(self, table: str) -> Path:
@@ -169,8 +169,8 @@ class Lake:
 
 
 def full_hour(moment: datetime) -> datetime:
-    """The begin of the hour that a moment falls in."""
-    return moment.replace(minute=0, second=0, microsecond=0)
+    """The begin of the hour, in UTC, that a moment falls in."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _schema(table: str) -> pl.Schema:

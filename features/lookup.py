@@ -136,7 +136,7 @@ class FeatureLookup:
         return matrix, times
 
     def _offline(self, as_of: datetime) -> Path:
-        return self.root / "offline" / f"{as_of:%Y-%m-%dT%H%M%S.%f}.parquet"
+        return self.root / "offline" / f"{as_of.astimezone(UTC):%Y-%m-%dT%H%M%S.%f}.parquet"
 
     @cached_property
     def _store(self) -> "FeatureStore":

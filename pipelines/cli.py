@@ -168,6 +168,7 @@ def score(as_of: AsOf, out: Out, workspace: Root = WORKSPACE) -> None:
         scores = run(place, as_of, out, report)
     flagged = scores.filter(scores["reasons"].list.len() > 0)
     print(f"{out}: {len(scores):,} accounts, {len(flagged):,} at or above the review threshold")
+    console.left_out(place.lake.later(as_of))
 
 
 @app.command()

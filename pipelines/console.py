@@ -53,11 +53,16 @@ def ingested(counts: "dict[str, TableCount]") -> None:
 def built(result: "Built", as_of: str) -> None:
     """How many accounts have features, and what was left out as not yet known."""
     print(f"features of {result.accounts:,} accounts as of {as_of}")
-    later = ", ".join(f"{number:,} {table}" for table, number in result.later.items() if number)
-    if later:
-        print(f"  left out as later: {later}")
+    left_out(result.later)
     if not result.online:
         print("  the online store keeps the features of a later time")
+
+
+def left_out(later: dict[str, int]) -> None:
+    """What the lake holds of later times."""
+    told = ", ".join(f"{number:,} {table}" for table, number in later.items() if number)
+    if told:
+        print(f"  left out as later: {told}")
 
 
 def fitted(result: "Fitted") -> None:
@@ -70,8 +75,7 @@ def fitted(result: "Fitted") -> None:
         f"({counts['train_positives']:,} in campaigns), judged on {counts['test_accounts']:,} others "
         f"({counts['test_positives']:,} in campaigns never seen)"
     )
-    if result.entities.labels_too_late:
-        print(f"  left out as later: {result.entities.labels_too_late:,} labels")
+    left_out(result.later | {"labels": result.entities.labels_too_late})
     print(render(result.trained.reports))
 
 

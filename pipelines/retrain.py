@@ -31,12 +31,14 @@ class Fitted:
     Attributes:
         version: of the registered model.
         trained: model, rivals and reports.
-        entities: what was learned from, and what was left out.
+        entities: what was learned from, and which labels were left out.
+        later: rows of each table that were left out since they lie after the time.
     """
 
     version: int
     trained: Trained
     entities: Entities
+    later: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def fit(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, *, seed: in
         code_version=installed_version("stillwatch"),
     )
     progress("training", 1.0)
-    return Fitted(version, trained, chosen)
+    return Fitted(version, trained, chosen, workspace.lake.later(as_of))
 
 
 def champion_folder(workspace: Workspace) -> Path:

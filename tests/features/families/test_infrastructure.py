@@ -1,0 +1,65 @@
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+Read = Callable[..., dict[str, dict[str, Any]]]
+Names = Callable[[str], list[str]]
+
+
+def share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def plain(events: list[dict[str, Any]], billing_country: int | None) -> dict[str, float | None]:
+    """The family's features of one account."""
+    kinds = ("address", "subnet", "asn", "country", "client", "agent", "tls", "api_key", "model", "channel")
+    seen = {kind: Counter(e[kind] for e in events if e[kind] is not None) for kind in kinds}
+    count = {kind: len(values) or None for kind, values in seen.items()}
+    days = len({e["timestamp"].date() for e in events})
+    elsewhere = sum(n for country, n in seen["country"].items() if country != billing_country)
+
+    def ratio(part: int | None, whole: int | None) -> float | None:
+        return part / whole if part and whole else None
+
+    def octaves(values: int | None) -> float | None:
+        return math.log2(1 + values) if values else None
+
+    return {
+        "addresses_28d": octaves(count["address"]),
+        "addresses_per_day_28d": ratio(count["address"], days),
+        "subnets_28d": octaves(count["subnet"]),
+        "networks_28d": count["asn"],
+        "countries_28d": count["country"],
+        "country_mismatch_28d": share(elsewhere, seen["country"].total()) if billing_country else None,
+        "top_address_share_28d": share(max(seen["address"].values(), default=0), seen["address"].total()),
+        "clients_28d": count["client"],
+        "tls_per_agent_28d": ratio(count["tls"], count["agent"]),
+        "api_keys_28d": count["api_key"],
+        "models_28d": count["model"],
+        "channels_28d": count["channel"],
+        "without_address_share_28d": sum(e["address"] is None for e in events) / len(events),
+        "without_agent_share_28d": sum(e["agent"] is None for e in events) / len(events),
+    }
+
+
+def test_the_world_is_read_as_by_plain_python(names_of: Names, past: Any, agree: Any) -> None:
+    for account, events in past.events.items():
+        want = plain(events, past.accounts[account]["billing_country"])
+        assert set(want) == set(names_of("infrastructure"))
+        agree(past.features[account], want)
+
+
+def test_a_mismatch_needs_both_countries(features_of: Read) -> None:
+    rows = [{"account_id": name, "country": code} for name in "abc" for code in (7, 7, 7, 8)]
+    rows += [{"account_id": "c", "country": None}] * 4 + [{"account_id": "d"}]
+    billed = [{"account_id": name, "billing_country": code} for name, code in zip("acd", (7, 9, 7), strict=True)]
+    read = features_of(rows, [*billed, {"account_id": "b"}])
+    assert [read[name]["country_mismatch_28d"] for name in "abcd"] == [0.25, None, 1, None]
+
+
+def test_metadata_that_no_exporter_gave_is_unknown_and_not_zero(names_of: Names, features_of: Read) -> None:
+    read = features_of([{}, {}])["a"]
+    known = {name for name in names_of("infrastructure") if read[name] is not None}
+    assert known == {"models_28d", "channels_28d", "without_address_share_28d", "without_agent_share_28d"}
+    assert read["without_address_share_28d"] == read["without_agent_share_28d"] == 1

@@ -1,0 +1,53 @@
+"""The contract rows of the features."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import features.families
+from features.catalogue import FEATURE_NAMES, FEATURES, FEATURES_SCHEMA, SCHEMA_VERSION
+
+each = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+
+
+@each
+def test_a_feature_is_fully_described(feature: Any) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", feature.name)
+    assert feature.window in ("1h", "1d", "7d", "28d", "life")
+    assert feature.window == "life" or feature.name.endswith(f"_{feature.window}")
+    assert feature.meaning
+    assert not feature.meaning.endswith(".")
+    assert feature.unit
+    assert (Path(features.families.__file__).parent / f"{feature.family}.py").exists()
+
+
+@each
+def test_a_phrase_can_say_any_value_in_one_line(feature: Any) -> None:
+    for value in (0.0, 0.25, 1.0, -3.5, 123_456.0):
+        said = feature.phrase.format(value)
+        assert "{" not in said
+        assert "\n" not in said
+        assert len(said) < 100
+
+
+def test_names_and_phrases_are_unique_and_in_the_order_of_the_schema() -> None:
+    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) >= 60
+    assert len({feature.phrase for feature in FEATURES}) == len(FEATURES)
+    assert FEATURES_SCHEMA.names() == ["account_id", "as_of", *FEATURE_NAMES]
+    assert set(FEATURES_SCHEMA.dtypes()[2:]) == {pl.Float32}
+
+
+def test_no_feature_is_named_after_a_country_or_language_itself() -> None:
+    assert not [name for name in FEATURE_NAMES if re.fullmatch(r".*(language|nationality|locale).*", name)]
+
+
+def test_the_schema_version_is_the_same_in_every_process() -> None:
+    code = "from features.catalogue import SCHEMA_VERSION; print(SCHEMA_VERSION)"
+    again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert again.stdout.strip() == SCHEMA_VERSION
+    assert re.fullmatch("[0-9a-f]{12}", SCHEMA_VERSION)

@@ -1,0 +1,273 @@
+"""Texts to keys: an independent reading in plain Python is the oracle."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.identity import Keyring
+from features.text import FLAGS, LONGEST, TOPIC_SIZE, TextHasher, clipped, flag_bits, reduce_texts
+
+SECRET = bytes(range(100, 132))
+HASHER = TextHasher.from_secret(SECRET)
+COLUMNS = ["words", "prefix", "suffix", "exact", "simhash", "topic"]
+MASK = (1 << 64) - 1
+TEXT = st.text(
+    st.one_of(st.sampled_from("aB c9.\0\n中、한あé😀"), st.characters(exclude_categories=["Cs"])), max_size=60
+)
+WORDS = st.lists(st.sampled_from(["alpha", "Beta", "42", "é", "中", "x"]), min_size=1, max_size=12)
+
+
+def reduced(*texts: str | None) -> pl.DataFrame:
+    return reduce_texts(pl.Series(texts, dtype=pl.String), HASHER)
+
+
+def words_of(text: str) -> list[str]:
+    """Words as the module's first paragraph has them, character by character."""
+    words, is_open = [], False
+    for char in text:
+        is_ideograph = "\u3000" <= char <= "\udfff"
+        if not (char.isascii() and char.isalnum()) and char.isascii():
+            is_open = False
+        elif is_open and not is_ideograph:
+            words[-1] += char
+        else:
+            words.append(char)
+            is_open = not is_ideograph
+    return words
+
+
+def fold(word: str) -> list[int]:
+    lowered = "".join(c.lower() if c.isascii() else c for c in word)
+    return list("".join("0" if c in "0123456789" else c for c in lowered).encode())
+
+
+def mix(x: int) -> int:
+    x &= MASK
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & MASK
+    return x ^ (x >> 31)
+
+
+def oracle(text: str) -> dict[str, object]:
+    """What `reduce_texts` gives for a text, in whole numbers of any size."""
+    base, salt = int.from_bytes(SECRET[:8], "little") | 1, int.from_bytes(SECRET[8:16], "little")
+    words = words_of(text)
+    hashes = [mix(sum((b + 1) * pow(base, i, 1 << 64) for i, b in enumerate(fold(w))) + salt) for w in words]
+    if not hashes:
+        return {"words": 0} | dict.fromkeys(COLUMNS[1:])
+
+    def edge(some: list[int]) -> int:
+        key = salt
+        for word in some:
+            key = mix(key * 0xD6E8FEB86659FD93 + word)
+        return key
+
+    placed = sum(mix(h + i * 0x9E3779B97F4A7C15) for i, h in enumerate(hashes))
+    counted = hashes if len(hashes) <= 255 else hashes[:191] + hashes[-64:]
+    surplus = [sum(1 if h >> i & 1 else -1 for h in counted) for i in range(64)]
+    keys = {
+        "prefix": edge(hashes[:5]),
+        "suffix": edge(hashes[:-6:-1]),
+        "exact": mix(placed + salt),
+        "simhash": sum(1 << i for i, s in enumerate(surplus) if s > 0),
+    }
+    topic = [int(np.clip(np.rint(s * (16 / np.sqrt(len(counted)))), -255, 255)) for s in surplus[:TOPIC_SIZE]]
+    signed = {name: key - (1 << 64) if key >> 63 else key for name, key in keys.items()}
+    return {"words": len(words), **signed, "topic": topic}
+
+
+def distance(a: int, b: int) -> int:
+    return ((a ^ b) & MASK).bit_count()
+
+
+@given(st.lists(st.none() | TEXT, max_size=6))
+def test_every_text_is_reduced_as_a_plain_reading_of_its_words_does(texts: list[str | None]) -> None:
+    want = [dict.fromkeys(COLUMNS) if text is None else oracle(text) for text in texts]
+    assert reduced(*texts).to_dicts() == want
+
+
+@given(st.integers(1, 600), st.integers(0, 9))
+@settings(max_examples=20)
+def test_a_long_text_is_reduced_as_a_plain_reading_does(size: int, seed: int) -> None:
+    numbers = np.random.default_rng(seed).integers(97, 123, size=(size, 3))
+    text = " ".join("".join(map(chr, word)) for word in numbers)
+    assert reduced(text).to_dicts() == [oracle(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        (" .,\n\0", 0),
+        ("one", 1),
+        ("don't stop", 3),
+        ("a\0b", 2),
+        ("中文字", 3),
+        ("中abc文", 3),
+        ("abc中", 2),
+        ("한국어 text", 4),
+        ("naïve café", 2),
+        ("x1y2", 1),
+    ],
+)
+def test_words_are_runs_of_letters_and_digits_and_single_ideographs(text: str, count: int) -> None:
+    assert reduced(text)["words"].to_list() == [count]
+
+
+def test_a_null_text_gives_nulls_and_an_empty_one_no_words() -> None:
+    null, empty = reduced(None, "").to_dicts()
+    assert null == dict.fromkeys(COLUMNS)
+    assert empty == {"words": 0} | dict.fromkeys(COLUMNS[1:])
+
+
+def test_no_texts_give_no_rows_of_the_same_types() -> None:
+    assert reduced().schema == reduced("a").schema
+    assert len(reduced()) == 0
+
+
+@given(st.lists(st.none() | TEXT, min_size=1, max_size=8), st.randoms(use_true_random=False))
+@settings(max_examples=50)
+def test_a_text_has_the_same_keys_whatever_its_neighbours(texts: list[str | None], random: object) -> None:
+    order = list(range(len(texts)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    together = reduced(*texts)
+    assert reduced(*[texts[i] for i in order]).equals(together[order])
+    assert pl.concat([reduced(text) for text in texts]).equals(together)
+
+
+def test_a_text_has_the_same_keys_in_every_block() -> None:
+    few = ["one two three", None, "", "中文 " * 900, "x" * 6_000, "a b c d e f g " * 300]
+    many = reduced(*few * 300)
+    sizes = sum(len(text.encode()) for text in few if text) * 300
+    assert sizes > 2 * (1 << 21)  # three blocks
+    assert many.equals(pl.concat([reduced(*few)] * 300))
+
+
+@given(WORDS, st.sampled_from([" ", ", ", "\n\n", "\0"]))
+def test_case_digits_and_punctuation_do_not_hide_a_template(words: list[str], between: str) -> None:
+    written = between.join(word.upper() if word.isascii() else word for word in words).replace("42", "17")
+    assert reduced(written).equals(reduced(" ".join(words)))
+
+
+@given(WORDS, WORDS)
+def test_two_texts_have_the_same_exact_key_only_for_the_same_words(one: list[str], other: list[str]) -> None:
+    keys = reduced(" ".join(one), " ".join(other))["exact"]
+    assert (keys[0] == keys[1]) == (one == other)
+
+
+@given(WORDS, WORDS)
+def test_beginning_and_ending_are_keyed_by_five_words(one: list[str], other: list[str]) -> None:
+    keys = reduced(" ".join(one), " ".join(other))
+    assert (keys["prefix"][0] == keys["prefix"][1]) == (one[:5] == other[:5])
+    assert (keys["suffix"][0] == keys["suffix"][1]) == (one[-5:] == other[-5:])
+
+
+def test_another_secret_gives_other_keys() -> None:
+    other = TextHasher.from_secret(bytes(range(1, 33)))
+    texts = pl.Series(["the same words", "and some others here", "中"])
+    ours, theirs = reduce_texts(texts, HASHER), reduce_texts(texts, other)
+    for name in ("prefix", "suffix", "exact", "simhash"):
+        assert not set(ours[name]) & set(theirs[name])
+
+
+def test_the_salt_is_part_of_the_secret() -> None:
+    other = TextHasher.from_secret(SECRET[:8] + bytes(8) + SECRET[16:])
+    texts = pl.Series(["the same words"])
+    assert reduce_texts(texts, HASHER)["exact"][0] != reduce_texts(texts, other)["exact"][0]
+
+
+def test_near_duplicates_differ_in_few_bits_and_others_in_many() -> None:
+    rng = np.random.default_rng(3)
+    vocabulary = np.array(["".join(map(chr, w)) for w in rng.integers(97, 123, size=(400, 6))])
+    words = rng.choice(vocabulary, 80)
+    edited = []
+    for i in range(80):
+        copy = words.copy()
+        copy[i] = "changed"
+        edited.append(" ".join(copy))
+    others = [" ".join(rng.choice(vocabulary, 80)) for _ in range(80)]
+    hashes = reduced(" ".join(words), *edited, *others)["simhash"].to_list()
+    near = [distance(hashes[0], h) for h in hashes[1:81]]
+    far = [distance(hashes[0], h) for h in hashes[81:]]
+    assert np.mean(near) < 5
+    assert max(near) <= 10
+    assert 24 < np.mean(far) < 40
+    assert min(far) > max(near)
+
+
+@given(st.lists(TEXT, min_size=1, max_size=4))
+def test_a_topic_vector_keeps_within_its_bounds(texts: list[str]) -> None:
+    topics = reduced(*texts)["topic"].drop_nulls().to_list()
+    assert all(len(topic) == TOPIC_SIZE and max(map(abs, topic)) <= 255 for topic in topics)
+
+
+def test_the_topic_of_one_word_said_often_reaches_but_does_not_pass_the_bound() -> None:
+    topic = reduced("again " * 2_000)["topic"].to_list()[0]
+    assert set(map(abs, topic)) == {255}
+
+
+def test_unrelated_texts_have_topics_of_unit_variance_in_sixteenths() -> None:
+    numbers = np.random.default_rng(5).integers(97, 123, size=(400, 40, 8))
+    texts = [" ".join("".join(map(chr, word)) for word in text) for text in numbers]
+    topics = np.array(reduced(*texts)["topic"].to_list()) / 16
+    assert abs(topics.mean()) < 0.05
+    assert 0.9 < topics.std() < 1.1
+
+
+def clip(text: str) -> str:
+    return str(pl.DataFrame({"text": [text]}).select(clipped(pl.col("text"))).item())
+
+
+def test_a_text_is_read_whole_up_to_the_limit_and_by_its_ends_above() -> None:
+    whole, above = "a" * LONGEST, "b" * 5_000 + "c" * 5_000
+    assert clip(whole) == whole
+    assert clip(above) == "b" * 4_096 + " " + "c" * 1_024
+    assert clip("中" * 6_000) == "中" * 4_096 + " " + "中" * 1_024
+
+
+def test_the_widest_characters_can_be_reduced_after_clipping() -> None:
+    text = clip("😀 " * 1_000_000)
+    many = reduced(*[text] * 300)  # more than one block
+    assert many["exact"].n_unique() == 1
+    assert many["words"].unique().to_list() == [2_048 + 512]
+
+
+FLAGGED = {
+    "stepwise": ["Let's think about it", "work STEP BY STEP", "请逐步回答"],
+    "explain": ["explain in detail the reasoning", "the correct answer is 7", "解释这个答案"],
+    "rubric": ["Use this rubric", "rate the essay", "请打分"],
+    "generate": ["Generate 20 diverse questions", "write a few new problems", "生成十个问题"],
+    "rewrite": ["please rephrase", "polish the text", "改写这段话"],
+    "schema": ["answer in JSON", "only return the number", "按格式"],
+    "code": ["```py```", "a stack trace", "写代码"],
+    "persona": ["You are a pirate", "act as a judge", "你是一个老师"],
+}
+
+
+def flags(*texts: str | None) -> list[int | None]:
+    return pl.DataFrame({"text": texts}, schema={"text": pl.String}).select(flag_bits(pl.col("text")))["text"].to_list()
+
+
+def test_each_flag_has_a_bit_of_its_own_and_is_found_in_any_case() -> None:
+    assert list(FLAGGED) == list(FLAGS)
+    for bit, texts in enumerate(FLAGGED.values()):
+        found = flags(*texts, *[text.upper() for text in texts])
+        assert all(bits is not None and bits & (1 << bit) for bits in found), texts
+
+
+def test_plain_small_talk_has_no_flag_and_no_text_none() -> None:
+    assert flags("good morning, how was the concert?", "", "\0", None) == [0, 0, 0, None]
+
+
+@given(TEXT)
+def test_flags_are_as_many_bits_as_there_are_flags(text: str) -> None:
+    assert 0 <= flags(text)[0] < 1 << len(FLAGS)
+
+
+def test_the_keyring_gives_one_hasher_per_secret() -> None:
+    texts = pl.Series(["some words"])
+    one, again, other = Keyring(SECRET), Keyring(SECRET), Keyring(SECRET[::-1])
+    assert reduce_texts(texts, one.text).equals(reduce_texts(texts, again.text))
+    assert not reduce_texts(texts, one.text).equals(reduce_texts(texts, other.text))
