@@ -36,12 +36,13 @@ from serving.package import package
 from serving.server import HOST, Options, running
 from training import model as models
 from training.calibrate import Calibrator
+from training.linear import Linear
 
 ACCOUNTS = 500
 ROUNDS = 5
 WARM_UP = 50
 START_SECONDS = 120.0
-TREES, LEAVES = 400, 12
+TREES, LEAVES = 400, 6
 """As many and as large as `training.fit` makes them at most."""
 
 SAVE = """
@@ -107,13 +108,14 @@ def started(scratch: Path, calls: int, servers: ExitStack) -> list[Rival]:
 
 def made() -> tuple[models.Model, Matrix]:
     """A model of the project's size on made-up features, and the features of the accounts to ask for."""
-    random = np.random.default_rng(1)
-    matrix = random.normal(size=(4_000, len(FEATURE_NAMES))).astype(np.float32)
+    random, count = np.random.default_rng(1), len(FEATURE_NAMES)
+    matrix = random.normal(size=(4_000, count)).astype(np.float32)
     label = (matrix[:, :6].sum(axis=1) > 3.0).astype(np.float32)
     settings = {"objective": "binary", "num_leaves": LEAVES, "verbosity": -1, "num_threads": 2, "seed": 1}
     data = lgb.Dataset(matrix, label, feature_name=list(FEATURE_NAMES))
     model = models.Model(
         booster=lgb.train(settings, data, num_boost_round=TREES),
+        linear=Linear(np.zeros(count), np.ones(count), random.normal(size=2 * count) / 100, 0.0),
         calibrator=Calibrator((-6.0, 0.0, 6.0), (-7.0, 0.0, 6.0), 0.1),
         features=FEATURE_NAMES,
         schema_version=SCHEMA_VERSION,

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression as Regression
 
 from features.errors import InputError
 from training.fit import Learning
+from training.linear import Linear, columns, signed_log
 from training.metrics import held_out_precision, simplest
 
 
@@ -79,36 +80,6 @@ class VolumeRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
-    """A fitted linear model on signed logs, standardised; unknown values stand at the median, with a flag
-    of their own.
-    """
-
-    centre: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    coefficients: NDArray[np.float64]
-    intercept: float
-
-    def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds (n,)."""
-        score: NDArray[np.float64] = _columns(matrix, self.centre, self.scale) @ self.coefficients + self.intercept
-        return score
-
-
-def _signed_log(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-    wide = matrix.astype(np.float64)
-    return np.sign(wide) * np.log1p(np.abs(wide))
-
-
-def _columns(
-    matrix: NDArray[np.float32], centre: NDArray[np.float64], scale: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Standardised signed logs, clipped at five deviations, beside the flags of unknown values: (n, 2 F)."""
-    standard = (_signed_log(matrix) - centre) / scale
-    return np.hstack([np.clip(np.nan_to_num(standard, nan=0.0), -5.0, 5.0), np.isnan(matrix).astype(np.float64)])
-
-
-@dataclass(frozen=True, slots=True)
 class LogisticRegression:
     """The candidate `logistic_regression`, on the same features; `strengths` are the values of C to choose
     from.
@@ -131,7 +102,7 @@ class LogisticRegression:
 
     def fit(self, data: Learning, seed: int) -> Linear:
         """Fit on all rows; centre and scale come from these rows alone."""
-        logs = _signed_log(data.matrix)
+        logs = signed_log(data.matrix)
         empty = np.isnan(logs).all(axis=0)
         filled = np.where(empty, 0.0, logs)
         centre, spread = np.nanmedian(filled, axis=0), np.nanstd(filled, axis=0)
@@ -139,7 +110,7 @@ class LogisticRegression:
         model = Regression(C=self.strength, max_iter=1000, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(_columns(data.matrix, centre, scale), data.label, sample_weight=data.weight)
+            model.fit(columns(data.matrix, centre, scale), data.label, sample_weight=data.weight)
         return Linear(centre, scale, model.coef_[0], float(model.intercept_[0]))
 
     def parameters(self) -> dict[str, float | int | str]:

@@ -1,7 +1,7 @@
 """Gradient-boosted trees (LightGBM, native Booster), tuned by cross-validation over campaigns.
 
 The settings are meant for few confirmed campaigns and for families that training never saw: shallow trees,
-half of the features for each tree, leaves that need many rows, strong shrinkage. Rounds are chosen on
+a third of the features for each tree, leaves that need many rows, strong shrinkage. Rounds are chosen on
 held-out campaigns of the training side.
 """
 
@@ -34,10 +34,10 @@ class Settings:
     """
 
     learning_rate: float = 0.05
-    num_leaves: int = 12
-    max_depth: int = 5
-    min_data_in_leaf: int = 15
-    feature_fraction: float = 0.5
+    num_leaves: int = 6
+    max_depth: int = 3
+    min_data_in_leaf: int = 25
+    feature_fraction: float = 0.3
     bagging_fraction: float = 0.7
     lambda_l2: float = 5.0
     rounds: tuple[int, ...] = (50, 100, 150, 200, 300, 400)
@@ -111,7 +111,7 @@ class Trees:
 
 @dataclass(frozen=True, slots=True)
 class Boosting:
-    """The candidate `lightgbm`."""
+    """Trees, to be tuned and fitted."""
 
     settings: Settings = Settings()
     rounds: int = 0

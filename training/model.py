@@ -2,7 +2,7 @@
 No pickle.
 
 A model folder holds `booster.txt` (LightGBM's own text form), `label.json` (features, schema version,
-calibrator, thresholds, where it comes from) and `manifest.json` (format number, SHA-256 of the other two).
+linear model, calibrator, thresholds, origin) and `manifest.json` (format number, SHA-256 of the other two).
 `load` reads the manifest, then the label, and opens the trees last; whatever does not fit is refused with a
 sentence.
 """
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.errors import InputError, IntegrityError
 from training.calibrate import Calibrator
+from training.linear import Linear
 
 FORMAT = 1
 BOOSTER, LABEL, MANIFEST = "booster.txt", "label.json", "manifest.json"
@@ -33,11 +34,13 @@ REFUSAL = "restore the folder from the registry or train again"
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Trees, calibrator and label. `thresholds` holds at least `review`; `origin` says what it was trained
-    on (digests).
+    """Trees, linear model, calibrator and label.
+
+    `thresholds` holds at least `review`; `origin` says what it was trained on (digests).
     """
 
     booster: lgb.Booster
+    linear: Linear
     calibrator: Calibrator
     features: tuple[str, ...]
     schema_version: str
@@ -52,13 +55,13 @@ class Model:
         return self.thresholds["review"]
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds of the trees before calibration, (n,); one thread for few rows, so that calls do not
+        """Log-odds of trees and linear model before calibration, (n,); one thread for few rows, so that calls do not
         fight.
         """
         self._check(matrix)
         threads = 1 if matrix.shape[0] < FEW_ROWS else 2
         scores = self.booster.predict(matrix, raw_score=True, num_threads=threads, predict_disable_shape_check=True)
-        return np.asarray(scores, dtype=np.float64)
+        return np.asarray(scores, dtype=np.float64) + self.linear.raw(matrix)
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated risks in [0, 1], (n,), of features (n, F) float32 in the label's order; NaN = unknown.
@@ -71,18 +74,19 @@ class Model:
         return self.calibrator.apply(self.raw(matrix))
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """TreeSHAP values (n, F) in log-odds before calibration: what each feature adds to the risk of each
-        row.
+        """What each feature adds to the risk of each row, (n, F), in log-odds before calibration.
+
+        TreeSHAP values of the trees (Lundberg et al. 2020) and the terms of the linear model, added.
         """
         self._check(matrix)
         if matrix.shape[0] == 0:
             return np.zeros(matrix.shape)
         threads = 1 if matrix.shape[0] < FEW_ROWS else 2
         values = np.asarray(self.booster.predict(matrix, pred_contrib=True, num_threads=threads), dtype=np.float64)
-        return values[:, :-1]
+        return values[:, :-1] + self.linear.contributions(matrix)
 
     def importance(self) -> NDArray[np.float64]:
-        """Total gain of each feature, (F,)."""
+        """Total gain of each feature in the trees, (F,)."""
         return np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
 
     def _check(self, matrix: NDArray[np.float32]) -> None:
@@ -100,12 +104,20 @@ class _Knots(_Strict):
     base_rate: float
 
 
+class _Weights(_Strict):
+    centre: list[float]
+    scale: list[float]
+    coefficients: list[float]
+    intercept: float
+
+
 class _Label(_Strict):
     name: str
     version: str
     schema_version: str
     features: list[str]
     thresholds: dict[str, float]
+    linear: _Weights
     calibrator: _Knots
     origin: dict[str, str]
 
@@ -149,6 +161,12 @@ def _label(model: Model) -> _Label:
         schema_version=model.schema_version,
         features=list(model.features),
         thresholds=dict(model.thresholds),
+        linear=_Weights(
+            centre=model.linear.centre.tolist(),
+            scale=model.linear.scale.tolist(),
+            coefficients=model.linear.coefficients.tolist(),
+            intercept=model.linear.intercept,
+        ),
         calibrator=knots,
         origin=dict(model.origin),
     )
@@ -178,6 +196,7 @@ def load(folder: Path, *, features: Sequence[str] | None = None, schema_version:
         raise IntegrityError(f"{folder / BOOSTER} was fitted on other features than its label says: {REFUSAL}.")
     return Model(
         booster=booster,
+        linear=_linear(label, folder),
         calibrator=curve,
         features=tuple(label.features),
         schema_version=label.schema_version,
@@ -233,6 +252,15 @@ def _expect(label: _Label, features: Sequence[str] | None, schema_version: str |
         )
     if "review" not in label.thresholds:
         raise IntegrityError(f"{folder / LABEL} has no review threshold: {REFUSAL}.")
+
+
+def _linear(label: _Label, folder: Path) -> Linear:
+    weights, count = label.linear, len(label.features)
+    sizes = (len(weights.centre), len(weights.scale), len(weights.coefficients))
+    if sizes != (count, count, 2 * count) or min(weights.scale, default=1.0) <= 0:
+        raise IntegrityError(f"{folder / LABEL} holds a linear model that does not fit its features: {REFUSAL}.")
+    centre, scale, coefficients = map(np.array, (weights.centre, weights.scale, weights.coefficients))
+    return Linear(centre, scale, coefficients, weights.intercept)
 
 
 def _calibrator(label: _Label, folder: Path) -> Calibrator:

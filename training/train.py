@@ -9,16 +9,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from training.baselines import Candidate, LogisticRegression, Scorer, VolumeRule
+from training.blend import Blend, Blended
 from training.calibrate import Calibrator, fit_calibrator
 from training.dataset import digest, matrix, targets, weights
 from training.evaluate import Report, evaluate
-from training.fit import Boosting, Learning, Settings, Trees
+from training.fit import Boosting, Learning, Settings
 from training.metrics import threshold_at
 from training.model import Model
 from training.splits import Frozen, Split, by_campaign, folds, marks
 from training.suspects import distrust, suspects
 
-OURS = "lightgbm"
+OURS = "stillwatch"
 Numbers = NDArray[np.float64]
 
 
@@ -96,7 +97,7 @@ def train(
     plan = plan or Plan()
     ordered = examples.sort("account_id", "as_of")
     cut = split or by_campaign(ordered, seed, plan.campaign_share, plan.account_share)
-    rivals: list[Candidate] = [Boosting(plan.settings), VolumeRule(volume_feature), LogisticRegression()]
+    rivals: list[Candidate] = [Blend(Boosting(plan.settings)), VolumeRule(volume_feature), LogisticRegression()]
     data = learning(cut.train, features, plan, seed)
     last = _last(cut.train)
     suspect = suspects(data, cut.train["label"].is_null().to_numpy(), seed)
@@ -194,9 +195,10 @@ def _thresholds(risk: Numbers, label: NDArray[np.bool_], review_rate: float) -> 
 
 
 def _model(ours: Judged, features: tuple[str, ...], schema_version: str, origin: Mapping[str, str]) -> Model:
-    assert isinstance(ours.scorer, Trees)
+    assert isinstance(ours.scorer, Blended)
     return Model(
-        booster=ours.scorer.booster,
+        booster=ours.scorer.trees.booster,
+        linear=ours.scorer.linear,
         calibrator=ours.calibrator,
         features=features,
         schema_version=schema_version,

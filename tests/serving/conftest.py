@@ -15,6 +15,7 @@ from serving.package import package
 from serving.server import Options, running
 from training import model as models
 from training.calibrate import Calibrator
+from training.linear import Linear
 
 SIZE = len(FEATURE_NAMES)
 
@@ -36,13 +37,14 @@ def frame_of(ids: list[str], matrix: np.ndarray, time: datetime) -> pl.DataFrame
 
 def made_model(version: str = "3", seed: int = 0) -> models.Model:
     """Real trees on made-up features; about one row in six is at or above the review threshold."""
-    matrix = made_features(1_500, seed)
+    matrix, count = made_features(1_500, seed), len(FEATURE_NAMES)
     label = np.nan_to_num(matrix[:, :6]).sum(axis=1) > 2.2
     frame = lgb.Dataset(matrix, label.astype(np.float32), feature_name=list(FEATURE_NAMES))
     settings = {"objective": "binary", "num_leaves": 15, "verbosity": -1, "num_threads": 1, "seed": seed}
     booster = lgb.train(settings, frame, num_boost_round=40)
     return models.Model(
         booster=lgb.Booster(model_str=booster.model_to_string()),
+        linear=Linear(np.zeros(count), np.ones(count), np.random.default_rng(seed).normal(size=2 * count) / 50, 0.1),
         calibrator=Calibrator((-6.0, 0.0, 6.0), (-7.0, -0.5, 5.0), 0.1),
         features=FEATURE_NAMES,
         schema_version=SCHEMA_VERSION,

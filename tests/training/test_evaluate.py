@@ -66,7 +66,7 @@ def test_the_notes_of_the_test_set_reach_the_report_and_the_print(world, as_of) 
 
 def test_the_table_has_a_column_for_each_candidate_and_says_what_is_missing(trained: Trained) -> None:
     text = render(trained.reports)
-    assert all(name in text for name in ("lightgbm", "volume_rule", "logistic_regression", "PR-AUC", "Brier"))
+    assert all(name in text for name in (OURS, "volume_rule", "logistic_regression", "PR-AUC", "Brier"))
     assert "needs 1,000 accounts that are not true" in text
 
 

@@ -14,6 +14,7 @@ import pytest
 from features.errors import InputError, IntegrityError
 from training import tracking
 from training.dataset import matrix
+from training.fit import Trees
 from training.model import Model, load
 from training.promotion import Decision, gate
 from training.train import Trained
@@ -103,7 +104,8 @@ def test_the_native_model_loads_with_pickle_forbidden_and_holds_none(
         [sys.executable, "-c", code, uri, str(tmp_path / "test.txt")],
         env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert json.loads(run.stdout.splitlines()[-1]) == pytest.approx(trained.model.raw(test[:5]).tolist(), rel=1e-6)
+    trees = Trees(trained.model.booster)
+    assert json.loads(run.stdout.splitlines()[-1]) == pytest.approx(trees.raw(test[:5]).tolist(), rel=1e-6)
 
 
 def test_a_decision_against_is_recorded_and_moves_no_alias(uri: str, version: int) -> None:
