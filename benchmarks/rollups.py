@@ -99,7 +99,7 @@ def theirs(events: str) -> None:
     query = f"""SELECT account_id, date_trunc('hour', timestamp) AS hour, count(*) AS requests,
         bit_or(CAST(1 AS BIGINT) << minute(timestamp)) AS minutes, {", ".join(columns)}
         FROM read_parquet('{events}') GROUP BY ALL"""
-    duckdb.connect().sql(query).arrow()
+    duckdb.connect().sql(query).to_arrow_table()
 
 
 def their_keys(events: str) -> None:
@@ -109,7 +109,7 @@ def their_keys(events: str) -> None:
         f"count(*) AS requests FROM read_parquet('{events}') WHERE {kind} IS NOT NULL GROUP BY ALL"
         for code, kind in enumerate(KEY_KINDS)
     ]
-    duckdb.connect().sql(" UNION ALL ".join(parts)).arrow()
+    duckdb.connect().sql(" UNION ALL ".join(parts)).to_arrow_table()
 
 
 STEPS = {

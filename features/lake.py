@@ -184,5 +184,7 @@ def _arrow_schema(table: str) -> pa.Schema:
 def _batches(table: str, frames: Iterable[pl.DataFrame]) -> Iterator[pa.RecordBatch]:
     schema = _schema(table)
     for frame in frames:
-        arrow = frame.select(schema.names()).to_arrow(compat_level=pl.CompatLevel.oldest())
+        arrow = frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).to_arrow(
+            compat_level=pl.CompatLevel.oldest()
+        )
         yield from arrow.to_batches()

@@ -60,15 +60,19 @@ def read_labels(path: Path, limit: float) -> pl.DataFrame:
     files = input_files(path, "labels")
     checked = [check(batch, "labels") for file in files for batch in batches(file)]
     rows = sum(file.rows for file in files)
-    rejects = pl.concat([part.rejects for part in checked]) if checked else pl.DataFrame()
-    if len(rejects) > limit * rows:
-        raise InputError(
-            f"{path}: {len(rejects):,} of {rows:,} rows break the contract of labels ({rejects['rule'][0]} in row "
-            f"{rejects['row'][0]}): correct the export."
-        )
     if not rows:
         raise InputError(f"{path} holds no labels: expected one row per judged account.")
-    return pl.concat([part.good for part in checked]).drop("row")
+    rejects = pl.concat([part.rejects for part in checked])
+    if rejects["row"].n_unique() > limit * rows:
+        raise InputError(
+            f"{path}: {rejects['row'].n_unique():,} of {rows:,} rows break the contract of labels "
+            f"({rejects['rule'][0]} in row {rejects['row'][0]}): correct the export."
+        )
+    labels = pl.concat([part.good for part in checked]).drop("row")
+    twice = labels.filter(pl.col("account_id").is_duplicated())
+    if len(twice):
+        raise InputError(f"{path}: account {twice['account_id'][0]!r} is labelled more than once: keep one row each.")
+    return labels
 
 
 def fit(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, *, seed: int, progress: Progress) -> Fitted:

@@ -23,7 +23,7 @@ class Linear:
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds (n,) of rows (n, F)."""
-        # Summed row by row, in one memory layout: a matrix product would give a row other last bits alone than among many.
+        # Summed row by row in one memory layout: a matrix product gives a row alone other last bits than among many.
         terms = np.ascontiguousarray(columns(matrix, self.centre, self.scale) * self.coefficients)
         return np.asarray(terms.sum(axis=1) + self.intercept)
 

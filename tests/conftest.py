@@ -1,0 +1,252 @@
+"""Commands for tests, and one workspace that the real commands filled from a small world with canaries in it."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from pipelines.cli import main
+from pipelines.settings import settings
+from pipelines.simulate import simulate
+
+if TYPE_CHECKING:
+    from pipelines.ingest import Inputs
+
+ROOT = Path(__file__).resolve().parent.parent
+KEY = "5a" * 32
+AS_OF = datetime(2026, 4, 17, 13, 37, 21, 250_000, tzinfo=UTC)  # the world goes on until 20 April
+Said = subprocess.CompletedProcess[str]
+Run = Callable[..., Said]
+
+MARK = "zqxcanary"
+V4, V6, SIGNUP = "198.51.100.213", "2001:db8:dead:beef::77", "203.0.113.219"
+NEEDLES = (MARK, V4, V6, SIGNUP, V4.rpartition(".")[0], "2001:db8:dead", SIGNUP.rpartition(".")[0])
+
+
+def environment(home: Path, key: str | None = KEY) -> dict[str, str]:
+    """What a command sees: a home and a place for drafts of its own, and no setting of this machine."""
+    home.mkdir(parents=True, exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
+    given = {"HOME": str(home), "TMPDIR": str(home), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    return kept | given | ({"STILLWATCH_KEY": key} if key else {})
+
+
+@pytest.fixture(scope="session")
+def key() -> str:
+    """The key of the shared workspace."""
+    return KEY
+
+
+@pytest.fixture(scope="session")
+def command() -> list[str]:
+    """The program, as it is installed."""
+    return [str(Path(sys.executable).with_name("stillwatch"))]
+
+
+@pytest.fixture
+def stillwatch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
+    """Runs the command line in this process: `stillwatch("score", "--out", path, STILLWATCH_KEY=...)`."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("STILLWATCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+
+    def run(*arguments: object, **variables: str) -> Said:
+        call = ["stillwatch", *map(str, arguments)]
+        status: int | str | None = 0
+        with monkeypatch.context() as patch:
+            for name, value in ({"STILLWATCH_KEY": KEY} | variables).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", call)
+            settings.cache_clear()
+            capfd.readouterr()
+            try:
+                main()
+            except SystemExit as ended:
+                status = ended.code
+        said = capfd.readouterr()
+        return Said(call, int(status or 0), said.out, said.err)
+
+    yield run
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def canaries() -> tuple[str, ...]:
+    """What must not be found anywhere, in lower case."""
+    return NEEDLES
+
+
+@pytest.fixture(scope="session")
+def as_of() -> datetime:
+    """The time asked about; the shared workspace holds later requests, some of them in the same hour."""
+    return AS_OF
+
+
+@pytest.fixture(scope="session")
+def made_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of input tables: about 1,000 accounts; canaries in good and in broken rows; many labels."""
+    out = tmp_path_factory.mktemp("inputs") / "world"
+    simulate("small", out, scale=0.95, days=14)
+    day = out / "requests" / f"{AS_OF:%Y-%m-%d}.parquet"
+    _with_canaries(pl.read_parquet(day)).write_parquet(day)
+    accounts = out / "accounts.parquet"
+    _with_account_canaries(pl.read_parquet(accounts)).write_parquet(accounts)
+    _labels(pl.read_parquet(out / "truth.parquet")).write_parquet(out / "labels.parquet")
+    return out
+
+
+def _with_canaries(requests: pl.DataFrame) -> pl.DataFrame:
+    """Every tenth row gets canaries in all that is free text; a few further rows break the contract as well."""
+    free = ["system_prompt", "conversation_id", "api_key_id", "user_agent", "tls_ja4"]
+    marked = requests.with_row_index("i").with_columns(planted=pl.col("i") % 10 == 0)
+    address = pl.concat([pl.Series([V4, V6, f"{MARK}-malformed"])] * (len(requests) // 3 + 1))[: len(requests)]
+    planted = marked.with_columns(address.alias("address")).with_columns(
+        *[pl.when("planted").then(pl.lit(f"{MARK}{name}")).otherwise(name).alias(name) for name in free],
+        prompt=pl.when("planted")
+        .then(pl.format(f"{{}} {MARK}prompt {MARK.upper()} said {{}}", pl.col("prompt").fill_null(""), "i"))
+        .otherwise("prompt"),
+        client_address=pl.when("planted").then("address").otherwise("client_address"),
+    )
+    broken = planted.filter("planted").head(4).with_columns(request_id=pl.format(f"{MARK}-{{}}", "i"))
+    rows = [
+        broken[0].with_columns(channel=pl.lit(f"{MARK}channel")),
+        broken[1].with_columns(country=pl.lit(f"{MARK}country")),
+        broken[2].with_columns(finish_reason=pl.lit(f"{MARK}finish")),
+        broken[3].with_columns(account_id=pl.lit("")),
+    ]
+    return pl.concat([planted, *rows]).select(requests.columns)
+
+
+def _with_account_canaries(accounts: pl.DataFrame) -> pl.DataFrame:
+    texts = ["organization_id", "email_domain", "payment_fingerprint"]
+    planted = accounts.with_row_index("i").with_columns(
+        *[pl.when(pl.col("i") % 50 == 0).then(pl.lit(f"{MARK}.{name}")).otherwise(name).alias(name) for name in texts],
+        signup_address=pl.when(pl.col("i") % 50 == 0).then(pl.lit(SIGNUP)).otherwise("signup_address"),
+    )
+    broken = planted.filter(pl.col("i") % 50 == 0).head(1).with_columns(plan=pl.lit(f"{MARK}plan"))
+    return pl.concat([planted, broken.with_columns(account_id=pl.lit("acct_broken"))]).select(accounts.columns)
+
+
+def _labels(truth: pl.DataFrame) -> pl.DataFrame:
+    """All accounts of campaigns and two in five others, some judged after the time asked about."""
+    judged = truth.unique("account_id", keep="first", maintain_order=True).with_row_index("i")
+    chosen = judged.filter(pl.col("label") | (pl.col("i") % 5 < 2))
+    days = pl.duration(days=pl.col("i").cast(pl.Int64) % 10 - 9)
+    return chosen.select("account_id", "label", "campaign", labelled_at=AS_OF.replace(day=19) + days).select(
+        "account_id", "label", pl.col("labelled_at").dt.cast_time_unit("us"), "campaign"
+    )
+
+
+@pytest.fixture(scope="session")
+def outer_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home and draft folder of the commands that fill the shared workspace."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def journal() -> list[str]:
+    """Everything that those commands said."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def filled_workspace(
+    made_world: Path,
+    command: list[str],
+    outer_home: Path,
+    journal: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """`ingest`, `retrain` and `score` as of `as_of`, each in a process of its own, into `scores.parquet`."""
+    root = tmp_path_factory.mktemp("filled") / "workspace"
+    tables = [
+        part
+        for name in ("accounts", "enforcement", "releases")
+        for part in (f"--{name}", made_world / f"{name}.parquet")
+    ]
+    calls = (
+        ["ingest", "--requests", made_world / "requests", *tables],
+        ["retrain", "--labels", made_world / "labels.parquet", "--as-of", AS_OF.isoformat()],
+        ["score", "--as-of", AS_OF.isoformat(), "--out", root / "scores.parquet"],
+    )
+    for call in calls:
+        whole = [*command, *map(str, call), "--workspace", str(root)]
+        done = subprocess.run(whole, capture_output=True, text=True, env=environment(outer_home), cwd=root.parent)
+        journal += [done.stdout, done.stderr]
+        assert done.returncode == 0, f"{call[0]} ended with {done.returncode}: {done.stdout}{done.stderr}"
+    return root
+
+
+@pytest.fixture(scope="session")
+def scores(filled_workspace: Path) -> pl.DataFrame:
+    """The scores of the shared workspace."""
+    return pl.read_parquet(filled_workspace / "scores.parquet")
+
+
+@pytest.fixture(scope="session")
+def blind_workspace(made_world: Path, filled_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Like the shared workspace, but it never saw a row that became known after `as_of`."""
+    inputs = _cut(made_world, tmp_path_factory.mktemp("known"))
+    root = tmp_path_factory.mktemp("blind") / "workspace"
+    labels = pl.read_parquet(made_world / "labels.parquet").filter(pl.col("labelled_at") <= AS_OF)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STILLWATCH_KEY", KEY)
+        settings.cache_clear()
+        from pipelines.ingest import ingest
+        from pipelines.retrain import retrain
+        from pipelines.workspace import Workspace
+
+        workspace = Workspace(root)
+        ingest(workspace, inputs, reject_limit=0.01, progress=_silent)
+        retrain(workspace, labels, AS_OF, seed=0, progress=_silent)
+    settings.cache_clear()
+    return root
+
+
+def _silent(step: str, done: float) -> None:
+    """No progress."""
+
+
+def _cut(world: Path, folder: Path) -> "Inputs":
+    """The rows of a world that were known at `as_of`; the requests in one file."""
+    from pipelines.ingest import Inputs
+
+    times = {"requests": "timestamp", "accounts": "created_at", "enforcement": "acted_at", "releases": "released_at"}
+    for name, time in times.items():
+        path = world / name if name == "requests" else world / f"{name}.parquet"
+        pl.read_parquet(path).filter(pl.col(time) <= AS_OF).write_parquet(folder / f"{name}.parquet")
+    return Inputs(**{name: folder / f"{name}.parquet" for name in times})
+
+
+@pytest.fixture(scope="session")
+def endpoint(filled_workspace: Path) -> Iterator[str]:
+    """The address of the shared workspace's Bento, served; its log is kept in the workspace."""
+    from serving.package import current
+    from serving.server import Options, running
+
+    options = Options(store=filled_workspace / "features")
+    with running(current(filled_workspace / "bento"), options, log=filled_workspace / "serve.log") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def ask(endpoint: str) -> Callable[[list[str]], dict[str, Any]]:
+    """Asks the endpoint for the scores of some accounts."""
+
+    def post(account_ids: list[str]) -> dict[str, Any]:
+        body = json.dumps({"account_ids": account_ids}).encode()
+        request = urllib.request.Request(f"{endpoint}/score", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer: dict[str, Any] = json.load(response)
+        return answer
+
+    return post

@@ -1,0 +1,193 @@
+"""The command line: an exit status and one clear line for each bad call, and a start without large libraries."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+Said = subprocess.CompletedProcess[str]
+Run = Callable[..., Said]
+COMMANDS = ("simulate", "ingest", "build", "train", "promote", "retrain", "score", "package", "serve", "demo")
+TIME = "2026-04-14T00:00:00Z"
+
+
+def assert_refused(said: Said, *words: str) -> None:
+    """Status 2, nothing on standard output, and one last line that says it all (Typer draws a box around its own)."""
+    assert said.returncode == 2, (said.stdout, said.stderr)
+    assert said.stdout == ""
+    assert "Traceback" not in said.stderr
+    for word in words:
+        assert word in said.stderr
+    if "Usage:" not in said.stderr:
+        lines = [line for line in said.stderr.splitlines() if not line.endswith("…")]
+        assert len(lines) == 1, said.stderr
+        assert lines[0].startswith("stillwatch: ")
+
+
+@pytest.fixture
+def day(made_world: Path) -> Path:
+    """One file of requests."""
+    return min((made_world / "requests").iterdir())
+
+
+@pytest.fixture
+def small(made_world: Path, tmp_path: Path, stillwatch: Run) -> Path:
+    """A workspace with a few requests and nothing else."""
+    few = tmp_path / "few.parquet"
+    pl.read_parquet(min((made_world / "requests").iterdir())).head(50).write_parquet(few)
+    root = tmp_path / "small"
+    assert stillwatch("ingest", "--requests", few, "--workspace", root).returncode == 0
+    return root
+
+
+def test_help_lists_every_command_and_imports_no_large_library() -> None:
+    code = (
+        "import sys\n"
+        "from pipelines.cli import main\n"
+        "sys.argv = ['stillwatch', *sys.argv[1:]]\n"
+        "try:\n    main()\n"
+        "except SystemExit as ended:\n    assert not ended.code\n"
+        "large = {'feast', 'mlflow', 'bentoml', 'polars', 'lightgbm', 'sklearn', 'pandas', 'pyarrow', 'deltalake'}\n"
+        "print('IMPORTED', sorted(large & set(sys.modules)))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
+    assert "IMPORTED []" in said.stdout
+    assert all(f" {name} " in said.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_a_help(name: str, stillwatch: Run) -> None:
+    said = stillwatch(name, "--help")
+    assert said.returncode == 0
+    assert f"stillwatch {name}" in said.stdout
+    assert "--workspace" in said.stdout or name == "simulate"
+
+
+def test_an_ingest_does_not_wait_for_the_libraries_of_a_training() -> None:
+    code = (
+        "import sys, pipelines.console, pipelines.ingest, pipelines.workspace\n"
+        "print(sorted({'feast', 'mlflow', 'bentoml', 'lightgbm', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+
+
+def test_a_bad_call_of_the_installed_program_ends_with_2_and_one_line(command: list[str], tmp_path: Path) -> None:
+    call = [*command, "ingest", "--requests", "absent.parquet"]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path)
+    assert_refused(done, "no Parquet file at absent.parquet")
+
+
+@pytest.mark.parametrize("command_name", ["score", "build", "campaign", ""])
+def test_a_call_without_what_it_needs_ends_with_2(command_name: str, stillwatch: Run) -> None:
+    said = stillwatch(*([command_name] if command_name else []))
+    assert said.returncode == 2
+    assert "Traceback" not in said.stderr
+
+
+def test_an_unknown_scenario_is_refused_with_the_known_ones(stillwatch: Run, tmp_path: Path) -> None:
+    said = stillwatch("simulate", "--scenario", "huge", "--out", tmp_path / "out")
+    assert_refused(said, "huge", "small")
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-13-01", ""])
+def test_a_bad_time_is_refused(time: str, stillwatch: Run, tmp_path: Path) -> None:
+    said = stillwatch("build", "--as-of", time, "--workspace", tmp_path / "w")
+    assert_refused(said, "ISO 8601")
+    assert not (tmp_path / "w").exists()
+
+
+def test_an_unknown_format_is_refused(stillwatch: Run, day: Path) -> None:
+    assert_refused(stillwatch("ingest", "--requests", day, "--format", "csv"), "csv", "native")
+
+
+def test_a_folder_without_parquet_and_an_absent_file_are_refused(stillwatch: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for path in (tmp_path / "empty", tmp_path / "absent.parquet"):
+        assert_refused(stillwatch("ingest", "--requests", path, "--workspace", tmp_path / "w"), path.name)
+
+
+def test_a_column_of_the_wrong_type_is_refused_with_its_name(stillwatch: Run, day: Path, tmp_path: Path) -> None:
+    pl.read_parquet(day).with_columns(pl.col("timestamp").cast(pl.String)).write_parquet(tmp_path / "wrong.parquet")
+    said = stillwatch("ingest", "--requests", tmp_path / "wrong.parquet", "--workspace", tmp_path / "w")
+    assert_refused(said, "wrong.parquet", "timestamp", "String", "convert it")
+
+
+@pytest.mark.parametrize("name", ["score", "package", "promote", "serve"])
+def test_a_command_that_needs_a_model_says_that_there_is_none(
+    name: str, small: Path, stillwatch: Run, tmp_path: Path
+) -> None:
+    more = {"score": ("--as-of", TIME, "--out", tmp_path / "s.parquet"), "serve": ("--port", "3999")}.get(name, ())
+    words = {"serve": "no Bento has been packaged", "promote": "has no challenger"}.get(name, "has no champion")
+    assert_refused(stillwatch(name, *more, "--workspace", small), words, "stillwatch ")
+
+
+def test_building_in_an_empty_workspace_says_to_ingest_first(stillwatch: Run, tmp_path: Path) -> None:
+    assert_refused(stillwatch("build", "--as-of", TIME, "--workspace", tmp_path / "new"), "stillwatch ingest")
+
+
+def test_promoting_an_unknown_version_is_refused(filled_workspace: Path, stillwatch: Run) -> None:
+    assert_refused(stillwatch("promote", "--version", "99", "--workspace", filled_workspace), "no version 99")
+
+
+def test_serving_on_a_taken_port_is_refused(filled_workspace: Path, stillwatch: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert_refused(stillwatch("serve", "--port", port, "--workspace", filled_workspace), f"port {port}", "--port")
+
+
+def test_a_workspace_under_another_key_is_refused(small: Path, stillwatch: Run, day: Path) -> None:
+    said = stillwatch("ingest", "--requests", day, "--workspace", small, STILLWATCH_KEY="7c" * 32)
+    assert_refused(said, "under another key", "STILLWATCH_KEY")
+    assert "7c7c" not in said.stderr
+
+
+def test_without_a_key_one_is_made_that_only_the_owner_may_read(command: list[str], day: Path, tmp_path: Path) -> None:
+    root = tmp_path / "own"
+    call = [*command, "ingest", "--requests", str(day), "--workspace", str(root)]
+    assert subprocess.run(call, env={}, capture_output=True).returncode == 0
+    assert (root / "key").stat().st_mode & 0o777 == 0o600
+    assert len(bytes.fromhex((root / "key").read_text())) >= 32
+
+
+@pytest.mark.parametrize("name", ["train", "retrain"])
+@pytest.mark.parametrize("broken", ["doubled", "untimed", "empty", "absent"])
+def test_labels_that_can_not_be_used_are_refused(
+    name: str, broken: str, made_world: Path, small: Path, stillwatch: Run, tmp_path: Path
+) -> None:
+    labels = pl.read_parquet(made_world / "labels.parquet")
+    frame = {
+        "doubled": pl.concat([labels, labels.head(3).with_columns(~pl.col("label"))]),
+        "untimed": labels.with_columns(labelled_at=pl.lit(None, labels.schema["labelled_at"])),
+        "empty": labels.clear(),
+    }.get(broken)
+    path = tmp_path / "labels.parquet"
+    if frame is not None:
+        frame.write_parquet(path)
+    said = stillwatch(name, "--labels", path, "--as-of", TIME, "--workspace", small)
+    assert_refused(said)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("STILLWATCH_KEY", "secret"),
+        ("STILLWATCH_KEY", "zz" * 40),
+        ("STILLWATCH_REJECT_LIMIT", "2"),
+        ("STILLWATCH_REJECT_LIMIT", "a little"),
+        ("STILLWATCH_ONLINE", "postgres://localhost"),
+        ("STILLWATCH_FRESHNESS_HOURS", "-1"),
+    ],
+)
+def test_a_bad_setting_is_refused_by_its_name_and_its_value_is_not_repeated(
+    variable: str, value: str, stillwatch: Run, day: Path, tmp_path: Path
+) -> None:
+    said = stillwatch("ingest", "--requests", day, "--workspace", tmp_path / "w", **{variable: value})
+    assert_refused(said, variable)
+    assert value not in said.stderr.replace(variable, "") or value == "2"

@@ -1,0 +1,110 @@
+"""Nothing lost: an ingest killed at any moment and run again gives the tables of an undisturbed run."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from features.lake import TABLES, Lake
+from features.rollups import merge, merge_keys
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+KILLS = 20
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def few(made_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four small files of requests, with repeats within and across them, blank ids and broken rows."""
+    folder = tmp_path_factory.mktemp("few")
+    days = sorted((made_world / "requests").iterdir())[:4]
+    frames = [pl.read_parquet(day).head(400) for day in days]
+    (folder / "requests").mkdir()
+    for i, frame in enumerate(frames):
+        again = frames[i - 1].head(20).with_columns(timestamp=pl.col("timestamp") + pl.duration(seconds=i - 2))
+        blank = frame.tail(5).with_columns(request_id=pl.lit(" "))
+        broken = frame.tail(2).with_columns(status_code=pl.lit(7, pl.UInt16))
+        whole = pl.concat([frame, again, frame.head(10), blank, broken])
+        whole.write_parquet(folder / "requests" / f"{i}.parquet")
+    for name in ("accounts", "enforcement", "releases"):
+        pl.read_parquet(made_world / f"{name}.parquet").head(200).write_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+def arguments(few: Path, workspace: Path) -> list[str]:
+    small = [
+        part for name in ("accounts", "enforcement", "releases") for part in (f"--{name}", f"{few / name}.parquet")
+    ]
+    return ["ingest", "--requests", str(few / "requests"), *small, "--workspace", str(workspace)]
+
+
+def tables(workspace: Path) -> dict[str, pl.DataFrame]:
+    """Every stored table in an order of its own; rollups as they add up."""
+    lake = Lake(workspace / "lake")
+    frames = {name: lake.scan(name) for name in TABLES}
+    frames["account_rollups"] = merge(frames["account_rollups"])
+    frames["key_rollups"] = merge_keys(frames["key_rollups"])
+    lists = {"slots", "topic"}
+    return {
+        name: frame.sort([column for column in TABLES[name].column_names() if column not in lists]).collect()
+        for name, frame in frames.items()
+    }
+
+
+def assert_same(left: dict[str, pl.DataFrame], right: dict[str, pl.DataFrame], when: str) -> None:
+    for name, frame in left.items():
+        try:
+            assert_frame_equal(right[name], frame, check_exact=True)
+        except AssertionError as error:
+            raise AssertionError(f"{name} differs after a kill {when}: {error}") from error
+
+
+def begin(command: list[str], few: Path, workspace: Path, key: str) -> tuple[subprocess.Popen[bytes], float]:
+    """A real ingest, and when it began to work: when it took the workspace's lock."""
+    process = subprocess.Popen(
+        [*command, *arguments(few, workspace)],
+        env=os.environ | {"STILLWATCH_KEY": key},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    end = time.monotonic() + PATIENCE
+    while not (workspace / "lock").exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.002)
+    return process, time.monotonic()
+
+
+@pytest.mark.slow
+def test_an_ingest_killed_at_twenty_moments_and_run_again_gives_the_undisturbed_tables(
+    few: Path, command: list[str], key: str, stillwatch: Run, tmp_path: Path
+) -> None:
+    process, began = begin(command, few, tmp_path / "whole", key)
+    assert process.wait(PATIENCE) == 0
+    length = time.monotonic() - began
+    whole = tables(tmp_path / "whole")
+    assert all(len(frame) for frame in whole.values()), "each table must hold something to lose"
+    chance = random.Random(7)
+    moments = [(i + chance.random()) / KILLS * length for i in range(KILLS)]
+    stages, killed = set(), 0
+    for number, moment in enumerate(moments):
+        workspace = tmp_path / str(number)
+        process, began = begin(command, few, workspace, key)
+        time.sleep(max(0.0, began + moment - time.monotonic()))
+        os.killpg(process.pid, signal.SIGKILL)
+        killed += process.wait(PATIENCE) == -signal.SIGKILL
+        stages.add(tuple(len(list((workspace / "lake").glob(f"{name}/_delta_log/*.json"))) for name in TABLES))
+        again = stillwatch(*arguments(few, workspace))
+        assert again.returncode == 0, again.stderr
+        assert_same(whole, tables(workspace), f"after {moment:.3f} of {length:.3f} s")
+        assert not (workspace / "scratch").exists()
+        shutil.rmtree(workspace)
+    assert killed >= KILLS * 0.6, "most runs ended before their kill"
+    assert len(stages) >= 5, f"the kills met only these numbers of commits: {stages}"

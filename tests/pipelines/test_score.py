@@ -1,0 +1,112 @@
+"""Scoring: the contract's table, and nothing in it that became known later."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+SCORES = pl.Schema(
+    {
+        "account_id": pl.String,
+        "as_of": pl.Datetime("us", "UTC"),
+        "risk": pl.Float64,
+        "campaign_id": pl.String,
+        "reasons": pl.List(pl.String),
+    }
+)
+
+
+def seen(world: Path, as_of: datetime) -> list[str]:
+    """Accounts with a request that keeps the contract, by plain Polars."""
+    requests = pl.read_parquet(world / "requests").filter((pl.col("timestamp") <= as_of) & (pl.col("account_id") != ""))
+    return requests["account_id"].unique().sort().to_list()
+
+
+def test_the_score_table_has_the_columns_and_types_of_the_contract(filled_workspace: Path) -> None:
+    assert pl.read_parquet_schema(filled_workspace / "scores.parquet") == SCORES
+
+
+def test_every_account_seen_so_far_has_one_row(scores: pl.DataFrame, made_world: Path, as_of: datetime) -> None:
+    assert scores["account_id"].to_list() == seen(made_world, as_of)
+    assert len(scores) > 1_000
+    assert scores["as_of"].unique().to_list() == [as_of]
+
+
+def test_a_risk_is_a_probability_and_reasons_come_with_high_ones_only(scores: pl.DataFrame) -> None:
+    assert scores["risk"].null_count() == 0
+    assert scores["risk"].is_between(0, 1).all()
+    assert scores["risk"].n_unique() > 50
+    explained = scores["reasons"].list.len() > 0
+    assert 0 < explained.sum() < len(scores)
+    assert scores.filter(explained)["risk"].min() > scores.filter(~explained)["risk"].max()
+
+
+def test_accounts_of_campaigns_score_higher(scores: pl.DataFrame, made_world: Path) -> None:
+    truth = pl.read_parquet(made_world / "truth.parquet").unique("account_id").select("account_id", "label")
+    means = dict(scores.join(truth, on="account_id").group_by("label").agg(pl.col("risk").mean()).iter_rows())
+    assert means[True] > 5 * means[False]
+
+
+def test_requests_after_the_time_change_no_score(
+    scores: pl.DataFrame, blind_workspace: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores.parquet"
+    said = stillwatch("score", "--as-of", as_of.isoformat(), "--out", out, "--workspace", blind_workspace)
+    assert said.returncode == 0, said.stderr
+    assert_frame_equal(pl.read_parquet(out), scores, check_exact=True)
+
+
+def test_an_earlier_time_knows_less_and_is_repeatable(
+    filled_workspace: Path, blind_workspace: Path, as_of: datetime, made_world: Path, stillwatch: Run, tmp_path: Path
+) -> None:
+    early = as_of - timedelta(days=4, minutes=11)
+    frames = []
+    for workspace in (filled_workspace, blind_workspace):
+        out = tmp_path / workspace.parent.name / "early.parquet"
+        said = stillwatch("score", "--as-of", early.isoformat(), "--out", out, "--workspace", workspace)
+        assert said.returncode == 0, said.stderr
+        frames.append(pl.read_parquet(out))
+    assert_frame_equal(*frames, check_exact=True)
+    assert frames[0]["account_id"].to_list() == seen(made_world, early)
+
+
+def test_scores_go_to_a_new_folder_and_replace_an_older_file(
+    filled_workspace: Path, scores: pl.DataFrame, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "folder" / "scores.parquet"
+    out.parent.mkdir(parents=True)
+    out.write_text("older")
+    said = stillwatch("score", "--as-of", as_of.isoformat(), "--out", out, "--workspace", filled_workspace)
+    assert said.returncode == 0, said.stderr
+    assert f"{len(scores):,} accounts" in said.stdout
+    assert_frame_equal(pl.read_parquet(out), scores, check_exact=True)
+    assert [path.name for path in out.parent.iterdir()] == ["scores.parquet"]
+
+
+def test_a_champion_with_a_changed_byte_is_refused(
+    blind_workspace: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(blind_workspace, tmp_path / "copied")
+    booster = copied / "champion" / "booster.txt"
+    content = bytearray(booster.read_bytes())
+    content[len(content) // 2] ^= 1
+    booster.write_bytes(bytes(content))
+    said = stillwatch("score", "--as-of", as_of.isoformat(), "--out", tmp_path / "out.parquet", "--workspace", copied)
+    assert said.returncode == 1
+    assert said.stderr.splitlines()[-1].startswith("stillwatch: ")
+    assert "booster.txt" in said.stderr
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_time_before_the_first_request_is_a_bad_call(
+    filled_workspace: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    call = ("score", "--as-of", (as_of - timedelta(days=400)).isoformat(), "--out", tmp_path / "o.parquet")
+    said = stillwatch(*call, "--workspace", filled_workspace)
+    assert said.returncode == 2
+    assert "no request at or before 2025-03-13T13:37:21Z" in said.stderr

@@ -1,0 +1,110 @@
+"""The workspace: one writer at a time, one key for ever, and nothing left of a killed run."""
+
+import fcntl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.errors import InputError, IntegrityError
+from pipelines.settings import settings
+from pipelines.workspace import Workspace
+
+SetKey = Callable[[str | None], None]
+
+
+@pytest.fixture
+def set_key(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetKey]:
+    """Sets the key of the environment, or takes it away."""
+
+    def change(key: str | None) -> None:
+        monkeypatch.delenv("STILLWATCH_KEY", raising=False)
+        if key:
+            monkeypatch.setenv("STILLWATCH_KEY", key)
+        settings.cache_clear()
+
+    change(None)
+    yield change
+    settings.cache_clear()
+
+
+def test_a_second_writer_gets_a_sentence_and_touches_nothing(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w")
+    with workspace.locked() as scratch:
+        (scratch / "draft").touch()
+        with (
+            pytest.raises(InputError, match=r"another command writes to .*/w: wait for it to end"),
+            Workspace(workspace.root).locked(),
+        ):
+            pass
+        assert (scratch / "draft").exists()
+    assert not scratch.exists()
+
+
+def test_the_lock_is_free_again_after_an_error_and_a_killed_runs_drafts_are_removed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with pytest.raises(OSError, match="disk is full"), workspace.locked():
+        raise OSError("disk is full")
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "left").touch()
+    with workspace.locked() as scratch:
+        assert list(scratch.iterdir()) == []
+
+
+def test_a_lock_of_another_process_counts(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another command writes"), Workspace(tmp_path).locked():
+            pass
+
+
+def test_of_two_ingests_at_once_one_may_wait_and_nothing_is_doubled(
+    command: list[str], key: str, made_world: Path, tmp_path: Path
+) -> None:
+    day = min((made_world / "requests").iterdir())
+    call = [*command, "ingest", "--requests", str(day), "--workspace", str(tmp_path / "w")]
+    both = [
+        subprocess.Popen(
+            call, env={"STILLWATCH_KEY": key}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    statuses = [process.returncode for process in both]
+    assert 0 in statuses
+    for status, words in zip(statuses, said, strict=True):
+        assert status == 0 or (status == 2 and "another command writes to" in words)
+    stored = Workspace(tmp_path / "w").lake.scan("events").collect()
+    assert len(stored) == len(pl.read_parquet(day)["request_id"].unique())
+
+
+def test_a_key_is_made_once_and_only_its_owner_may_read_it(set_key: SetKey, tmp_path: Path) -> None:
+    first = Workspace(tmp_path).keyring
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    assert Workspace(tmp_path).keyring.fingerprint == first.fingerprint
+    assert Workspace(tmp_path / "other").keyring.fingerprint != first.fingerprint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "key.fingerprint", "other"]
+
+
+def test_a_key_of_the_environment_is_not_written_down(set_key: SetKey, tmp_path: Path) -> None:
+    set_key("5a" * 32)
+    keyring = Workspace(tmp_path).keyring
+    assert [path.name for path in tmp_path.iterdir()] == ["key.fingerprint"]
+    assert "5a5a5a" not in (tmp_path / "key.fingerprint").read_text() + repr(keyring)
+
+
+def test_another_key_than_the_workspaces_is_refused(set_key: SetKey, tmp_path: Path) -> None:
+    set_key("5a" * 32)
+    assert Workspace(tmp_path).keyring
+    for other in ("7c" * 32, None):
+        set_key(other)
+        with pytest.raises(InputError, match="filled under another key: set STILLWATCH_KEY to that key"):
+            Workspace(tmp_path).keyring  # noqa: B018
+
+
+def test_a_damaged_key_is_an_integrity_error(set_key: SetKey, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("not hexadecimal")
+    with pytest.raises(IntegrityError, match="does not hold a key: restore it from a copy"):
+        Workspace(tmp_path).keyring  # noqa: B018

@@ -1,0 +1,88 @@
+"""Three ways to one account's features, and the same bits on each: offline read, online read, endpoint."""
+
+import struct
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.accounts import read_out
+from features.catalogue import FEATURE_NAMES
+from features.lake import Lake
+from features.lookup import FeatureLookup
+from serving.package import current
+from training import model as models
+
+Ask = Callable[[list[str]], dict[str, Any]]
+CHUNK = 1_000
+
+
+def bits(matrix: np.ndarray) -> np.ndarray:
+    """Bit patterns, with one pattern for everything unknown."""
+    plain = np.ascontiguousarray(matrix, dtype=np.float32)
+    return np.where(np.isnan(plain), np.float32(np.nan), plain).view(np.uint32)
+
+
+def matrix_of(features: pl.DataFrame) -> np.ndarray:
+    return features.select(pl.col(FEATURE_NAMES).fill_null(float("nan"))).to_numpy()
+
+
+@pytest.fixture(scope="module")
+def offline(filled_workspace: Path, scores: pl.DataFrame) -> pl.DataFrame:
+    """The features of every scored account by Feast's point-in-time join."""
+    return FeatureLookup(filled_workspace / "features").historical(scores.select("account_id", "as_of"))
+
+
+@pytest.fixture(scope="module")
+def online(filled_workspace: Path, scores: pl.DataFrame) -> tuple[np.ndarray, list[datetime | None]]:
+    return FeatureLookup(filled_workspace / "features").online(scores["account_id"].to_list())
+
+
+def test_offline_and_online_reads_give_the_same_bits(
+    offline: pl.DataFrame, online: tuple[np.ndarray, list[datetime | None]], as_of: datetime
+) -> None:
+    matrix, times = online
+    assert matrix.shape == (len(offline), len(FEATURE_NAMES))
+    assert len(offline) >= 1_000
+    assert set(times) == {as_of.replace(microsecond=0)}  # Feast's online times are full seconds
+    np.testing.assert_array_equal(bits(matrix), bits(matrix_of(offline)))
+    assert np.isfinite(matrix).mean() > 0.5, "nearly nothing is known, so the comparison says little"
+
+
+def test_the_feature_store_gives_back_what_was_read_out_of_the_lake(
+    filled_workspace: Path, offline: pl.DataFrame, as_of: datetime
+) -> None:
+    fresh = read_out(Lake(filled_workspace / "lake"), as_of)
+    assert fresh["account_id"].to_list() == offline["account_id"].to_list()
+    np.testing.assert_array_equal(bits(matrix_of(fresh)), bits(matrix_of(offline)))
+
+
+def test_the_batch_score_is_the_packaged_model_on_the_online_features(
+    filled_workspace: Path, online: tuple[np.ndarray, list[datetime | None]], scores: pl.DataFrame
+) -> None:
+    model = models.load(current(filled_workspace / "bento") / "src" / "model")
+    assert model.predict(online[0]).tolist() == scores["risk"].to_list()
+
+
+def test_the_endpoint_gives_the_risk_and_reasons_of_the_batch_score(
+    ask: Ask, scores: pl.DataFrame, as_of: datetime
+) -> None:
+    ids = scores["account_id"].to_list()
+    found = [one for i in range(0, len(ids), CHUNK) for one in ask(ids[i : i + CHUNK])["scores"]]
+    assert [one["account_id"] for one in found] == ids
+    told = [struct.pack("<d", one["risk"]) for one in found]
+    assert told == [struct.pack("<d", risk) for risk in scores["risk"]]
+    assert [one["reasons"] for one in found] == scores["reasons"].to_list()
+    assert {datetime.fromisoformat(one["features_as_of"]) for one in found} == {as_of.replace(microsecond=0)}
+
+
+def test_one_account_alone_gets_the_risk_it_gets_among_others(ask: Ask, scores: pl.DataFrame) -> None:
+    """Single calls take another path through the service than calls for many."""
+    some = pl.concat([scores.sort("risk").tail(5), scores.sort("risk").head(5), scores.sample(10, seed=1)])
+    for account, risk, reasons in some.select("account_id", "risk", "reasons").iter_rows():
+        answer = ask([account])["scores"][0]
+        assert (answer["risk"], answer["reasons"]) == (risk, reasons)
