@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import dataframely as dy
 import polars as pl
@@ -98,7 +99,7 @@ class Lake:
         schema = _schema(table)
         if found is None:
             return pl.LazyFrame(schema=schema)
-        return pl.scan_delta(found).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+        return self._files(table, found).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
     def account_rollups(self, as_of: datetime) -> pl.LazyFrame:
         """`AccountRollups` of the history before as_of: nothing after as_of is in them."""
@@ -154,6 +155,18 @@ class Lake:
         timestamp = pl.col("timestamp")
         same_day = pl.col("day") == hour.date()
         return self.scan("events").filter(same_day & (timestamp >= hour) & (timestamp <= as_of))
+
+    def _files(self, table: str, found: DeltaTable) -> pl.LazyFrame:
+        """The committed files; not by `scan_delta`, which can't read a folder whose name has a space or an umlaut."""
+        paths = pl.DataFrame(found.get_add_actions(flatten=True))["path"]
+        partition = _PARTITIONS.get(table)
+        hive = {partition: _schema(table)[partition]} if partition else None
+        return pl.scan_parquet(
+            [self._path(table) / unquote(path) for path in paths],
+            glob=False,
+            hive_partitioning=partition is not None,
+            hive_schema=hive,
+        )
 
     def _path(self, table: str) -> Path:
         return self.root / table

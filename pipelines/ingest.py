@@ -188,7 +188,10 @@ def _store_requests(
 
 def _store_small(workspace: Workspace, file: InputFile, keyring: Keyring, count: TableCount) -> None:
     """Append a table that fits in memory; a row whose key is stored already changes nothing."""
-    good = pl.concat([checked.good for checked in _checked(file, keyring)])
+    parts = [checked.good for checked in _checked(file, keyring)]
+    if not parts:  # a table without rows
+        return
+    good = pl.concat(parts)
     if file.table == "accounts":
         good, count.malformed_addresses = to_account_rows(good, keyring)
     by = _SMALL[file.table]
