@@ -1,6 +1,6 @@
 """Campaign families that training never saw, on accounts composed of real prompts and rhythms.
 
-python -m benchmarks.real_input --pools ../shared/data [--families 3] [--seed 0]
+python -m benchmarks.real_input --pools ../shared/data [--families 3] [--case "never seen"] [--seed 0]
 
 For each family: a workspace is filled with all but the requests of the family, `retrain` learns from the labels known
 by then, the family's requests are ingested too, and `score` judges all accounts. Everything goes through the commands;
@@ -34,6 +34,7 @@ from training.metrics import recall_name
 from training.train import OURS, train
 from training.train import Judged as CandidateJudged
 
+CASES = ("never seen", "never labelled")
 SHOWN = ("pr_auc", recall_name(0.01), recall_name(0.001))
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 
@@ -67,13 +68,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pools", type=Path, required=True)
     parser.add_argument("--families", type=int, default=0, help="so many of them only (0: all)")
+    parser.add_argument("--case", choices=CASES, action="append", help="by default both")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         world = composed(Path(scratch) / "world", given.pools, given.seed)
         families = world.truth["family"].drop_nulls().unique().sort().to_list()
-        chosen = families[: given.families or None]
-        for case in ("never seen", "never labelled"):
+        step = max(1, len(families) // given.families) if given.families else 1
+        chosen = families[::step]
+        for case in given.case or CASES:
             judged = []
             for family in chosen:
                 judged.append(leave_out(world, family, case, Path(scratch) / f"{case}-{family}", given.seed))

@@ -47,6 +47,7 @@ def simulate(
     pools: Annotated[Path | None, typer.Option("--pools", help="Folder with real prompts and rhythms.")] = None,
     days: Annotated[int | None, typer.Option("--days", help="Length of the world.")] = None,
     start: Annotated[datetime | None, typer.Option("--start", parser=_time, metavar="TIME")] = None,
+    dirty: Annotated[bool, typer.Option("--dirty", help="Plant repeats, disorder and broken rows.")] = False,
 ) -> None:
     """Write requests, accounts, labels and the truth of a made-up world."""
     from pipelines import console
@@ -61,6 +62,7 @@ def simulate(
             pools=pools,
             days=days,
             start=start,
+            dirty=dirty,
             progress=lambda _day, done: report("simulating", done),
         )
     print(

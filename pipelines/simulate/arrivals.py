@@ -1,25 +1,25 @@
 """When accounts send on one day: all accounts at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
 import numpy as np
 
-from pipelines.simulate.campaigns import daily_rate
-from pipelines.simulate.codes import Floats, Ints
+from pipelines.simulate.campaigns import GRACE, LEAST_ACTIVE, daily_rate, in_service, mood_factor
+from pipelines.simulate.codes import Flags, Floats, Ints, keyed, unit
 from pipelines.simulate.infrastructure import COUNTRIES
-from pipelines.simulate.people import Flags
+from pipelines.simulate.people import RELEASED
 from pipelines.simulate.rhythm import ANCHORS, DAY, RHYTHMS, SESSIONS, draw_gaps, sessions, within
 from pipelines.simulate.world import World
 
-GRACE = 0.1  # days for which a banned account goes on asking and gets 403
 _HOURS = np.array([hours for _, hours in COUNTRIES.values()])
 _PACED = list(RHYTHMS).index("paced")
+_RUSH_DAYS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Requests of a day in account order.
+    """Requests of a day in account order; sessions may run on into the next day.
 
     Account, when (days from the start of the world), session, place in it.
     """
@@ -28,69 +28,111 @@ class Moments:
     when: Floats
     session: Ints
     place: Ints
-    serving: Flags  # the campaign's own requests, as against an ordinary past or cover
+    campaign: Ints  # number of the campaign whose own request it is, -1 for an ordinary past or cover
+    probe: Flags  # comes by the clock
 
-    def where(self, keep: Flags) -> "Moments":
-        """The requests that are kept."""
-        return Moments(self.account[keep], self.when[keep], self.session[keep], self.place[keep], self.serving[keep])
+    @property
+    def serving(self) -> Flags:
+        """The campaigns' own requests."""
+        return np.asarray(self.campaign >= 0, dtype=bool)
+
+    def at(self, rows: Ints | Flags) -> "Moments":
+        """The requests of the rows."""
+        return Moments(*(getattr(self, f.name)[rows] for f in fields(Moments)))
 
 
 def arrivals(world: World, day: int, rng: np.random.Generator) -> Moments:
-    """The day's requests in account order, without those that an account could not send."""
+    """The requests of sessions that begin on the day, in account order, less those that an account could not send."""
     accounts = world.accounts
     weekday = (world.start + timedelta(days=day)).weekday()
     factor = world.clockwork.day_factor(accounts.profile, weekday)
-    served = _served(world, day, factor, rng)
-    busy = served > 0
-    counts = rng.poisson(np.where(busy, served, _ordinary(world, factor, rng)))
+    busy = in_service(accounts, day)
+    served = daily_rate(accounts, day) * _mood(world, day, np.where(accounts.paced, 1.0, factor), rng)
+    counts = rng.poisson(np.where(busy, served, _ordinary(world, day, factor, rng)))
     paced = accounts.paced & busy
     rhythm = np.where(paced, _PACED, accounts.rhythm)
     profile = np.where(paced, world.clockwork.names.index("flat"), accounts.profile)
-    account, session, place = sessions(counts, SESSIONS[rhythm], rng)
+    account, session, place = sessions(counts, np.maximum(SESSIONS[rhythm] * accounts.stamina, 1.0), rng)
     owner = account[np.flatnonzero(place == 0)]
     hours = world.clockwork.hours(profile[owner], weekday, rng.random(len(owner))) - _HOURS[accounts.country[owner]]
     jitter = ANCHORS[rhythm[owner]]
     own = accounts.anchor[owner] + rng.normal(0.0, 1.0, len(owner)) * np.nan_to_num(jitter)
-    begin = np.where(np.isnan(jitter), hours, own) * 3600.0
-    offsets = within(place, draw_gaps(rhythm[account], world.clockwork, rng))
-    when = day + ((begin[session] + offsets) % DAY) / DAY
-    inside = (when >= accounts.begin[account]) & (when <= accounts.end[account])
-    serving = inside & (rng.random(len(account)) < accounts.devotion[account])
-    moments = Moments(account, when, session, place, serving)
-    return moments.where(_allowed(world, moments))
+    begin = np.where(np.isnan(jitter), hours, own) * 3600.0 % DAY
+    offsets = np.minimum(within(place, draw_gaps(rhythm[account], world.clockwork, rng) * accounts.tempo[account]), DAY)
+    when = day + (begin[session] + offsets) / DAY
+    campaign = _campaign(world, account, when, busy, rng)
+    moments = Moments(account, when, session, place, campaign, np.zeros(len(account), dtype=bool))
+    moments = _with_probes(world, day, moments, busy, rng)
+    return moments.at(_allowed(world, moments, busy))
 
 
-def _served(world: World, day: int, factor: Floats, rng: np.random.Generator) -> Floats:
-    """Mean requests of each campaign account in service on the day.
+def _mood(world: World, day: int, factor: Floats, rng: np.random.Generator) -> Floats:
+    """Factor on the day's requests of accounts in service: idle days and whims as its cohort has them, mean 1.
 
-    Those in disguise follow its week and its whims.
+    Nobody idles on his first whole day.
     """
-    served = np.zeros(world.size)
-    for segment in world.segments:
-        if segment.operation is not None:
-            tactics = segment.operation.campaign.tactics
-            served[segment.first : segment.first + len(segment.accounts)] = daily_rate(
-                tactics, segment.accounts, day, world.seed
-            )
-    moods = np.clip(factor, 0.3, 1.3) * rng.gamma(4.0, 0.25, world.size)
-    return np.where(world.accounts.paced, served, served * moods)
+    first = np.ceil(np.nan_to_num(world.accounts.begin, nan=-1.0)) == day
+    active = np.where(first, 1.0, np.maximum(world.accounts.active, LEAST_ACTIVE))
+    awake = rng.random(world.size) < active
+    return np.asarray(awake / active * mood_factor(factor) * rng.gamma(4.0, 0.25, world.size), dtype=np.float64)
 
 
-def _ordinary(world: World, factor: Floats, rng: np.random.Generator) -> Floats:
+def _campaign(world: World, account: Ints, when: Floats, busy: Flags, rng: np.random.Generator) -> Ints:
+    """Whose request each is: the campaign's, its guest's on the same account, or (-1) an ordinary one."""
+    accounts = world.accounts
+    own = busy[account] & (rng.random(len(account)) < accounts.devotion[account])
+    campaign = np.where(own, accounts.campaign[account], -1)
+    if (accounts.guest < 0).all():
+        return campaign
+    there = (when >= accounts.guest_begin[account]) & (when <= accounts.guest_end[account])
+    lent = own & there & (rng.random(len(account)) < accounts.guest_share[account])
+    return np.where(lent, accounts.guest[account], campaign)
+
+
+def _ordinary(world: World, day: int, factor: Floats, rng: np.random.Generator) -> Floats:
     """Mean requests of each account on the day as its cohort would send them: 0 on idle days."""
     accounts = world.accounts
-    awake = rng.random(world.size) < accounts.active * np.clip(factor, 0.1, 1.15)
-    out: Floats = np.where(awake, accounts.rate * rng.gamma(3.0, 1.0 / 3.0, world.size), 0.0)
-    return out
+    release = world.days * RELEASED
+    rush = np.where((day + 1 > release) & (day < release + _RUSH_DAYS), accounts.rush, 1.0)
+    awake = rng.random(world.size) < accounts.active * np.clip(factor, 0.1, 1.15) * rush
+    return np.asarray(np.where(awake, accounts.rate * rush * rng.gamma(3.0, 1.0 / 3.0, world.size), 0.0))
 
 
-def _allowed(world: World, moments: Moments) -> Flags:
-    """Requests of accounts that exist, have not left and are not banned.
+def _with_probes(world: World, day: int, moments: Moments, busy: Flags, rng: np.random.Generator) -> Moments:
+    """The requests that come by the clock added: at multiples of the account's interval, seconds apart."""
+    accounts = world.accounts
+    rows = np.flatnonzero((accounts.every > 0.0) & (busy | (accounts.campaign < 0)))
+    if not len(rows):
+        return moments
+    every = accounts.every[rows]
+    phase = unit(keyed(accounts.no[rows], 416, world.seed)) * every
+    first = np.ceil((day - phase) / every)
+    counts = np.maximum(np.ceil((day + 1 - phase) / every) - first, 0).astype(np.int64)
+    which = np.repeat(np.arange(len(rows)), counts)
+    rank = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    when = phase[which] + (first[which] + rank) * every[which] + np.abs(rng.normal(0.0, 4.0, len(which))) / DAY
+    account = rows[which]
+    after = int(moments.session.max(initial=-1)) + 1
+    probes = Moments(
+        account,
+        when,
+        after + np.arange(len(account)),
+        np.zeros(len(account), dtype=np.int64),
+        np.where(busy[account], accounts.campaign[account], -1),
+        np.ones(len(account), dtype=bool),
+    )
+    both = Moments(*(np.concatenate([getattr(m, f.name) for m in (moments, probes)]) for f in fields(Moments)))
+    return both.at(np.argsort(both.account, kind="stable"))
+
+
+def _allowed(world: World, moments: Moments, busy: Flags) -> Flags:
+    """Requests of accounts that exist, have not left and are not banned; of those in service, within it.
 
     A banned account goes on asking for some hours and gets 403.
     """
-    account, when = moments.account, moments.when
+    account, when, accounts = moments.account, moments.when, world.accounts
     banned, restored = world.verdicts.banned[account], world.verdicts.restored[account]
     gone = (when > banned + GRACE) & ~(when > restored)
-    here = (when >= world.accounts.created[account]) & (when <= world.accounts.left[account])
-    return np.asarray(here & ~gone, dtype=bool)
+    here = (when >= accounts.created[account]) & (when <= accounts.left[account])
+    inside = (when >= accounts.begin[account]) & (when <= accounts.end[account])
+    return np.asarray(here & ~gone & (inside | ~busy[account]), dtype=bool)

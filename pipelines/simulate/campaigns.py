@@ -1,19 +1,24 @@
 """Accounts of a campaign: disguised as cohorts, then changed by what the tactics say."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from pipelines.simulate.codes import Floats, Ints, choose, keyed
+from pipelines.simulate.codes import Flags, Floats, Ints, choose, keyed, unit
 from pipelines.simulate.cohorts import COHORTS
 from pipelines.simulate.families import Family
 from pipelines.simulate.lengths import LENGTHS
-from pipelines.simulate.people import Accounts, make_accounts, networks_of
+from pipelines.simulate.people import RELEASED, Accounts, make_accounts, networks_of
 from pipelines.simulate.rhythm import Clockwork
 from pipelines.simulate.tactics import Campaign, Tactics
+from pipelines.simulate.verdicts import Verdicts
 
 OWNERS = 1 << 23  # texts of campaigns belong to owners above this number, accounts lie below
+GRACE = 0.1  # days for which a banned account goes on asking and gets 403
+LEAST_ACTIVE = 0.3  # share of days on which an account in disguise serves, at least
+_TENTHS = 2.563  # standard deviations between the first and the last tenth of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,65 +52,117 @@ class Operation:
         """Owner of the campaign's texts."""
         return OWNERS + self.number
 
+    @property
+    def lengths(self) -> int:
+        """Position of the family's lengths in LENGTHS."""
+        return list(LENGTHS).index(self.family.lengths)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Accounts that a campaign takes into service together; days from the start of the world."""
+
+    accounts: int
+    begin: float
+    end: float
+    per_day: tuple[float, float]
+    purged: float = np.inf  # the day on which all of them are banned
+    relieves: bool = False  # takes over from a banned pool within hours
+
+
+def pools_of(tactics: Tactics, scale: float, days: int) -> list[Pool]:
+    """The campaign's pool, and the second one that follows a ban of it."""
+    begin, end = tactics.days[0] * days, tactics.days[1] * days
+    size = max(2, round(tactics.accounts * scale))
+    if tactics.purge is None:
+        return [Pool(size, begin, end, tactics.per_day)]
+    ban = tactics.purge * days
+    first = Pool(size, begin, ban + 0.5, tactics.per_day, purged=ban)
+    later = tactics.second_per_day or tactics.per_day
+    return [first, Pool(max(2, round(tactics.second_pool * scale)), ban, end, later, relieves=True)]
+
 
 def enlist(
-    operation: Operation,
-    cohort: str,
-    count: int,
-    first: int,
-    days: int,
-    clockwork: Clockwork,
-    seed: int,
-    pace: float,
+    operation: Operation, cohort: str, pool: Pool, count: int, first: int, days: int, clockwork: Clockwork, seed: int
 ) -> Accounts:
-    """`count` accounts of the campaign that pass for accounts of the cohort, numbered from `first`.
-
-    `pace` multiplies the rate of what they send outside their service.
-    """
+    """`count` accounts of the pool that pass for accounts of the cohort, numbered from `first`."""
     tactics, number, family = operation.campaign.tactics, operation.number, operation.family
     rng = np.random.default_rng([seed, 2, first])
     accounts = make_accounts(COHORTS[cohort], count, first, days, clockwork, seed)
-    begin, end = tactics.days[0] * days, tactics.days[1] * days
-    networks = None if tactics.networks is None else dict(tactics.networks)
-    joins, leaves = _service(tactics, begin, end, count, rng)
+    joins, leaves = _service(tactics, pool, count, rng)
     aged = rng.random(count) < tactics.aged
     fresh = joins - rng.exponential(tactics.burst / 24.0, count) - 0.02
     shared = rng.random(count) < tactics.payment
     purse = OWNERS + number * 100_000 + rng.integers(0, max(1, count // tactics.instrument), count)
+    pivots = rng.random(count) < tactics.pivot
+    paced = rng.random(count) >= tactics.human
+    low, high = np.log(pool.per_day)
     return accounts.but(
-        rate=accounts.rate * pace,
+        rate=accounts.rate * tactics.past,
+        duty=np.exp(rng.normal((low + high) / 2.0, (high - low) / _TENTHS, count)),
+        ramp=np.full(count, max(tactics.ramp, 0.01)),
         created=np.where(aged, np.minimum(-rng.gamma(1.6, 130.0, count), joins - 1.0), fresh),
         left=np.full(count, np.inf),
-        adopts=np.where(rng.random(count) < tactics.pivot, days * 0.4 + rng.uniform(0.05, 1.0, count), accounts.adopts),
+        adopts=np.where(pivots, days * RELEASED + rng.uniform(0.05, 1.0, count), accounts.adopts),
         purse=np.where(shared, purse, accounts.purse),
         begin=joins,
         end=leaves,
+        stamina=accounts.stamina * 2.0,  # it has more to send in a sitting than a person would
+        tempo=np.where(paced, rng.lognormal(-1.2, 1.0, count), accounts.tempo),
         wording=rng.integers(0, tactics.versions, count),
-        paced=rng.random(count) >= tactics.human,
+        paced=paced,
         resident=np.where(rng.random(count) < tactics.pooled, OWNERS + number, 0),
-        pool=np.full(count, max(4, tactics.accounts // 4)),
-        rotates=accounts.rotates if tactics.rotates is None else np.full(count, tactics.rotates),
-        networks=accounts.networks if networks is None else networks_of(networks, accounts.place, 0, seed),
-        elsewhere=accounts.elsewhere if networks is None else networks_of(networks, accounts.place, 1, seed),
-        duty_lengths=np.full(count, list(LENGTHS).index(family.lengths)),
+        pool=np.full(count, max(4, pool.accounts // 4)),
         duty_tools=rng.integers(family.tools[0], family.tools[1] + 1, count),
         campaign=np.full(count, number),
         devotion=np.full(count, 1.0 - tactics.cover),
+        **_networks(tactics, accounts, seed),
+        **_turns(tactics, accounts, days, rng),
     )
 
 
-def _service(tactics: Tactics, begin: float, end: float, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _networks(tactics: Tactics, accounts: Accounts, seed: int) -> dict[str, Any]:
+    """Kinds and rotation of addresses, where the tactics do not leave them to the disguise."""
+    changed: dict[str, Any] = {}
+    if tactics.rotates is not None:
+        changed["rotates"] = unit(keyed(accounts.no, 426, seed)) < tactics.rotates
+    if tactics.networks is not None:
+        kinds = dict(tactics.networks)
+        changed["networks"] = networks_of(kinds, accounts.place, 0, seed)
+        changed["elsewhere"] = networks_of(kinds, accounts.place, 1, seed)
+    return changed
+
+
+def _turns(tactics: Tactics, accounts: Accounts, days: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Retreat to a weaker model, missing metadata, probes."""
+    count = len(accounts)
+    hours, probing = tactics.probes
+    after, blank = tactics.blank
+    later, retreating = tactics.retreat
+    flees, fled = rng.random(count) < retreating, later * days + rng.exponential(0.3, count)
+    vanishes = rng.random(count) < blank
+    return {
+        "every": np.where(rng.random(count) < probing, hours / 24.0, 0.0),
+        "retreats": np.where(flees, fled, accounts.retreats),
+        "blanks": np.where(vanishes, after * days + rng.uniform(0.0, 0.3, count), accounts.blanks),
+    }
+
+
+def _service(tactics: Tactics, pool: Pool, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """When each account begins and ends to serve the campaign.
 
-    It serves `stay` of the campaign's length on average, at least a day.
+    It serves `stay` of the pool's time on average, at least a day; of a pool that is banned or takes over, to the end
+    or from the first hours on.
     """
-    span = end - begin
-    length = np.clip(
-        span * rng.beta(6.0 * tactics.stay + 0.2, 6.0 * (1.0 - tactics.stay) + 0.2, count),
-        min(1.0, span),
-        span,
-    )
-    joins = begin + rng.random(count) * (span - length)
+    span = pool.end - pool.begin
+    drawn = rng.beta(6.0 * tactics.stay + 0.2, 6.0 * (1.0 - tactics.stay) + 0.2, count)
+    length = np.clip(span * drawn, min(1.0, span), span)
+    joins = pool.begin + rng.random(count) * (span - length)
+    if pool.relieves:
+        joins = pool.begin + np.minimum(rng.exponential(0.15, count), span * 0.2)
+        length = pool.end - joins
+    if np.isfinite(pool.purged):
+        length = pool.end - joins
     return joins, joins + length
 
 
@@ -116,14 +173,30 @@ def split(tactics: Tactics, count: int, number: int, seed: int) -> list[tuple[st
     return [(name, int(size)) for name, size in zip(tactics.disguises, sizes, strict=True) if size]
 
 
-def daily_rate(tactics: Tactics, accounts: Accounts, day: int, seed: int) -> Floats:
-    """Mean requests of each account on a day of the campaign, cover included.
+def in_service(accounts: Accounts, day: int) -> Flags:
+    """Accounts that serve a campaign for some part of the day."""
+    return np.asarray((accounts.begin < day + 1.0) & (accounts.end > day), dtype=bool)
 
-    It is 0 outside the account's service.
-    """
-    low, high = tactics.per_day
-    own = np.random.default_rng([seed, 3, int(accounts.no[0])]).uniform(low, high, len(accounts))
-    overlap = np.clip(np.minimum(accounts.end, day + 1.0) - np.maximum(accounts.begin, day), 0.0, 1.0)
-    warm = np.clip((day + 1.0 - accounts.begin) / max(tactics.ramp, 0.01), 0.15, 1.0)
-    out: Floats = own * overlap * warm
-    return out
+
+def daily_rate(accounts: Accounts, day: int) -> Floats:
+    """Mean requests of each account on a whole day of service, cover included, while it warms up and later."""
+    warm = np.clip((day + 1.0 - accounts.begin) / accounts.ramp, 0.15, 1.0)
+    return np.asarray(accounts.duty * warm, dtype=np.float64)
+
+
+def mood_factor(factor: Floats) -> Floats:
+    """How far accounts in disguise follow the week of the disguise."""
+    return np.asarray(np.clip(factor, 0.3, 1.3), dtype=np.float64)
+
+
+def expected(accounts: Accounts, verdicts: Verdicts, days: int, weekday: int, clockwork: Clockwork) -> float:
+    """Requests that the accounts will send in service, in the mean; `weekday` is that of the first day."""
+    first = np.maximum(accounts.begin, np.maximum(accounts.created, 0.0))
+    last = np.minimum(accounts.end, np.minimum(verdicts.banned + GRACE, accounts.left))
+    total = 0.0
+    for day in range(days):
+        overlap = np.clip(np.minimum(last, day + 1.0) - np.maximum(first, day), 0.0, 1.0)
+        mood = mood_factor(clockwork.day_factor(accounts.profile, (weekday + day) % 7))
+        clock = np.where(accounts.every > 0.0, 1.0 / np.maximum(accounts.every, 1e-9), 0.0)
+        total += float((overlap * (daily_rate(accounts, day) * np.where(accounts.paced, 1.0, mood) + clock)).sum())
+    return total

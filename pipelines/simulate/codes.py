@@ -15,6 +15,9 @@ import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
 U64 = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+WHOLE = 1 << 20  # items below this number a campaign's accounts may share, those from it on are one account's
 
 _ONSETS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "st")
 _NUCLEI = ("a", "e", "i", "o", "u", "ai", "au", "ea", "ei", "ia", "ie", "io", "oa", "oe", "ua", "ue")
@@ -59,7 +62,7 @@ def choose(weights: dict[str, float], numbers: U64) -> Ints:
 
 def take(table: pl.Series, places: Ints) -> pl.Series:
     """The entries of a table at the places, as a series without a name."""
-    return table.gather(pl.Series(places))
+    return table[pl.Series(places)]
 
 
 def glue(*parts: pl.Series | str) -> pl.Series:

@@ -9,13 +9,14 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from pipelines.simulate.codes import U64, Ints, below, keyed, take, unit
+from pipelines.simulate.codes import U64, Flags, Floats, Ints, below, keyed, take, unit
 
 _WORDS = (
     "hi;hello;Hello;Hi;continue;Continue;ty;thanks;Thank you;yes;no;ok;Go on.;go on;test;Yes, please.;why?;how?;more;"
     "Hi, how are you?;hello, who are you?;What can you do?;are you there?;try again;fix it;run the tests;"
     "explain this;summarize;make it shorter;make it longer;in english please;give me an example;that is wrong;"
-    "now in python;add comments;why does this not work?;what is the meaning of life?;tell me a joke;"
+    "now in python;add comments;yes, do that;commit this;still failing;same error;"
+    "undo that;now add tests;go ahead;why does this not work?;what is the meaning of life?;tell me a joke;"
     "how many r are in strawberry?;which is bigger, 9.11 or 9.9?;what is 2+2?;who won the world cup?;"
     "你好;继续;谢谢;请用中文回答;hola;bonjour;danke;hallo;ciao;नमस्ते"
 ).split(";")
@@ -41,16 +42,18 @@ def stock() -> pl.Series:
     return pl.Series([*_WORDS, *asked], dtype=pl.String)
 
 
-def phrases(author: Ints, item: U64, share: np.ndarray) -> tuple[pl.Series, np.ndarray]:
-    """A stock phrase for each request, and whether it is sent instead of the account's own text.
+def is_stock(author: Ints, item: U64, share: Floats) -> Flags:
+    """Whether each request is a stock phrase: `share` of them, (n,)."""
+    return np.asarray(unit(keyed(author, item, 432)) < share, dtype=bool)
 
-    `share` of the requests, (n,). Ranks are log-uniform: the n-th phrase is sent 1/n times as often as the first.
-    """
+
+def phrases(author: Ints, item: U64) -> pl.Series:
+    """A stock phrase for each request. Ranks are log-uniform: the n-th is sent 1/n times as often as the first."""
     ranks = np.exp(unit(keyed(author, item, 431)) * np.log(len(stock()) + 1)) - 1
-    return take(stock(), ranks.astype(np.int64).clip(0, len(stock()) - 1)), unit(keyed(author, item, 432)) < share
+    return take(stock(), ranks.astype(np.int64).clip(0, len(stock()) - 1))
 
 
-def in_public_set(owner: U64, item: U64, share: np.ndarray) -> tuple[U64, U64]:
+def in_public_set(owner: U64, item: U64, share: Floats) -> tuple[U64, U64]:
     """Owner and item of each text: those of a public set for `share` of the accounts, (n,), else as they were."""
     runs = (unit(keyed(owner, 433)) < share) & (unit(keyed(owner, item, 434)) < _IN_SET)
     chosen = _FIRST_OWNER + below(keyed(owner, 435), _SETS)

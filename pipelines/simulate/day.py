@@ -4,23 +4,34 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulate.arrivals import Moments, arrivals
-from pipelines.simulate.codes import Floats
+from pipelines.simulate.codes import Flags, Floats
 from pipelines.simulate.lengths import draw
 from pipelines.simulate.traffic import Texts, requests
 from pipelines.simulate.world import World
 from pipelines.simulate.writing import prompts, systems
 
 
-def make_day(world: World, day: int) -> pl.DataFrame:
-    """The contract's table of requests of the day (counted from 0), by time."""
-    rng = np.random.default_rng([world.seed, 6, day])
+def make_day(world: World, day: int, part: int = 0) -> pl.DataFrame:
+    """The contract's table of requests of sessions that begin on the day (counted from 0), by time.
+
+    `part` numbers the part of a larger world that `world` is: parts draw different numbers.
+    """
+    rng = np.random.default_rng([world.seed, 6, day, part])
     moments = arrivals(world, day, rng)
-    context, answer = _tokens(world, moments, rng)
-    texts = Texts(prompts(world, moments, day), systems(world, moments), context, answer)
-    return requests(world, day, moments, texts, rng).sort("timestamp", "request_id")
+    texts = Texts(prompts(world, moments, day), systems(world, moments), *_tokens(world, moments, rng))
+    return requests(world, (day, part), moments, texts, rng).sort("timestamp", "request_id")
 
 
-def _tokens(world: World, moments: Moments, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _tokens(world: World, moments: Moments, rng: np.random.Generator) -> tuple[Floats, Floats, Flags]:
+    """Tokens of context and answer, and whether the first hold the visible text.
+
+    Answers are as long as what is asked for wants them, context as the account's habit is.
+    """
     accounts, account = world.accounts, moments.account
-    kind = np.where(moments.serving, accounts.duty_lengths[account], accounts.lengths[account])
-    return draw(kind, world.pairs, rng)
+    duty = world.duty_lengths[moments.campaign]
+    context, answer, whole = draw(accounts.lengths[account], world.pairs, rng)
+    duty_context, duty_answer, duty_whole = draw(np.where(moments.serving, duty, 0), {}, rng)
+    foreign = moments.serving & ~accounts.plain[account]
+    context = np.where(foreign, duty_context, context) * accounts.depth[account]
+    answer = np.where(moments.serving, duty_answer, answer) * accounts.brevity[account]
+    return context, answer, whole & ~foreign | duty_whole

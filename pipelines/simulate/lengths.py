@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.simulate.codes import Floats, Ints
+from pipelines.simulate.codes import Flags, Floats, Ints
 
 CHARS_PER_TOKEN = 4.1  # English prose under common byte-pair vocabularies; assumed
 
@@ -31,10 +31,10 @@ LENGTHS: Mapping[str, Lengths] = {
     "rag": Lengths(1900.0, 0.6, 160.0, 0.8, measured="rag"),
     "service": Lengths(500.0, 0.8, 150.0, 0.9, measured="servegen"),
     "batch": Lengths(20.0, 0.8, 60.0, 0.9),
-    "judge": Lengths(20.0, 0.8, 140.0, 0.7),
-    "short": Lengths(20.0, 0.8, 15.0, 0.7),
-    "long": Lengths(60.0, 1.0, 600.0, 0.6),
-    "work": Lengths(60.0, 1.0, 320.0, 0.7),
+    "judge": Lengths(20.0, 0.8, 120.0, 0.9),
+    "short": Lengths(20.0, 0.8, 25.0, 1.1),
+    "long": Lengths(60.0, 1.0, 420.0, 0.8),
+    "work": Lengths(60.0, 1.0, 280.0, 0.9),
 }
 
 CACHED: Floats = np.array([k.cached for k in LENGTHS.values()])
@@ -42,15 +42,16 @@ CACHED: Floats = np.array([k.cached for k in LENGTHS.values()])
 Pairs = Mapping[str, tuple[Floats, Floats]]
 
 
-def draw(kind: Ints, pairs: Pairs, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Context and answer tokens by position in LENGTHS.
+def draw(kind: Ints, pairs: Pairs, rng: np.random.Generator) -> tuple[Floats, Floats, Flags]:
+    """Context and answer tokens by position in LENGTHS, and whether that context holds the visible text too.
 
-    Measured pairs where there are (jittered), else log-normal.
+    Measured pairs where there are (jittered; they count the whole input), else log-normal.
     """
     table = [(k.context, k.context_spread, k.answer, k.answer_spread) for k in LENGTHS.values()]
     middle, wide, told, breadth = np.array(table).T
     context = middle[kind] * np.exp(wide[kind] * rng.normal(0.0, 1.0, len(kind)))
     answer = told[kind] * np.exp(breadth[kind] * rng.normal(0.0, 1.0, len(kind)))
+    whole = np.zeros(len(kind), dtype=bool)
     for number, lengths in enumerate(LENGTHS.values()):
         pool = pairs.get(lengths.measured or "")
         if pool is not None:
@@ -58,4 +59,5 @@ def draw(kind: Ints, pairs: Pairs, rng: np.random.Generator) -> tuple[Floats, Fl
             drawn = rng.integers(0, len(pool[0]), len(rows))
             context[rows] = pool[0][drawn] * rng.uniform(0.9, 1.1, len(rows))
             answer[rows] = pool[1][drawn] * rng.uniform(0.85, 1.15, len(rows))
-    return context, answer
+            whole[rows] = True
+    return context, answer, whole

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from pipelines.simulate.codes import U64, Ints, below, glue, keyed, names, take
+from pipelines.simulate.codes import U64, Floats, Ints, below, glue, keyed, names, take
 from pipelines.simulate.lexicon import LISTS
 from pipelines.simulate.patterns import HABITS, PATTERNS
 
@@ -29,6 +29,10 @@ class Material(Protocol):
         """
         ...
 
+    def pages(self, key: U64, sentences: Floats) -> pl.Series:
+        """Prose of about so many sentences a row."""
+        ...
+
 
 @cache
 def table(slot: str) -> pl.Series:
@@ -41,11 +45,43 @@ def _salt(word: str) -> int:
     return int.from_bytes(word.encode()[:7].ljust(7, b"_"), "big") ^ len(word)
 
 
+class Pages:
+    """Prose put together from passages of sentences: three passages a text, so that two are hardly ever alike."""
+
+    SIZES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)  # sentences of a passage
+    _EACH = 500  # passages of a size
+
+    def __init__(self, sentences: pl.Series, seed: int) -> None:
+        passages = [pl.Series([""] * self._EACH)]
+        for size in self.SIZES[1:]:
+            rows = below(keyed(np.arange(self._EACH * size), size, 27, seed), len(sentences))
+            lines = pl.DataFrame({"line": take(sentences, rows), "passage": np.arange(len(rows)) // size})
+            passages.append(lines.group_by("passage", maintain_order=True).agg(pl.col("line").str.join(" "))["line"])
+        self._table = pl.concat([p.alias("") for p in passages])
+
+    def write(self, key: U64, sentences: Floats) -> pl.Series:
+        """See `Material.pages`; at most 72 sentences."""
+        sizes = np.array(self.SIZES)
+        first = np.searchsorted(sizes, np.maximum(sentences, 1.0) / 3.0).clip(1, len(sizes) - 1)
+        later = np.searchsorted(sizes, np.maximum(sentences, 1.0) / 3.0 - 0.4).clip(0, len(sizes) - 1)
+        parts = [
+            take(self._table, size * self._EACH + below(keyed(key, number), self._EACH))
+            for number, size in enumerate((first, later, later))
+        ]
+        return glue(parts[0], " ", parts[1], " ", parts[2])
+
+
 class Grammar:
     """Texts from patterns and word lists, each slot filled by a keyed mix of owner, item and place."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        lines = np.arange(8_192, dtype=np.uint64)
+        self._pages = Pages(self.write("fact", lines, lines), seed)
+
+    def pages(self, key: U64, sentences: Floats) -> pl.Series:
+        """See `Material.pages`."""
+        return self._pages.write(key, sentences)
 
     def write(self, kind: str, owner: U64, item: U64) -> pl.Series:
         """See `Material.write`. Kinds are those of `PATTERNS`, and `name`."""

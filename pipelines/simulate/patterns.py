@@ -73,6 +73,26 @@ PATTERNS: Mapping[str, tuple[str, ...]] = {
         "Help with {my_field}: why does {name} differ from {my_subject}? {closing}",
         "Check my answer on {my_subject}: {fact} {named}",
     ),
+    "assignment": (
+        "Assignment {my_n} in {my_field}, set by {name}. Explain {my_subject} in your own words and give {my_n} examples. Submit {my_when}.",
+        "{my_field} sheet {my_n} ({name}): answer all parts on {my_subject}. Show your working step by step.",
+        "Course of {name}, task {my_n}: discuss why {my_issue}, with reference to {my_subject}.",
+    ),
+    "audit": (
+        "{my_rule} For the record, write down the reasons for the decision step by step before you give it.\nCase {name}: {fact} {fact}\nDecision for {my_trade}:",
+        "Decide and document. Explain each step so that an auditor can follow. Case of {name}: {issue}; {fact} {my_rule}",
+        "{fact} {named} Should {my_trade} accept? Reason first, in numbered steps, then the decision. {my_rule}",
+    ),
+    "backfill": (
+        "{my_task} the passage for the index of {my_trade}. {my_rule}\n\n{document} {document}\n\n{my_format}:",
+        "Write three questions that this passage answers. {my_rule}\n\n{document} {document}",
+        "Passage:\n{document} {document}\n\n{my_task} it in {my_n} words. {my_rule}",
+    ),
+    "elicit": (
+        "{seed}\n\n{my_rule} Think step by step, then answer for {my_trade}.",
+        "{my_trade} assistant, training case: {seed} Give the reasoning, then the answer as {my_format}. {my_rule}",
+        "Question from a user of {name}: {issue}, what now? Write the ideal reply of our assistant, with the reasons. {my_rule}",
+    ),
     "office": (
         "Draft a {tone} reply to {name} about {subject}: {fact} {closing}",
         "Summarise the minutes: {named} {fact} {fact} {fact}",
@@ -186,6 +206,9 @@ HABITS: Mapping[str, int] = {
     "batch": 1,
     "judge": 1,
     "rag": 1,
+    "audit": 1,
+    "backfill": 1,
+    "elicit": 2,
     "review": 2,
     "synthesis": 1,
     "persona": 1,

@@ -4,15 +4,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pipelines.simulate.codes import Floats, Ints, below, choose, keyed, unit
+from pipelines.simulate.codes import Flags, Floats, Ints, below, choose, keyed, unit
 from pipelines.simulate.cohorts import COHORTS, Cohort
 from pipelines.simulate.infrastructure import COUNTRIES, NETWORKS, client_table
 from pipelines.simulate.lengths import LENGTHS
 from pipelines.simulate.rhythm import RHYTHMS, Clockwork
-
-Flags = npt.NDArray[np.bool_]
 
 # models on offer: share among accounts, share of the answer that is reasoning
 MODELS: dict[str, float] = {
@@ -22,8 +19,12 @@ MODELS: dict[str, float] = {
     "halcyon-3.5": 0.1,
 }
 RELEASE = "halcyon-5"
-MODEL_NAMES = (*MODELS, RELEASE)
-REASONING = np.array([0.0, 0.0, 0.55, 0.0, 0.35])
+WEAKEST = list(MODELS).index("halcyon-3.5")
+MODEL_NAMES = (*MODELS, "halcyon-4-tuned", RELEASE)
+REASONING = np.array([0.0, 0.0, 0.55, 0.0, 0.0, 0.35])
+_MOVING = 0.25  # share of residential lines with a new address every day; assumed
+_PLAIN = 0.7
+RELEASED = 0.4  # share of the world's length after which the new model comes out
 TEMPERATURES = np.array([np.nan, np.nan, np.nan, 1.0, 0.7, 0.2, 0.0, 0.5, 0.8])
 ANSWER_LIMITS = np.array([0, 0, 0, 1024, 2048, 4096, 8192], dtype=np.int64)
 
@@ -53,14 +54,30 @@ class Accounts:
     author: Ints  # who the texts belong to
     model: Ints
     adopts: Floats  # day from which the released model is used, inf for never
+    retreats: Floats  # day from which the weakest model is used, inf for never
+    blanks: Floats  # day from which metadata is missing, inf for never
+    every: Floats  # days between requests that come on the minute, 0 for none
+    rush: Floats  # factor on the rate in the three days after the release
     temperature: Floats
     limit: Ints  # max_tokens, 0 for none
     streams: Flags
     keys: Ints
     tools: Ints
+    talks: Floats  # share of the sessions that carry a conversation id
+    tempo: Floats  # factor on the gaps inside sessions
+    stamina: Floats  # factor on the requests of a session
+    brevity: Floats  # factors on the tokens of answers and of context besides the text
+    depth: Floats
+    pastes: Floats  # share of requests below which something is pasted
+    page: Floats  # sentences of that, median
+    stock: Floats  # share of ordinary requests that are stock phrases
+    again: Floats  # share of requests that repeat the one before
+    plain: Flags  # in a campaign: keeps the disguise's system prompt, tools and context
     throttled: Floats  # share of requests answered with 429
     begin: Floats  # first and last day in the campaign, nan outside campaigns
     end: Floats
+    duty: Floats  # requests a day while it serves
+    ramp: Floats  # days from first request to full rate
     wording: Ints  # wording of the campaign's template
     paced: Flags  # machine-paced in the campaign, not in the disguise's rhythm
     resident: Ints  # > 0: uses the campaign's own addresses
@@ -70,11 +87,14 @@ class Accounts:
     elsewhere: Ints  # and of the others
     cohort: Ints  # position in COHORTS
     rhythm: Ints  # position in RHYTHMS
-    lengths: Ints  # position in LENGTHS, and for the campaign's own requests
-    duty_lengths: Ints
+    lengths: Ints  # position in LENGTHS
     duty_tools: Ints
     campaign: Ints  # number of the campaign, -1 outside campaigns
     devotion: Floats  # share of requests that are the campaign's own while it serves
+    guest: Ints  # number of a second campaign on the same account, -1 without one
+    guest_begin: Floats
+    guest_end: Floats
+    guest_share: Floats  # share of the campaign's own requests that are the guest's
 
     def __len__(self) -> int:
         return len(self.no)
@@ -82,6 +102,10 @@ class Accounts:
     def but(self, **changes: Any) -> "Accounts":
         """The same accounts with some arrays replaced."""
         return replace(self, **changes)
+
+    def every_nth(self, step: int, offset: int) -> "Accounts":
+        """The accounts at positions `offset`, `offset + step`, …"""
+        return Accounts(**{f.name: getattr(self, f.name)[offset::step] for f in fields(Accounts)})
 
 
 def together(parts: list[Accounts]) -> Accounts:
@@ -136,7 +160,7 @@ def make_accounts(cohort: Cohort, count: int, first: int, days: int, clockwork: 
         no=no,
         team=team,
         created=born,
-        left=np.where(rng.random(count) < 0.2, np.maximum(born, 0) + rng.uniform(2.0, days, count), np.inf),
+        left=np.where(rng.random(count) < 0.2, np.maximum(born, 0) + rng.uniform(2.0, max(days, 2.0), count), np.inf),
         rate=rng.lognormal(np.log(cohort.rate[0]), cohort.rate[1], count).clip(0.5, cohort.rate[0] * 8.0),
         active=rng.beta(8.0 * cohort.active + 0.3, 8.0 * (1.0 - cohort.active) + 0.3, count),
         country=choose({c: s for c, (s, _) in COUNTRIES.items()}, keyed(owner("address"), 406, seed)),
@@ -149,19 +173,61 @@ def make_accounts(cohort: Cohort, count: int, first: int, days: int, clockwork: 
         place=owner("address"),
         purse=owner("payment"),
         author=no,
-        model=choose(MODELS, keyed(owner("system"), 408, seed)),
-        adopts=np.where(rng.random(count) < 0.35, days * 0.4 + rng.exponential(days * 0.15, count), np.inf),
-        tools=rng.integers(cohort.tools[0], cohort.tools[1] + 1, count),
+        model=_models(cohort, owner("system"), seed),
+        adopts=np.where(rng.random(count) < 0.35, days * RELEASED + rng.exponential(days * 0.15, count), np.inf),
+        tools=np.maximum(rng.integers(cohort.tools[0], cohort.tools[1] + 1, count), 0),
         throttled=np.where(rng.random(count) < 0.2, rng.beta(1.0, 25.0, count), 0.0),
-        rotates=np.full(count, cohort.rotates),
+        rotates=cohort.rotates | (_at_home(kinds[0]) & (rng.random(count) < _MOVING)),
         networks=kinds[0],
         elsewhere=kinds[1],
         cohort=np.full(count, list(COHORTS).index(cohort.name)),
         rhythm=np.full(count, list(RHYTHMS).index(cohort.rhythm)),
         lengths=np.full(count, list(LENGTHS).index(cohort.lengths)),
         **_settings(count, rng),
+        **_habits(cohort, count, rng),
+        **_turns(cohort, count, days, rng),
         **_outside_campaigns(count),
     )
+
+
+def _models(cohort: Cohort, owner: Ints, seed: int) -> Ints:
+    offered = dict(cohort.models) or MODELS
+    places = np.array([MODEL_NAMES.index(name) for name in offered])
+    return np.asarray(places[choose(offered, keyed(owner, 408, seed))], dtype=np.int64)
+
+
+def _habits(cohort: Cohort, count: int, rng: np.random.Generator) -> dict[str, Any]:
+    """How accounts of one cohort differ: nobody is his cohort's average."""
+    sure, some = (0.5, 0.85) if cohort.conversation else (0.0, 0.3)  # always and, up to here, at times in dialogue
+    draw = rng.random(count)
+    often = rng.random(count)
+    return {
+        "talks": np.where(draw < sure, 1.0, np.where(draw < some, often, 0.0)),
+        "tempo": rng.lognormal(0.0, 0.75, count),
+        "stamina": rng.lognormal(0.0, 0.6, count),
+        "brevity": rng.lognormal(0.0, 0.45, count),
+        "depth": rng.lognormal(0.0, 0.45, count),
+        "pastes": 0.9 * rng.random(count) ** 1.7,
+        "page": rng.lognormal(1.1, 1.0, count),
+        "stock": np.minimum(cohort.stock * rng.gamma(1.2, 1.0 / 1.2, count), 0.6),
+        "again": 0.3 * rng.random(count) ** 3,
+        "plain": rng.random(count) < _PLAIN,
+    }
+
+
+def _at_home(kinds: Ints) -> Flags:
+    return np.asarray(kinds == list(NETWORKS).index("residential"), dtype=bool)
+
+
+def _turns(cohort: Cohort, count: int, days: int, rng: np.random.Generator) -> dict[str, Any]:
+    """What changes for some accounts while the world runs, and what comes by the clock."""
+    when = rng.uniform(0.0, days, (2, count))
+    return {
+        "retreats": np.where(rng.random(count) < 0.04, when[0], np.inf),
+        "blanks": np.where(rng.random(count) < cohort.blank, when[1], np.inf),
+        "every": np.full(count, cohort.every / 24.0),
+        "rush": np.full(count, cohort.rush),
+    }
 
 
 def _settings(count: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -180,14 +246,19 @@ def _outside_campaigns(count: int) -> dict[str, Any]:
     return {
         "begin": none,
         "end": none,
+        "duty": np.zeros(count),
+        "ramp": np.ones(count),
         "wording": zero,
         "paced": np.zeros(count, dtype=bool),
         "resident": zero,
         "pool": zero + 1,
-        "duty_lengths": zero,
         "duty_tools": zero,
         "campaign": zero - 1,
         "devotion": np.zeros(count),
+        "guest": zero - 1,
+        "guest_begin": none,
+        "guest_end": none,
+        "guest_share": np.zeros(count),
     }
 
 

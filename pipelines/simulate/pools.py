@@ -1,4 +1,4 @@
-"""Real prompts, gaps and lengths from a folder of pools, in place of the grammar's.
+"""Real prompts from a folder of pools, in place of the grammar's.
 
 Each owner holds a slice of a pool that nobody else holds (as far as the pool reaches); texts are spliced
 from the two
@@ -13,10 +13,8 @@ import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from pipelines.simulate.codes import U64, Floats, Ints, below, glue, keyed, names, take, unit
-from pipelines.simulate.lengths import Pairs
-from pipelines.simulate.material import Grammar, by_choice
-from pipelines.simulate.rhythm import Clockwork
+from pipelines.simulate.codes import U64, WHOLE, Floats, Ints, below, glue, keyed, names, take, unit
+from pipelines.simulate.material import Grammar, Pages, by_choice
 
 FILES = (
     "prompts_benign.parquet",
@@ -30,6 +28,7 @@ FILES = (
     "arrivals_azure_llm_2023.parquet",
 )
 _PASTED = frozenset({"code", "agent", "office", "homework", "review"})
+
 _LONGEST = 6_000  # characters; longer prompts of the pools are left out
 _FRAMES = (
     "{text}\n\n({name})",
@@ -106,6 +105,11 @@ class Real:
             "seed": Pool.of(_chunks(seeds, 250)),
         }
         self._sentences = _sentences(batch)
+        self._pages = Pages(self._sentences[1:].str.strip_chars(), seed)
+
+    def pages(self, key: U64, sentences: Floats) -> pl.Series:
+        """See `Material.pages`."""
+        return self._pages.write(key, sentences)
 
     def write(self, kind: str, owner: U64, item: U64) -> pl.Series:
         """See `Material.write`."""
@@ -135,8 +139,10 @@ class Real:
         return np.asarray((owner.astype(np.int64) + turn * 7) % groups)
 
     def _bare(self, kind: str, owner: U64, item: U64) -> pl.Series:
+        """A prompt of the pool as it stands; for items beyond those that are shared, of two halves."""
         key = keyed(owner, item, 11, self._seed)
-        return self._pools[kind].splice(self._group(kind, owner, item), key, key)
+        other = np.where(item < WHOLE, key, keyed(key, 6))
+        return self._pools[kind].splice(self._group(kind, owner, item), key, other)
 
     def _framed(self, kind: str, owner: U64, item: U64) -> pl.Series:
         key = keyed(owner, item, 12, self._seed)
@@ -207,74 +213,3 @@ def _sentences(batch: pl.DataFrame) -> pl.Series:
     ).explode("s", empty_as_null=False, keep_nulls=False)
     good = parts.filter(pl.col("s").str.len_chars().is_between(30, 220)).unique("s", maintain_order=True)
     return pl.concat([pl.Series("s", [""]), (" " + good["s"] + ".").alias("s")])
-
-
-def clockwork(folder: Path) -> Clockwork:
-    """Hour-of-week weights of ServeGen's clients, gaps (seconds) of agentic, RAG and Azure requests."""
-    windows = pl.read_parquet(folder / "rhythm_servegen_clients.parquet")
-    hours = (
-        windows.with_columns(hour=pl.col("window_s") // 3600 % 168)
-        .group_by("category", "model", "client", "hour")
-        .agg(pl.col("rate").mean())
-    )
-    wide = (
-        hours.pivot("hour", index=["category", "model", "client"], values="rate", sort_columns=False)
-        .sort("category", "model", "client")
-        .fill_null(0.0)
-    )
-    rates = wide.select([str(h) for h in range(168)]).to_numpy().astype(np.float64).reshape(-1, 7, 24)
-    rates = rates[(rates.sum(axis=1) > 0).sum(axis=1) >= 20] + 1e-9
-    agentic = _gaps(
-        pl.read_parquet(folder / "sessions_agentic_coding.parquet").filter(pl.col("inp").is_not_null()),
-        "trace_id",
-        "t",
-    )
-    rag = pl.read_parquet(folder / "sessions_rag_service.parquet").with_columns(t=pl.col("timestamp").cast(pl.Float64))
-    azure = pl.read_parquet(folder / "arrivals_azure_llm_2023.parquet").with_columns(
-        t=pl.col("TIMESTAMP").dt.epoch("us") / 1e6
-    )
-    # the trace is a whole service's: every twentieth arrival is what one caller would see
-    thin = _gaps(azure.sort("t").gather_every(20), "workload", "t")
-    return Clockwork.make(rates, {"agentic": agentic, "rag": _gaps(rag, "session_id", "t"), "azure": thin})
-
-
-def _gaps(frame: pl.DataFrame, by: str, time: str) -> Floats:
-    gaps = frame.sort(by, time).select((pl.col(time) - pl.col(time).shift(1).over(by)).alias("gap"))["gap"]
-    kept = gaps.drop_nulls().drop_nans()
-    out: Floats = kept.filter((kept > 0.05) & (kept < 7200.0)).to_numpy().astype(np.float64)
-    return out
-
-
-def lengths(folder: Path) -> Pairs:
-    """Pairs of input and output tokens as measured.
-
-    Azure conversation and code, agentic sessions, RAG, ServeGen.
-    """
-    azure = pl.read_parquet(folder / "arrivals_azure_llm_2023.parquet")
-    agentic = (
-        pl.read_parquet(folder / "sessions_agentic_coding.parquet").filter(pl.col("out") > 0).drop_nulls(["inp", "out"])
-    )
-    rag = pl.read_parquet(folder / "sessions_rag_service.parquet")
-    tokens = pl.read_parquet(folder / "tokens_servegen_clients.parquet").with_columns(
-        pl.col("field").cast(pl.String), pl.col("model").cast(pl.String)
-    )
-    steps = [f"q{q:02d}" for q in (1, 5, 10, 25, 50, 75, 90, 95, 99)]
-    sides = [
-        tokens.filter(pl.col("field") == f).select("model", "client", *steps) for f in ("input_tokens", "output_tokens")
-    ]
-    both = sides[0].join(sides[1], on=["model", "client"], suffix="_out", maintain_order="left")
-    served = (
-        both.select(steps).to_numpy().reshape(-1),
-        both.select([f"{s}_out" for s in steps]).to_numpy().reshape(-1),
-    )
-    found = {
-        "azure_conv": _pair(azure.filter(pl.col("workload") == "conv"), "ContextTokens", "GeneratedTokens"),
-        "azure_code": _pair(azure.filter(pl.col("workload") == "code"), "ContextTokens", "GeneratedTokens"),
-        "agentic": _pair(agentic, "inp", "out"),
-        "rag": _pair(rag, "input_length", "output_length"),
-    }
-    return {**found, "servegen": (served[0].astype(np.float64), served[1].astype(np.float64))}
-
-
-def _pair(frame: pl.DataFrame, one: str, other: str) -> tuple[Floats, Floats]:
-    return frame[one].to_numpy().astype(np.float64), frame[other].to_numpy().astype(np.float64)

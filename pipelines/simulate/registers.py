@@ -5,10 +5,10 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from pipelines.simulate.campaigns import OWNERS
-from pipelines.simulate.codes import Floats, Ints, below, choose, ids, keyed, names, take, unit
+from pipelines.simulate.campaigns import OWNERS, Operation
+from pipelines.simulate.codes import Flags, Floats, Ints, below, choose, ids, keyed, names, take, unit
 from pipelines.simulate.infrastructure import COUNTRIES, MAIL, MAIL_SHARES, origins, write_addresses
-from pipelines.simulate.people import MODELS, RELEASE, Flags
+from pipelines.simulate.people import MODELS, RELEASE, RELEASED
 from pipelines.simulate.traffic import account_ids, kept
 from pipelines.simulate.world import Segment, World
 
@@ -110,7 +110,7 @@ def enforcement(world: World) -> pl.DataFrame:
 def releases(world: World) -> pl.DataFrame:
     """The contract's table of releases: old models in the past, one in the world's time."""
     rows = [(name, world.start - timedelta(days=120 + 60 * k)) for k, name in enumerate(MODELS)]
-    rows.append((RELEASE, world.start + timedelta(days=world.days * 0.4)))
+    rows.append((RELEASE, world.start + timedelta(days=world.days * RELEASED)))
     return pl.DataFrame(rows, schema={"model": pl.String(), "released_at": _TIME}, orient="row").sort(
         "released_at", "model"
     )
@@ -119,19 +119,28 @@ def releases(world: World) -> pl.DataFrame:
 def truth(world: World) -> pl.DataFrame:
     """Who is who: label, campaign, family, cohort, begin and end of the service.
 
-    The cohort of an account in a campaign is the one that it passes for.
+    The cohort of an account in a campaign is the one that it passes for; one that two campaigns use has two rows.
     """
     parts = []
     for s in world.segments:
-        campaign = None if s.operation is None else s.operation.campaign
-        part = pl.DataFrame(
-            {"account_id": account_ids(s.accounts.no, world.seed), "label": s.verdicts.guilty}
-        ).with_columns(
-            campaign=pl.lit(campaign.name if campaign else None, dtype=pl.String),
-            family=pl.lit(campaign.family if campaign else None, dtype=pl.String),
-            cohort=pl.lit(s.cohort.name),
-            start=_times(world, s.accounts.begin),
-            end=_times(world, s.accounts.end),
-        )
-        parts.append(part)
+        parts.append(_truth(world, s, s.operation, s.accounts.begin, s.accounts.end))
+        if s.guest is not None:
+            parts.append(
+                _truth(world, s, s.guest, s.accounts.guest_begin, s.accounts.guest_end).filter(
+                    pl.Series(s.accounts.guest >= 0)
+                )
+            )
     return pl.concat(parts).sort("account_id", "campaign")
+
+
+def _truth(world: World, s: Segment, operation: Operation | None, begin: Floats, end: Floats) -> pl.DataFrame:
+    campaign = None if operation is None else operation.campaign
+    return pl.DataFrame(
+        {"account_id": account_ids(s.accounts.no, world.seed), "label": s.verdicts.guilty}
+    ).with_columns(
+        campaign=pl.lit(campaign.name if campaign else None, dtype=pl.String),
+        family=pl.lit(campaign.family if campaign else None, dtype=pl.String),
+        cohort=pl.lit(s.cohort.name),
+        start=_times(world, begin),
+        end=_times(world, end),
+    )

@@ -1,21 +1,27 @@
-"""Write a world to a folder, day by day."""
+"""Write a world to a folder, day by day; the parts of a large day side by side."""
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from features.errors import InputError
 from pipelines.simulate import pools as pool_files
 from pipelines.simulate import registers
 from pipelines.simulate.day import make_day
+from pipelines.simulate.dirt import Dirt
 from pipelines.simulate.presets import PRESETS
 from pipelines.simulate.world import Scenario, World, make_world
 
 SCENARIOS: tuple[str, ...] = tuple(PRESETS)
+PART = 250_000.0  # requests a day above which a world is made in parts, which bounds the memory, whatever the scale
+_HANDS = 2  # parts in the making at the same time
 _REGISTERS = {
     "accounts": registers.accounts,
     "labels": registers.labels,
@@ -49,18 +55,17 @@ def simulate(
     pools: Path | None = None,
     days: int | None = None,
     start: datetime | None = None,
+    dirty: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> Summary:
     """Write the tables of a made-up world into the folder `out`, which must be empty or absent.
 
-    `scale` multiplies the accounts, not what each of them sends. `days` and `start` (taken as UTC where
-    it has no zone,
-    cut to midnight) override the scenario's. `pools`: folder of real prompts and rhythms, used in place
-    of the grammar's.
+    `scale` multiplies the accounts, not what each of them sends. `days` and `start` (taken as UTC where it has no
+    zone, cut to midnight) override the scenario's. `pools`: folder of real prompts and rhythms, used in place of the
+    grammar's. `dirty`: as a careless exporter would write it, see `dirt.py`; what was planted is in `planted.parquet`.
     `progress` gets what is being done and the share that is finished. The same arguments give the same bytes.
 
-    Raises InputError for an unknown scenario, a scale that is not above 0, days below 1, a folder that is
-    not empty,
+    Raises InputError for an unknown scenario, a scale that is not above 0, days below 1, a folder that is not empty,
     and pools that lack a file (or are missing where the scenario needs them).
     """
     preset = _checked(scenario, out, scale, seed, pools, days)
@@ -69,22 +74,59 @@ def simulate(
     tell = progress or (lambda _step, _done: None)
     tell("accounts", 0.0)
     world = make_world(preset, scale, seed, pools, length, begin)
-    folder = out / "requests"
-    folder.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for day in range(length):
-        tell(f"day {day + 1} of {length}", day / length)
-        frame = make_day(world, day)
-        frame.write_parquet(
-            folder / f"{begin + timedelta(days=day):%Y-%m-%d}.parquet",
-            compression="zstd",
-            compression_level=1,
-        )
-        count += frame.height
-    for name, make in _REGISTERS.items():
-        make(world).write_parquet(out / f"{name}.parquet")
+    (out / "requests").mkdir(parents=True, exist_ok=True)
+    dirt = Dirt(world, out) if dirty else None
+    tables = {name: make(world) for name, make in _REGISTERS.items()}
+    count = _write_days(world, out / "requests", dirt, tell)
+    for name, table in tables.items():
+        (dirt.soil(name, table) if dirt else table).write_parquet(out / f"{name}.parquet")
+    if dirt:
+        dirt.planted().write_parquet(out / "planted.parquet")
     tell("done", 1.0)
-    return _summary(world, out, count)
+    return _summary(world, tables["labels"], count)
+
+
+def _write_days(world: World, folder: Path, dirt: Dirt | None, tell: Callable[[str, float], None]) -> int:
+    """Write all requests; returns how many (without what dirt adds)."""
+    steps = max(1, math.ceil(_volume(world) / PART))
+    parts = [world.part(steps, offset) for offset in range(steps)] if steps > 1 else [world]
+    over: list[pl.DataFrame | None] = [None] * steps  # of each part: what runs on into the next day
+    count = 0
+    for day, part, made in _made(world.days, parts):
+        if part == 0:
+            tell(f"day {day + 1} of {world.days}", day / world.days)
+        midnight = world.start + timedelta(days=day + 1)
+        late, over[part] = over[part], made.filter(pl.col("timestamp") >= midnight)
+        frame = made.filter(pl.col("timestamp") < midnight)
+        if late is not None and late.height:
+            frame = pl.concat([late, frame]).sort("timestamp", "request_id")
+        name = f"{world.start + timedelta(days=day):%Y-%m-%d}" + (f"-{part:03d}" if steps > 1 else "")
+        soiled = dirt.soil_requests(name, day, part, frame) if dirt else frame
+        soiled.write_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=1)
+        count += frame.height
+    return count
+
+
+def _made(days: int, parts: list[World]) -> Iterator[tuple[int, int, pl.DataFrame]]:
+    """Day, part and its requests, in that order; a few are in the making while one is written."""
+    waiting: deque[tuple[int, int, Future[pl.DataFrame]]] = deque()
+    with ThreadPoolExecutor(_HANDS) as hands:
+        for day in range(days):
+            for number, part in enumerate(parts):
+                waiting.append((day, number, hands.submit(make_day, part, day, number)))
+                if len(waiting) > _HANDS:
+                    first, offset, made = waiting.popleft()
+                    yield first, offset, made.result()
+        for first, offset, made in waiting:
+            yield first, offset, made.result()
+
+
+def _volume(world: World) -> float:
+    """Requests to be expected on a busy day."""
+    accounts = world.accounts
+    ordinary = np.where(accounts.campaign < 0, accounts.rate * accounts.active, accounts.duty)
+    clock = np.where(accounts.every > 0.0, 1.0 / np.maximum(accounts.every, 1e-9), 0.0)
+    return float((ordinary + clock).sum())
 
 
 def _midnight(when: datetime) -> datetime:
@@ -113,8 +155,7 @@ def _checked(scenario: str, out: Path, scale: float, seed: int, pools: Path | No
     return preset
 
 
-def _summary(world: World, out: Path, requests: int) -> Summary:
-    labels = pl.read_parquet(out / "labels.parquet")
+def _summary(world: World, labels: pl.DataFrame, requests: int) -> Summary:
     guilty = [s for s in world.segments if s.operation is not None]
     return Summary(
         scenario=world.scenario.name,

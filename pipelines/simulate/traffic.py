@@ -6,17 +6,19 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulate.arrivals import Moments
-from pipelines.simulate.codes import U64, Floats, Ints, below, ids, keyed, take
+from pipelines.simulate.codes import U64, Flags, Floats, Ints, below, ids, keyed, take, unit
 from pipelines.simulate.cohorts import COHORTS
 from pipelines.simulate.infrastructure import COUNTRIES, client_table, origins, write_addresses
 from pipelines.simulate.lengths import CACHED, CHARS_PER_TOKEN
-from pipelines.simulate.people import MODEL_NAMES, REASONING, Accounts, Flags
+from pipelines.simulate.people import MODEL_NAMES, REASONING, WEAKEST, Accounts
 from pipelines.simulate.world import World
 
 _CHANNELS = tuple(sorted({name.split()[0] for cohort in COHORTS.values() for name in cohort.access}))
 _CHANNEL = np.zeros((len(COHORTS), max(len(c.access) for c in COHORTS.values())), dtype=np.int64)
 for _row, _cohort in enumerate(COHORTS.values()):
     _CHANNEL[_row, : len(_cohort.access)] = [_CHANNELS.index(name.split()[0]) for name in _cohort.access]
+
+WINDOW = 200_000.0  # tokens of context that the models take
 
 REQUESTS: dict[str, pl.DataType] = {
     "request_id": pl.String(),
@@ -55,6 +57,7 @@ class Texts:
     system: pl.Series
     context: Floats
     answer: Floats
+    whole: Flags  # context holds the tokens of the texts
 
 
 def account_ids(no: Ints, seed: int) -> pl.Series:
@@ -62,28 +65,32 @@ def account_ids(no: Ints, seed: int) -> pl.Series:
     return ids(keyed(no, 420, seed), "acct_")
 
 
-def requests(world: World, day: int, moments: Moments, texts: Texts, rng: np.random.Generator) -> pl.DataFrame:
-    """The contract's table of requests for the moments and texts, in the same order."""
+def requests(
+    world: World, day_part: tuple[int, int], moments: Moments, texts: Texts, rng: np.random.Generator
+) -> pl.DataFrame:
+    """The contract's table of requests for the moments and texts of a day's part, in the same order."""
+    day, part = day_part
     accounts, account = world.accounts, moments.account
     zero = int(world.start.timestamp() * 1e6)
     session = keyed(accounts.no[account], day, moments.session, 421, world.seed)
     channel = _CHANNEL[accounts.cohort, accounts.access][account]
+    bare = np.asarray(moments.when >= accounts.blanks[account], dtype=bool)
     web = np.array([name == "web" for name in _CHANNELS])[channel]
-    talks = np.array([cohort.conversation for cohort in COHORTS.values()])[accounts.cohort[account]]
+    talks = web | (unit(keyed(session, 2)) < accounts.talks[account])
     key = keyed(accounts.no[account], below(session, accounts.keys[account]), 423, world.seed)
     columns: dict[str, pl.Series] = {
-        "request_id": ids(keyed(day, np.arange(len(account)), 422, world.seed), "req_"),
+        "request_id": ids(keyed(day, part, np.arange(len(account)), 422, world.seed), "req_"),
         "timestamp": pl.Series(zero + (moments.when * 86_400e6).astype(np.int64)).cast(pl.Datetime("us", "UTC")),
         "account_id": take(account_ids(accounts.no, world.seed), account),
         "channel": take(pl.Series(_CHANNELS), channel),
-        "conversation_id": kept(ids(session, "conv_"), talks & (web | ~moments.serving)),
-        "message_count": pl.Series(np.where(talks & ~moments.serving, 2 * moments.place + 1, 1)),
+        "conversation_id": kept(ids(session, "conv_"), talks & ~bare),
+        "message_count": pl.Series(np.where(talks, 2 * moments.place + 1, 1)),
         "prompt": texts.prompt,
         "system_prompt": texts.system,
         "stream": pl.Series(accounts.streams[account] | web),
         "temperature": pl.Series(np.where(web, np.nan, accounts.temperature[account])).fill_nan(None),
-        "api_key_id": kept(ids(key, "key_"), ~web),
-        **_client(accounts, account),
+        "api_key_id": kept(ids(key, "key_"), ~web & ~bare),
+        **_client(accounts, account, bare),
         **_address(world, day, account, session),
         **_usage(world, moments, texts, web, rng),
     }
@@ -95,12 +102,12 @@ def kept(values: pl.Series, keep: Flags) -> pl.Series:
     return pl.select(pl.when(pl.lit(pl.Series(keep))).then(pl.lit(values))).to_series()
 
 
-def _client(accounts: Accounts, account: Ints) -> dict[str, pl.Series]:
+def _client(accounts: Accounts, account: Ints, bare: Flags) -> dict[str, pl.Series]:
     agents, prints, _ = client_table()
     rows = accounts.client[account]
     return {
-        "user_agent": kept(take(agents, np.maximum(rows, 0)), rows >= 0),
-        "tls_ja4": kept(take(prints, np.maximum(rows, 0)), rows >= 0),
+        "user_agent": kept(take(agents, np.maximum(rows, 0)), (rows >= 0) & ~bare),
+        "tls_ja4": kept(take(prints, np.maximum(rows, 0)), (rows >= 0) & ~bare),
     }
 
 
@@ -124,21 +131,23 @@ def _usage(world: World, moments: Moments, texts: Texts, web: Flags, rng: np.ran
     """Model, tokens, tools, finish reason and status."""
     accounts, account, size = world.accounts, moments.account, len(moments.account)
     model = np.where(moments.when >= accounts.adopts[account], len(MODEL_NAMES) - 1, accounts.model[account])
+    model = np.where(moments.when >= accounts.retreats[account], WEAKEST, model)
     status = _status(world, moments, rng)
     good = status == 200
     chars = (texts.prompt.str.len_chars().fill_null(0) + texts.system.str.len_chars().fill_null(0)).to_numpy()
     told = np.maximum(1.0, chars / CHARS_PER_TOKEN * rng.normal(1.0, 0.06, size).clip(0.7, 1.4))
-    context = texts.context * (1.0 + 0.35 * np.minimum(moments.place, 12))
+    grown = texts.context * (1.0 + 0.35 * np.minimum(moments.place, 12))
+    context = np.where(texts.whole, np.maximum(texts.context - told, 0.0), grown).clip(0.0, WINDOW)
     answer = np.maximum(1.0, texts.answer)
     thought = answer * REASONING[model] * rng.uniform(0.5, 2.5, size)
     limit = np.where(web, 0, accounts.limit[account])
     cut = (limit > 0) & (answer + thought > limit)
     total = np.where(cut, limit, answer + thought)
-    tools = np.where(moments.serving, accounts.duty_tools[account], accounts.tools[account])
+    tools = np.where(moments.serving & ~accounts.plain[account], accounts.duty_tools[account], accounts.tools[account])
     called = (tools > 0) & (rng.random(size) < 0.8)
     finish = np.select([~good, cut, called, rng.random(size) < 0.002], [4, 1, 2, 3], 0)
     cached = np.where(good, context * CACHED[accounts.lengths[account]] * rng.beta(20.0, 1.0, size), 0.0)
-    cached = np.where(moments.serving, 0.0, cached)
+    cached = np.where(moments.serving & ~accounts.plain[account], 0.0, cached)
     reasoned = pl.Series(np.where(good, np.minimum(thought, total), 0).astype(np.int64))
     return {
         "model": take(pl.Series(MODEL_NAMES), model),

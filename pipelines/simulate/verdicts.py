@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from pipelines.simulate.codes import Floats
+from pipelines.simulate.codes import Flags, Floats
 from pipelines.simulate.cohorts import Cohort
-from pipelines.simulate.people import Accounts, Flags
+from pipelines.simulate.people import Accounts
 from pipelines.simulate.tactics import Tactics
 
 
@@ -37,21 +37,34 @@ def on_honest(cohort: Cohort, accounts: Accounts, days: int, rng: np.random.Gene
     return Verdicts(labelled, np.zeros(count, dtype=bool), banned, slowed, banned + rng.uniform(0.5, 1.9, count))
 
 
-def on_campaign(tactics: Tactics, accounts: Accounts, days: int, rng: np.random.Generator) -> Verdicts:
+def on_campaign(
+    tactics: Tactics, accounts: Accounts, days: int, rng: np.random.Generator, purged: float = np.inf
+) -> Verdicts:
     """Labels from `found_after` days into the campaign on, over the days after it.
 
-    Some of the labelled are banned.
+    Some of the labelled are banned; on the day `purged`, within hours, all of the pool but a few.
     """
     count = len(accounts)
     found = tactics.days[0] * days + tactics.found_after
     # the investigation takes its time, but ends before the world does
     pace = min(2.5, max(0.2, (days - found) / 4.0))
+    # nobody is known for what he has not done yet: half a day of service at least
     when = np.maximum(found, accounts.begin + 0.5) + rng.exponential(pace, count)
     known = (rng.random(count) < tactics.labelled) & (when < days - 0.1)
     labelled = np.where(known, when, np.inf)
     banned = np.where(known & (rng.random(count) < tactics.banned), when + rng.uniform(0.02, 1.5, count), np.inf)
     never = np.full(count, np.inf)
+    if np.isfinite(purged):
+        caught = rng.random(count) < 0.97
+        act = purged + rng.uniform(0.0, 0.25, count)
+        banned = np.where(caught, np.minimum(banned, act), banned)
+        labelled = np.where(caught & known, np.minimum(labelled, act - 0.01), labelled)
     return Verdicts(labelled, np.ones(count, dtype=bool), banned, never, never)
+
+
+def every_nth(verdicts: Verdicts, step: int, offset: int) -> Verdicts:
+    """The verdicts at positions `offset`, `offset + step`, …"""
+    return Verdicts(*(getattr(verdicts, f.name)[offset::step] for f in fields(Verdicts)))
 
 
 def all_verdicts(parts: list[Verdicts]) -> Verdicts:

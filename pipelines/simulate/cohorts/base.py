@@ -30,10 +30,14 @@ class Cohort:
     )  # what a team shares: organization payment address mail system hours assignment
     programmes: Mapping[str, float] = field(default_factory=lambda: {"": 1.0})
     system: str = "none"  # none | popular | own | harness
-    stock: float = 0.0  # share of the requests that are stock phrases (see commonplace.py)
-    public: float = 0.0  # share of the accounts that run a public test set
     suite: int = 0  # > 0: so many prompts, sent again and again
-    tools: tuple[int, int] = (0, 0)
+    stock: float = 0.0  # share of requests that are stock phrases, which others send too (see commonplace.py)
+    public: float = 0.0  # share of accounts that run a public set of items, as others do
+    every: float = 0.0  # > 0: hours between requests that come on the minute, besides the others
+    rush: float = 1.0  # factor on the rate in the three days after a model's release
+    models: Mapping[str, float] = field(default_factory=dict)  # instead of people.MODELS
+    blank: float = 0.02  # share of accounts whose metadata is missing from some day on
+    tools: tuple[int, int] = (0, 0)  # offered, from and to; below zero stands for none
     conversation: bool = True  # whether requests carry a conversation id
     reviewed: float = 0.09  # chance that an investigator looked and found nothing
     source: str = "assumed"

@@ -1,11 +1,11 @@
-"""Campaign families. To add one, write a `Family` into the tuple of `written.py`; nothing else is needed."""
+"""Campaign families. To add one, write a `Family` into a tuple of `written.py`; nothing else is needed."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.simulate.families.base import Family
 from pipelines.simulate.families.published import published
-from pipelines.simulate.families.written import WRITTEN
+from pipelines.simulate.families.written import UNSEEN, WRITTEN
 
 
 def families(pools: Path | None) -> Mapping[str, Family]:
@@ -14,7 +14,7 @@ def families(pools: Path | None) -> Mapping[str, Family]:
     Our own, and those of the published templates and of the judge pool where pools are given.
     """
     extra = [] if pools is None else [*published(pools), Family("reward_judging", "{grading}", lengths="judge")]
-    return {f.name: f for f in (*WRITTEN, *extra)}
+    return {f.name: f for f in (*WRITTEN, *UNSEEN, *extra)}
 
 
 __all__ = ["Family", "families"]

@@ -66,4 +66,53 @@ WRITTEN = (
         lengths="chat",
     ),
     Family(name="bare_seeds", wrapper="{seed}", lengths="work"),
+    Family(
+        name="agentic_tasks",
+        wrapper="<<State of the run so far:|Observations up to now:>>\n{agent}\n{agent}\n\nGoal: {code}\n\n<<Choose the next action, give its "
+        "arguments, and say why.|Continue until the goal is reached; write each thought, each action and what it returned.>>",
+        system=(
+            "You act in a terminal and report each step.",
+            "You are a planner with tools. Think aloud before every action.",
+            "",
+        ),
+        lengths="agent",
+        tools=(3, 24),
+    ),
+    Family(
+        name="data_analysis",
+        wrapper="<<Table|Extract|Data>>:\n{document}\n{document}\n\n<<Write the analysis: the plan, the code, its output, the finding.|Answer "
+        "with code and a conclusion, showing the intermediate results.>>\nQuestion: {seed}",
+        lengths="work",
+    ),
+    Family(
+        name="fixed_prompt",
+        wrapper="Solve the task below as you would for a demanding customer. Give the complete result.\n\n{seed}",
+        lengths="work",
+    ),
+    Family(
+        name="single_accounts",
+        wrapper="{seed}\n\n<<Answer in full.|Leave nothing out.|Be exhaustive.>>",
+        lengths="work",
+    ),
+)
+
+# kept out of all scenarios but the one that tests what was never seen
+UNSEEN = (
+    Family(
+        name="preference_pairs",
+        wrapper="<<For the request below|Given this message>>, write two replies: the first one excellent, the second <<subtly worse|with one "
+        "mistake>>. Mark them A and B.\n\n{seed}",
+    ),
+    Family(
+        name="dialogue_simulation",
+        wrapper="<<Play both sides of a conversation|Write the whole chat>> of {count} turns that starts like this, the assistant being "
+        "<<patient and precise|an expert>>:\nUser: {support}\nAssistant:",
+        fills={"count": ("4", "6", "8", "10")},
+    ),
+    Family(
+        name="evolved_instructions",
+        wrapper="<<Make this prompt harder by one more constraint, then answer the new prompt.|Rewrite the request so that it needs deeper "
+        "knowledge, then solve it.>>\n#Given#\n{seed}",
+        lengths="work",
+    ),
 )

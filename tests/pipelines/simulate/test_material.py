@@ -25,7 +25,7 @@ def _names_its_owner(kind: str) -> bool:
     return all("name" in s or any(k in PATTERNS and k not in _INNER and _names_its_owner(k) for k in s) for s in slots)
 
 
-@pytest.mark.parametrize("kind", [*SENT, "persona", "seed"])
+@pytest.mark.parametrize("kind", [*SENT, "assignment", "persona", "seed"])
 def test_every_pattern_that_is_sent_on_its_own_names_its_owner(kind: str) -> None:
     assert _names_its_owner(kind)
 

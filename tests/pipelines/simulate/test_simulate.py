@@ -149,26 +149,27 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
     assert {name for name, _ in same} <= {"releases.parquet", "enforcement.parquet"}
 
 
-def own_prompts(out: Path) -> pl.DataFrame:
-    """Requests with the truth, less stock phrases and the cohorts that run public test sets."""
-    runs = [name for name, cohort in COHORTS.items() if cohort.public]
-    joined = requests_of(out).join(table(out, "truth"), on="account_id")
-    return joined.filter(~pl.col("prompt").is_in(stock().implode()) & ~pl.col("cohort").is_in(runs))
+def shared_by_honest(folder: Path) -> pl.DataFrame:
+    """Prompts of more than one account, an honest one among them, that are neither stock nor of a public set."""
+    public = [name for name, cohort in COHORTS.items() if cohort.public > 0]
+    joined = requests_of(folder).join(table(folder, "truth"), on="account_id")
+    rest = joined.filter(~pl.col("prompt").is_in(stock().implode()))
+    holders = rest.group_by("prompt").agg(
+        pl.col("account_id").n_unique(), pl.col("cohort").unique(), honest=~pl.col("label").all()
+    )
+    known = pl.col("cohort").list.eval(pl.element().is_in(public)).list.all()
+    return holders.filter((pl.col("account_id") > 1) & pl.col("honest") & ~known)
 
 
-def test_apart_from_stock_phrases_and_public_sets_no_honest_account_shares_a_prompt(
-    small: tuple[Path, Summary],
-) -> None:
-    joined = own_prompts(small[0])
-    holders = joined.group_by("prompt").agg(pl.col("account_id").n_unique(), honest=~pl.col("label").all())
-    assert holders.filter((pl.col("account_id") > 1) & pl.col("honest")).height == 0
+def test_unrelated_accounts_share_only_stock_prompts_and_public_sets(small: tuple[Path, Summary]) -> None:
+    assert shared_by_honest(small[0]).height == 0
 
 
-def test_honest_accounts_share_stock_phrases_and_public_sets(small: tuple[Path, Summary]) -> None:
-    honest = requests_of(small[0]).join(table(small[0], "truth"), on="account_id").filter(~pl.col("label"))
-    several = honest.group_by("prompt").agg(pl.col("account_id").n_unique()).filter(pl.col("account_id") > 1)
-    shared = honest.select(pl.col("prompt").is_in(several["prompt"].implode()).mean()).item()
-    assert 0.02 < shared < 0.28
+def test_honest_accounts_share_prompts_too(small: tuple[Path, Summary]) -> None:
+    truth = table(small[0], "truth").filter(~pl.col("label"))
+    joined = requests_of(small[0]).join(truth, on="account_id")
+    holders = joined.select(pl.col("account_id").n_unique().over("prompt"))["account_id"]
+    assert 0.03 < (holders > 1).mean() < 0.3
 
 
 def test_truth_agrees_with_the_requests(small: tuple[Path, Summary]) -> None:
@@ -232,6 +233,11 @@ def test_days_and_start_override_the_scenario(tmp_path: Path) -> None:
     )
 
 
+def test_a_world_of_one_day_is_made_for_every_kind_of_campaign(tmp_path: Path) -> None:
+    for name in ("small", "unseen-tactics", "pools-2026-07", "hydra-2026-06"):
+        assert simulate(name, tmp_path / name, scale=0.001, days=1).requests > 0
+
+
 def test_progress_is_told_from_nothing_to_all(tmp_path: Path) -> None:
     told: list[float] = []
     simulate("small", tmp_path / "w", scale=0.05, days=3, progress=lambda _step, done: told.append(done))
@@ -282,10 +288,8 @@ def test_a_composed_world_keeps_the_contract(composed: tuple[Path, Summary]) -> 
 
 
 @needs_pools
-def test_real_prompts_do_not_leak_between_honest_accounts(composed: tuple[Path, Summary]) -> None:
-    joined = own_prompts(composed[0]).filter(~pl.col("label"))
-    shared = joined.group_by("prompt").agg(pl.col("account_id").n_unique()).filter(pl.col("account_id") > 1)
-    assert shared.height == 0
+def test_real_prompts_do_not_leak_between_accounts(composed: tuple[Path, Summary]) -> None:
+    assert shared_by_honest(composed[0]).height == 0
 
 
 @needs_pools
