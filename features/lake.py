@@ -159,6 +159,8 @@ class Lake:
     def _files(self, table: str, found: DeltaTable) -> pl.LazyFrame:
         """The committed files; not by `scan_delta`, which can't read a folder whose name has a space or an umlaut."""
         paths = pl.DataFrame(found.get_add_actions(flatten=True))["path"]
+        if not len(paths):
+            return pl.LazyFrame(schema=_schema(table))
         partition = _PARTITIONS.get(table)
         hive = {partition: _schema(table)[partition]} if partition else None
         return pl.scan_parquet(

@@ -19,7 +19,7 @@ KEY_BY = ["kind", "key", "account_id", "hour"]
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "a läke %20")  # names that a URL would write otherwise
+    return Lake(tmp_path / "a läke")  # a name that a URL writes otherwise
 
 
 def at(hour: int, minute: int = 0, second: int = 0, day: int = 1) -> datetime:
