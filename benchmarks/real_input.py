@@ -79,7 +79,7 @@ def main() -> None:
         for case in given.case or CASES:
             judged = []
             for family in chosen:
-                judged.append(leave_out(world, family, case, Path(scratch) / f"{case}-{family}", given.seed))
+                judged.append(leave_out(world, family, case, Path(scratch) / f"{case} {family}", given.seed))
                 print(f"  {case}: {family} done", file=sys.stderr, flush=True)
             show(case, judged, given.seed)
 

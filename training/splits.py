@@ -167,7 +167,9 @@ def freeze(examples: pl.DataFrame, name: str, notes: tuple[str, ...] = ()) -> Fr
     columns.
     """
     frame = latest(examples)
-    return Frozen(name, frame, digest(frame), notes)
+    unknown = int(frame["label"].is_null().sum())
+    lower = (f"{unknown:,} accounts without a label count as honest; where one is not, a hit looks like a false alarm",)
+    return Frozen(name, frame, digest(frame), notes + (lower if unknown else ()))
 
 
 def latest(examples: pl.DataFrame) -> pl.DataFrame:

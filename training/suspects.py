@@ -16,12 +16,12 @@ from training.fit import Learning
 
 STRENGTH = 0.01
 CONFIRMED_BELOW = 0.05
-MOST = 0.1
+MOST = 0.05
 REMAINS = 0.02
 
 
 def suspects(data: Learning, unlabelled: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
-    """Which unlabelled rows score above the lowest twentieth of the confirmed ones, a tenth of them at most; (n,)."""
+    """Which unlabelled rows score above the lowest twentieth of the confirmed, at most a twentieth of them; (n,)."""
     model = LogisticRegression(strength=STRENGTH)
     scores = np.zeros(data.label.size)
     for fold in np.unique(data.fold):

@@ -69,9 +69,16 @@ def test_of_two_campaigns_one_is_held_out(world) -> None:
     assert len(by_campaign(world(campaigns=2), 4).held_out) == 1
 
 
+def test_a_test_set_says_how_many_of_its_honest_accounts_nobody_has_judged(world) -> None:
+    frozen = by_campaign(world(campaigns=4), 4).test
+    unknown = frozen.frame["label"].is_null().sum()
+    assert unknown > 0
+    assert frozen.notes[-1].startswith(f"{unknown:,} accounts without a label count as honest")
+
+
 def test_one_campaign_alone_is_split_by_account_and_the_test_set_says_so(world) -> None:
     split = by_campaign(world(campaigns=1, size=40), 4)
-    assert split.test.notes == (FEW_CAMPAIGNS,)
+    assert FEW_CAMPAIGNS in split.test.notes
     assert split.train["label"].any()
     assert 2 <= split.test.frame["label"].sum() <= 20
 

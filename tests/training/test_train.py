@@ -60,9 +60,10 @@ def test_a_champion_that_learnt_from_a_campaign_of_the_test_set_is_said_to_flatt
     learnt = next(f"c{i}" for i in range(5) if f"c{i}" not in trained.split.held_out)
     test = leave_out(world(), {learnt}, 7).test
     judged = judge(trained.model, test, as_of=trained.as_of, seed=7, replicates=5)
-    assert judged.notes == ("champion learnt from 1 of the campaigns of this test set, so its figures flatter",)
+    flatters = "champion learnt from 1 of the campaigns of this test set, so its figures flatter"
+    assert flatters in judged.notes
     unseen = judge(trained.model, trained.split.test, as_of=trained.as_of, seed=7, replicates=5)
-    assert unseen.notes == ()
+    assert not any("flatter" in note for note in unseen.notes)
 
 
 def test_the_review_threshold_flags_about_its_share_of_the_others(trained: Trained) -> None:
