@@ -10,6 +10,8 @@ from dataclasses import astuple, dataclass
 
 import polars as pl
 
+_MOST_OCTAVES = 60.0  # what nobody can have: keeps a hostile value from overflowing
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -21,7 +23,7 @@ class Feature:
         meaning: one sentence.
         unit: of the value.
         window: "1h", "1d", "7d", "28d" or "life".
-        phrase: an analyst's words, formatted with the value.
+        phrase: an analyst's words, formatted with the value, and with `plain`, which for octaves is 2 ** value.
     """
 
     name: str
@@ -30,6 +32,11 @@ class Feature:
     unit: str
     window: str
     phrase: str
+
+    def told(self, value: float) -> str:
+        """The analyst's words for a value."""
+        plain = 2 ** min(value, _MOST_OCTAVES) if self.unit == "octaves" else value
+        return self.phrase.format(value, plain=plain)
 
 
 def _rows(family: str, window: str, rows: list[tuple[str, str, str, str]]) -> list[Feature]:
@@ -51,17 +58,17 @@ _VOLUME = [
         ("requests", "requests", "Requests", "{:,.0f} requests in 28 days"),
         ("output_tokens", "tokens", "Tokens written for the account", "{:,.0f} output tokens in 28 days"),
         ("requests_on_plan", "octaves", "Requests over the median of accounts with the same plan, log2",
-         "requests differ from the plan's median by {:+.1f} octaves"),
+         "{plain:.1f} times the requests of its plan's median"),
         ("output_on_plan", "octaves", "Output tokens over the median of accounts with the same plan, log2",
-         "output tokens differ from the plan's median by {:+.1f} octaves"),
+         "{plain:.1f} times the output tokens of its plan's median"),
         ("output_per_input", "octaves", "Output tokens over input tokens, log2",
-         "output exceeds input by {:+.1f} octaves"),
-        ("input_mean", "octaves", "Mean of log2(1 + input tokens)", "requests of about 2^{:.1f} input tokens"),
+         "{plain:.2g} output tokens for each input token"),
+        ("input_mean", "octaves", "Mean of log2(1 + input tokens)", "requests of about {plain:,.0f} input tokens"),
         ("input_spread", "octaves", "Standard deviation of log2(1 + input tokens)",
-         "input lengths spread over {:.2f} octaves"),
-        ("output_mean", "octaves", "Mean of log2(1 + output tokens)", "answers of about 2^{:.1f} tokens"),
+         "input lengths vary by a factor of {plain:.1f}"),
+        ("output_mean", "octaves", "Mean of log2(1 + output tokens)", "answers of about {plain:,.0f} tokens"),
         ("output_spread", "octaves", "Standard deviation of log2(1 + output tokens)",
-         "answer lengths spread over {:.2f} octaves"),
+         "answer lengths vary by a factor of {plain:.1f}"),
         ("reasoning_share", "share", "Reasoning tokens of all output tokens", "{:.0%} of the output is reasoning"),
         ("cached_share", "share", "Cached tokens of all input tokens", "{:.0%} of the input is cached"),
         ("throttled_share", "share", "Requests answered 429", "{:.1%} of requests ran into the rate limit"),
@@ -92,8 +99,8 @@ _RHYTHM = [
          "{:.0%} of requests in its quietest eight hours"),
         ("weekend_share", "share", "Requests on Saturday and Sunday", "{:.0%} of requests on weekends"),
         ("gap_median", "octaves", "Median of log2 gaps between minutes with a request, in minutes",
-         "a typical gap of 2^{:.1f} minutes"),
-        ("gap_spread", "octaves", "Standard deviation of log2 gaps", "gaps spread over {:.2f} octaves"),
+         "a typical gap of {plain:,.0f} minutes between requests"),
+        ("gap_spread", "octaves", "Standard deviation of log2 gaps", "gaps vary by a factor of {plain:.1f}"),
         ("gap_variation", "ratio", "Standard deviation over mean of the gaps shorter than six hours",
          "gaps vary by {:.2f} of their mean"),
         ("top_gap_share", "share", "Share of the commonest gap of two minutes or more",
@@ -146,22 +153,25 @@ _ACCOUNT = _rows("account", "life", [
     ("days_to_first_request", "days", "Days from registration to the first request",
      "first request {:.1f} days after registration"),
     ("plan_rank", "rank", "free 0, pro 1, team 2, enterprise 3", "plan rank {:.0f} of 3"),
-    ("in_programme", "flag", "Takes part in an education, research or startup programme", "in a programme"),
-    ("public_mail", "flag", "Mail address at a provider open to everyone", "public mail provider"),
-    ("organization_accounts", "octaves", "log2 of accounts in the organisation", "organisation of 2^{:.1f} accounts"),
+    ("in_programme", "flag", "Takes part in an education, research or startup programme",
+     "takes part in a programme: {:.0f} (1 yes, 0 no)"),
+    ("public_mail", "flag", "Mail address at a provider open to everyone",
+     "public mail provider: {:.0f} (1 yes, 0 no)"),
+    ("organization_accounts", "octaves", "log2 of accounts in the organisation",
+     "organisation of {plain:,.0f} accounts"),
     ("payment_accounts", "octaves", "log2 of accounts paying with the same instrument",
-     "payment instrument shared by 2^{:.1f} accounts"),
-    ("mail_domain_accounts", "octaves", "log2 of accounts in the mail domain", "mail domain of 2^{:.1f} accounts"),
+     "payment instrument of {plain:,.0f} accounts"),
+    ("mail_domain_accounts", "octaves", "log2 of accounts in the mail domain", "mail domain of {plain:,.0f} accounts"),
     ("signup_subnet_accounts", "octaves", "log2 of accounts that signed up from the same subnet",
-     "2^{:.1f} accounts signed up from its subnet"),
+     "{plain:,.0f} accounts signed up from its subnet"),
     ("signup_burst", "octaves", "Accounts registered in the same hour over the mean of hours, log2",
-     "registered in a burst ({:+.1f} octaves above the usual rate)"),
+     "registered in an hour with {plain:.1f} times the usual registrations"),
 ])  # fmt: skip
 
 _INFRASTRUCTURE = _rows("infrastructure", "28d", [
-    ("addresses", "octaves", "log2(1 + addresses)", "about 2^{:.1f} addresses"),
+    ("addresses", "octaves", "log2(1 + addresses)", "about {plain:,.0f} addresses"),
     ("addresses_per_day", "per day", "Addresses per active day", "{:.1f} addresses a day"),
-    ("subnets", "octaves", "log2(1 + subnets)", "about 2^{:.1f} subnets"),
+    ("subnets", "octaves", "log2(1 + subnets)", "about {plain:,.0f} subnets"),
     ("networks", "networks", "Autonomous systems", "{:.0f} networks"),
     ("countries", "countries", "Countries of the requests", "requests from {:.0f} countries"),
     ("country_mismatch", "share", "Requests from another country than the billing country",
@@ -187,7 +197,7 @@ _SHARED = {
 }
 _SHARING = _rows("sharing", "28d", [
     *[(f"shared_{kind}", "octaves", f"Mean over requests of log2 of the accounts that show the same {words}",
-       f"each {words} is shared by about 2^{{:.1f}} accounts") for kind, words in _SHARED.items()],
+       f"a {words} of its requests is shown by {{plain:,.1f}} accounts on average") for kind, words in _SHARED.items()],
     *[(f"shared_{kind}_share", "share", f"Requests whose {words} other accounts show too",
        f"{{:.0%}} of requests have a {words} seen in other accounts") for kind, words in _SHARED.items()],
     *[(f"young_{kind}", "share", f"Mean share of accounts younger than 28 days among those with the same {words}",

@@ -141,4 +141,4 @@ def _things(features: tuple[Feature, ...]) -> tuple[Columns, ...]:
 def _word(feature: Feature, value: float) -> str:
     if not isfinite(value):
         return f"no value is known for this: {feature.meaning.rstrip('.')}"
-    return feature.phrase.format(value)
+    return feature.told(value)

@@ -29,7 +29,7 @@ def test_a_feature_is_fully_described(feature: Any) -> None:
 @each
 def test_a_phrase_can_say_any_value_in_one_line(feature: Any) -> None:
     for value in (0.0, 0.25, 1.0, -3.5, 123_456.0):
-        said = feature.phrase.format(value)
+        said = feature.told(value)
         assert "{" not in said
         assert "\n" not in said
         assert len(said) < 100

@@ -97,7 +97,7 @@ def test_the_first_reason_is_the_thing_that_adds_most(model: Model) -> None:
         adds = np.where(np.isfinite(values), adds, 0.0)
         totals = {stem: sum(add for add, other in zip(adds, stems, strict=True) if other == stem) for stem in stems}
         best = max(totals, key=lambda stem: totals[stem])
-        words = [f.phrase.format(float(v)) for f, v, s in zip(FEATURES, values, stems, strict=True) if s == best]
+        words = [f.told(float(v)) for f, v, s in zip(FEATURES, values, stems, strict=True) if s == best]
         assert text[0] in words
 
 
