@@ -4,7 +4,7 @@ python -m benchmarks.real_input --pools ../shared/data [--families 3] [--case "n
 
 For each family: a workspace is filled with all but the requests of the family, `retrain` learns from the labels known
 by then, the family's requests are ingested too, and `score` judges all accounts. Everything goes through the commands;
-each workspace is packaged, served and asked over HTTP. The rivals learn from the same examples and are judged on the
+the last workspace is served and asked over HTTP. The rivals learn from the same examples and are judged on the
 same accounts: all honest ones of the world (labelled or not) against the family's. "never labelled" is the harder case:
 the family is in the lake while the model is trained, so training takes its accounts for weak negatives.
 """
@@ -81,6 +81,8 @@ def main() -> None:
             for family in chosen:
                 judged.append(leave_out(world, family, case, Path(scratch) / f"{case} {family}", given.seed))
                 print(f"  {case}: {family} done", file=sys.stderr, flush=True)
+                if family == chosen[-1]:
+                    ask_over_http(world, Workspace(Path(scratch) / f"{case} {family}" / "workspace"))
             show(case, judged, given.seed)
 
 
@@ -114,7 +116,6 @@ def leave_out(world: World, family: str, case: str, scratch: Path, seed: int) ->
     command("score", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", "--out", scores, workspace=root)
     table = pl.read_parquet(scores).join(world.truth.select("account_id", "label", "family"), on="account_id")
     table = table.filter(~pl.col("label") | (pl.col("family") == family)).sort("account_id")
-    ask_over_http(Workspace(root), table)
     matrix_now = matrix(Workspace(root).lookup.historical(table.select("account_id", "as_of")), FEATURE_NAMES)
     risks = {name: judged.calibrator.apply(judged.scorer.raw(matrix_now)) for name, judged in trained.items()}
     return Judged(family, table["label"].to_numpy(), {"stillwatch": table["risk"].to_numpy(), **risks})
@@ -155,10 +156,10 @@ def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> di
     return {name: judged for name, judged in trained.candidates.items() if name != OURS}
 
 
-def ask_over_http(workspace: Workspace, scores: pl.DataFrame) -> None:
+def ask_over_http(world: World, workspace: Workspace) -> None:
     """The endpoint must give the very risks of the file."""
-    command("build", "--as-of", f"{scores['as_of'][0]:%Y-%m-%dT%H:%M:%SZ}", workspace=workspace.root)
-    some = scores.sample(min(len(scores), 1_000), seed=0).sort("account_id")
+    command("build", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", workspace=workspace.root)
+    some = pl.read_parquet(workspace.root / "scores.parquet").sample(1_000, seed=0)
     body = json.dumps({"account_ids": some["account_id"].to_list()}).encode()
     with running(packaged(workspace), options(workspace), log=workspace.root / "serve.log") as url:
         request = urllib.request.Request(f"{url}/score", body, {"Content-Type": "application/json"})
@@ -166,6 +167,7 @@ def ask_over_http(workspace: Workspace, scores: pl.DataFrame) -> None:
             answer = json.load(response)["scores"]
     if [found["risk"] for found in answer] != some["risk"].to_list():
         raise SystemExit("the endpoint and the score file differ")
+    print("  1,000 accounts over HTTP: the very risks of the score file", file=sys.stderr)
 
 
 def show(case: str, judged: list[Judged], seed: int) -> None:
