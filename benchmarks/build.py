@@ -51,7 +51,7 @@ def read(workspace: Workspace) -> None:
 
 def whole(workspace: Workspace) -> None:
     """The whole of `stillwatch build`."""
-    build(workspace, AS_OF, lambda _step, _done: None)
+    build(workspace, AS_OF, lambda _step, _done: None, now=AS_OF)
 
 
 STEPS = {"decode the rollups": decode, "read out": read, "build (offline and online)": whole}

@@ -25,11 +25,11 @@ import polars as pl
 from sklearn.metrics import average_precision_score
 
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
-from pipelines.retrain import VOLUME_FEATURE, packaged
+from pipelines.retrain import VOLUME_FEATURE, gather, packaged
 from pipelines.serve import options
 from pipelines.workspace import Workspace
 from serving.server import running
-from training.dataset import entities, matrix, snapshot_times
+from training.dataset import matrix
 from training.metrics import recall_name
 from training.train import OURS, train
 from training.train import Judged as CandidateJudged
@@ -143,10 +143,9 @@ def store(world: World, requests: Path, root: Path) -> None:
 
 def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, CandidateJudged]:
     """The rivals of `retrain`, fitted again from the same examples, since only our model is registered."""
-    times = snapshot_times(as_of)
-    chosen = entities(workspace.lake.seen(as_of), pl.read_parquet(labels), as_of, times)
+    _, examples = gather(workspace, pl.read_parquet(labels), as_of, lambda _step, _done: None)
     trained = train(
-        workspace.lookup.historical(chosen.frame),
+        examples,
         FEATURE_NAMES,
         as_of=as_of,
         seed=seed,

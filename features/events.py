@@ -23,11 +23,12 @@ _CONTENT = ("account_id", "timestamp", "model", "prompt", "system_prompt", "inpu
 
 def is_blank(column: str) -> pl.Expr:
     """Empty, or white space only: a gateway's way to say that it has no id."""
-    return pl.col(column).str.strip_chars() == ""
+    return pl.col(column).cast(pl.String).str.strip_chars() == ""
 
 
 def request_key(keyring: Keyring) -> pl.Expr:
-    """What tells requests apart: the request_id, or, where a gateway left it blank, the content of the row.
+    """What tells requests apart: the request_id, or, where a gateway left it blank, account, time, model, texts and
+    token counts.
 
     So a replay of a row without an id is a repeat, while two different requests without ids both stay.
     """

@@ -77,7 +77,7 @@ def _inspect(path: Path, table: str) -> InputFile:
             digest = hashlib.file_digest(file, "sha256").digest()
         with pq.ParquetFile(path) as parquet:
             rows, schema = parquet.metadata.num_rows, pl.Schema(parquet.schema_arrow)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} can't be read as Parquet ({reason}): export the file again.") from error
     _check_columns(path, table, schema)

@@ -63,8 +63,12 @@ class Lake:
 
     def has(self, table: str, source: int) -> bool:
         """Was this input appended to this table?"""
+        return not self.lacking(table, [source])
+
+    def lacking(self, table: str, sources: Iterable[int]) -> set[int]:
+        """Which of these inputs were not appended to this table; looks into the table once."""
         found = self._open(table)
-        return found is not None and found.transaction_version(str(source)) is not None
+        return {one for one in sources if found is None or found.transaction_version(str(one)) is None}
 
     def append(self, table: str, frames: Iterable[pl.DataFrame], source: int) -> None:
         """Append frames of the table's contract in one commit; nothing happens if that input is there already."""
@@ -89,8 +93,8 @@ class Lake:
 
     def catch_up(self) -> None:
         """Roll up inputs whose events were appended by a run that was killed before their rollups were."""
-        sources = self.scan("events").select(pl.col("source").unique()).collect(engine="streaming")
-        for source in sources["source"].sort():
+        known = self.scan("events").select(pl.col("source").unique()).collect(engine="streaming")["source"].sort()
+        for source in self.lacking("account_rollups", known) | self.lacking("key_rollups", known):
             self.roll_up(source)
 
     def scan(self, table: str) -> pl.LazyFrame:

@@ -87,15 +87,19 @@ class FeatureLookup:
         found = keyed.join(values, on="entity").drop("entity")
         return entities.join(found, on=["account_id", "as_of"], how="left", maintain_order="left")
 
-    def materialize(self, as_of: datetime) -> bool:
+    def materialize(self, as_of: datetime, now: datetime | None = None) -> bool:
         """Bring the features of one time online, unless a later time is there already.
+
+        Args:
+            as_of: their time.
+            now: the clock; what is online for a time after it was a mistake and gives way.
 
         Returns:
             False if the online store holds a later time, and was left as it is.
         """
         store, latest = self._store, self.root / "latest.parquet"
         newest = self.materialized()
-        if newest is not None and newest > as_of:
+        if newest is not None and newest > as_of and (now is None or newest <= now):
             return False
         named = pl.read_parquet(self._offline(as_of))
         vectors = named.select("account_id", "as_of", _vector())

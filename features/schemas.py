@@ -135,7 +135,7 @@ class Releases(dy.Schema):
 class Events(dy.Schema):
     """A request without its text, addresses and names of instruments; keys are keyed hashes."""
 
-    request_key = dy.Int64(description="hash of request_id, or of the whole row where that is empty")
+    request_key = dy.Int64(description="hash of request_id, or of the content where that is blank")
     source = dy.Int64(description="short digest of the input file")
     timestamp = dy.Datetime(time_unit="us", time_zone="UTC")
     day = dy.Date(description="day of timestamp; partition")

@@ -26,15 +26,15 @@ class Built:
     online: bool
 
 
-def build(workspace: Workspace, as_of: datetime, progress: Progress) -> Built:
-    """Read out the features of a time and bring them online.
+def build(workspace: Workspace, as_of: datetime, progress: Progress, *, now: datetime) -> Built:
+    """Read out the features of a time and bring them online; `now` is the clock (see `FeatureLookup.materialize`).
 
     Raises:
         InputError: no request at or before as_of is known.
     """
     ensure_features(workspace, [as_of], progress)
     progress("features online", 0.0)
-    online = workspace.lookup.materialize(as_of)
+    online = workspace.lookup.materialize(as_of, now)
     progress("features online", 1.0)
     return Built(len(workspace.lake.seen(as_of)), workspace.lake.later(as_of), online)
 

@@ -25,9 +25,9 @@ def _time(text: str) -> datetime:
     """ISO 8601; a time without a zone is UTC."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r} is no ISO 8601 time such as 2026-06-01T00:00:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 Root = Annotated[Path, typer.Option("--workspace", help="Folder that holds all state of a run.")]
@@ -105,7 +105,7 @@ def build(as_of: AsOf, workspace: Root = WORKSPACE) -> None:
 
     place = Workspace(workspace)
     with place.locked(), console.progress() as report:
-        result = run(place, as_of, report)
+        result = run(place, as_of, report, now=datetime.now(UTC))
     console.built(result, as_of.isoformat())
 
 
@@ -151,7 +151,7 @@ def retrain(labels: Labels, as_of: AsOf, seed: Seed = 0, workspace: Root = WORKS
     place = Workspace(workspace)
     known = read_labels(labels, settings().reject_limit)
     with place.locked(), console.progress() as report:
-        result = run(place, known, as_of, seed=seed, progress=report)
+        result = run(place, known, as_of, seed=seed, progress=report, now=datetime.now(UTC))
     console.built(result.built, as_of.isoformat())
     console.fitted(result.fitted)
     console.decided(result.fitted.version, result.decision)

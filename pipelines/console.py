@@ -46,6 +46,8 @@ def ingested(counts: "dict[str, TableCount]") -> None:
         for note, number in notes.items():
             if number:
                 print(f"  {number:,} {note}")
+        if count.repeats > count.stored:
+            print("  most rows repeat an id: does the exporter give every request an id of its own?")
         for rule, number in sorted(count.rejects.items()):
             print(f"  {number:,} rows rejected: {rule}")
 

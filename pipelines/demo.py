@@ -55,7 +55,7 @@ def demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> list[st
     counts = ingest(workspace, Inputs(world / "requests", **tables), reject_limit=limit, progress=progress)
     labels = read_labels(world / "labels.parquet", limit)
     with workspace.locked():
-        result = retrain(workspace, labels, as_of, seed=seed, progress=progress)
+        result = retrain(workspace, labels, as_of, seed=seed, progress=progress, now=now)
         scores = score(workspace, as_of, root / "scores.parquet", progress)
     if result.bento is None:
         raise StillwatchError(f"the demo's model did not pass the gate: {' '.join(result.decision.reasons)}")
@@ -118,7 +118,7 @@ def _next(workspace: Workspace, as_of: datetime) -> list[str]:
     return [
         "",
         "look at the runs:    MLFLOW_DISABLE_TELEMETRY=true mlflow server --host 127.0.0.1 --port 5000 "
-        f"--backend-store-uri {workspace.tracking_uri}",
-        f"score all accounts:  stillwatch score --as-of {time} --out scores.parquet --workspace {root}",
-        f"serve the endpoint:  stillwatch serve --port 3000 --workspace {root}",
+        f"--backend-store-uri '{workspace.tracking_uri}'",
+        f"score all accounts:  stillwatch score --as-of {time} --out scores.parquet --workspace '{root}'",
+        f"serve the endpoint:  stillwatch serve --port 3000 --workspace '{root}'",
     ]

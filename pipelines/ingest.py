@@ -93,7 +93,8 @@ def _new_files(workspace: Workspace, table: str, path: Path, count: TableCount) 
     """Files whose content was not stored before."""
     files = input_files(path, table)
     stored_as = "events" if table == "requests" else table
-    new = [file for file in files if not workspace.lake.has(stored_as, file.source)]
+    lacking = workspace.lake.lacking(stored_as, [file.source for file in files])
+    new = [file for file in files if file.source in lacking]
     count.files, count.stored_before = len(files), len(files) - len(new)
     return new
 

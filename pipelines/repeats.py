@@ -2,7 +2,7 @@
 
 The rule: a request is known by its request_id (by its content where that is blank). Of several rows with one key the
 one with the earliest timestamp stays, among equals the first in file order; what is stored already stays. An id that a
-gateway reuses for different requests is therefore dropped as a repeat too, and counted apart, so that it shows.
+gateway reuses for different requests is therefore dropped as a repeat too: `ingest` prints how many were dropped.
 
 Keys are spilled to scratch files and compared in buckets, so memory is bounded whatever the size of the run.
 """

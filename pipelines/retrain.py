@@ -1,6 +1,7 @@
 """Train, promote, package, and all of it in one: thin shells around `training` and `serving`."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -10,7 +11,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
-from features.errors import InputError
+from features.errors import InputError, IntegrityError
 from features.intake import batches, check, input_files
 from pipelines.build import Built, Progress, build, ensure_features
 from pipelines.workspace import Workspace
@@ -63,9 +64,10 @@ def read_labels(path: Path, limit: float) -> pl.DataFrame:
     if not rows:
         raise InputError(f"{path} holds no labels: expected one row per judged account.")
     rejects = pl.concat([part.rejects for part in checked])
-    if rejects["row"].n_unique() > limit * rows:
+    broken = sum(part.rejects["row"].n_unique() for part in checked)
+    if broken > limit * rows:
         raise InputError(
-            f"{path}: {rejects['row'].n_unique():,} of {rows:,} rows break the contract of labels "
+            f"{path}: {broken:,} of {rows:,} rows break the contract of labels "
             f"({rejects['rule'][0]} in row {rejects['row'][0]}): correct the export."
         )
     labels = pl.concat([part.good for part in checked]).drop("row")
@@ -75,13 +77,22 @@ def read_labels(path: Path, limit: float) -> pl.DataFrame:
     return labels
 
 
-def fit(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, *, seed: int, progress: Progress) -> Fitted:
-    """Fit and judge candidates on what was known at as_of, and register the best as challenger."""
+def gather(
+    workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress: Progress
+) -> tuple[Entities, pl.DataFrame]:
+    """Accounts at several times up to as_of, and what was known of them then, through the feature store."""
     times = snapshot_times(as_of)
     ensure_features(workspace, times, progress)
     chosen = entities(workspace.lake.seen(as_of), labels, as_of, times)
-    progress("training", 0.0)
     examples = workspace.lookup.historical(chosen.frame)
+    # those silent in all windows teach nothing, or that silence is a sign
+    return chosen, examples.filter(pl.col(VOLUME_FEATURE).is_not_null())
+
+
+def fit(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, *, seed: int, progress: Progress) -> Fitted:
+    """Fit and judge candidates on what was known at as_of, and register the best as challenger."""
+    chosen, examples = gather(workspace, labels, as_of, progress)
+    progress("training", 0.0)
     # On small matrices BLAS threads mostly wait for one another, and their number would change the last bits.
     with threadpool_limits(1, user_api="blas"):
         trained = train(
@@ -114,19 +125,19 @@ def champion_folder(workspace: Workspace) -> Path:
     if found is None:
         raise InputError(f"{workspace.root} has no champion: run `stillwatch retrain`, or `train` and `promote`.")
     folder = workspace.root / "champion"
-    if folder.exists() and models.load(folder).version == str(found[0]):
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        with suppress(IntegrityError):  # it is a copy: a damaged one is fetched again
+            if tracking.is_registered(workspace.tracking_uri, found[0], models.load(folder)):
+                return folder
+        shutil.rmtree(folder)
     return tracking.fetch(workspace.tracking_uri, found[0], folder)
 
 
-def promote(workspace: Workspace, version: int | None, fitted: Fitted | None = None) -> tuple[int, Decision]:
-    """Let a version through the gate, or not.
+def promote(workspace: Workspace, version: int | None = None) -> tuple[int, Decision]:
+    """Let a version (by default the challenger) through the gate, or not.
 
-    Args:
-        workspace: whose registry.
-        version: by default the challenger.
-        fitted: its training, if at hand: then the champion is judged on the same frozen test set.
+    The champion is judged on the version's own frozen test set. One that was made for other features can't be, and
+    can't score any more either: it does not stand in the way.
 
     Raises:
         InputError: there is no such version.
@@ -135,14 +146,14 @@ def promote(workspace: Workspace, version: int | None, fitted: Fitted | None = N
     chosen = version if version is not None else tracking.challenger(uri)
     if chosen is None:
         raise InputError(f"{workspace.root} has no challenger: run `stillwatch train` first, or give --version.")
-    reigning = tracking.champion(uri)
+    challenger, reigning = tracking.report(uri, chosen), tracking.champion(uri)
     report = None if reigning is None else reigning[1]
-    if fitted is not None and reigning is not None and reigning[0] != chosen:
-        trained = fitted.trained
-        reigning_model = models.load(champion_folder(workspace))
-        if reigning_model.schema_version == SCHEMA_VERSION:
-            report = judge(reigning_model, trained.split.test, as_of=trained.as_of, seed=trained.seed)
-    decision = gate(tracking.report(uri, chosen), report)
+    if report is not None and report.test_digest != challenger.test_digest:
+        model = models.load(champion_folder(workspace))
+        comparable = model.schema_version == SCHEMA_VERSION
+        test = tracking.judged_on(uri, chosen)
+        report = judge(model, test, as_of=challenger.as_of, seed=challenger.seed) if comparable else None
+    decision = gate(challenger, report)
     tracking.promote(uri, chosen, decision)
     return chosen, decision
 
@@ -157,11 +168,13 @@ def packaged(workspace: Workspace) -> Path:
     return current(workspace.bento)
 
 
-def retrain(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, *, seed: int, progress: Progress) -> Retrained:
+def retrain(
+    workspace: Workspace, labels: pl.DataFrame, as_of: datetime, *, seed: int, progress: Progress, now: datetime
+) -> Retrained:
     """Build, train, gate, promote, package."""
-    built = build(workspace, as_of, progress)
+    built = build(workspace, as_of, progress, now=now)
     fitted = fit(workspace, labels, as_of, seed=seed, progress=progress)
-    _, decision = promote(workspace, fitted.version, fitted)
+    _, decision = promote(workspace, fitted.version)
     progress("packaging", 0.0)
     bento = package_champion(workspace) if tracking.champion(workspace.tracking_uri) else None
     progress("packaging", 1.0)

@@ -24,6 +24,8 @@ def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) 
         InputError: no champion, a champion of another feature catalogue, nothing known at that time, or out can't be
             written.
     """
+    if out.is_dir():
+        raise InputError(f"{out} is a folder: give --out the name of a file.")
     model = models.load(champion_folder(workspace))
     if model.schema_version != SCHEMA_VERSION:
         raise InputError(

@@ -79,8 +79,12 @@ class Workspace:
         Raises:
             InputError: another process holds it.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "lock").open("a") as lock:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            held = (self.root / "lock").open("a")
+        except OSError as error:
+            raise InputError(f"{self.root} can't be written ({error.strerror}): choose another --workspace.") from error
+        with held as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -34,7 +34,7 @@ class Options:
 
     store: Path
     online: str = "sqlite"
-    freshness_hours: float = 48.0
+    freshness_hours: float = 36.0
     host: str = HOST
 
 

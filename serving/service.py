@@ -46,7 +46,7 @@ class Arguments(BaseModel):
 
     store: Path | None = None
     online: str = "sqlite"
-    freshness_hours: float = Field(default=48.0, gt=0, allow_inf_nan=False)
+    freshness_hours: float = Field(default=36.0, gt=0, allow_inf_nan=False)
 
 
 arguments = bentoml.use_arguments(Arguments)

@@ -207,7 +207,7 @@ def blind_workspace(made_world: Path, filled_workspace: Path, tmp_path_factory: 
 
         workspace = Workspace(root)
         ingest(workspace, inputs, reject_limit=0.01, progress=_silent)
-        retrain(workspace, labels, AS_OF, seed=0, progress=_silent)
+        retrain(workspace, labels, AS_OF, seed=0, progress=_silent, now=AS_OF)
     settings.cache_clear()
     return root
 

@@ -58,7 +58,7 @@ def entities(
 ) -> Entities:
     """Accounts at the snapshot times at which they had been seen, with their labels as known at `as_of`.
 
-    `seen`: one row per account (`account_id`, `first_seen`, `last_seen`) over the requests known at
+    `seen`: one row per account (`account_id`, `first_seen`, `last_seen`, full hours) over the requests known at
     `as_of`; `labels`: the table of the contract. Labels that became known after `as_of` are left out and
     counted. A snapshot more than `idle` after the account's last request is left out and counted too: no
     window would see anything, and a banned campaign would teach the model that silence is a sign. Raises
@@ -68,7 +68,8 @@ def entities(
         raise InputError(f"A snapshot time lies after {as_of.isoformat()}: none may be later than the training time.")
     known = _known_labels(labels, as_of)
     moments = pl.DataFrame({"as_of": list(times)}, schema={"as_of": TIME})
-    began = seen.join(moments, how="cross").filter(pl.col("first_seen") <= pl.col("as_of"))
+    # first_seen is a full hour: an account of the snapshot's own hour may have begun after it
+    began = seen.join(moments, how="cross").filter(pl.col("first_seen") < pl.col("as_of").dt.truncate("1h"))
     awake = began.filter(pl.col("as_of") - pl.col("last_seen") <= idle)
     frame = awake.join(known, on="account_id", how="left").select(KEYS).sort("account_id", "as_of")
     return Entities(

@@ -8,7 +8,6 @@ version and never half a version; recording the same training again gives the ve
 import json
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,19 +15,23 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from features.errors import InputError, IntegrityError
 from training import figures
-from training.dataset import targets
+from training.dataset import digest, targets
 from training.evaluate import Report
 from training.model import Model, fingerprint, load, save
 from training.promotion import Decision
 from training.render import flat, render
+from training.splits import Frozen
 from training.train import OURS, Judged, Trained
 
 NAME = "stillwatch"
 EXPERIMENT = "stillwatch"
+MARK = "model_sha256"
 CHAMPION, CHALLENGER = "champion", "challenger"
-FOLDER, REPORT, DECISION = "model_label", "report.json", "decision.json"
+FOLDER, REPORT, DECISION, TEST_SET = "model_label", "report.json", "decision.json", "test_set.parquet"
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -116,10 +119,26 @@ def fetch(uri: str, version: int, folder: Path) -> Path:
     registered = _version(client, version)
     with _download(uri, version, FOLDER) as path:
         model = load(path)
-        if registered.tags.get("model_sha256") != fingerprint(model):
+        if registered.tags.get(MARK) != fingerprint(model):
             raise IntegrityError(f"Version {version} of {NAME} is not what was registered: train again.")
         save(replace(model, version=str(version)), folder)
     return folder
+
+
+def is_registered(uri: str, version: int, model: Model) -> bool:
+    """Is this, as `fetch` labelled it, the model that was registered under the version?"""
+    plain = replace(model, version=Model.version)
+    return model.version == str(version) and _version(_client(uri), version).tags.get(MARK) == fingerprint(plain)
+
+
+def judged_on(uri: str, version: int) -> Frozen:
+    """The frozen test set that a version was judged on, so that another one can be judged on it too."""
+    known = report(uri, version)
+    with _download(uri, version, TEST_SET) as path:
+        frame = pl.read_parquet(path)
+    if digest(frame) != known.test_digest:
+        raise IntegrityError(f"The test set of version {version} of {NAME} was changed: train again.")
+    return Frozen(known.test_name, frame, known.test_digest)
 
 
 def promote(uri: str, version: int, decision: Decision) -> bool:
@@ -197,7 +216,11 @@ def _log(experiment: str, trained: Trained, params: dict[str, str | int | float]
         _pictures(mlflow, trained)
         mlflow.log_text(ours.report.model_dump_json(indent=2), REPORT)
         mlflow.log_text(render(trained.reports) + "\n", "comparison.txt")
-        _folder(mlflow, trained.model)
+        with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
+            save(trained.model, Path(scratch) / FOLDER)
+            mlflow.log_artifacts(f"{scratch}/{FOLDER}", FOLDER)
+            trained.split.test.frame.write_parquet(f"{scratch}/{TEST_SET}")
+            mlflow.log_artifact(f"{scratch}/{TEST_SET}")
         logged = mlflow.lightgbm.log_model(
             trained.model.booster,
             name="model",
@@ -233,12 +256,6 @@ def _pictures(mlflow: Any, trained: Trained) -> None:
         mlflow.log_figure(figure, f"plots/{name}.png")
 
 
-def _folder(mlflow: Any, model: Model) -> None:
-    with _scratch() as scratch:
-        save(model, scratch / FOLDER)
-        mlflow.log_artifacts(str(scratch / FOLDER), FOLDER)
-
-
 def _child(mlflow: Any, experiment: str, name: str, judged: Judged, tags: dict[str, str]) -> None:
     with mlflow.start_run(experiment_id=experiment, run_name=name, nested=True):
         mlflow.set_tags(tags | {"role": "rival"})
@@ -272,18 +289,9 @@ def _download(uri: str, version: int, path: str) -> Iterator[Path]:
     """A file or folder of a version's run, in a folder that is removed afterwards."""
     client = _client(uri)
     run = _version(client, version).run_id
-    with _scratch() as scratch:
+    with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
         try:
-            found = Path(client.download_artifacts(run, path, str(scratch)))
+            found = Path(client.download_artifacts(run, path, scratch))
         except Exception as error:
             raise IntegrityError(f"Version {version} of {NAME} has lost its {path}: train again.") from error
         yield found
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="stillwatch-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -80,8 +80,7 @@ def near_duplicates(simhashes: pl.DataFrame) -> pl.DataFrame:
         `account_id`, `near_duplicate_share_28d`.
     """
     key = pl.col("key")
-    near = (key.repeat_by(0).list.len() > 0).alias("near")  # false in every row
-    frame = simhashes.select("account_id", "key", "requests", near)
+    frame = simhashes.select("account_id", "key", "requests", near=pl.lit(False))
     for band in range(_BANDS):
         in_band = pl.Series((frame["key"].to_numpy().view("uint64") >> (16 * band)) & 0xFFFF)
         frame = frame.with_columns(in_band.alias("band")).sort("account_id", "band", "key")

@@ -7,7 +7,7 @@ from features.exact import log_sum, share
 from features.history import History
 from features.schemas import KEY_KINDS
 
-_PARTS = (1 << 20, "young accounts are averaged in 2**-20 parts: integers add exactly")
+_PARTS = 1 << 20  # shares of young accounts are added in 2**-20 parts: integers add exactly
 
 
 def read_out(history: History) -> pl.DataFrame:
@@ -19,11 +19,11 @@ def read_out(history: History) -> pl.DataFrame:
     )
     requests, accounts = pl.col("requests"), pl.col("accounts")
     is_shared = accounts > 1
-    young = (requests * (pl.col("young") / accounts) * _PARTS[0]).round().cast(pl.Int64)
+    young = (requests * (pl.col("young") / accounts) * _PARTS).round().cast(pl.Int64)
     per_kind = counted.group_by("account_id", "kind").agg(
         shared=log_sum(accounts, requests) / requests.sum(),
         shared_share=share(requests.filter(is_shared).sum(), requests.sum()),
-        young=share(young.filter(is_shared).sum() / _PARTS[0], requests.filter(is_shared).sum()),
+        young=share(young.filter(is_shared).sum() / _PARTS, requests.filter(is_shared).sum()),
         is_shared=is_shared.any(),
     )
     by_kind = []

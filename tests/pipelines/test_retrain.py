@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -55,6 +55,18 @@ def test_the_same_again_keeps_the_version_whatever_labels_come_later(
     assert "version 1" in said.stdout
     assert "version 2" not in said.stdout
     assert (model(copied), packaged(copied)) == before
+
+
+def test_a_challenger_of_another_time_is_compared_with_the_champion_on_its_own_test_set(
+    copied: Path, made_world: Path, as_of: datetime, stillwatch: Run
+) -> None:
+    earlier = (as_of - timedelta(days=1)).isoformat()
+    trained = stillwatch("train", "--labels", made_world / "labels.parquet", "--as-of", earlier, "--workspace", copied)
+    assert trained.returncode == 0, trained.stderr
+    said = stillwatch("promote", "--workspace", copied)
+    assert said.returncode == 0, said.stderr
+    assert "champion" in said.stdout or "not promoted" in said.stdout
+    assert "test sets differ" not in said.stdout
 
 
 def test_another_training_faces_the_champion_at_the_gate_and_scoring_goes_on(

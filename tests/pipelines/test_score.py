@@ -1,8 +1,10 @@
 """Scoring: the contract's table, and nothing in it that became known later."""
 
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -88,7 +90,7 @@ def test_scores_go_to_a_new_folder_and_replace_an_older_file(
     assert [path.name for path in out.parent.iterdir()] == ["scores.parquet"]
 
 
-def test_a_champion_with_a_changed_byte_is_refused(
+def test_a_damaged_copy_of_the_champion_is_fetched_again_and_never_scores(
     blind_workspace: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
 ) -> None:
     copied = shutil.copytree(blind_workspace, tmp_path / "copied")
@@ -97,9 +99,20 @@ def test_a_champion_with_a_changed_byte_is_refused(
     content[len(content) // 2] ^= 1
     booster.write_bytes(bytes(content))
     said = stillwatch("score", "--as-of", as_of.isoformat(), "--out", tmp_path / "out.parquet", "--workspace", copied)
+    assert said.returncode == 0, said.stderr
+    assert booster.read_bytes() == (blind_workspace / "champion" / "booster.txt").read_bytes()
+
+
+def test_a_registered_model_with_a_changed_byte_is_refused(
+    blind_workspace: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(blind_workspace, tmp_path / "copied")
+    shutil.rmtree(copied / "champion")
+    with closing(sqlite3.connect(copied / "mlruns" / "mlflow.db")) as registry, registry:
+        registry.execute("UPDATE model_version_tags SET value = 'another' WHERE key = 'model_sha256'")
+    said = stillwatch("score", "--as-of", as_of.isoformat(), "--out", tmp_path / "out.parquet", "--workspace", copied)
     assert said.returncode == 1
-    assert said.stderr.splitlines()[-1].startswith("stillwatch: ")
-    assert "booster.txt" in said.stderr
+    assert "is not what was registered" in said.stderr.splitlines()[-1]
     assert not (tmp_path / "out.parquet").exists()
 
 

@@ -43,10 +43,10 @@ def test_a_time_without_a_zone_is_refused() -> None:
         snapshot_times(T.replace(tzinfo=None))
 
 
-def test_an_account_has_a_row_for_each_time_at_which_it_had_been_seen() -> None:
+def test_an_account_has_a_row_for_each_time_before_whose_hour_it_had_been_seen() -> None:
     got = entities(seen(("a", 5, 0), ("b", 1, 0)), labels(), T, snapshot_times(T, (0, 1, 3))).frame
     assert got.select("account_id", "as_of").rows() == [
-        ("a", T - 3 * DAY), ("a", T - DAY), ("a", T), ("b", T - DAY), ("b", T),
+        ("a", T - 3 * DAY), ("a", T - DAY), ("a", T), ("b", T),
     ]  # fmt: skip
 
 
