@@ -18,6 +18,9 @@ from serving.messages import ErrorResponse, ScoreRequest, explain_invalid, refus
 BODY_LIMIT = 2 * 1024 * 1024
 """Bytes: 1,000 ids of 256 characters, four bytes each, fit with room to spare."""
 
+DRAINED = 4 * BODY_LIMIT
+"""Bytes of a body above the limit that are still read, and dropped, before the connection is closed."""
+
 BODY_SECONDS = 20.0
 """A sender may take so long for its body before it is told 408."""
 
@@ -87,7 +90,7 @@ async def _checked_body(scope: Scope, receive: Receive) -> bytes:
     if kind != b"application/json":
         raise RefusedError(415, refusal("body", "expected content type application/json"))
     length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length[:20]) > BODY_LIMIT:
+    if length.isdigit() and int(length[:20]) > DRAINED:
         raise _too_large()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -102,16 +105,24 @@ async def _checked_body(scope: Scope, receive: Receive) -> bytes:
 
 
 async def _read(receive: Receive) -> bytes:
-    """The whole body, also if it comes in chunks of no declared length; stops reading above the limit."""
-    body = bytearray()
+    """The whole body, also if it comes in chunks of no declared length.
+
+    What exceeds the limit is read on and dropped for a while: a client that is cut off while it sends would not see
+    its answer.
+    """
+    body, size = bytearray(), 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > BODY_LIMIT:
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= BODY_LIMIT:
+            body += part
+        done = not message.get("more_body", False)
+        if size > BODY_LIMIT and (done or size > DRAINED):
             raise _too_large()
-        if not message.get("more_body", False):
+        if done:
             return bytes(body)
 
 
