@@ -3,10 +3,12 @@
 python -m benchmarks.worlds speed [--scenario hydra-2026-06] [--scale 0.05] [--days D]
 python -m benchmarks.worlds giveaway [--scenario NAME] [--scale F] [--pools DIR]
 python -m benchmarks.worlds realism --pools DIR
+python -m benchmarks.worlds fit --pools DIR      prints the constants of pipelines/simulate/fitted.py
 python -m benchmarks.worlds docs --pools DIR     writes docs/worlds.md and its pictures
 """
 
 import argparse
+import pprint
 import resource
 import tempfile
 import time
@@ -16,9 +18,11 @@ import matplotlib
 import numpy as np
 import polars as pl
 
-from pipelines.simulate import SCENARIOS, simulate
+from pipelines.simulate import SCENARIOS, measured, simulate
 from pipelines.simulate.cohorts import COHORTS
-from pipelines.simulate.giveaway import JUDGED, LIMIT, VOLUME, giveaways, limited
+from pipelines.simulate.cohorts.sources import source
+from pipelines.simulate.giveaway import JUDGED, LIMIT, VOLUME, giveaways, judged, limited
+from pipelines.simulate.halves import halve
 from pipelines.simulate.presets import PRESETS
 from pipelines.simulate.realism import Sample, samples
 
@@ -35,20 +39,32 @@ def speed(scenario: str, scale: float, days: int | None) -> str:
         wall, cpu = time.perf_counter(), time.process_time()
         made = simulate(scenario, Path(folder) / "world", scale=scale, days=days)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        served = _served(Path(folder) / "world")
     return (
         f"{scenario} at scale {scale:g}: {made.requests:,} requests, {made.campaign_accounts:,} campaign accounts of "
-        f"{made.accounts:,}; {made.requests / wall:,.0f} requests/s, {made.requests / cpu:,.0f} a second of one core, "
+        f"{made.accounts:,}, {served:,} requests in a campaign's service; "
+        f"{made.requests / wall:,.0f} requests/s, {made.requests / cpu:,.0f} a second of one core, "
         f"peak memory {peak:.2f} GB"
     )
 
 
-def judged(scenario: str, scale: float | None, pools: Path | None) -> pl.DataFrame:
+def _served(world: Path) -> int:
+    """Requests of campaign accounts while they served, the campaigns' cover traffic among them."""
+    truth = pl.scan_parquet(world / "truth.parquet").filter("label").group_by("account_id")
+    span = truth.agg(pl.col("start").min(), pl.col("end").max())
+    requests = pl.scan_parquet(world / "requests" / "*.parquet").select("account_id", "timestamp")
+    inside = pl.col("timestamp").is_between(pl.col("start"), pl.col("end"))
+    return requests.join(span, on="account_id").filter(inside).select(pl.len()).collect(engine="streaming").item()
+
+
+def betrayal(scenario: str, scale: float | None, pools: Path | None) -> pl.DataFrame:
     """The give-away table of one scenario at a small scale."""
     small, days = JUDGED[scenario]
+    preset = judged(PRESETS[scenario])
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder) / "world"
-        simulate(scenario, world, scale=scale or small, days=days, pools=pools if PRESETS[scenario].pools else None)
+        simulate(preset, world, scale=scale or small, days=days, pools=pools if preset.pools else None)
         return giveaways(world)
 
 
@@ -65,14 +81,45 @@ def giveaway_lines(scenario: str, found: pl.DataFrame) -> list[str]:
     return lines
 
 
-def distance_lines(found: list[Sample]) -> list[str]:
-    """One line a comparison, the worst first."""
+def distances(pools: Path, scale: float, out: Path) -> dict[str, list[Sample]]:
+    """The comparisons of `small` with and without pools, in the folders of these names below `out`.
+
+    One half of the pools makes the world, the other judges both.
+    """
+    make, judge = halve(pools, out / "halves")
+    found = {}
+    for name, given in (("with pools", make), ("without pools", None)):
+        simulate("small", out / name, scale=scale, pools=given)
+        found[name] = samples(out / name, judge)
+    return found
+
+
+def distance_lines(name: str, found: list[Sample]) -> list[str]:
+    """A heading, the worst, and one line a comparison, the worst first."""
     ordered = sorted(found, key=lambda s: -s.distance)
+    worst = ordered[0]
     return [
-        f"| {s.cohort} | {s.what} | {s.source} | {np.median(s.simulated):.2f} | {np.median(s.observed):.2f} | "
-        f"{s.distance:.3f} |"
-        for s in ordered
+        "",
+        f"### Worlds {name}",
+        "",
+        f"The worst is **{worst.what} of {worst.cohort}** against {worst.source}: {worst.distance:.3f}.",
+        "",
+        "| cohort | what | source | median, simulated | median, measured | distance |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {s.cohort} | {s.what} | {s.source} | {np.median(s.simulated):.2f} | {np.median(s.observed):.2f} | "
+            f"{s.distance:.3f} |"
+            for s in ordered
+        ),
     ]
+
+
+def fit(pools: Path) -> str:
+    """The constants of worlds without pools, from the half that makes worlds."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokens, gaps = measured.fit(halve(pools, Path(folder) / "halves")[0])
+    printer = pprint.PrettyPrinter(width=118, compact=True, sort_dicts=False)
+    return f"TOKENS = {printer.pformat(tokens)}\nGAPS = {printer.pformat(gaps)}"
 
 
 def _cdf(axis: plt.Axes, values: np.ndarray, label: str, style: str) -> None:
@@ -154,20 +201,12 @@ def _templates(axis: plt.Axes, joined: pl.LazyFrame) -> None:
 def documents(pools: Path) -> None:
     """Write what is measured below the mark in docs/worlds.md, and the pictures beside it."""
     with tempfile.TemporaryDirectory() as folder:
-        world = Path(folder) / "world"
-        simulate("small", world, scale=2.0, pools=pools)
-        found = samples(world, pools)
-        _pictures(world, found, pools, DOCS / "worlds")
-    worst = max(found, key=lambda s: s.distance)
-    lines = [
-        "",
-        "## Simulated against measured",
-        "",
-        f"The worst is **{worst.what} of {worst.cohort}** against {worst.source}: {worst.distance:.3f}.",
-        "",
-        "| cohort | what | source | median, simulated | median, measured | distance |",
-        "|---|---|---|---|---|---|",
-        *distance_lines(found),
+        found = distances(pools, 2.0, Path(folder))
+        _pictures(Path(folder) / "with pools", found["with pools"], pools, DOCS / "worlds")
+    lines = ["", "## Simulated against measured"]
+    for name, compared in found.items():
+        lines += distance_lines(name, compared)
+    lines += [
         "",
         "## No give-away",
         "",
@@ -175,9 +214,9 @@ def documents(pools: Path) -> None:
         "|---|---|---|---|---|",
     ]
     for scenario in SCENARIOS:
-        lines += giveaway_lines(scenario, judged(scenario, None, pools))
+        lines += giveaway_lines(scenario, betrayal(scenario, None, pools))
     lines += ["", "## Cohorts", "", "| cohort | share | requests an active day | source |", "|---|---|---|---|"]
-    lines += [f"| {c.name} | {c.share:g} | {c.rate[0]:g} | {c.source} |" for c in COHORTS.values()]
+    lines += [f"| {c.name} | {c.share:g} | {c.rate[0]:g} | {source(c)} |" for c in COHORTS.values()]
     text = (DOCS / "worlds.md").read_text(encoding="utf-8").partition(MARK)[0]
     (DOCS / "worlds.md").write_text(text + MARK + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
@@ -185,24 +224,26 @@ def documents(pools: Path) -> None:
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="speed", choices=["speed", "giveaway", "realism", "docs"])
+    parser.add_argument("what", nargs="?", default="speed", choices=["speed", "giveaway", "realism", "fit", "docs"])
     parser.add_argument("--scenario", choices=SCENARIOS)
     parser.add_argument("--scale", type=float)
     parser.add_argument("--days", type=int)
     parser.add_argument("--pools", type=Path)
     asked = parser.parse_args()
-    if asked.what in ("realism", "docs") and asked.pools is None:
-        parser.error(f"{asked.what} compares with real data: give its folder with --pools")
+    if asked.what in ("realism", "fit", "docs") and asked.pools is None:
+        parser.error(f"{asked.what} reads real data: give its folder with --pools")
     if asked.what == "speed":
         print(speed(asked.scenario or "hydra-2026-06", asked.scale or 0.05, asked.days))
     elif asked.what == "giveaway":
         wanted = [asked.scenario] if asked.scenario else [s for s in SCENARIOS if asked.pools or not PRESETS[s].pools]
         for scenario in wanted:
-            print(*giveaway_lines(scenario, judged(scenario, asked.scale, asked.pools)), sep="\n", flush=True)
+            print(*giveaway_lines(scenario, betrayal(scenario, asked.scale, asked.pools)), sep="\n", flush=True)
     elif asked.what == "realism":
         with tempfile.TemporaryDirectory() as folder:
-            simulate("small", Path(folder) / "world", scale=asked.scale or 2.0, pools=asked.pools)
-            print(*distance_lines(samples(Path(folder) / "world", asked.pools)), sep="\n")
+            for name, found in distances(asked.pools, asked.scale or 2.0, Path(folder)).items():
+                print(*distance_lines(name, found), sep="\n")
+    elif asked.what == "fit":
+        print(fit(asked.pools))
     else:
         documents(asked.pools)
 

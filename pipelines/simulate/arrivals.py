@@ -5,16 +5,18 @@ from datetime import timedelta
 
 import numpy as np
 
-from pipelines.simulate.campaigns import GRACE, LEAST_ACTIVE, daily_rate, in_service, mood_factor
+from pipelines.simulate import assumed
+from pipelines.simulate.campaigns import LEAST_ACTIVE, daily_rate, in_service, mood_factor
 from pipelines.simulate.codes import Flags, Floats, Ints, keyed, unit
+from pipelines.simulate.cohorts import COHORTS
 from pipelines.simulate.infrastructure import COUNTRIES
-from pipelines.simulate.people import RELEASED
 from pipelines.simulate.rhythm import ANCHORS, DAY, RHYTHMS, SESSIONS, draw_gaps, sessions, within
 from pipelines.simulate.world import World
 
 _HOURS = np.array([hours for _, hours in COUNTRIES.values()])
 _PACED = list(RHYTHMS).index("paced")
-_RUSH_DAYS = 3.0
+_CLASSES = np.array(["assignment" in cohort.common for cohort in COHORTS.values()])
+_FIVE_MINUTES = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,55 @@ def arrivals(world: World, day: int, rng: np.random.Generator) -> Moments:
     profile = np.where(paced, world.clockwork.names.index("flat"), accounts.profile)
     account, session, place = sessions(counts, np.maximum(SESSIONS[rhythm] * accounts.stamina, 1.0), rng)
     owner = account[np.flatnonzero(place == 0)]
-    hours = world.clockwork.hours(profile[owner], weekday, rng.random(len(owner))) - _HOURS[accounts.country[owner]]
-    jitter = ANCHORS[rhythm[owner]]
-    own = accounts.anchor[owner] + rng.normal(0.0, 1.0, len(owner)) * np.nan_to_num(jitter)
-    begin = np.where(np.isnan(jitter), hours, own) * 3600.0 % DAY
+    begin = _begins(world, day, owner, (rhythm[owner], profile[owner]), rng)
+    begin = _together(world, day, owner, begin, busy, rng)
     offsets = np.minimum(within(place, draw_gaps(rhythm[account], world.clockwork, rng) * accounts.tempo[account]), DAY)
     when = day + (begin[session] + offsets) / DAY
     campaign = _campaign(world, account, when, busy, rng)
     moments = Moments(account, when, session, place, campaign, np.zeros(len(account), dtype=bool))
     moments = _with_probes(world, day, moments, busy, rng)
     return moments.at(_allowed(world, moments, busy))
+
+
+def _begins(world: World, day: int, owner: Ints, habits: tuple[Ints, Ints], rng: np.random.Generator) -> Floats:
+    """Second of the day at which each session begins: in the hours of its profile, or near an hour of its owner's."""
+    accounts, (rhythm, profile) = world.accounts, habits
+    weekday = (world.start + timedelta(days=day)).weekday()
+    zone = _HOURS[accounts.country[owner]]
+    hours = world.clockwork.hours(profile, weekday, rng.random(len(owner))) - zone
+    jitter = ANCHORS[rhythm]
+    lesson = in_class(world, day)[owner]
+    # classes are held between eight and three, local time
+    anchor = np.where(lesson, 8.0 + accounts.anchor[owner] * 7.0 / 24.0 - zone, accounts.anchor[owner])
+    spread = np.where(lesson, assumed.CLASS_SPREAD, np.nan_to_num(jitter))
+    own = anchor + rng.normal(0.0, 1.0, len(owner)) * spread
+    out: Floats = np.where(np.isnan(jitter) & ~lesson, hours, own) * 3600.0 % DAY
+    return out
+
+
+def _together(world: World, day: int, owner: Ints, begin: Floats, busy: Flags, rng: np.random.Generator) -> Floats:
+    """The begins of sessions, some moved to the few moments at which all accounts of the campaign send."""
+    accounts = world.accounts
+    moved = busy[owner] & (rng.random(len(owner)) < accounts.synchrony[owner])
+    burst = rng.integers(0, assumed.BURSTS, len(owner))
+    moment = unit(keyed(accounts.campaign[owner], day, burst, 442, world.seed)) * DAY
+    window = moment - moment % _FIVE_MINUTES
+    return np.asarray(np.where(moved, window + rng.uniform(0.0, _FIVE_MINUTES / 2.0, len(owner)), begin))
+
+
+def in_class(world: World, day: int) -> Flags:
+    """Accounts whose class has its day: one weekday in each term, once they have signed up."""
+    accounts = world.accounts
+    found = np.zeros(world.size, dtype=bool)
+    term = day - day % assumed.TERM
+    days = range(term, min(term + assumed.TERM, world.days))
+    weekdays = [d for d in days if (world.start + timedelta(days=d)).weekday() < 5]
+    members = np.flatnonzero(_CLASSES[accounts.cohort] & (accounts.created < day + 0.5))
+    if day in weekdays and len(members):
+        born, team = accounts.created[members], accounts.team[members]
+        draws = [np.where(born < d + 0.5, unit(keyed(team, d, 441, world.seed)), -1.0) for d in weekdays]
+        found[members] = np.argmax(draws, axis=0) == weekdays.index(day)
+    return found
 
 
 def _mood(world: World, day: int, factor: Floats, rng: np.random.Generator) -> Floats:
@@ -92,10 +133,13 @@ def _campaign(world: World, account: Ints, when: Floats, busy: Flags, rng: np.ra
 def _ordinary(world: World, day: int, factor: Floats, rng: np.random.Generator) -> Floats:
     """Mean requests of each account on the day as its cohort would send them: 0 on idle days."""
     accounts = world.accounts
-    release = world.days * RELEASED
-    rush = np.where((day + 1 > release) & (day < release + _RUSH_DAYS), accounts.rush, 1.0)
-    awake = rng.random(world.size) < accounts.active * np.clip(factor, 0.1, 1.15) * rush
-    return np.asarray(np.where(awake, accounts.rate * rush * rng.gamma(3.0, 1.0 / 3.0, world.size), 0.0))
+    release = world.days * assumed.RELEASED
+    rush = np.where((day + 1 > release) & (day < release + assumed.RUSH_DAYS), accounts.rush, 1.0)
+    lesson = in_class(world, day)
+    chance = accounts.active * np.clip(factor, 0.1, 1.15) * rush
+    chance = np.where(_CLASSES[accounts.cohort], np.where(lesson, assumed.IN_CLASS, chance * assumed.OFF_CLASS), chance)
+    rate = accounts.rate * rush * np.where(lesson, assumed.CLASS_FACTOR, 1.0)
+    return np.asarray(np.where(rng.random(world.size) < chance, rate * rng.gamma(3.0, 1.0 / 3.0, world.size), 0.0))
 
 
 def _with_probes(world: World, day: int, moments: Moments, busy: Flags, rng: np.random.Generator) -> Moments:
@@ -132,7 +176,7 @@ def _allowed(world: World, moments: Moments, busy: Flags) -> Flags:
     """
     account, when, accounts = moments.account, moments.when, world.accounts
     banned, restored = world.verdicts.banned[account], world.verdicts.restored[account]
-    gone = (when > banned + GRACE) & ~(when > restored)
+    gone = (when > banned + assumed.GRACE) & ~(when > restored)
     here = (when >= accounts.created[account]) & (when <= accounts.left[account])
     inside = (when >= accounts.begin[account]) & (when <= accounts.end[account])
     return np.asarray(here & ~gone & (inside | ~busy[account]), dtype=bool)

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipelines.simulate import assumed
+from pipelines.simulate.assumed import GRACE, RELEASED
 from pipelines.simulate.codes import Flags, Floats, Ints, choose, keyed, unit
 from pipelines.simulate.cohorts import COHORTS
 from pipelines.simulate.families import Family
 from pipelines.simulate.lengths import LENGTHS
-from pipelines.simulate.people import RELEASED, Accounts, make_accounts, networks_of
+from pipelines.simulate.people import Accounts, make_accounts, networks_of, plans_of, together, ways_in
 from pipelines.simulate.rhythm import Clockwork
 from pipelines.simulate.tactics import Campaign, Tactics
 from pipelines.simulate.verdicts import Verdicts
 
 OWNERS = 1 << 23  # texts of campaigns belong to owners above this number, accounts lie below
-GRACE = 0.1  # days for which a banned account goes on asking and gets 403
 LEAST_ACTIVE = 0.3  # share of days on which an account in disguise serves, at least
 _TENTHS = 2.563  # standard deviations between the first and the last tenth of a normal distribution
 
@@ -83,47 +84,93 @@ def pools_of(tactics: Tactics, scale: float, days: int) -> list[Pool]:
 
 
 def enlist(
-    operation: Operation, cohort: str, pool: Pool, count: int, first: int, days: int, clockwork: Clockwork, seed: int
-) -> Accounts:
-    """`count` accounts of the pool that pass for accounts of the cohort, numbered from `first`."""
+    operation: Operation, pool: Pool, first: int, days: int, clockwork: Clockwork, seed: int
+) -> tuple[Accounts, list[tuple[str, int]]]:
+    """The accounts of the pool, numbered from `first`, and how many of them in turn pass for which cohort."""
     tactics, number, family = operation.campaign.tactics, operation.number, operation.family
     rng = np.random.default_rng([seed, 2, first])
-    accounts = make_accounts(COHORTS[cohort], count, first, days, clockwork, seed)
+    disguises = split(tactics, pool.accounts, number, seed)
+    starts = first + np.cumsum([0, *(size for _, size in disguises)])
+    accounts = together(
+        [
+            make_accounts(COHORTS[name], size, int(start), days, clockwork, seed)
+            for (name, size), start in zip(disguises, starts, strict=False)
+        ]
+    )
+    count = len(accounts)
     joins, leaves = _service(tactics, pool, count, rng)
-    aged = rng.random(count) < tactics.aged
-    fresh = joins - rng.exponential(tactics.burst / 24.0, count) - 0.02
-    shared = rng.random(count) < tactics.payment
-    purse = OWNERS + number * 100_000 + rng.integers(0, max(1, count // tactics.instrument), count)
     pivots = rng.random(count) < tactics.pivot
     paced = rng.random(count) >= tactics.human
     low, high = np.log(pool.per_day)
-    return accounts.but(
+    spread = (high - low) / _TENTHS * (1.0 - tactics.even)
+    accounts = accounts.but(
         rate=accounts.rate * tactics.past,
-        duty=np.exp(rng.normal((low + high) / 2.0, (high - low) / _TENTHS, count)),
+        duty=np.exp(rng.normal((low + high) / 2.0, spread, count)),
         ramp=np.full(count, max(tactics.ramp, 0.01)),
-        created=np.where(aged, np.minimum(-rng.gamma(1.6, 130.0, count), joins - 1.0), fresh),
+        created=_created(tactics, pool, joins, rng),
         left=np.full(count, np.inf),
         adopts=np.where(pivots, days * RELEASED + rng.uniform(0.05, 1.0, count), accounts.adopts),
-        purse=np.where(shared, purse, accounts.purse),
+        purse=_purses(operation, pool, accounts.purse, rng),
         begin=joins,
         end=leaves,
         stamina=accounts.stamina * 2.0,  # it has more to send in a sitting than a person would
         tempo=np.where(paced, rng.lognormal(-1.2, 1.0, count), accounts.tempo),
         wording=rng.integers(0, tactics.versions, count),
         paced=paced,
-        resident=np.where(rng.random(count) < tactics.pooled, OWNERS + number, 0),
+        synchrony=np.full(count, tactics.synchrony),
+        strangers=np.full(count, tactics.strangers),
+        resident=np.where(rng.random(count) < tactics.pooled, operation.owner, 0),
         pool=np.full(count, max(4, pool.accounts // 4)),
         duty_tools=rng.integers(family.tools[0], family.tools[1] + 1, count),
         campaign=np.full(count, number),
-        devotion=np.full(count, 1.0 - tactics.cover),
-        **_networks(tactics, accounts, seed),
+        devotion=1.0 - _covers(tactics, count, rng),
+        **_access(tactics, accounts, seed),
         **_turns(tactics, accounts, days, rng),
     )
+    return accounts, disguises
 
 
-def _networks(tactics: Tactics, accounts: Accounts, seed: int) -> dict[str, Any]:
-    """Kinds and rotation of addresses, where the tactics do not leave them to the disguise."""
+def _covers(tactics: Tactics, count: int, rng: np.random.Generator) -> Floats:
+    """Share of cover in the requests of each account: some carry much more of it than others."""
+    if not 0.0 < tactics.cover < 1.0:
+        return np.full(count, tactics.cover)
+    return rng.beta(assumed.COVERS * tactics.cover, assumed.COVERS * (1.0 - tactics.cover), count)
+
+
+def _created(tactics: Tactics, pool: Pool, joins: Floats, rng: np.random.Generator) -> Floats:
+    """When accounts signed up: long before with an ordinary past, else in one of the pool's bursts before they serve.
+
+    The first burst lies before the pool begins, the others spread over the time in which accounts join.
+    """
+    count, burst = len(joins), tactics.burst / 24.0
+    aged = rng.random(count) < tactics.aged
+    past = np.minimum(-rng.gamma(*assumed.AGE, count), joins - 1.0)
+    opens = pool.begin - rng.exponential(0.5) - burst
+    moments = np.r_[opens, np.sort(rng.uniform(opens, max(joins.max(), opens + 0.1), tactics.signups - 1))]
+    over = np.searchsorted(moments + burst, joins, side="right") - 1  # the last one that is over when it joins
+    # not all wait for the last: stocks of accounts are laid in ahead
+    chosen = np.maximum(over - (rng.random(count) < 0.3), 0)
+    return np.where(aged, past, np.minimum(moments[chosen] + rng.uniform(0.0, burst, count), joins - 0.01))
+
+
+def _purses(operation: Operation, pool: Pool, own: Ints, rng: np.random.Generator) -> Ints:
+    """Who pays: for a share of the pool its common instruments, dealt out evenly among those who use them."""
+    tactics = operation.campaign.tactics
+    payers = np.flatnonzero(rng.random(len(own)) < tactics.payment)
+    instruments = max(1, round(len(payers) / tactics.instrument))
+    purse = own.copy()
+    first = OWNERS * (1 + 2 * operation.number + pool.relieves)
+    purse[rng.permutation(payers)] = first + np.arange(len(payers)) % instruments
+    return purse
+
+
+def _access(tactics: Tactics, accounts: Accounts, seed: int) -> dict[str, Any]:
+    """Plans, ways in, kinds and rotation of addresses, where the tactics do not leave them to the disguise."""
     changed: dict[str, Any] = {}
+    if tactics.plans is not None:
+        changed["plan"] = plans_of(tactics.plans, accounts.no, seed)
+    if tactics.access is not None:
+        changed |= ways_in(tactics.access, accounts.no, seed)
     if tactics.rotates is not None:
         changed["rotates"] = unit(keyed(accounts.no, 426, seed)) < tactics.rotates
     if tactics.networks is not None:
@@ -131,6 +178,29 @@ def _networks(tactics: Tactics, accounts: Accounts, seed: int) -> dict[str, Any]
         changed["networks"] = networks_of(kinds, accounts.place, 0, seed)
         changed["elsewhere"] = networks_of(kinds, accounts.place, 1, seed)
     return changed
+
+
+def succeeded(tactics: Tactics, accounts: Accounts, banned: Floats, rng: np.random.Generator) -> tuple[Accounts, Ints]:
+    """The accounts with new ones in the place of some that are banned while they serve, and which those are.
+
+    A new one takes over the load and the wording within minutes to an hour.
+    """
+    lost = np.flatnonzero((banned < accounts.end - 0.25) & (rng.random(len(accounts)) < tactics.replaced))
+    spare = rng.permutation(np.flatnonzero(np.isinf(banned)))[: len(lost)]
+    lost = lost[: len(spare)]
+    begin = banned[lost] + rng.exponential(assumed.SUCCESSION, len(lost)) + 0.002
+    change: dict[str, Any] = {
+        "begin": begin,
+        "end": accounts.end[lost],
+        "created": begin - rng.uniform(0.001, 0.02, len(lost)),
+        "duty": accounts.duty[lost],
+        "wording": accounts.wording[lost],
+        "ramp": np.full(len(lost), 0.01),
+    }
+    changed = {name: getattr(accounts, name).copy() for name in change}
+    for name, values in change.items():
+        changed[name][spare] = values
+    return accounts.but(**changed), spare
 
 
 def _turns(tactics: Tactics, accounts: Accounts, days: int, rng: np.random.Generator) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def _tokens(world: World, moments: Moments, rng: np.random.Generator) -> tuple[F
     accounts, account = world.accounts, moments.account
     duty = world.duty_lengths[moments.campaign]
     context, answer, whole = draw(accounts.lengths[account], world.pairs, rng)
-    duty_context, duty_answer, duty_whole = draw(np.where(moments.serving, duty, 0), {}, rng)
+    duty_context, duty_answer, duty_whole = draw(np.where(moments.serving, duty, 0), world.pairs, rng)
     foreign = moments.serving & ~accounts.plain[account]
     context = np.where(foreign, duty_context, context) * accounts.depth[account]
     answer = np.where(moments.serving, duty_answer, answer) * accounts.brevity[account]
-    return context, answer, whole & ~foreign | duty_whole
+    return context, answer, np.where(foreign, duty_whole, whole)

@@ -4,7 +4,10 @@ For every campaign family and every column of requests and accounts: a decision 
 that column per account, judged on accounts that it was not fitted on, against honest accounts of like volume.
 """
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +17,13 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
 from pipelines.simulate.codes import Flags, Floats
+from pipelines.simulate.tactics import Campaign
+from pipelines.simulate.world import Scenario
 
 LIMIT = 0.9  # AUC that no single column may reach
 FEWEST = 24  # accounts of a family below which an AUC says nothing
-# (scale, days) at which a scenario is quick to make and most of its families have accounts enough
+WANTED = 30  # accounts that a family has where it is judged: some send nothing
+# (scale, days) at which a scenario is quick to make; see `judged`
 JUDGED: dict[str, tuple[float, int | None]] = {
     "small": (3.0, None),
     "composed": (1.0, None),
@@ -25,11 +31,11 @@ JUDGED: dict[str, tuple[float, int | None]] = {
     "unseen-families": (1.0, None),
     "unseen-tactics": (1.0, None),
     "reasoning-2026-02": (1.0, None),
-    "agentic-2026-02": (0.25, 10),
+    "agentic-2026-02": (0.15, 10),
     "pivot-2026-02": (0.015, 14),
     "hydra-2026-06": (0.008, 20),
-    "pools-2026-07": (0.006, 20),
-    "cleaner-2026": (0.2, None),
+    "pools-2026-07": (0.0045, 20),
+    "cleaner-2026": (0.13, None),
 }
 _TEXTS = ("prompt", "system_prompt")
 _KINDS = (
@@ -56,6 +62,24 @@ SHARED = {
     "sharing of clients": pl.concat_str("user_agent", "tls_ja4"),
 }
 _COMMON = 12  # values of a column that count by themselves
+
+
+def judged(scenario: Scenario) -> Scenario:
+    """The scenario as it is judged: families that have too few accounts at that scale are given more."""
+    scale = JUDGED[scenario.name][0]
+    have: Counter[str] = Counter()
+    for campaign in scenario.campaigns:
+        host = next((c for c in scenario.campaigns if c.name == campaign.tactics.guest_of), campaign)
+        have[campaign.family] += round((host.tactics.accounts + host.tactics.second_pool) * scale)
+
+    def enough(campaign: Campaign) -> Campaign:
+        few = have[campaign.family]
+        if few >= WANTED:
+            return campaign
+        accounts = ceil(campaign.tactics.accounts * WANTED / max(few, 1))
+        return replace(campaign, tactics=replace(campaign.tactics, accounts=accounts))
+
+    return replace(scenario, campaigns=tuple(map(enough, scenario.campaigns)))
 
 
 def aggregates(folder: Path) -> pl.DataFrame:

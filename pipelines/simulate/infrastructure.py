@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from pipelines.simulate.codes import U64, Floats, Ints, below, glue, keyed, take, unit
+from pipelines.simulate.codes import U64, Floats, Ints, below, choose, glue, keyed, take, unit
 
 # country: (share of accounts, hours ahead of UTC); assumed
 COUNTRIES: Mapping[str, tuple[float, float]] = {
@@ -135,6 +135,18 @@ class Origin:
     v6: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
+_SHARES = {country: share for country, (share, _) in COUNTRIES.items()}
+# networks without a home lie in all countries: of 64 neighbouring subnets each country has so many, in its order
+_SUBNETS = 64
+_ENDS: Ints = np.round(np.cumsum(list(_SHARES.values())) * _SUBNETS).astype(np.int64)
+_STARTS: Ints = np.r_[0, _ENDS[:-1]]
+
+
+def countries(pick: U64) -> Ints:
+    """A country (position in COUNTRIES) for each number."""
+    return choose(_SHARES, pick)
+
+
 @cache
 def _networks(kind: str) -> tuple[Ints, Ints, Ints, Ints]:
     order = list(COUNTRIES)
@@ -144,7 +156,10 @@ def _networks(kind: str) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 def origin(kind: str, country: Ints, pick: U64) -> Origin:
-    """One address for each row in a network of the kind, at home where there is one."""
+    """One address for each row in a network of the kind, at home where there is one.
+
+    An address lies in one country, whoever sends from it.
+    """
     asn, homes, low, size = _networks(kind)
     fits = (homes[None, :] == country[:, None]) | (homes[None, :] < 0)
     fits |= ~fits.any(axis=1, keepdims=True)  # no network of the kind at home: any of them
@@ -152,7 +167,10 @@ def origin(kind: str, country: Ints, pick: U64) -> Origin:
     wanted = below(keyed(pick, 1), order[:, -1]) + 1
     net = (order < wanted[:, None]).sum(axis=1)
     number = (low[net] << 16) + below(keyed(pick, 2), size[net] << 16)
-    place = np.where(homes[net] < 0, country, homes[net])
+    abroad = homes[net] < 0
+    subnet = _STARTS[country] + below(keyed(pick, 4), (_ENDS - _STARTS)[country])
+    number = np.where(abroad, number & ~((_SUBNETS - 1) << 8) | subnet << 8, number)
+    place = np.where(abroad, country, homes[net])
     return Origin(asn[net], number, place, (unit(keyed(pick, 3)) < 0.2) & (kind == "residential"))
 
 

@@ -6,30 +6,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.simulate.codes import Flags, Floats, Ints
+from pipelines.simulate.fitted import TOKENS
 
 CHARS_PER_TOKEN = 4.1  # English prose under common byte-pair vocabularies; assumed
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Tokens of context besides the visible text, and of the answer: medians and sigmas of log-normals."""
+    """Tokens of an input and of the answer: as measured, or medians and sigmas of log-normals.
 
-    context: float
-    context_spread: float
-    answer: float
-    answer_spread: float
+    What was measured is the whole input; the log-normal `context` is what comes besides the visible text.
+    """
+
+    context: float = 0.0
+    context_spread: float = 0.0
+    answer: float = 0.0
+    answer_spread: float = 0.0
     cached: float = 0.0  # share of the context read from the cache
-    measured: str | None = None  # pool of real pairs, where pools are given
+    measured: str | None = None  # key of fitted.TOKENS and, where pools are given, of the pool of real pairs
 
 
-# source: medians of Azure conv and code 2023, of the agentic and RAG traces and of ServeGen's clients;
-# others assumed
+# source: the measured ones as fitted.py says; the others assumed
 LENGTHS: Mapping[str, Lengths] = {
-    "chat": Lengths(300.0, 1.3, 180.0, 0.9, measured="azure_conv"),
-    "code": Lengths(1200.0, 1.1, 160.0, 1.0, measured="azure_code"),
-    "agent": Lengths(60_000.0, 0.7, 190.0, 1.1, cached=0.93, measured="agentic"),
-    "rag": Lengths(1900.0, 0.6, 160.0, 0.8, measured="rag"),
-    "service": Lengths(500.0, 0.8, 150.0, 0.9, measured="servegen"),
+    "chat": Lengths(measured="azure_conv"),
+    "code": Lengths(measured="azure_code"),
+    "agent": Lengths(measured="agentic", cached=0.93),
+    "rag": Lengths(measured="rag"),
+    "service": Lengths(measured="servegen"),
     "batch": Lengths(20.0, 0.8, 60.0, 0.9),
     "judge": Lengths(20.0, 0.8, 120.0, 0.9),
     "short": Lengths(20.0, 0.8, 25.0, 1.1),
@@ -45,19 +48,23 @@ Pairs = Mapping[str, tuple[Floats, Floats]]
 def draw(kind: Ints, pairs: Pairs, rng: np.random.Generator) -> tuple[Floats, Floats, Flags]:
     """Context and answer tokens by position in LENGTHS, and whether that context holds the visible text too.
 
-    Measured pairs where there are (jittered; they count the whole input), else log-normal.
+    Measured pairs where there are (jittered), else their quantiles, else log-normal.
     """
-    table = [(k.context, k.context_spread, k.answer, k.answer_spread) for k in LENGTHS.values()]
-    middle, wide, told, breadth = np.array(table).T
-    context = middle[kind] * np.exp(wide[kind] * rng.normal(0.0, 1.0, len(kind)))
-    answer = told[kind] * np.exp(breadth[kind] * rng.normal(0.0, 1.0, len(kind)))
+    one, other = rng.normal(0.0, 1.0, (2, len(kind)))
+    context, answer = np.empty(len(kind)), np.empty(len(kind))
     whole = np.zeros(len(kind), dtype=bool)
     for number, lengths in enumerate(LENGTHS.values()):
-        pool = pairs.get(lengths.measured or "")
-        if pool is not None:
-            rows = np.flatnonzero(kind == number)
+        rows = np.flatnonzero(kind == number)
+        if lengths.measured is None:
+            context[rows] = lengths.context * np.exp(lengths.context_spread * one[rows])
+            answer[rows] = lengths.answer * np.exp(lengths.answer_spread * other[rows])
+            continue
+        whole[rows] = True
+        pool = pairs.get(lengths.measured)
+        if pool is None:
+            context[rows], answer[rows] = TOKENS[lengths.measured].pairs(one[rows], other[rows])
+        else:
             drawn = rng.integers(0, len(pool[0]), len(rows))
             context[rows] = pool[0][drawn] * rng.uniform(0.9, 1.1, len(rows))
             answer[rows] = pool[1][drawn] * rng.uniform(0.85, 1.15, len(rows))
-            whole[rows] = True
     return context, answer, whole

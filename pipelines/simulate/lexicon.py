@@ -96,6 +96,25 @@ LISTS: Mapping[str, tuple[str, ...]] = {
         "my card was declined|the parcel never came|I was charged twice|I cannot log in|the refund is missing|the code expired|my "
         "address changed|the app crashes|I need an invoice|the booking is wrong|my order is incomplete|the limit is too low|the "
         "transfer is pending|I lost my PIN|the discount was not applied|the seat was changed|I want to cancel"),
+    "mine": _words(
+        "my card|my refund|the transfer|my parcel|my order|the invoice|my account|my PIN|my top-up|the booking|my password|the cash "
+        "withdrawal|my new address|the voucher|my subscription|the exchange rate|the delivery|my payment|the direct debit|my deposit"),
+    "state": _words(
+        "was declined|is still pending|never came|is wrong|was charged twice|does not work|is blocked|has expired|is missing|was "
+        "cancelled|went to the wrong account|cannot be changed|costs too much|is late|was stolen|shows the wrong amount|got lost"),
+    "wh": _words(
+        "what is|who is|where is|tell me about|explain|describe|do you know|what happened to|have you heard of|how do you pronounce|is it "
+        "true about|what can you tell me about|thoughts on|how old is|how big is|when was|why is everyone talking about|what do you "
+        "think of|give me a summary of|write a poem about|can you describe|What is|Who was|Tell me about|Describe|How was|how about|any "
+        "news on|which is better,|what does it mean,|in one sentence,|who invented|Where can I find|how much is|are you"),
+    "mark": _words("|||?|?|??|.| please|, briefly| in simple words| then|, step by step|, in a table|?|!"),
+    "piece": _words("a poem|a story|a song|a mail|a tweet|a joke|an essay|a toast|a headline|a haiku|a slogan|a review|a blog post|a speech"),
+    "zh_topic": _words("旅行|做饭|历史|编程|健身|音乐|电影|理财|英语学习|找工作|天气|科学|心理学|教育|足球|园艺"),
+    "ja_topic": _words("旅行|料理|歴史|プログラミング|健康|音楽|映画|仕事|天気|科学|教育|サッカー"),
+    "es_topic": _words("la historia|la cocina|el trabajo|la música|el deporte|los viajes|la programación|el clima|la salud|el cine"),
+    "de_topic": _words("Geschichte|Kochen|Musik|Sport|Reisen|Programmieren|Wetter|Gesundheit|Garten|Steuern|Kino|Politik"),
+    "fr_topic": _words("l'histoire|la cuisine|la musique|le sport|les voyages|la programmation|la météo|la santé|le jardin|le cinéma"),
+    "pt_topic": _words("história|culinária|música|futebol|viagens|programação|saúde|cinema|trabalho|jardinagem"),
     "harm": _words(
         "pick a lock|write a phishing mail|bypass a paywall|make fake tickets|hot-wire a car|spread a rumour|fool a lie detector|skip a "
         "drug test|clone a badge|crack a password|cheat at poker|forge a signature"),

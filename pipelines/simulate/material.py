@@ -11,10 +11,11 @@ from typing import Protocol
 
 import numpy as np
 import polars as pl
+from scipy.special import ndtri
 
-from pipelines.simulate.codes import U64, Floats, Ints, below, glue, keyed, names, take
+from pipelines.simulate.codes import U64, Floats, Ints, below, glue, keyed, names, take, unit
 from pipelines.simulate.lexicon import LISTS
-from pipelines.simulate.patterns import HABITS, PATTERNS
+from pipelines.simulate.patterns import HABITS, PATTERNS, PROSE
 
 _SLOT = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 
@@ -90,8 +91,11 @@ class Grammar:
     def _fill(self, kind: str, owner: U64, item: U64, context: U64) -> pl.Series:
         if kind == "name":
             return names(owner, item, self._seed)
-        patterns = PATTERNS[kind]
         key = keyed(owner, item, _salt(kind), context, self._seed)
+        if kind in PROSE:
+            middle, spread = PROSE[kind]
+            return self._pages.write(key, middle * np.exp(spread * ndtri(unit(key))))
+        patterns = PATTERNS[kind]
         pick = below(key, HABITS.get(kind, 10_000))
         chosen = below(keyed(owner, pick, _salt(kind), self._seed), len(patterns))
 
@@ -109,7 +113,7 @@ class Grammar:
         wanted: dict[str, list[tuple[int, int]]] = {}
         for number, pieces in enumerate(patterns):
             for place in range(1, len(pieces), 2):
-                if pieces[place] in PATTERNS or pieces[place] == "name":
+                if pieces[place] in PATTERNS or pieces[place] in PROSE or pieces[place] == "name":
                     wanted.setdefault(pieces[place], []).append((number, place))
         found: dict[tuple[int, int], pl.Series] = {}
         for kind, places in wanted.items():

@@ -1,4 +1,4 @@
-"""Real rhythms and lengths from a folder of pools, in place of the assumed ones."""
+"""Real rhythms and lengths from a folder of pools, in place of the assumed and the fitted ones."""
 
 from pathlib import Path
 
@@ -6,8 +6,12 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulate.codes import Floats
+from pipelines.simulate.fitted import LEVELS, Tokens
 from pipelines.simulate.lengths import Pairs
 from pipelines.simulate.rhythm import Clockwork
+
+_SERVED = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)  # levels of ServeGen's quantiles
+_EACH = 50  # pairs made of a client's quantiles
 
 
 def clockwork(folder: Path) -> Clockwork:
@@ -56,26 +60,53 @@ def lengths(folder: Path) -> Pairs:
         pl.read_parquet(folder / "sessions_agentic_coding.parquet").filter(pl.col("out") > 0).drop_nulls(["inp", "out"])
     )
     rag = pl.read_parquet(folder / "sessions_rag_service.parquet")
-    tokens = pl.read_parquet(folder / "tokens_servegen_clients.parquet").with_columns(
-        pl.col("field").cast(pl.String), pl.col("model").cast(pl.String)
-    )
-    steps = [f"q{q:02d}" for q in (1, 5, 10, 25, 50, 75, 90, 95, 99)]
-    sides = [
-        tokens.filter(pl.col("field") == f).select("model", "client", *steps) for f in ("input_tokens", "output_tokens")
-    ]
-    both = sides[0].join(sides[1], on=["model", "client"], suffix="_out", maintain_order="left")
-    served = (
-        both.select(steps).to_numpy().reshape(-1),
-        both.select([f"{s}_out" for s in steps]).to_numpy().reshape(-1),
-    )
-    found = {
+    return {
         "azure_conv": _pair(azure.filter(pl.col("workload") == "conv"), "ContextTokens", "GeneratedTokens"),
         "azure_code": _pair(azure.filter(pl.col("workload") == "code"), "ContextTokens", "GeneratedTokens"),
         "agentic": _pair(agentic, "inp", "out"),
         "rag": _pair(rag, "input_length", "output_length"),
+        "servegen": _served(pl.read_parquet(folder / "tokens_servegen_clients.parquet")),
     }
-    return {**found, "servegen": (served[0].astype(np.float64), served[1].astype(np.float64))}
+
+
+def _served(tokens: pl.DataFrame) -> tuple[Floats, Floats]:
+    """Pairs of ServeGen, of whose clients only quantiles are known: between these the logarithm is taken as even.
+
+    How long inputs and outputs of one client go together is unknown: they are taken as independent.
+    """
+    steps = [f"q{level * 100:02.0f}" for level in _SERVED]
+    key = ["model", "client"]
+    tokens = tokens.with_columns(pl.col("field", *key).cast(pl.String)).sort(key)
+    sides = [tokens.filter(pl.col("field") == f).select(*key, *steps) for f in ("input_tokens", "output_tokens")]
+    both = sides[0].join(sides[1], on=key, suffix="_out", maintain_order="left")
+    drawn = (np.arange(_EACH) + 0.5) / _EACH
+    rng = np.random.default_rng(0)
+    pairs: list[tuple[Floats, Floats]] = []
+    for row in both.iter_rows(named=True):
+        sent, told = (
+            np.interp(drawn, _SERVED, np.log([max(row[s + end], 1.0) for s in steps])) for end in ("", "_out")
+        )
+        pairs.append((np.exp(sent), np.exp(rng.permutation(told))))
+    return np.concatenate([one for one, _ in pairs]), np.concatenate([other for _, other in pairs])
 
 
 def _pair(frame: pl.DataFrame, one: str, other: str) -> tuple[Floats, Floats]:
     return frame[one].to_numpy().astype(np.float64), frame[other].to_numpy().astype(np.float64)
+
+
+def fit(folder: Path) -> tuple[dict[str, Tokens], dict[str, tuple[float, ...]]]:
+    """The constants of `fitted.py` (tokens, gaps) from a folder of pools."""
+    tokens = {
+        name: Tokens(_levels(sent), _levels(told), _bond(sent, told)) for name, (sent, told) in lengths(folder).items()
+    }
+    return tokens, {name: _levels(gaps) for name, gaps in clockwork(folder).gaps.items()}
+
+
+def _levels(values: Floats) -> tuple[float, ...]:
+    return tuple(float(f"{v:.4g}") for v in np.quantile(values, LEVELS))
+
+
+def _bond(one: Floats, other: Floats) -> float:
+    """Correlation of the normals behind two columns, from that of their ranks."""
+    ranks = [np.argsort(np.argsort(v)) for v in (one, other)]
+    return round(float(2.0 * np.sin(np.pi / 6.0 * np.corrcoef(ranks[0], ranks[1])[0, 1])), 2)

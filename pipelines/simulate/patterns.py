@@ -1,39 +1,19 @@
-"""Sentence patterns of the grammar, by kind of text. A slot is a word list, another kind, or {name}.
+"""Sentence patterns of the grammar, by kind of text. A slot is a word list, another kind, prose, or {name}.
 
-{name} is spelt from the text's owner, so a pattern that holds it cannot give two unrelated owners the
-same text; every
-kind that is sent on its own has it in every pattern.
+{name} is spelt from the text's owner, so a pattern that holds it cannot give two unrelated owners the same text;
+every kind that is sent on its own has it in every pattern. {paragraph} and {page} are prose of a few sentences and
+of a page.
 """
 
 # ruff: noqa: E501 (lines of text are data)
 
 from collections.abc import Mapping
 
+from pipelines.simulate.talk import CHAT, SUPPORT
+
 PATTERNS: Mapping[str, tuple[str, ...]] = {
-    "chat": (
-        "{ask} {do} for {name}? {closing}",
-        "{ask} {do} in {place}, near {name}. {closing}",
-        "I am reading a book on {subject} by {name} and do not follow chapter {n}. {closing}",
-        "Write a {tone} message to {person} named {name} about {subject}. {closing}",
-        "Write a {tone} poem about {name}, {subject} and {place}.",
-        "{name} told me that {subject} is dying out in {place}. True? {closing}",
-        "what's a good {quality} {product} for {name}",
-        "Compare {subject} with {subject} for a visitor like {name}. {closing}",
-        "My {product} from {name} is {quality}, {ask} {do} instead? {closing}",
-        "Give me {n} facts about {subject} that {name} would like",
-        "Summarise this for {person}: {fact} {fact} {named}",
-        "Hi! {person} and I want to {do} with {name}. {ask} {do}? {closing}",
-        "Translate into {tone} English: {named} {fact}",
-        "Tell a {tone} story in which {name} meets {person} in {place} {because}.",
-        "Necesito ayuda con {name}: ¿cómo puedo aprender {subject} en {place}? {closing}",
-        "Wie kann ich in {place} mit {name} über {subject} sprechen, ohne unhöflich zu sein?",
-        "Peux-tu m'expliquer {subject} comme à un enfant, avec l'exemple de {name} à {place} ?",
-        "请帮我给{name}写一封关于{subject}的信,语气要{tone}。",
-        "{closing} {ask} {do} when {name} has only {n} euros?",
-        "Proofread what I wrote for {name}: {document} {document} {document} {closing}",
-        "{name} sent me this, what now? {document} {document}",
-        "Plan {n} days in {place} with {person} and {name}, we like {subject}.",
-    ),
+    "chat": CHAT,
+    "support": SUPPORT,
     "code": (
         "In {language}, {ask} {verb} a {thing} called {name}? Right now {trouble}.",
         "Why does my {thing} in {language} fail? {trouble}. The module is {name}. {closing}",
@@ -129,21 +109,19 @@ PATTERNS: Mapping[str, tuple[str, ...]] = {
     ),
     "batch": (
         "{my_task} the {my_sort} below as {my_labels}. {my_rule} Answer with {my_format}.\n\n{document}",
-        "{my_task} this {my_sort}. {my_rule} Output {my_format}.\n---\n{document}",
+        "{my_task} this {my_sort}. {my_rule} Output {my_format}.\n---\n{named} {page}",
         "{document}\n\n{my_task} the above {my_sort} ({my_labels}) as {my_format}. {my_rule}",
-        "You see a {my_sort}. {my_task} it: {my_labels}. {my_rule}\n{my_sort}: {document}\n{my_format}:",
+        "You see a {my_sort}. {my_task} it: {my_labels}. {my_rule}\n{my_sort}: {document} {paragraph}\n{my_format}:",
+        "{my_rule} {my_task} the text below:\n\n{named} {page}",
+        "{my_task} this as one of {my_labels}: {named}",
+        "{named} {my_labels}?",
+        "{my_sort}: {named} {fact} {my_format}:",
+        "{my_task} the {my_sort}. {my_rule}\n{named} {paragraph} {paragraph}",
     ),
     "rag": (
         "Answer from the context only. {my_rule}\nContext:\n[1] {fact} {fact} {fact}\n[2] {named} {fact} {fact}\n[3] {fact} {fact}\n\nQuestion: {ask} {do}?",
         "{my_rule} Use the passages.\n\n{named} {fact} {fact} {fact} {fact}\n\nUser: what about {subject} at {name}?",
         "Passages: {fact} {named} {fact} {fact}\nAsked: why is it that {issue}? {my_rule}",
-    ),
-    "support": (
-        "{issue}, can you check? My name is {name}.",
-        "Hello, {issue} since {n} days at {name}.",
-        "{name} here. {issue}. {closing}",
-        "Why is it that {issue}? Reference {name}.",
-        "{issue} {when} and {issue}. I wrote to {name} already.",
     ),
     "exam": (
         "{my_field} test, item {n}: which is true of {name}? (A) {fact} (B) {fact} (C) {fact} Answer with a letter.",
@@ -152,9 +130,13 @@ PATTERNS: Mapping[str, tuple[str, ...]] = {
         "Item {n}. If {name} has {n} {quantity} and loses {n}, what remains? Only the number.",
     ),
     "judge": (
-        "You grade replies for {my_trade}. Criterion: {my_virtue}. Scale: {my_scale}. {my_rule}\n\nPrompt: {seed}\n\nReply: {answer}\n\nGrade:",
-        "Rate {my_virtue} from {my_scale}. {my_rule}\n[Question] {seed}\n[Answer] {answer}\n[Rating]",
-        "Which is better on {my_virtue}? {my_rule}\n\nQuestion: {seed}\n\nA: {answer}\n\nB: {answer}",
+        "You are a fair grader of replies. Below are an instruction, a reply, a reference answer that gets the best grade, and a rubric.\n1. Write feedback on the reply, strictly by the rubric, not in general.\n2. Then give a grade on the scale {my_scale}.\n3. {my_rule} No other opening, closing or explanation.\n\n### Instruction\n{seed}\n{page}\n\n### Reply of {my_trade}\n{answer} {page}\n\n### Reference\n{answer} {page}\n\n{rubric}\n\n### Feedback",
+        "### Task\nAssess the quality of a reply to a user of {my_trade}. {my_rule} Scale: {my_scale}.\n\n{rubric}\n\n[User]\n{seed}\n{page} {page}\n\n[Reply]\n{answer} {page}\n\n[Assessment]",
+        "Please act as an impartial judge of two replies. Say first what each does well and badly, then which is better, by the rubric. Do not let the order or the length sway you. {my_rule}\n\n{rubric}\n\n[Question]\n{seed}\n{paragraph}\n\n[Start of A]\n{answer} {page}\n[End of A]\n\n[Start of B]\n{answer} {page}\n[End of B]",
+    ),
+    "rubric": (
+        "### Rubric: {my_virtue}, for {my_trade}\nLowest: the reply shows no {my_virtue} and misses what was asked for.\nLow: there are traces of {my_virtue}, but large parts are wrong or missing.\nMiddle: the main points are there, with lapses in {my_virtue}.\nHigh: good {my_virtue} throughout, with small flaws.\nHighest: faultless {my_virtue}, nothing to add and nothing to leave out.",
+        "Criterion: {my_virtue}. A bad reply ignores the question or contradicts itself. A fair one answers, yet {my_virtue} suffers in places. A good one would satisfy {my_trade}. The best could not be improved in {my_virtue} by an expert with time.",
     ),
     "review": (
         "Review the change to {path}/{name}:\n- {verb}({thing}, {n})\n+ {verb}({thing}, {n})\n{my_rule}",
@@ -201,6 +183,9 @@ PATTERNS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+# prose: sentences, median and sigma of the logarithm
+PROSE: Mapping[str, tuple[float, float]] = {"paragraph": (5.0, 0.6), "page": (20.0, 0.7)}
+
 # kinds of which an owner keeps to a few patterns (others: all)
 HABITS: Mapping[str, int] = {
     "batch": 1,
@@ -212,7 +197,7 @@ HABITS: Mapping[str, int] = {
     "review": 2,
     "synthesis": 1,
     "persona": 1,
-    "chat": 9,
+    "chat": 18,
     "code": 6,
 }
 

@@ -1,30 +1,21 @@
 """Accounts drawn from a cohort: everything that stays the same while the world runs, as arrays."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
+from pipelines.simulate import assumed
+from pipelines.simulate.assumed import MODEL_NAMES, RELEASED
 from pipelines.simulate.codes import Flags, Floats, Ints, below, choose, keyed, unit
 from pipelines.simulate.cohorts import COHORTS, Cohort
-from pipelines.simulate.infrastructure import COUNTRIES, NETWORKS, client_table
+from pipelines.simulate.cohorts.base import PLANS
+from pipelines.simulate.infrastructure import NETWORKS, client_table, countries
 from pipelines.simulate.lengths import LENGTHS
 from pipelines.simulate.rhythm import RHYTHMS, Clockwork
 
-# models on offer: share among accounts, share of the answer that is reasoning
-MODELS: dict[str, float] = {
-    "halcyon-4": 0.42,
-    "halcyon-4-mini": 0.26,
-    "halcyon-4-reason": 0.22,
-    "halcyon-3.5": 0.1,
-}
-RELEASE = "halcyon-5"
-WEAKEST = list(MODELS).index("halcyon-3.5")
-MODEL_NAMES = (*MODELS, "halcyon-4-tuned", RELEASE)
-REASONING = np.array([0.0, 0.0, 0.55, 0.0, 0.0, 0.35])
-_MOVING = 0.25  # share of residential lines with a new address every day; assumed
-_PLAIN = 0.7
-RELEASED = 0.4  # share of the world's length after which the new model comes out
+CHANNELS = tuple(sorted({way.split()[0] for cohort in COHORTS.values() for way in cohort.access}))
 TEMPERATURES = np.array([np.nan, np.nan, np.nan, 1.0, 0.7, 0.2, 0.0, 0.5, 0.8])
 ANSWER_LIMITS = np.array([0, 0, 0, 1024, 2048, 4096, 8192], dtype=np.int64)
 
@@ -45,8 +36,8 @@ class Accounts:
     country: Ints
     profile: Ints  # hour-of-week profile
     anchor: Floats  # own hour, for anchored rhythms
-    plan: Ints
-    access: Ints  # position in cohort.access
+    plan: Ints  # position in PLANS
+    channel: Ints  # position in CHANNELS
     client: Ints  # row of the client table, -1 without one
     slots: Ints  # addresses at a time
     place: Ints  # who the addresses belong to: an account or team number
@@ -78,6 +69,8 @@ class Accounts:
     end: Floats
     duty: Floats  # requests a day while it serves
     ramp: Floats  # days from first request to full rate
+    synchrony: Floats  # share of sittings that begin when those of the campaign's other accounts do
+    strangers: Ints  # how many people's texts its ordinary requests are while it serves
     wording: Ints  # wording of the campaign's template
     paced: Flags  # machine-paced in the campaign, not in the disguise's rhythm
     resident: Ints  # > 0: uses the campaign's own addresses
@@ -103,9 +96,9 @@ class Accounts:
         """The same accounts with some arrays replaced."""
         return replace(self, **changes)
 
-    def every_nth(self, step: int, offset: int) -> "Accounts":
-        """The accounts at positions `offset`, `offset + step`, …"""
-        return Accounts(**{f.name: getattr(self, f.name)[offset::step] for f in fields(Accounts)})
+    def at(self, rows: slice | Ints) -> "Accounts":
+        """The accounts at the rows."""
+        return Accounts(**{f.name: getattr(self, f.name)[rows] for f in fields(Accounts)})
 
 
 def together(parts: list[Accounts]) -> Accounts:
@@ -130,10 +123,18 @@ def _profiles(cohort: Cohort, own: Ints, clockwork: Clockwork) -> Ints:
     return np.asarray(known[choose(dict(rhythm.profiles), keyed(own, 402))])
 
 
-def _clients(cohort: Cohort, access: Ints, own: Ints) -> Ints:
+def ways_in(access: Mapping[str, float], no: Ints, seed: int) -> dict[str, Any]:
+    """Channel and client of each account, from shares of "channel client"."""
+    chosen = choose(dict(access), keyed(no, 405, seed))
     spans = client_table()[2]
-    ranges = np.array([spans.get(name.split()[1], (-1, 1)) for name in cohort.access])[access]
-    return np.asarray(np.where(ranges[:, 0] < 0, -1, ranges[:, 0] + below(keyed(own, 403), ranges[:, 1])))
+    ranges = np.array([spans.get(way.split()[1], (-1, 1)) for way in access])[chosen]
+    client = np.where(ranges[:, 0] < 0, -1, ranges[:, 0] + below(keyed(no, 403), ranges[:, 1]))
+    return {"channel": np.array([CHANNELS.index(way.split()[0]) for way in access])[chosen], "client": client}
+
+
+def plans_of(shares: Mapping[str, float], customer: Ints, seed: int) -> Ints:
+    """Plan of each customer (position in PLANS)."""
+    return np.array([PLANS.index(name) for name in shares])[choose(dict(shares), keyed(customer, 404, seed))]
 
 
 def make_accounts(cohort: Cohort, count: int, first: int, days: int, clockwork: Clockwork, seed: int) -> Accounts:
@@ -149,35 +150,35 @@ def make_accounts(cohort: Cohort, count: int, first: int, days: int, clockwork: 
         return team if what in cohort.common else no
 
     young = rng.random(count) < cohort.young
-    past = -rng.gamma(1.6, 130.0, count)
+    past = -rng.gamma(*assumed.AGE, count)
     born = np.where(young, rng.uniform(0.0, days * 0.85, count), past)
     # a class signs up within the hour, seats of a company within weeks
     if "assignment" in cohort.common:
         born = _together(born, team, first, 0.04, rng)
-    access = choose(dict(cohort.access), keyed(no, 405, seed))
     kinds = [networks_of(dict(cohort.networks), owner("address"), slot, seed) for slot in (0, 1)]
     return Accounts(
         no=no,
         team=team,
         created=born,
-        left=np.where(rng.random(count) < 0.2, np.maximum(born, 0) + rng.uniform(2.0, max(days, 2.0), count), np.inf),
+        left=np.where(
+            rng.random(count) < assumed.LEAVES, np.maximum(born, 0) + rng.uniform(2.0, max(days, 2.0), count), np.inf
+        ),
         rate=rng.lognormal(np.log(cohort.rate[0]), cohort.rate[1], count).clip(0.5, cohort.rate[0] * 8.0),
         active=rng.beta(8.0 * cohort.active + 0.3, 8.0 * (1.0 - cohort.active) + 0.3, count),
-        country=choose({c: s for c, (s, _) in COUNTRIES.items()}, keyed(owner("address"), 406, seed)),
+        country=countries(keyed(owner("address"), 406, seed)),
         profile=_profiles(cohort, owner("hours"), clockwork),
         anchor=unit(keyed(owner("assignment"), 407, seed)) * 24.0,
-        plan=choose(dict(cohort.plans), keyed(owner("organization"), 404, seed)),
-        access=access,
-        client=_clients(cohort, access, no),
+        plan=plans_of(cohort.plans, owner("organization"), seed),
+        **ways_in(cohort.access, no, seed),
         slots=rng.integers(cohort.addresses[0], cohort.addresses[1] + 1, count),
         place=owner("address"),
         purse=owner("payment"),
         author=no,
         model=_models(cohort, owner("system"), seed),
-        adopts=np.where(rng.random(count) < 0.35, days * RELEASED + rng.exponential(days * 0.15, count), np.inf),
+        adopts=_adopts(cohort, count, days, rng),
         tools=np.maximum(rng.integers(cohort.tools[0], cohort.tools[1] + 1, count), 0),
-        throttled=np.where(rng.random(count) < 0.2, rng.beta(1.0, 25.0, count), 0.0),
-        rotates=cohort.rotates | (_at_home(kinds[0]) & (rng.random(count) < _MOVING)),
+        throttled=np.where(rng.random(count) < assumed.LIMITED, rng.beta(1.0, 1.0 / assumed.HURRIED - 1.0, count), 0.0),
+        rotates=cohort.rotates | (_at_home(kinds[0]) & (rng.random(count) < assumed.MOVING)),
         networks=kinds[0],
         elsewhere=kinds[1],
         cohort=np.full(count, list(COHORTS).index(cohort.name)),
@@ -191,9 +192,17 @@ def make_accounts(cohort: Cohort, count: int, first: int, days: int, clockwork: 
 
 
 def _models(cohort: Cohort, owner: Ints, seed: int) -> Ints:
-    offered = dict(cohort.models) or MODELS
+    offered = dict(cohort.models or assumed.MODELS)
     places = np.array([MODEL_NAMES.index(name) for name in offered])
     return np.asarray(places[choose(offered, keyed(owner, 408, seed))], dtype=np.int64)
+
+
+def _adopts(cohort: Cohort, count: int, days: int, rng: np.random.Generator) -> Floats:
+    """Day from which the released model is used: by some cohorts the first, by a part of the others at some time."""
+    eager, draw = rng.random(count) < cohort.eager, rng.random(count)
+    first, later = rng.uniform(0.0, 1.0, count), rng.exponential(days * 0.15, count)
+    out: Floats = np.where(eager | (draw < assumed.ADOPTS), days * RELEASED + np.where(eager, first, later), np.inf)
+    return out
 
 
 def _habits(cohort: Cohort, count: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -211,7 +220,7 @@ def _habits(cohort: Cohort, count: int, rng: np.random.Generator) -> dict[str, A
         "page": rng.lognormal(1.1, 1.0, count),
         "stock": np.minimum(cohort.stock * rng.gamma(1.2, 1.0 / 1.2, count), 0.6),
         "again": 0.3 * rng.random(count) ** 3,
-        "plain": rng.random(count) < _PLAIN,
+        "plain": rng.random(count) < assumed.PLAIN,
     }
 
 
@@ -223,7 +232,7 @@ def _turns(cohort: Cohort, count: int, days: int, rng: np.random.Generator) -> d
     """What changes for some accounts while the world runs, and what comes by the clock."""
     when = rng.uniform(0.0, days, (2, count))
     return {
-        "retreats": np.where(rng.random(count) < 0.04, when[0], np.inf),
+        "retreats": np.where(rng.random(count) < assumed.RETREATS, when[0], np.inf),
         "blanks": np.where(rng.random(count) < cohort.blank, when[1], np.inf),
         "every": np.full(count, cohort.every / 24.0),
         "rush": np.full(count, cohort.rush),
@@ -235,7 +244,7 @@ def _settings(count: int, rng: np.random.Generator) -> dict[str, Any]:
     return {
         "temperature": TEMPERATURES[rng.integers(0, len(TEMPERATURES), count)],
         "limit": ANSWER_LIMITS[rng.integers(0, len(ANSWER_LIMITS), count)],
-        "streams": rng.random(count) < 0.5,
+        "streams": rng.random(count) < assumed.STREAMS,
         "keys": 1 + rng.binomial(3, 0.15, count),
     }
 
@@ -248,6 +257,8 @@ def _outside_campaigns(count: int) -> dict[str, Any]:
         "end": none,
         "duty": np.zeros(count),
         "ramp": np.ones(count),
+        "synchrony": np.zeros(count),
+        "strangers": zero + 1,
         "wording": zero,
         "paced": np.zeros(count, dtype=bool),
         "resident": zero,
@@ -262,7 +273,7 @@ def _outside_campaigns(count: int) -> dict[str, Any]:
     }
 
 
-def networks_of(weights: dict[str, float], holder: Ints, slot: int, seed: int) -> Ints:
+def networks_of(weights: dict[str, float], holder: Ints, slot: int | Ints, seed: int) -> Ints:
     """Kind of network (position in NETWORKS) of a holder's first (slot 0) or further addresses."""
     known = np.array([list(NETWORKS).index(kind) for kind in weights])
     return np.asarray(known[choose(weights, keyed(holder, slot, 425, seed))], dtype=np.int64)

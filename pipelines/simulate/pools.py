@@ -1,8 +1,7 @@
 """Real prompts from a folder of pools, in place of the grammar's.
 
-Each owner holds a slice of a pool that nobody else holds (as far as the pool reaches); texts are spliced
-from the two
-halves of prompts of that slice, and those of small pools carry a name that only their owner has.
+Each owner holds a slice of a pool that nobody else holds (as far as the pool reaches); texts are spliced from the
+two halves of prompts of that slice, and those of small pools carry a name that only their owner has.
 """
 
 from collections.abc import Mapping
@@ -27,16 +26,12 @@ FILES = (
     "sessions_rag_service.parquet",
     "arrivals_azure_llm_2023.parquet",
 )
+_TYPED = frozenset({"chat", "support"})  # short texts of people
 _PASTED = frozenset({"code", "agent", "office", "homework", "review"})
 
-_LONGEST = 6_000  # characters; longer prompts of the pools are left out
-_FRAMES = (
-    "{text}\n\n({name})",
-    "{name}: {text}",
-    "{text} This concerns {name}.",
-    "Re {name}. {text}",
-    "{text} - {name}",
-)
+_LONGEST = 12_000  # characters; longer prompts of the pools are left out
+# what stands before and after the owner's name below a text of a program; judges take the first
+_FRAMES = (("\n\n(", ")"), (" This concerns ", "."), (" - ", ""))
 
 
 def check(folder: Path) -> None:
@@ -52,6 +47,7 @@ class Pool:
 
     head: pl.Series
     tail: pl.Series
+    short: tuple[pl.Series, pl.Series]  # head and tail, each without its first two words
     first: Ints  # first row of each group
     size: Ints  # rows of each group
 
@@ -67,12 +63,27 @@ class Pool:
         cut = (pl.col("length") // 2 + after).clip(0, pl.col("length"))
         halves = frame.select("group", head=pl.col("prompt").str.head(cut), tail=pl.col("prompt").str.slice(cut))
         sizes = halves.group_by("group", maintain_order=True).len()["len"].cast(pl.Int64).to_numpy()
-        return cls(halves["head"], halves["tail"], np.cumsum(sizes) - sizes, sizes)
+        head, tail = halves["head"], halves["tail"]
+        short = [half.str.replace(r"^\s*\S+\s+\S+\s*", "") for half in (head, tail)]
+        return cls(head, tail, (short[0], short[1]), np.cumsum(sizes) - sizes, sizes)
 
     def splice(self, group: Ints, one: U64, other: U64) -> pl.Series:
         """The first half of one prompt of the group and the second half of another (or the same)."""
-        rows = [self.first[group] + below(keyed(key, 5), self.size[group]) for key in (one, other)]
-        return glue(take(self.head, rows[0]), take(self.tail, rows[1]))
+        first, second = self._rows(group, one, other)
+        return glue(take(self.head, first), take(self.tail, second))
+
+    def splice_named(self, group: Ints, one: U64, other: U64, name: pl.Series) -> pl.Series:
+        """The same with a name in place of two words: of the first ones, or of those where the halves meet."""
+        first, second = self._rows(group, one, other)
+        front = glue(name, " ", take(self.short[0], first), take(self.tail, second))
+        inside = glue(take(self.head, first), " ", name, " ", take(self.short[1], second))
+        return pl.select(
+            pl.when(pl.lit(pl.Series(unit(keyed(one, 9)) < 0.5))).then(front).otherwise(inside)
+        ).to_series()
+
+    def _rows(self, group: Ints, one: U64, other: U64) -> tuple[Ints, Ints]:
+        first, second = (self.first[group] + below(keyed(key, 5), self.size[group]) for key in (one, other))
+        return first, second
 
 
 def _chunks(prompts: pl.DataFrame, size: int) -> pl.DataFrame:
@@ -147,21 +158,17 @@ class Real:
     def _framed(self, kind: str, owner: U64, item: U64) -> pl.Series:
         key = keyed(owner, item, 12, self._seed)
         other = np.where(unit(keyed(key, 1)) < 0.5, key, keyed(key, 2))
-        text = self._pools[kind].splice(self._group(kind, owner, item), key, other)
-        name = names(owner, item, self._seed)
-        more = self._pasted(keyed(key, 8))
+        group, name = self._group(kind, owner, item), names(owner, item, self._seed)
+        if kind in _TYPED:
+            return self._pools[kind].splice_named(group, key, other, name)
+        text = self._pools[kind].splice(group, key, other)
 
         def one(number: int, rows: Ints) -> pl.Series:
-            before, rest = _FRAMES[number].split("{name}")
-            parts = [p.split("{text}") for p in (before, rest)]
-            body = glue(take(text, rows), take(more, rows))
-            pieces: list[pl.Series | str] = [parts[0][0]]
-            pieces += [body, parts[0][1]] if len(parts[0]) > 1 else []
-            pieces += [take(name, rows), parts[1][0]]
-            pieces += [body, parts[1][1]] if len(parts[1]) > 1 else []
-            return glue(*[p for p in pieces if not (isinstance(p, str) and p == "")])
+            before, after = _FRAMES[number]
+            return glue(take(text, rows), before, take(name, rows), after)
 
-        return by_choice(below(keyed(key, 4), len(_FRAMES)), len(_FRAMES), one)
+        frames = len(_FRAMES) if kind == "batch" else 1
+        return by_choice(below(keyed(key, 4), frames), frames, one)
 
     def _some(self, key: U64, count: Ints) -> pl.Series:
         """`count` (0 to 8) real sentences, each after a blank."""

@@ -1,5 +1,6 @@
 """How far the simulated honest cohorts are from what was measured: two-sample distances, cohort by cohort."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,14 @@ from pipelines.simulate.rhythm import RHYTHMS
 
 _MOST = 20_000  # values of a sample
 _FIVE = r"^(\S+\s+\S+\s+\S+\s+\S+\s+\S+)"
-_PROMPTS = {"chat": "prompts_benign", "batch_nlp": "prompts_batch_templates", "judges": "prompts_judge"}
+# cohort: pool of its texts, and which sources of it (None: all but the customers' questions)
+_CUSTOMERS = pl.col("source") == "banking77"
+_PROMPTS: Mapping[str, tuple[str, pl.Expr]] = {
+    "chat": ("prompts_benign", ~_CUSTOMERS),
+    "support_bots": ("prompts_benign", _CUSTOMERS),
+    "batch_nlp": ("prompts_batch_templates", pl.lit(True)),
+    "judges": ("prompts_judge", pl.lit(True)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,7 @@ class Sample:
     """What a cohort does against what was measured of its source."""
 
     cohort: str
-    what: str  # log gaps | input tokens | output tokens | daily counts | distinct first five words
+    what: str  # log gaps | input tokens | output tokens | daily counts | characters | distinct first five words
     source: str
     simulated: Floats
     observed: Floats
@@ -37,7 +45,7 @@ class Sample:
 
 
 def samples(world: Path, pools: Path) -> list[Sample]:
-    """All comparisons for the honest accounts of a world made with the pools."""
+    """All comparisons for the honest accounts of a world with pools that it was not made of (see halves.py)."""
     truth = pl.read_parquet(world / "truth.parquet").filter(~pl.col("label"))
     columns = ("account_id", "timestamp", "input_tokens", "output_tokens", "prompt", "status_code", "conversation_id")
     requests = pl.scan_parquet(world / "requests" / "*.parquet").select(columns)
@@ -47,7 +55,7 @@ def samples(world: Path, pools: Path) -> list[Sample]:
         if part.height >= 200:
             cohort = str(name[0])
             found += [*_gaps(cohort, part, pools), *_lengths(cohort, part, pools), *_days(cohort, part, pools)]
-            found += _openings(cohort, part, pools)
+            found += _texts(cohort, part, pools)
     return found
 
 
@@ -80,7 +88,7 @@ def _lengths(cohort: str, part: pl.DataFrame, pools: Path) -> list[Sample]:
 
 
 def _days(cohort: str, part: pl.DataFrame, pools: Path) -> list[Sample]:
-    """Requests of a day over the account's mean, busy accounts only."""
+    """Requests of a day with any, over the account's mean; busy accounts only."""
     if RHYTHMS[COHORTS[cohort].rhythm].measured != "servegen":
         return []
     days = part.group_by("account_id", pl.col("timestamp").dt.date()).len()
@@ -89,15 +97,22 @@ def _days(cohort: str, part: pl.DataFrame, pools: Path) -> list[Sample]:
     windows = pl.read_parquet(pools / "rhythm_servegen_clients.parquet")
     key = ["category", "model", "client"]
     rates = windows.group_by(*key, day=pl.col("window_s") // 86_400).agg(pl.col("rate").mean())
-    real = rates.select(pl.col("rate") / pl.col("rate").mean().over(key))["rate"].drop_nulls().drop_nans()
+    sending = rates.filter(pl.col("rate") > 0.0)  # days without requests are not in the simulated sample either
+    real = sending.select(pl.col("rate") / pl.col("rate").mean().over(key))["rate"]
     return [Sample(cohort, "daily counts", "servegen", _few(ratio), _few(real))] if len(ratio) > 20 else []
 
 
-def _openings(cohort: str, part: pl.DataFrame, pools: Path) -> list[Sample]:
+def _texts(cohort: str, part: pl.DataFrame, pools: Path) -> list[Sample]:
+    """Characters of a prompt, and the share of prompts whose first five words no other of the sample has."""
     if cohort not in _PROMPTS:
         return []
-    real = pl.read_parquet(pools / f"{_PROMPTS[cohort]}.parquet")["prompt"]
-    count = min(len(real), part.height, 3_000)
-    both = (part["prompt"], real)
-    shares = [texts.sample(count, seed=1).str.extract(_FIVE).drop_nulls().n_unique() / count for texts in both]
-    return [Sample(cohort, "distinct first five words", _PROMPTS[cohort], np.array(shares[:1]), np.array(shares[1:]))]
+    pool, wanted = _PROMPTS[cohort]
+    both = (part["prompt"], pl.read_parquet(pools / f"{pool}.parquet").filter(wanted)["prompt"])
+    count = min(*(len(texts) for texts in both), 3_000)
+    drawn = [texts.sample(count, seed=1) for texts in both]
+    sizes = [_few(texts.str.len_chars()) for texts in drawn]
+    shares = [np.array([texts.str.extract(_FIVE).drop_nulls().n_unique() / count]) for texts in drawn]
+    return [
+        Sample(cohort, "characters", pool, sizes[0], sizes[1]),
+        Sample(cohort, "distinct first five words", pool, shares[0], shares[1]),
+    ]

@@ -5,10 +5,11 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
+from pipelines.simulate import assumed
 from pipelines.simulate.campaigns import OWNERS, Operation
 from pipelines.simulate.codes import Flags, Floats, Ints, below, choose, ids, keyed, names, take, unit
-from pipelines.simulate.infrastructure import COUNTRIES, MAIL, MAIL_SHARES, origins, write_addresses
-from pipelines.simulate.people import MODELS, RELEASE, RELEASED
+from pipelines.simulate.cohorts.base import PLANS
+from pipelines.simulate.infrastructure import COUNTRIES, MAIL, MAIL_SHARES, countries, origins, write_addresses
 from pipelines.simulate.traffic import account_ids, kept
 from pipelines.simulate.world import Segment, World
 
@@ -31,16 +32,15 @@ def accounts(world: World) -> pl.DataFrame:
 
 def _accounts(world: World, segment: Segment) -> pl.DataFrame:
     these, cohort, seed = segment.accounts, segment.cohort, world.seed
-    plans = np.array(list(cohort.plans))[these.plan]
+    plans = np.array(PLANS)[these.plan]
     customers = ("organization" in cohort.common) | (plans == "team") | (plans == "enterprise")
     customer = these.team if "organization" in cohort.common else these.no
-    pays = (plans != "free") | (these.purse >= OWNERS) | (unit(keyed(these.purse, 430, seed)) < 0.12)
+    pays = (plans != "free") | (these.purse >= OWNERS) | (unit(keyed(these.purse, 430, seed)) < assumed.PAYS_ON_FREE)
     home = origins(these.networks, these.country, keyed(these.place, 0, 0, 424, seed))
-    billing = np.where(
-        unit(keyed(these.purse, 431, seed)) < 0.95,
-        these.country,
-        below(keyed(these.purse, 432), len(COUNTRIES)),
-    )
+    # an instrument has one country, whoever pays with it: mostly that of the account or team that holds it
+    holder = np.where(these.purse == these.no, these.country, countries(keyed(these.purse, 406, seed)))
+    at_home = unit(keyed(these.purse, 431, seed)) < assumed.BILLED_AT_HOME
+    billing = np.where(at_home, holder, below(keyed(these.purse, 432), len(COUNTRIES)))
     programme = choose(dict(cohort.programmes), keyed(customer, 433, seed))
     return pl.DataFrame(
         {
@@ -51,7 +51,9 @@ def _accounts(world: World, segment: Segment) -> pl.DataFrame:
             "programme": take(pl.Series([p or None for p in cohort.programmes], dtype=pl.String), programme),
             "email_domain": _mail(world, segment, customer, customers),
             "payment_fingerprint": kept(ids(keyed(these.purse, 435, seed), "pm_"), pays),
-            "signup_address": kept(write_addresses(home.number, home.v6), unit(keyed(these.no, 436, seed)) < 0.97),
+            "signup_address": kept(
+                write_addresses(home.number, home.v6), unit(keyed(these.no, 436, seed)) < assumed.SIGNUP_KNOWN
+            ),
             "billing_country": kept(take(pl.Series(list(COUNTRIES)), billing), pays),
         }
     )
@@ -63,7 +65,7 @@ def _mail(world: World, segment: Segment, customer: Ints, customers: Flags) -> p
     shared = "mail" in segment.cohort.common
     own = names(customer, np.zeros(len(customer)), world.seed).str.to_lowercase().str.replace(" ", "") + ".example"
     public = take(pl.Series(MAIL), choose(dict(zip(MAIL, MAIL_SHARES, strict=True)), keyed(these.no, 437, world.seed)))
-    office = np.full(len(these), shared) | (customers & (unit(keyed(customer, 438, world.seed)) < 0.7))
+    office = np.full(len(these), shared) | (customers & (unit(keyed(customer, 438, world.seed)) < assumed.OWN_DOMAIN))
     return pl.select(pl.when(pl.lit(pl.Series(office))).then(pl.lit(own)).otherwise(pl.lit(public))).to_series()
 
 
@@ -109,8 +111,8 @@ def enforcement(world: World) -> pl.DataFrame:
 
 def releases(world: World) -> pl.DataFrame:
     """The contract's table of releases: old models in the past, one in the world's time."""
-    rows = [(name, world.start - timedelta(days=120 + 60 * k)) for k, name in enumerate(MODELS)]
-    rows.append((RELEASE, world.start + timedelta(days=world.days * RELEASED)))
+    rows = [(name, world.start - timedelta(days=120 + 60 * k)) for k, name in enumerate(assumed.MODELS)]
+    rows.append((assumed.RELEASE, world.start + timedelta(days=world.days * assumed.RELEASED)))
     return pl.DataFrame(rows, schema={"model": pl.String(), "released_at": _TIME}, orient="row").sort(
         "released_at", "model"
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipelines.simulate.codes import Floats, Ints
+from pipelines.simulate.fitted import GAPS, at
 
 DAY = 86_400.0
 
@@ -33,21 +34,21 @@ class Rhythm:
 
     profiles: Mapping[str, float]  # hour-of-week profiles and their shares among accounts
     session: float  # requests a session, mean of a geometric distribution
-    gap: float  # median seconds between requests of a session
-    spread: float  # sigma of the logarithm of the gaps
+    gap: float = 0.0  # median seconds between requests of a session, where they are not measured
+    spread: float = 0.0  # sigma of the logarithm of the gaps
     anchored: float | None = None  # hours of jitter around the account's own hour; None: sessions anywhere
-    measured: str | None = None  # pool of real gaps, where pools are given
+    measured: str | None = None  # key of fitted.GAPS and, where pools are given, of the pool of real gaps or profiles
 
 
-# source: gaps of agentic sessions (kv-cache-tester: median 8 s, heavy tail), of RAG sessions (RAGPulse);
-# others assumed
+# source: the measured gaps as fitted.py says; servegen stands for hour-of-week profiles, where pools are given;
+# all else assumed
 RHYTHMS: Mapping[str, Rhythm] = {
     "chat": Rhythm({"evening": 0.6, "office": 0.4}, 4.0, 75.0, 1.0),
     "developer": Rhythm({"office": 0.6, "maker": 0.4}, 5.0, 60.0, 1.3),
-    "agent": Rhythm({"office": 0.6, "maker": 0.4}, 18.0, 9.0, 1.2, measured="agentic"),
+    "agent": Rhythm({"office": 0.6, "maker": 0.4}, 18.0, measured="agentic"),
     "service": Rhythm({"product": 0.8, "flat": 0.2}, 1.6, 25.0, 1.1, measured="servegen"),
-    "dialogue": Rhythm({"product": 0.7, "office": 0.3}, 2.5, 60.0, 1.0, measured="rag"),
-    "batch": Rhythm({"office": 0.5, "flat": 0.5}, 25.0, 6.0, 0.8, measured="azure"),
+    "dialogue": Rhythm({"product": 0.7, "office": 0.3}, 2.5, measured="rag"),
+    "batch": Rhythm({"office": 0.5, "flat": 0.5}, 25.0, measured="azure"),
     "nightly": Rhythm({"flat": 1.0}, 400.0, 3.0, 0.5, anchored=0.15),
     "commit": Rhythm({"office": 0.7, "maker": 0.3}, 6.0, 4.0, 0.6),
     "class": Rhythm({"school": 1.0}, 9.0, 80.0, 0.9),
@@ -119,13 +120,17 @@ def within(place: Ints, gaps: Floats) -> Floats:
 def draw_gaps(rhythm: Ints, clockwork: Clockwork, rng: np.random.Generator) -> Floats:
     """Seconds between requests of a session, by position in RHYTHMS.
 
-    Measured ones where there are, else log-normal.
+    Measured ones where there are, else their quantiles, else log-normal.
     """
-    median, spread = (np.array(v) for v in zip(*((r.gap, r.spread) for r in RHYTHMS.values()), strict=True))
-    gaps: Floats = median[rhythm] * np.exp(spread[rhythm] * rng.normal(0.0, 1.0, len(rhythm)))
+    normal = rng.normal(0.0, 1.0, len(rhythm))
+    gaps = np.empty(len(rhythm))
     for number, kind in enumerate(RHYTHMS.values()):
+        rows = np.flatnonzero(rhythm == number)
         pool = clockwork.gaps.get(kind.measured or "")
         if pool is not None:
-            rows = np.flatnonzero(rhythm == number)
             gaps[rows] = pool[rng.integers(0, len(pool), len(rows))] * rng.uniform(0.8, 1.25, len(rows))
+        elif kind.measured and kind.measured in GAPS:
+            gaps[rows] = at(GAPS[kind.measured], normal[rows])
+        else:
+            gaps[rows] = kind.gap * np.exp(kind.spread * normal[rows])
     return gaps

@@ -17,10 +17,12 @@ from pipelines.simulate import registers
 from pipelines.simulate.day import make_day
 from pipelines.simulate.dirt import Dirt
 from pipelines.simulate.presets import PRESETS
+from pipelines.simulate.traffic import detached
 from pipelines.simulate.world import Scenario, World, make_world
 
 SCENARIOS: tuple[str, ...] = tuple(PRESETS)
 PART = 250_000.0  # requests a day above which a world is made in parts, which bounds the memory, whatever the scale
+FIRST_YEAR, LAST_YEAR = 1970, 2200  # a world lies between them: it has accounts from years before it
 _HANDS = 2  # parts in the making at the same time
 _REGISTERS = {
     "accounts": registers.accounts,
@@ -47,7 +49,7 @@ class Summary:
 
 
 def simulate(
-    scenario: str,
+    scenario: str | Scenario,
     out: Path,
     *,
     scale: float = 1.0,
@@ -65,18 +67,20 @@ def simulate(
     grammar's. `dirty`: as a careless exporter would write it, see `dirt.py`; what was planted is in `planted.parquet`.
     `progress` gets what is being done and the share that is finished. The same arguments give the same bytes.
 
-    Raises InputError for an unknown scenario, a scale that is not above 0, days below 1, a folder that is not empty,
-    and pools that lack a file (or are missing where the scenario needs them).
+    Raises InputError for an unknown scenario, a scale that is not above 0 or gives too many accounts, days below 1 or
+    outside the years that are known, a folder that is not empty or cannot be made, and pools that lack a file (or are
+    missing where the scenario needs them).
     """
-    preset = _checked(scenario, out, scale, seed, pools, days)
+    preset = _checked(scenario, scale, seed, pools, days)
     length = preset.days if days is None else days
-    begin = _midnight(preset.start if start is None else start)
+    begin = _begin(preset.start if start is None else start, length)
+    _check_empty(out)
     tell = progress or (lambda _step, _done: None)
     tell("accounts", 0.0)
     world = make_world(preset, scale, seed, pools, length, begin)
-    (out / "requests").mkdir(parents=True, exist_ok=True)
-    dirt = Dirt(world, out) if dirty else None
     tables = {name: make(world) for name, make in _REGISTERS.items()}
+    _make_folder(out / "requests")
+    dirt = Dirt(world, out) if dirty else None
     count = _write_days(world, out / "requests", dirt, tell)
     for name, table in tables.items():
         (dirt.soil(name, table) if dirt else table).write_parquet(out / f"{name}.parquet")
@@ -96,7 +100,7 @@ def _write_days(world: World, folder: Path, dirt: Dirt | None, tell: Callable[[s
         if part == 0:
             tell(f"day {day + 1} of {world.days}", day / world.days)
         midnight = world.start + timedelta(days=day + 1)
-        late, over[part] = over[part], made.filter(pl.col("timestamp") >= midnight)
+        late, over[part] = over[part], detached(made.filter(pl.col("timestamp") >= midnight))
         frame = made.filter(pl.col("timestamp") < midnight)
         if late is not None and late.height:
             frame = pl.concat([late, frame]).sort("timestamp", "request_id")
@@ -129,13 +133,37 @@ def _volume(world: World) -> float:
     return float((ordinary + clock).sum())
 
 
-def _midnight(when: datetime) -> datetime:
-    known = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
-    return known.replace(hour=0, minute=0, second=0, microsecond=0)
+def _begin(when: datetime, days: int) -> datetime:
+    """Midnight of the day in UTC, where the world then lies in the years that all tables can hold."""
+    if FIRST_YEAR < when.year < LAST_YEAR:  # else the change of zone may fail
+        known = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        begin = known.replace(hour=0, minute=0, second=0, microsecond=0)
+        if days <= (datetime(LAST_YEAR, 1, 1, tzinfo=UTC) - begin).days:
+            return begin
+    raise InputError(
+        f"{days} days from {when:%Y-%m-%d} are not within {FIRST_YEAR + 1} to {LAST_YEAR - 1}: "
+        "choose another --start or fewer --days."
+    )
 
 
-def _checked(scenario: str, out: Path, scale: float, seed: int, pools: Path | None, days: int | None) -> Scenario:
-    preset = PRESETS.get(scenario)
+def _check_empty(out: Path) -> None:
+    try:
+        used = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    except OSError as error:
+        raise InputError(f"{out} cannot be read ({error.strerror}): give another folder to --out.") from error
+    if used:
+        raise InputError(f"{out} is not an empty folder: give a new one to --out, or empty it first.")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror}): give another folder to --out.") from error
+
+
+def _checked(scenario: str | Scenario, scale: float, seed: int, pools: Path | None, days: int | None) -> Scenario:
+    preset = scenario if isinstance(scenario, Scenario) else PRESETS.get(scenario)
     if preset is None:
         raise InputError(f"There is no scenario {scenario!r}: choose one of {', '.join(sorted(PRESETS))}.")
     if not (math.isfinite(scale) and scale > 0):
@@ -144,8 +172,6 @@ def _checked(scenario: str, out: Path, scale: float, seed: int, pools: Path | No
         raise InputError(f"The number of days is {days}: expected at least 1.")
     if seed < 0:
         raise InputError(f"The seed is {seed}: expected 0 or more.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is not an empty folder: give a new one to --out, or empty it first.")
     if pools is not None:
         pool_files.check(pools)
     elif preset.pools:

@@ -5,18 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipelines.simulate.arrivals import Moments
+from pipelines.simulate import assumed
+from pipelines.simulate.arrivals import Moments, in_class
+from pipelines.simulate.assumed import MODEL_NAMES, WEAKEST
 from pipelines.simulate.codes import U64, Flags, Floats, Ints, below, ids, keyed, take, unit
-from pipelines.simulate.cohorts import COHORTS
-from pipelines.simulate.infrastructure import COUNTRIES, client_table, origins, write_addresses
+from pipelines.simulate.infrastructure import COUNTRIES, client_table, countries, origins, write_addresses
 from pipelines.simulate.lengths import CACHED, CHARS_PER_TOKEN
-from pipelines.simulate.people import MODEL_NAMES, REASONING, WEAKEST, Accounts
+from pipelines.simulate.people import CHANNELS, Accounts, networks_of
 from pipelines.simulate.world import World
-
-_CHANNELS = tuple(sorted({name.split()[0] for cohort in COHORTS.values() for name in cohort.access}))
-_CHANNEL = np.zeros((len(COHORTS), max(len(c.access) for c in COHORTS.values())), dtype=np.int64)
-for _row, _cohort in enumerate(COHORTS.values()):
-    _CHANNEL[_row, : len(_cohort.access)] = [_CHANNELS.index(name.split()[0]) for name in _cohort.access]
 
 WINDOW = 200_000.0  # tokens of context that the models take
 
@@ -73,16 +69,16 @@ def requests(
     accounts, account = world.accounts, moments.account
     zero = int(world.start.timestamp() * 1e6)
     session = keyed(accounts.no[account], day, moments.session, 421, world.seed)
-    channel = _CHANNEL[accounts.cohort, accounts.access][account]
+    channel = accounts.channel[account]
     bare = np.asarray(moments.when >= accounts.blanks[account], dtype=bool)
-    web = np.array([name == "web" for name in _CHANNELS])[channel]
+    web = np.array([name == "web" for name in CHANNELS])[channel]
     talks = web | (unit(keyed(session, 2)) < accounts.talks[account])
     key = keyed(accounts.no[account], below(session, accounts.keys[account]), 423, world.seed)
     columns: dict[str, pl.Series] = {
         "request_id": ids(keyed(day, part, np.arange(len(account)), 422, world.seed), "req_"),
         "timestamp": pl.Series(zero + (moments.when * 86_400e6).astype(np.int64)).cast(pl.Datetime("us", "UTC")),
         "account_id": take(account_ids(accounts.no, world.seed), account),
-        "channel": take(pl.Series(_CHANNELS), channel),
+        "channel": take(pl.Series(CHANNELS), channel),
         "conversation_id": kept(ids(session, "conv_"), talks & ~bare),
         "message_count": pl.Series(np.where(talks, 2 * moments.place + 1, 1)),
         "prompt": texts.prompt,
@@ -102,6 +98,14 @@ def kept(values: pl.Series, keep: Flags) -> pl.Series:
     return pl.select(pl.when(pl.lit(pl.Series(keep))).then(pl.lit(values))).to_series()
 
 
+def detached(rows: pl.DataFrame) -> pl.DataFrame:
+    """A copy that holds none of the memory of the table that the rows were taken from.
+
+    The strings of a few rows would otherwise keep those of all of it.
+    """
+    return pl.DataFrame(pl.from_arrow(rows.to_arrow(compat_level=pl.CompatLevel.oldest())))
+
+
 def _client(accounts: Accounts, account: Ints, bare: Flags) -> dict[str, pl.Series]:
     agents, prints, _ = client_table()
     rows = accounts.client[account]
@@ -112,19 +116,34 @@ def _client(accounts: Accounts, account: Ints, bare: Flags) -> dict[str, pl.Seri
 
 
 def _address(world: World, day: int, account: Ints, session: U64) -> dict[str, pl.Series]:
-    """One of the account's addresses for each session; the campaign's own addresses for its residents."""
+    """One of the account's addresses for each session: a class's room, or the campaign's own for its residents."""
     accounts = world.accounts
     at_home = accounts.resident[account] > 0
     slot = below(keyed(session, 1), np.where(at_home, accounts.pool[account], accounts.slots[account]))
+    slot = np.where(in_class(world, day)[account], 0, slot)
     holder = np.where(at_home, accounts.resident[account], accounts.place[account])
     key = keyed(holder, slot, np.where(accounts.rotates[account], day, 0), 424, world.seed)
     kinds = np.where(slot == 0, accounts.networks[account], accounts.elsewhere[account])
-    drawn = origins(kinds, accounts.country[account], key)
+    country = accounts.country[account]
+    if at_home.any():
+        kinds = _pooled_kinds(world, account, slot, kinds)
+        country = np.where(at_home, countries(keyed(holder, 406, world.seed)), country)
+    drawn = origins(kinds, country, key)
     return {
         "client_address": write_addresses(drawn.number, drawn.v6),
         "asn": pl.Series(drawn.asn),
         "country": take(pl.Series(list(COUNTRIES)), drawn.country),
     }
+
+
+def _pooled_kinds(world: World, account: Ints, slot: Ints, kinds: Ints) -> Ints:
+    """The kinds of network, of campaigns' own addresses as the address has it, whoever uses it."""
+    kinds = kinds.copy()
+    for operation in world.operations:
+        rows = np.flatnonzero(world.accounts.resident[account] == operation.owner)
+        weights = operation.campaign.tactics.networks or assumed.POOLED
+        kinds[rows] = networks_of(dict(weights), np.full(len(rows), operation.owner), slot[rows], world.seed)
+    return kinds
 
 
 def _usage(world: World, moments: Moments, texts: Texts, web: Flags, rng: np.random.Generator) -> dict[str, pl.Series]:
@@ -139,13 +158,14 @@ def _usage(world: World, moments: Moments, texts: Texts, web: Flags, rng: np.ran
     grown = texts.context * (1.0 + 0.35 * np.minimum(moments.place, 12))
     context = np.where(texts.whole, np.maximum(texts.context - told, 0.0), grown).clip(0.0, WINDOW)
     answer = np.maximum(1.0, texts.answer)
-    thought = answer * REASONING[model] * rng.uniform(0.5, 2.5, size)
+    reasons = np.array(assumed.REASONING)[model]
+    thought = answer * reasons * rng.uniform(0.5, 2.5, size)
     limit = np.where(web, 0, accounts.limit[account])
     cut = (limit > 0) & (answer + thought > limit)
     total = np.where(cut, limit, answer + thought)
     tools = np.where(moments.serving & ~accounts.plain[account], accounts.duty_tools[account], accounts.tools[account])
-    called = (tools > 0) & (rng.random(size) < 0.8)
-    finish = np.select([~good, cut, called, rng.random(size) < 0.002], [4, 1, 2, 3], 0)
+    called = (tools > 0) & (rng.random(size) < assumed.CALLING)
+    finish = np.select([~good, cut, called, rng.random(size) < assumed.FILTERED], [4, 1, 2, 3], 0)
     cached = np.where(good, context * CACHED[accounts.lengths[account]] * rng.beta(20.0, 1.0, size), 0.0)
     cached = np.where(moments.serving & ~accounts.plain[account], 0.0, cached)
     reasoned = pl.Series(np.where(good, np.minimum(thought, total), 0).astype(np.int64))
@@ -155,7 +175,7 @@ def _usage(world: World, moments: Moments, texts: Texts, web: Flags, rng: np.ran
         "tool_count": pl.Series(tools),
         "input_tokens": pl.Series((told + context).astype(np.int64)),
         "output_tokens": pl.Series(np.where(good, total, 0).astype(np.int64)),
-        "reasoning_tokens": kept(reasoned, REASONING[model] > 0.0),
+        "reasoning_tokens": kept(reasoned, reasons > 0.0),
         "cached_tokens": pl.Series(cached.astype(np.int64)),
         "max_tokens": kept(pl.Series(limit), limit > 0),
         "finish_reason": take(pl.Series(["stop", "length", "tool_calls", "content_filter", None]), finish),
@@ -168,4 +188,4 @@ def _status(world: World, moments: Moments, rng: np.random.Generator) -> Ints:
     banned, restored = world.verdicts.banned[account], world.verdicts.restored[account]
     out = (moments.when > banned) & ~(moments.when > restored)
     hurried = rng.random(size) < world.accounts.throttled[account]
-    return np.select([out, hurried, rng.random(size) < 0.002], [403, 429, 500], 200)
+    return np.select([out, hurried, rng.random(size) < assumed.FAILED], [403, 429, 500], 200)

@@ -10,7 +10,8 @@ import polars as pl
 
 from features.errors import InputError
 from pipelines.simulate import measured
-from pipelines.simulate.campaigns import OWNERS, Operation, Wrapper, enlist, expected, pools_of, split
+from pipelines.simulate.assumed import RENTED
+from pipelines.simulate.campaigns import OWNERS, Operation, Pool, Wrapper, enlist, expected, pools_of, succeeded
 from pipelines.simulate.codes import Ints
 from pipelines.simulate.cohorts import COHORTS, Cohort
 from pipelines.simulate.families import families
@@ -21,7 +22,7 @@ from pipelines.simulate.pools import Real
 from pipelines.simulate.rhythm import Clockwork
 from pipelines.simulate.systems import standing_systems
 from pipelines.simulate.tactics import Campaign
-from pipelines.simulate.verdicts import Verdicts, all_verdicts, every_nth, on_campaign, on_honest
+from pipelines.simulate.verdicts import Verdicts, all_verdicts, on_campaign, on_honest, overwritten, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,11 @@ class World:
 
     def part(self, step: int, offset: int) -> "World":
         """The world of the accounts at positions `offset`, `offset + step`, …; its registers are the whole world's."""
+        rows = slice(offset, None, step)
         return replace(
             self,
-            accounts=self.accounts.every_nth(step, offset),
-            verdicts=every_nth(self.verdicts, step, offset),
+            accounts=self.accounts.at(rows),
+            verdicts=rows_of(self.verdicts, rows),
             systems=self.systems.gather_every(step, offset),
         )
 
@@ -100,6 +102,7 @@ def make_world(scenario: Scenario, scale: float, seed: int, pools: Path | None, 
 
     Raises InputError for more accounts than there are numbers.
     """
+    _check_size(scenario, scale)
     clockwork = Clockwork.make() if pools is None else measured.clockwork(pools)
     operations = _operations(scenario, seed, pools)
     frame = _Frame(scenario, scale, seed, days, start.weekday(), clockwork)
@@ -108,11 +111,6 @@ def make_world(scenario: Scenario, scale: float, seed: int, pools: Path | None, 
         segments += _enlisted(frame, operation, segments[-1].first + len(segments[-1].accounts))
     for operation in operations:
         segments = [_hosting(frame, segment, operation) for segment in segments]
-    size = segments[-1].first + len(segments[-1].accounts)
-    if size >= OWNERS:
-        raise InputError(
-            f"The scale {scale} gives {size} accounts: expected fewer than {OWNERS}, choose a smaller scale."
-        )
     material: Material = Grammar(seed) if pools is None else Real(pools, seed)
     pairs: Pairs = {} if pools is None else measured.lengths(pools)
     return World(
@@ -129,6 +127,17 @@ def make_world(scenario: Scenario, scale: float, seed: int, pools: Path | None, 
         clockwork=clockwork,
         pairs=pairs,
     )
+
+
+def _check_size(scenario: Scenario, scale: float) -> None:
+    """Raise InputError for more accounts than there are numbers, before any is drawn."""
+    tactics = [campaign.tactics for campaign in scenario.campaigns]
+    size = scale * (scenario.honest + sum(t.accounts + t.second_pool for t in tactics if not t.guest_of))
+    most = OWNERS - 10_000  # which leaves room for rounding
+    if size > most:
+        raise InputError(
+            f"The scale {scale:g} gives {size:.3g} accounts: expected at most {most}, choose a smaller scale."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +171,36 @@ def _honest(frame: _Frame) -> list[Segment]:
 
 def _enlisted(frame: _Frame, operation: Operation, first: int) -> list[Segment]:
     """The accounts of a campaign, numbered from `first`, by pool and disguise."""
-    tactics, segments = operation.campaign.tactics, []
+    tactics = operation.campaign.tactics
+    segments: list[Segment] = []
     for pool in () if tactics.guest_of else pools_of(tactics, frame.scale, frame.days):
-        for name, count in split(tactics, pool.accounts, operation.number, frame.seed):
-            rng = np.random.default_rng([frame.seed, 4, first])
-            accounts = enlist(operation, name, pool, count, first, frame.days, frame.clockwork, frame.seed)
-            accounts = accounts.but(rate=accounts.rate * frame.scenario.pace_of(name))
-            verdicts = on_campaign(tactics, accounts, frame.days, rng, pool.purged)
-            segments.append(Segment(first, COHORTS[name], accounts, verdicts, operation))
-            first += count
+        segments += _pool(frame, operation, pool, first)
+        first += pool.accounts
     if tactics.requests is None:
         return segments
     return _rated(frame, segments, tactics.requests * frame.scale)
+
+
+def _pool(frame: _Frame, operation: Operation, pool: Pool, first: int) -> list[Segment]:
+    """The accounts of a pool, numbered from `first`, by disguise."""
+    tactics = operation.campaign.tactics
+    rng = np.random.default_rng([frame.seed, 4, first])
+    accounts, disguises = enlist(operation, pool, first, frame.days, frame.clockwork, frame.seed)
+    length = frame.days / frame.scenario.days
+    verdicts = on_campaign(tactics, accounts, frame.days, rng, pool.purged, length)
+    if tactics.replaced:
+        accounts, heirs = succeeded(tactics, accounts, verdicts.banned, rng)
+        later = on_campaign(tactics, accounts.at(heirs), frame.days, rng, pool.purged, length)
+        verdicts = overwritten(verdicts, heirs, later)
+    segments = []
+    start = 0
+    for name, count in disguises:
+        rows = slice(start, start + count)
+        these = accounts.at(rows)
+        these = these.but(rate=these.rate * frame.scenario.pace_of(name))
+        segments.append(Segment(first + start, COHORTS[name], these, rows_of(verdicts, rows), operation))
+        start += count
+    return segments
 
 
 def _rated(frame: _Frame, segments: list[Segment], wanted: float) -> list[Segment]:
@@ -193,7 +220,7 @@ def _hosting(frame: _Frame, segment: Segment, guest: Operation) -> Segment:
         return segment
     count, host = len(segment.accounts), segment.accounts
     # an operator rents most of the pool, not all
-    rented = np.random.default_rng([frame.seed, 7, segment.first]).random(count) < 0.8
+    rented = np.random.default_rng([frame.seed, 7, segment.first]).random(count) < RENTED
     begin = np.maximum(host.begin, tactics.days[0] * frame.days)
     end = np.minimum(host.end, tactics.days[1] * frame.days)
     rented &= end - begin > 0.5

@@ -15,7 +15,6 @@ PEOPLE = (
         access={"web browser": 0.93, "api script": 0.03, "aggregator:hub none": 0.04},
         networks={"residential": 0.8, "office": 0.12, "vpn": 0.08},
         addresses=(1, 4),
-        source="lengths: Azure conv 2023; the rest assumed",
         stock=0.16,
     ),
     Cohort(
@@ -31,7 +30,6 @@ PEOPLE = (
         networks={"residential": 0.55, "office": 0.2, "cloud": 0.15, "hosting": 0.06, "vpn": 0.04},
         system="popular",
         tools=(-2, 5),
-        source="lengths: Azure code 2023; the rest assumed",
         stock=0.1,
     ),
     Cohort(
@@ -47,7 +45,6 @@ PEOPLE = (
         networks={"residential": 0.6, "office": 0.3, "vpn": 0.05, "hosting": 0.05},
         system="harness",
         tools=(8, 24),
-        source="gaps, lengths, cache: kv-cache-tester sessions; the rest assumed",
         stock=0.14,
     ),
     Cohort(

@@ -18,6 +18,7 @@ RESEMBLERS = (
         networks={"cloud": 0.6, "hosting": 0.25, "campus": 0.15},
         suite=60,
         rush=2.0,
+        eager=0.5,
         conversation=False,
         programmes={"research": 0.25, "startup": 0.15, "": 0.6},
         reviewed=0.3,
@@ -37,7 +38,6 @@ RESEMBLERS = (
         conversation=False,
         programmes={"research": 0.3, "": 0.7},
         reviewed=0.35,
-        source="texts: prometheus-eval where pools are given; the rest assumed",
         public=0.35,
     ),
     Cohort(
@@ -107,10 +107,10 @@ RESEMBLERS = (
         access=_LAB,
         networks={"cloud": 0.5, "hosting": 0.2, "campus": 0.15, "residential": 0.15},
         rush=6.0,
+        eager=0.92,
         conversation=False,
         programmes={"research": 0.3, "startup": 0.1, "": 0.6},
         reviewed=0.25,
-        source="gaps: Azure 2023; the rest assumed",
         public=0.8,
     ),
     Cohort(
@@ -130,7 +130,6 @@ RESEMBLERS = (
         models={"halcyon-4-tuned": 0.75, "halcyon-4": 0.25},
         conversation=False,
         reviewed=0.5,
-        source="gaps: Azure 2023; the rest assumed",
         public=0.15,
     ),
     Cohort(

@@ -162,6 +162,21 @@ CAMPAIGNS = (
         ),
     ),
     Campaign(
+        "ness",
+        "kit_enhancement",
+        Tactics(
+            accounts=28,
+            per_day=(10, 24),
+            days=(0.2, 0.75),
+            disguises=MACHINES,
+            human=0.6,
+            cover=0.35,
+            versions=4,
+            payment=0.2,
+            found_after=3,
+        ),
+    ),
+    Campaign(
         "moor",
         "bare_seeds",
         Tactics(

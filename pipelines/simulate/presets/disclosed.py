@@ -13,6 +13,11 @@ from pipelines.simulate.world import Scenario
 _ANY = {"developers": 0.35, "agentic_coders": 0.15, "team_keys": 0.15, "chat": 0.15, "gateways": 0.1, "hobbyists": 0.1}
 _BUSY = {"batch_nlp": 0.3, "gateways": 0.2, "rag_backends": 0.2, "agentic_coders": 0.15, "judges": 0.15}
 _AGENTS = {"agentic_coders": 0.45, "developers": 0.3, "team_keys": 0.15, "continuous_integration": 0.1}
+_VARIED_PLANS = {"free": 0.15, "pro": 0.45, "team": 0.3, "enterprise": 0.1}
+_VARIED_ACCESS = {
+    "api python": 0.25, "api javascript": 0.15, "api script": 0.1, "api harness": 0.15, "api gateway": 0.05,
+    "web browser": 0.1, "cloud:meridian python": 0.12, "aggregator:hub none": 0.08,
+}  # fmt: skip
 _HEAVY = ("batch_nlp", "gateways", "rag_backends", "support_bots", "agentic_coders", "team_keys", "judges", "resellers")
 
 
@@ -37,7 +42,7 @@ REASONING = Scenario(
             family,
             Tactics(
                 accounts=accounts, requests=requests, per_day=(15, 60), days=(0.05, 1.0), disguises=disguise,
-                human=0.35, payment=0.6, versions=versions, cover=0.2, ramp=3.0,
+                human=0.35, payment=0.6, versions=versions, cover=0.2, ramp=3.0, synchrony=0.5, even=0.7,
             ),
         )
         for name, family, accounts, requests, disguise, versions in (
@@ -62,7 +67,8 @@ AGENTIC = Scenario(
             family,
             Tactics(
                 accounts=accounts, requests=requests, per_day=(60, 500), days=days, disguises=_ANY, human=0.6,
-                payment=0.15, versions=12, rotation="day", cover=0.35, ramp=4.0, aged=0.6,
+                payment=0.15, versions=12, rotation="day", cover=0.35, ramp=4.0, aged=0.6, plans=_VARIED_PLANS,
+                access=_VARIED_ACCESS,
             ),
         )
         for name, family, accounts, requests, days in (
@@ -114,8 +120,9 @@ HYDRA = Scenario(
             Tactics(
                 accounts=accounts, requests=accounts * 1_152, per_day=(13, 46), days=(0.0, 1.0), stay=0.85,
                 disguises=_AGENTS | {"chat": 0.15, "gateways": 0.05}, human=0.8, payment=0.1, versions=24,
-                rotation="request", cover=0.45, aged=0.6, past=0.0, burst=60.0, pivot=0.3, labelled=0.5, banned=0.2,
-                found_after=20.0, networks={"residential": 0.65, "vpn": 0.1, "hosting": 0.1, "cloud": 0.15},
+                rotation="request", cover=0.45, strangers=6, aged=0.6, past=0.0, burst=60.0, pivot=0.3, labelled=0.5,
+                banned=0.2, replaced=0.8, found_after=20.0,
+                networks={"residential": 0.65, "vpn": 0.1, "hosting": 0.1, "cloud": 0.15},
             ),
         )
         for name, family, accounts in (

@@ -20,8 +20,8 @@ _CAMPAIGNS = (
     Campaign(
         "drift",
         "chain_of_thought",
-        Tactics(accounts=35, days=(0.3, 0.95), disguises=TEAMS, human=0.8, cover=0.5, aged=0.9, payment=0.0,
-                rotation="request", versions=20),
+        Tactics(accounts=35, days=(0.3, 0.95), disguises=TEAMS, human=0.8, cover=0.5, strangers=5, aged=0.9,
+                payment=0.0, rotation="request", versions=20),
     ),
     Campaign(
         "eider",
@@ -37,7 +37,8 @@ _CAMPAIGNS = (
     Campaign(
         "gorge",
         "agentic_tasks",
-        Tactics(accounts=60, per_day=(15, 60), days=(0.2, 0.8), disguises=TEAMS, human=0.8, cover=0.3, pivot=0.4),
+        Tactics(accounts=60, per_day=(15, 60), days=(0.2, 0.8), disguises=TEAMS, human=0.8, cover=0.3, pivot=0.4,
+                synchrony=0.4),
     ),
     Campaign(
         "haven",
@@ -59,7 +60,8 @@ _CAMPAIGNS = (
     Campaign(
         "kestrel",
         "trace_cleaning",
-        Tactics(accounts=40, per_day=(20, 80), days=(0.2, 0.9), disguises=MACHINES, retreat=(0.6, 0.7), banned=0.5),
+        Tactics(accounts=40, per_day=(20, 80), days=(0.2, 0.9), disguises=MACHINES, retreat=(0.6, 0.7), banned=0.5,
+                replaced=0.7),
     ),
     Campaign(
         "larch",
@@ -75,7 +77,7 @@ _CAMPAIGNS = (
         "north",
         "fixed_prompt",
         Tactics(accounts=50, per_day=(15, 50), days=(0.1, 0.95), versions=1, purge=0.55, second_pool=40,
-                second_per_day=(20, 80), disguises=MACHINES, human=0.6),
+                second_per_day=(20, 80), disguises=MACHINES, human=0.6, even=0.6),
     ),
     Campaign(
         "oxbow",

@@ -13,9 +13,9 @@ from pipelines.simulate.cohorts import COHORTS
 from pipelines.simulate.families import families
 from pipelines.simulate.lexicon import LISTS
 from pipelines.simulate.material import Grammar
-from pipelines.simulate.patterns import PATTERNS
+from pipelines.simulate.patterns import PATTERNS, PROSE
 
-_INNER = {"fact", "log", "name"}
+_INNER = {"fact", "log", "name", "rubric"}
 SENT = sorted({kind for c in COHORTS.values() for kind in c.writes})
 
 
@@ -32,7 +32,7 @@ def test_every_pattern_that_is_sent_on_its_own_names_its_owner(kind: str) -> Non
 
 def test_every_slot_of_every_pattern_can_be_filled() -> None:
     slots = {s for ps in PATTERNS.values() for p in ps for s in re.findall(r"(?<!\{)\{(\w+)\}(?!\})", p)}
-    assert {s for s in slots if s.removeprefix("my_") not in LISTS and s not in PATTERNS} == {"name"}
+    assert {s for s in slots if s.removeprefix("my_") not in LISTS and s not in PATTERNS} == {"name", *PROSE}
 
 
 def test_every_slot_of_every_family_can_be_filled() -> None:
@@ -47,6 +47,31 @@ def test_two_owners_never_share_a_text(seed: int, first: int, kind: str) -> None
     item = np.tile(np.arange(20, dtype=np.uint64), 40)
     texts = pl.DataFrame({"text": Grammar(seed).write(kind, owner, item), "owner": owner})
     assert texts.group_by("text").agg(pl.col("owner").n_unique())["owner"].max() == 1
+
+
+def test_chats_open_in_many_ways_and_judges_in_few() -> None:
+    owner, item = np.repeat(np.arange(400, dtype=np.uint64), 5), np.tile(np.arange(5, dtype=np.uint64), 400)
+
+    def share(kind: str) -> float:
+        openings = Grammar(1).write(kind, owner, item).str.extract(r"^(\S+\s+\S+\s+\S+\s+\S+\s+\S+)")
+        return openings.drop_nulls().n_unique() / len(owner)
+
+    assert min(share("chat"), share("support")) > 0.7  # 0.79 and 0.82 in the pools
+    assert share("judge") < 0.02
+
+
+def test_texts_are_as_long_as_in_the_pools() -> None:
+    owner, item = np.repeat(np.arange(400, dtype=np.uint64), 5), np.tile(np.arange(5, dtype=np.uint64), 400)
+    medians = {
+        k: Grammar(1).write(k, owner, item).str.len_chars().median() for k in ("chat", "support", "batch", "judge")
+    }
+    assert medians == pytest.approx({"chat": 52, "support": 46, "batch": 469, "judge": 5_273}, rel=0.2)
+
+
+def test_some_chats_are_chinese_and_most_are_english() -> None:
+    texts = Grammar(1).write("chat", np.arange(3_000, dtype=np.uint64), np.zeros(3_000, dtype=np.uint64))
+    assert 0.01 < texts.str.contains(r"\p{Han}").mean() < 0.1
+    assert texts.str.contains(r"[^\x00-\x7F]").mean() < 0.2
 
 
 def test_a_text_does_not_depend_on_what_is_written_beside_it() -> None:

@@ -12,10 +12,11 @@ import pytest
 from pipelines.ingest import Inputs, TableCount, ingest
 from pipelines.simulate import SCENARIOS, simulate
 from pipelines.simulate.arrivals import arrivals
+from pipelines.simulate.campaigns import expected
 from pipelines.simulate.families.written import UNSEEN
-from pipelines.simulate.giveaway import JUDGED, LIMIT, giveaways, limited
+from pipelines.simulate.giveaway import JUDGED, LIMIT, giveaways, judged, limited
 from pipelines.simulate.presets import PRESETS
-from pipelines.simulate.world import make_world
+from pipelines.simulate.world import World, make_world
 from pipelines.workspace import Workspace
 
 POOLS = Path(__file__).parents[5] / "shared" / "data"
@@ -32,6 +33,7 @@ DISCLOSED = {
     "hydra-2026-06": (25_000, 28_800_000),
     "cleaner-2026": (273, 770_609),
 }
+POOLS_OF_JULY = "pools-2026-07"  # of which accounts and a day's requests are disclosed, not the sum
 
 
 def taken(out: Path, workspace: Path) -> dict[str, TableCount]:
@@ -68,8 +70,11 @@ def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path) -> None:
     if PRESETS[name].pools and not POOLS.is_dir():
         pytest.skip("the real data of ../shared/data is not at hand")
     scale, days = JUDGED[name]
-    simulate(name, tmp_path, scale=scale, days=days, pools=POOLS if PRESETS[name].pools else None)
-    assert limited(giveaways(tmp_path)).filter(pl.col("auc") >= LIMIT).rows() == []
+    preset = judged(PRESETS[name])
+    simulate(preset, tmp_path, scale=scale, days=days, pools=POOLS if preset.pools else None)
+    found = giveaways(tmp_path)
+    assert set(found["family"]) == {"all", *(c.family for c in preset.campaigns)}  # none has too few accounts
+    assert limited(found).filter(pl.col("auc") >= LIMIT).rows() == []
 
 
 def test_there_is_a_scale_for_every_preset() -> None:
@@ -82,6 +87,16 @@ def test_campaigns_are_as_large_as_disclosed(name: str) -> None:
     assert (sum(t.accounts for t in tactics), sum(t.requests or 0 for t in tactics)) == DISCLOSED[name]
 
 
+def test_the_pools_of_july_are_as_large_as_disclosed() -> None:
+    (tactics,) = (c.tactics for c in PRESETS[POOLS_OF_JULY].campaigns)
+    assert (tactics.accounts, tactics.second_pool) == (5_000, 3_500)
+    preset = replace(PRESETS[POOLS_OF_JULY], honest=1)
+    world = make_world(preset, 0.1, 0, None, preset.days, preset.start)
+    days = [arrivals(world, day, np.random.default_rng([0, day])) for day in range(60, preset.days)]
+    sent = [int((world.accounts.campaign[moments.account] >= 0).sum()) for moments in days]
+    assert max(sent) == pytest.approx(300_000, rel=0.2)  # "up to 3 million a day" at a tenth of the accounts
+
+
 def test_hydra_sends_28_8_million_requests_from_april_22_to_june_5() -> None:
     preset = replace(PRESETS["hydra-2026-06"], honest=1)
     assert (preset.start.isoformat()[:10], preset.days) == ("2026-04-22", 45)
@@ -92,15 +107,23 @@ def test_hydra_sends_28_8_million_requests_from_april_22_to_june_5() -> None:
     assert sent == pytest.approx(28_800_000 * scale, rel=0.025)  # a twentieth of the accounts: more noise than 1 %
 
 
-@pytest.mark.parametrize("name", DISCLOSED)
+@pytest.mark.parametrize("name", [*DISCLOSED, POOLS_OF_JULY])
 def test_honest_accounts_send_twice_as_much_as_the_campaign(name: str) -> None:
     preset = PRESETS[name]
     scale = 2_500 / preset.honest
     world = make_world(preset, scale, 1, None, preset.days, preset.start)
-    wanted = sum(c.tactics.requests or 0 for c in preset.campaigns) * scale / preset.days
+    wanted = sum(c.tactics.requests or _july(world) for c in preset.campaigns) * scale / preset.days
     accounts = [arrivals(world, day, np.random.default_rng([1, day])).account for day in range(7)]
     honest = np.concatenate(accounts)
     assert (world.accounts.campaign[honest] < 0).sum() / 7 > 2.0 * wanted
+
+
+def _july(world: World) -> float:
+    """Requests of the pools of July at scale 1: what their accounts send in service, in the mean."""
+    parts = [(s.accounts, s.verdicts) for s in world.segments if s.operation is not None]
+    weekday = world.start.weekday()
+    sent = sum(expected(a, v, world.days, weekday, world.clockwork) for a, v in parts)
+    return sent / (sum(len(a) for a, _ in parts) / 8_500)
 
 
 def test_a_second_pool_takes_over_when_the_first_is_banned(tmp_path: Path) -> None:
