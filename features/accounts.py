@@ -9,7 +9,7 @@ import polars as pl
 
 from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA
 from features.families import account, content, infrastructure, rhythm, sharing, volume
-from features.history import History, histories
+from features.history import History, histories, histories_beside
 from features.lake import Lake
 
 _FAMILIES = (volume, rhythm, content, account, infrastructure, sharing)
@@ -30,10 +30,33 @@ def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:
     known = pl.concat([pl.DataFrame(schema={"account_id": pl.String}), *parts], how="diagonal_relaxed")
     if not parts:
         return pl.DataFrame(schema=FEATURES_SCHEMA)
-    compared = volume.against_plan(known, lake.accounts(as_of))
+    return _finished(volume.against_plan(known, known, lake.accounts(as_of)), as_of)
+
+
+def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> pl.DataFrame:
+    """Features of accounts of another lake, as if one group of them at a time were in this one.
+
+    Args:
+        lake: rollups and accounts that the groups are compared with.
+        added: rollups and accounts of the groups.
+        as_of: aware of its time zone; what lies after it is not looked at.
+        groups: `account_id`, `group`.
+
+    Returns:
+        `FEATURES_SCHEMA`, sorted; accounts without a request at or before as_of are left out.
+    """
+    parts = [read_families(history) for history in histories_beside(lake, added, as_of, groups)]
+    known = pl.concat([pl.DataFrame(schema={"account_id": pl.String}), *parts], how="diagonal_relaxed")
+    if not len(known):
+        return pl.DataFrame(schema=FEATURES_SCHEMA)
+    plans = pl.concat([lake.accounts(as_of), added.accounts(as_of)])
+    return _finished(volume.against_plan(known, volume.used(lake.account_rollups(as_of)), plans), as_of)
+
+
+def _finished(features: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     stamp = pl.lit(as_of).cast(FEATURES_SCHEMA["as_of"]).alias("as_of")
     numbers = pl.col(FEATURE_NAMES).cast(pl.Float32).fill_nan(None)
-    return compared.select("account_id", stamp, numbers).sort("account_id")
+    return features.select("account_id", stamp, numbers).sort("account_id")
 
 
 def read_families(history: History) -> pl.DataFrame:

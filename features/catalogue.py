@@ -6,6 +6,7 @@ about the account at T. A feature is null where nothing is known, never zero by 
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
 import polars as pl
@@ -164,7 +165,7 @@ _ACCOUNT = _rows("account", "life", [
     ("mail_domain_accounts", "octaves", "log2 of accounts in the mail domain", "mail domain of {plain:,.0f} accounts"),
     ("signup_subnet_accounts", "octaves", "log2 of accounts that signed up from the same subnet",
      "{plain:,.0f} accounts signed up from its subnet"),
-    ("signup_burst", "octaves", "Accounts registered in the same hour over the mean of hours, log2",
+    ("signup_burst", "octaves", "Accounts registered in the same hour over one more than the mean of hours, log2",
      "registered in an hour with {plain:.1f} times the usual registrations"),
 ])  # fmt: skip
 
@@ -220,3 +221,28 @@ SCHEMA_VERSION: str = hashlib.sha256(repr([astuple(f)[:5] for f in FEATURES]).en
 
 _COLUMNS: dict[str, pl.DataType] = {"account_id": pl.String(), "as_of": pl.Datetime("us", "UTC")}
 FEATURES_SCHEMA = pl.Schema(_COLUMNS | dict.fromkeys(FEATURE_NAMES, pl.Float32()))
+
+_SHARING_OF_TEXT, _SHARING_OF_NETWORK = ("prefix", "suffix", "system", "exact"), ("address", "subnet", "client")
+
+
+def _blank(family: str, kinds: tuple[str, ...], *further: str) -> frozenset[str]:
+    """A whole family, what is shared of these kinds, and further features."""
+    named = {f.name for f in FEATURES if f.family == family}
+    shared = {f.name for f in FEATURES if f.family == "sharing" and any(f"_{kind}_" in f.name for kind in kinds)}
+    return frozenset(named | shared | {"shared_kinds_28d", *further})
+
+
+_NO_TEXT = _blank("content", _SHARING_OF_TEXT)
+_NO_INFRASTRUCTURE = _blank("infrastructure", _SHARING_OF_NETWORK, "signup_subnet_accounts")
+# What a provider may not have: each mode with the features that are blank in it. Models are judged in all of them.
+MODES: Mapping[str, frozenset[str]] = {
+    "no text": _NO_TEXT,
+    "no infrastructure": _NO_INFRASTRUCTURE,
+    "neither": _NO_TEXT | _NO_INFRASTRUCTURE,
+}
+
+# Features of which more never speaks for an account, all else being equal: +1 for a model that is to be held to it. Few
+# signs are known. A system prompt or a client is shared by everybody who uses the same tool, so these have none.
+_RISING = tuple(f"shared_{kind}{part}" for kind in ("prefix", "suffix", "exact", "address") for part in ("", "_share"))
+_RISING += tuple(f"young_{kind}" for kind in ("prefix", "suffix", "subnet"))
+SIGNS: Mapping[str, int] = dict.fromkeys([*(f"{name}_28d" for name in _RISING), "payment_accounts", "signup_burst"], 1)

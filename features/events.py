@@ -52,7 +52,7 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
     malformed = requests["client_address"].is_not_null() & known["address"].is_null()
     key = keyring.key
     agent, tls = pl.col("user_agent"), pl.col("tls_ja4")
-    frame = requests.hstack(known).hstack(_reduced(requests["prompt"], keyring))
+    frame = requests.hstack(known).hstack(reduced(requests["prompt"], keyring))
     events = frame.select(
         "request_key",
         pl.lit(source, pl.Int64).alias("source"),
@@ -79,8 +79,8 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
     return Events.validate(events.select(Events.column_names()), cast=True), int(malformed.sum())
 
 
-def _reduced(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
-    """`_TEXT_KEYS` of each prompt."""
+def reduced(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
+    """What is kept of each prompt: `words`, `prefix`, `suffix`, `exact`, `simhash`, `flags`, `topic`."""
     read = prompts.rename("prompt").to_frame().select(clipped(pl.col("prompt")))
     numbers = reduce_texts(read["prompt"], keyring.text)
     return numbers.hstack(read.select(flags=flag_bits(pl.col("prompt")).cast(pl.Int64))).with_columns(

@@ -64,6 +64,33 @@ def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
         )
 
 
+def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> Iterator[History]:
+    """The history of accounts that stand in another lake, as if one group of them at a time were in this one.
+
+    `groups` (`account_id`, `group`) says which accounts of `added` come together. What crosses accounts is counted
+    over all accounts of `lake` and the group's own, never over two groups: their number must not show.
+    """
+    accounts, seen = lake.accounts(as_of), added.seen(as_of)
+    newcomers, hours = added.accounts(as_of), added.account_rollups(as_of).collect(engine="streaming")
+    keys = _counted(added.key_rollups(as_of)).collect(engine="streaming")
+    known = _counts(lake.key_rollups(as_of).join(keys.lazy().select("kind", "key").unique(), on=["kind", "key"],
+                                                 how="semi"), accounts, as_of).collect(engine="streaming")  # fmt: skip
+    for (_,), group in groups.sort("group", "account_id").group_by("group", maintain_order=True):
+        ids = group.select("account_id")
+        own, registered = keys.join(ids, on="account_id"), newcomers.join(ids, on="account_id")
+        counted = pl.concat([known, _counts(own.lazy(), registered, as_of).collect()])
+        sums = counted.join(own.select("kind", "key").unique(), on=["kind", "key"], how="semi")
+        sharing = sums.group_by("kind", "key").agg(pl.col("accounts", "young").sum())
+        yield History(
+            as_of,
+            seen.join(ids, on="account_id"),
+            hours.join(ids, on="account_id").sort("account_id", "hour"),
+            own,
+            sharing.filter(pl.col("accounts") > 1),
+            pl.concat([accounts, registered]),
+        )
+
+
 def _counted(keys: pl.LazyFrame) -> pl.LazyFrame:
     """Requests per account and key over the whole window."""
     return keys.group_by("account_id", "kind", "key").agg(pl.col("requests").sum())
@@ -71,6 +98,11 @@ def _counted(keys: pl.LazyFrame) -> pl.LazyFrame:
 
 def _sharing(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """How many accounts show each key, and how many of them are young, for keys that are shared."""
+    return _counts(keys, accounts, as_of).filter(pl.col("accounts") > 1).collect(engine="streaming")
+
+
+def _counts(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.LazyFrame:
+    """`kind`, `key`, `accounts` and `young` of every key that can be shared."""
     kinds = [KEY_KINDS.index(kind) for kind in SHARED_KINDS]
     pairs = keys.filter(pl.col("kind").is_in(kinds)).select("kind", "key", "account_id").unique()
     young = accounts.lazy().select("account_id", young=pl.col("created_at") > as_of - HISTORY)
@@ -78,6 +110,4 @@ def _sharing(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.
         pairs.join(young, on="account_id", how="left")
         .group_by("kind", "key")
         .agg(accounts=pl.len(), young=pl.col("young").sum())
-        .filter(pl.col("accounts") > 1)
-        .collect(engine="streaming")
     )

@@ -23,7 +23,8 @@ def read_out(history: History) -> pl.DataFrame:
             pl.when(pl.col(key).is_not_null()).then(pl.len().over(key).log(2)).alias(name)
             for name, key in _GROUPS.items()
         ],
-        signup_burst=(pl.len().over(hour) / usual).log(2),
+        # one more than usual: else an account alone in its hour would stand out the more, the fewer the provider has
+        signup_burst=(pl.len().over(hour) / (usual + 1)).log(2),
     )
     day = 86_400_000_000
     return grouped.join(history.seen, on="account_id").select(

@@ -25,6 +25,8 @@ _SHARES = {
     "tools_share_28d": "with_tools",
 }
 
+_COMPARED = {"requests_28d": "requests_on_plan_28d", "output_tokens_28d": "output_on_plan_28d"}
+
 
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account that was active in the history."""
@@ -54,13 +56,18 @@ def read_out(history: History) -> pl.DataFrame:
     )
 
 
-def against_plan(features: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
-    """Add what an account uses over the median of its plan's active accounts: needs the features of all accounts."""
-    used = {"requests_on_plan_28d": "requests_28d", "output_on_plan_28d": "output_tokens_28d"}
-    planned = features.join(accounts.select("account_id", "plan"), on="account_id", how="left")
-    return planned.with_columns(
-        pl.when(pl.col("plan").is_not_null())
-        .then(((pl.col(name) + 1) / (pl.col(name).median().over("plan") + 1)).log(2))
-        .alias(ratio)
-        for ratio, name in used.items()
-    ).drop("plan")
+def used(rollups: pl.LazyFrame) -> pl.DataFrame:
+    """What `against_plan` compares, of every account of the added rollups (`AccountRollups` of 28 days)."""
+    sums = rollups.group_by("account_id").agg(pl.col("requests", "output_tokens").sum().name.suffix("_28d"))
+    return sums.collect(engine="streaming")
+
+
+def against_plan(features: pl.DataFrame, everyone: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Add what an account uses over the median of its plan's active accounts, which `everyone` holds."""
+    plans = accounts.select("account_id", "plan")
+    medians = (
+        everyone.join(plans, on="account_id").group_by("plan").agg(pl.col(*_COMPARED).median().name.suffix("_median"))
+    )
+    planned = features.join(plans, on="account_id", how="left").join(medians, on="plan", how="left")
+    ratios = [((pl.col(name) + 1) / (pl.col(f"{name}_median") + 1)).log(2).alias(r) for name, r in _COMPARED.items()]
+    return planned.with_columns(ratios).drop("plan", *[f"{name}_median" for name in _COMPARED])

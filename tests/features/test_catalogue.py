@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import features.families
-from features.catalogue import FEATURE_NAMES, FEATURES, FEATURES_SCHEMA, SCHEMA_VERSION
+from features.catalogue import FEATURE_NAMES, FEATURES, FEATURES_SCHEMA, MODES, SCHEMA_VERSION, SIGNS
 
 each = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 
@@ -51,3 +51,26 @@ def test_the_schema_version_is_the_same_in_every_process() -> None:
     again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert again.stdout.strip() == SCHEMA_VERSION
     assert re.fullmatch("[0-9a-f]{12}", SCHEMA_VERSION)
+
+
+def test_modes_name_features_and_leave_some() -> None:
+    assert list(MODES) == ["no text", "no infrastructure", "neither"]
+    for blank in MODES.values():
+        assert blank < set(FEATURE_NAMES)
+    assert MODES["neither"] == MODES["no text"] | MODES["no infrastructure"]
+
+
+@each
+def test_a_mode_blanks_what_cannot_be_known_in_it(feature: Any) -> None:
+    """Whole families, so that a new feature of theirs is blank too; of the shared keys those of the kind."""
+    kinds = {"no text": ("prefix", "suffix", "system", "exact"), "no infrastructure": ("address", "subnet", "client")}
+    families = {"no text": "content", "no infrastructure": "infrastructure"}
+    for mode, names in kinds.items():
+        shared = feature.family == "sharing" and any(f"_{kind}" in feature.name for kind in (*names, "kinds"))
+        network = mode == "no infrastructure" and feature.name == "signup_subnet_accounts"
+        assert (feature.name in MODES[mode]) is (feature.family == families[mode] or shared or network)
+
+
+def test_known_signs_are_of_features_and_rise() -> None:
+    assert set(SIGNS) < set(FEATURE_NAMES)
+    assert set(SIGNS.values()) == {1}

@@ -31,7 +31,7 @@ def plain(account: Row, all_accounts: list[Row], first: Any, as_of: Any) -> dict
         "payment_accounts": group("payment"),
         "mail_domain_accounts": group("mail_domain"),
         "signup_subnet_accounts": group("signup_subnet"),
-        "signup_burst": math.log2(Counter(hours)[created] / usual),
+        "signup_burst": math.log2(Counter(hours)[created] / (usual + 1)),
     }
 
 
@@ -55,7 +55,8 @@ def test_accounts_registered_later_are_not_known_yet(features_of: Read, as_of: A
     rows = [{"account_id": "a"}, {"account_id": "b"}]
     registered = [{"account_id": "a", **shared}, {"account_id": "b", "created_at": later, **shared}]
     read = features_of(rows, registered)
-    assert read["a"]["organization_accounts"] == read["a"]["signup_burst"] == 0
+    assert read["a"]["organization_accounts"] == 0
+    assert read["a"]["signup_burst"] == -1  # one account in the one hour that there is
     assert read["b"]["age_days"] is None
     assert features_of(rows, registered, later)["a"]["payment_accounts"] == 1
 
@@ -65,8 +66,16 @@ def test_a_burst_of_registrations_shows_in_octaves(features_of: Read, as_of: Any
     burst = [{"account_id": f"b{i}", "created_at": begin + timedelta(minutes=i)} for i in range(16)]
     last = {"account_id": "z", "created_at": begin + timedelta(hours=15)}
     read = features_of([{"account_id": "b3"}, {"account_id": "z"}], [*burst, last])
-    assert math.isclose(read["b3"]["signup_burst"], math.log2(16 / (17 / 16)), rel_tol=1e-6)
-    assert math.isclose(read["z"]["signup_burst"], math.log2(1 / (17 / 16)), rel_tol=1e-5)
+    assert math.isclose(read["b3"]["signup_burst"], math.log2(16 / (1 + 17 / 16)), rel_tol=1e-6)
+    assert math.isclose(read["z"]["signup_burst"], math.log2(1 / (1 + 17 / 16)), rel_tol=1e-5)
+
+
+def test_an_account_alone_in_its_hour_looks_the_same_at_providers_of_any_size(features_of: Read, as_of: Any) -> None:
+    found = []
+    for every in (10, 40):  # hours from one registration to the next
+        registered = [{"account_id": f"a{i}", "created_at": as_of - timedelta(hours=every * i)} for i in range(20)]
+        found.append(features_of([{"account_id": "a3"}], registered)["a3"]["signup_burst"])
+    assert abs(found[0] - found[1]) < 0.15
 
 
 def test_the_first_request_counts_however_long_ago_it_was(features_of: Read, as_of: Any) -> None:
