@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from features.errors import InputError, StillwatchError
+from pipelines.commands import models
+from pipelines.commands.options import WORKSPACE, AsOf, Out, Root, Seed, time
 
 app = typer.Typer(
     name="stillwatch",
@@ -21,23 +23,6 @@ app = typer.Typer(
 )
 
 
-def _time(text: str) -> datetime:
-    """ISO 8601; a time without a zone is UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no ISO 8601 time such as 2026-06-01T00:00:00Z") from None
-
-
-Root = Annotated[Path, typer.Option("--workspace", help="Folder that holds all state of a run.")]
-AsOf = Annotated[datetime, typer.Option("--as-of", parser=_time, metavar="TIME", help="ISO 8601, UTC.")]
-Labels = Annotated[Path, typer.Option("--labels", help="Labels: a Parquet file, folder or glob.")]
-Seed = Annotated[int, typer.Option("--seed", min=0)]
-Out = Annotated[Path, typer.Option("--out")]
-WORKSPACE = Path("workspace")
-
-
 @app.command()
 def simulate(
     scenario: Annotated[str, typer.Option("--scenario", help="Name of the made-up world.")],
@@ -46,7 +31,7 @@ def simulate(
     seed: Seed = 0,
     pools: Annotated[Path | None, typer.Option("--pools", help="Folder with real prompts and rhythms.")] = None,
     days: Annotated[int | None, typer.Option("--days", help="Length of the world.")] = None,
-    start: Annotated[datetime | None, typer.Option("--start", parser=_time, metavar="TIME")] = None,
+    start: Annotated[datetime | None, typer.Option("--start", parser=time, metavar="TIME")] = None,
     dirty: Annotated[bool, typer.Option("--dirty", help="Plant repeats, disorder and broken rows.")] = False,
 ) -> None:
     """Write requests, accounts, labels and the truth of a made-up world."""
@@ -104,58 +89,13 @@ def build(as_of: AsOf, workspace: Root = WORKSPACE) -> None:
     from pipelines.workspace import Workspace
 
     place = Workspace(workspace)
-    with place.locked(), console.progress() as report:
+    with place.locked("build"), console.progress() as report:
         result = run(place, as_of, report, now=datetime.now(UTC))
     console.built(result, as_of.isoformat())
 
 
-@app.command()
-def train(labels: Labels, as_of: AsOf, seed: Seed = 0, workspace: Root = WORKSPACE) -> None:
-    """Fit and judge candidates on what was known at a time; register the best."""
-    from pipelines import console
-    from pipelines.retrain import fit, read_labels
-    from pipelines.settings import settings
-    from pipelines.workspace import Workspace
-
-    place = Workspace(workspace)
-    known = read_labels(labels, settings().reject_limit)
-    with place.locked(), console.progress() as report:
-        result = fit(place, known, as_of, seed=seed, progress=report)
-    console.fitted(result)
-
-
-@app.command()
-def promote(
-    version: Annotated[int | None, typer.Option("--version", help="By default the challenger.")] = None,
-    workspace: Root = WORKSPACE,
-) -> None:
-    """Let a version through the gate; if it passes it is the champion."""
-    from pipelines import console
-    from pipelines.retrain import promote as run
-    from pipelines.workspace import Workspace
-
-    place = Workspace(workspace)
-    with place.locked():
-        console.decided(*run(place, version))
-
-
-@app.command()
-def retrain(labels: Labels, as_of: AsOf, seed: Seed = 0, workspace: Root = WORKSPACE) -> None:
-    """Build, train, gate, promote, package: the whole loop."""
-    from pipelines import console
-    from pipelines.retrain import read_labels
-    from pipelines.retrain import retrain as run
-    from pipelines.settings import settings
-    from pipelines.workspace import Workspace
-
-    place = Workspace(workspace)
-    known = read_labels(labels, settings().reject_limit)
-    with place.locked(), console.progress() as report:
-        result = run(place, known, as_of, seed=seed, progress=report, now=datetime.now(UTC))
-    console.built(result.built, as_of.isoformat())
-    console.fitted(result.fitted)
-    console.decided(result.fitted.version, result.decision)
-    print(f"packaged: {result.bento}" if result.bento else "nothing is packaged: there is no champion yet")
+for command in (models.train, models.promote, models.rollback, models.retrain):
+    app.command()(command)
 
 
 @app.command()
@@ -166,22 +106,14 @@ def score(as_of: AsOf, out: Out, workspace: Root = WORKSPACE) -> None:
     from pipelines.workspace import Workspace
 
     place = Workspace(workspace)
-    with place.locked(), console.progress() as report:
+    with place.locked("score"), console.progress() as report:
         scores = run(place, as_of, out, report)
     flagged = scores.filter(scores["reasons"].list.len() > 0)
     print(f"{out}: {len(scores):,} accounts, {len(flagged):,} at or above the review threshold")
     console.left_out(place.lake.later(as_of))
 
 
-@app.command()
-def package(workspace: Root = WORKSPACE) -> None:
-    """Package the champion as a Bento."""
-    from pipelines.retrain import package_champion
-    from pipelines.workspace import Workspace
-
-    place = Workspace(workspace)
-    with place.locked():
-        print(f"packaged: {package_champion(place)}")
+app.command()(models.package)
 
 
 @app.command()
@@ -191,13 +123,26 @@ def serve(
     workspace: Root = WORKSPACE,
 ) -> None:
     """Serve the packaged champion over HTTP until stopped."""
-    from pipelines.retrain import packaged
+    from pipelines.champion import packaged
     from pipelines.serve import options
     from pipelines.workspace import Workspace
     from serving.server import serve as run
 
     place = Workspace(workspace)
     run(packaged(place), port, options(place, host))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
+    host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
+    workspace: Root = WORKSPACE,
+) -> None:
+    """Show runs and models in the browser (MLflow), until stopped."""
+    from pipelines.ui import ui as run
+    from pipelines.workspace import Workspace
+
+    run(Workspace(workspace), host, port)
 
 
 @app.command()

@@ -12,11 +12,13 @@ import polars as pl
 from features.errors import InputError, StillwatchError
 from pipelines.build import Progress
 from pipelines.ingest import Inputs, ingest
-from pipelines.retrain import Retrained, read_labels, retrain
+from pipelines.planting import Planting
+from pipelines.retrain import Retrained, retrain
 from pipelines.score import score
 from pipelines.serve import options
 from pipelines.settings import settings
 from pipelines.simulate import simulate
+from pipelines.train import read_labels
 from pipelines.workspace import Workspace
 from serving.server import running
 
@@ -54,11 +56,14 @@ def demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> list[st
     tables = {name: world / f"{name}.parquet" for name in ("accounts", "enforcement", "releases")}
     counts = ingest(workspace, Inputs(world / "requests", **tables), reject_limit=limit, progress=progress)
     labels = read_labels(world / "labels.parquet", limit)
-    with workspace.locked():
-        result = retrain(workspace, labels, as_of, seed=seed, progress=progress, now=now)
+    with workspace.locked("demo"):
+        planting = Planting(seed=seed)
+        result = retrain(workspace, labels, as_of, seed=seed, progress=progress, now=now, planting=planting)
         scores = score(workspace, as_of, root / "scores.parquet", progress)
     if result.bento is None:
-        raise StillwatchError(f"the demo's model did not pass the gate: {' '.join(result.decision.reasons)}")
+        raise StillwatchError(
+            f"the demo's model did not pass the gate: {' '.join((*result.objections, *result.reasons))}"
+        )
     bad, good = _pick(scores, pl.read_parquet(world / "truth.parquet"))
     progress("serving", 0.0)
     with running(result.bento, options(workspace), log=root / "serve.log") as url:
@@ -93,7 +98,8 @@ def _ask(url: str, account_ids: list[str]) -> dict[str, Any]:
 
 
 def _summary(root: Path, requests: int, accounts: int, result: Retrained) -> list[str]:
-    counts = result.fitted.trained.counts
+    assert result.fitted is not None  # refused data gave an error before
+    counts = result.fitted.counts
     return [
         "",
         f"{requests:,} requests ingested, their text dropped; {accounts:,} accounts scored: {root / 'scores.parquet'}",
@@ -117,8 +123,7 @@ def _next(workspace: Workspace, as_of: datetime) -> list[str]:
     root, time = workspace.root, f"{as_of:%Y-%m-%dT%H:%M:%SZ}"
     return [
         "",
-        "look at the runs:    MLFLOW_DISABLE_TELEMETRY=true mlflow server --host 127.0.0.1 --port 5000 "
-        f"--backend-store-uri '{workspace.tracking_uri}'",
+        f"look at the runs:    stillwatch ui --workspace '{root}'",
         f"score all accounts:  stillwatch score --as-of {time} --out scores.parquet --workspace '{root}'",
         f"serve the endpoint:  stillwatch serve --port 3000 --workspace '{root}'",
     ]

@@ -70,7 +70,7 @@ def ingest(workspace: Workspace, inputs: Inputs, *, reject_limit: float, progres
     if not given:
         raise InputError("nothing to ingest: give --requests, --accounts, --enforcement or --releases.")
     counts = {table: TableCount() for table in given}
-    with workspace.locked() as scratch:
+    with workspace.locked("ingest") as scratch:
         keyring = workspace.keyring
         workspace.lake.catch_up()
         new = {table: _new_files(workspace, table, path, counts[table]) for table, path in given.items()}

@@ -1,181 +1,153 @@
-"""Train, promote, package, and all of it in one: thin shells around `training` and `serving`."""
+"""The whole loop: look at the data, train, gate, promote, package; it can be killed anywhere and called again."""
 
-import shutil
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
-from importlib.metadata import version as installed_version
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
 from pathlib import Path
 
 import polars as pl
-from threadpoolctl import threadpool_limits
 
-from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
-from features.errors import InputError, IntegrityError
-from features.intake import batches, check, input_files
-from pipelines.build import Built, Progress, build, ensure_features
+from features.catalogue import SCHEMA_VERSION
+from pipelines.build import Built, Progress, build
+from pipelines.champion import Judged, champion_model, package_champion, promote
+from pipelines.planting import Planting
+from pipelines.settings import settings
+from pipelines.train import Fitted, fit, gather
 from pipelines.workspace import Workspace
-from serving.package import current, package
-from training import model as models
 from training import tracking
-from training.dataset import Entities, entities, snapshot_times
-from training.promotion import Decision, gate
-from training.train import Trained, judge, train
-
-VOLUME_FEATURE = "requests_28d"
+from training.dataset import matrix
+from training.drift import Drift, expect, measure, objections
+from training.frozen import latest
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A training that was recorded.
+class Outcome(Enum):
+    """How a whole loop ended: also promoted if this very training is the champion already."""
 
-    Attributes:
-        version: of the registered model.
-        trained: model, rivals and reports.
-        entities: what was learned from, and which labels were left out.
-        later: rows of each table that were left out since they lie after the time.
-    """
-
-    version: int
-    trained: Trained
-    entities: Entities
-    later: dict[str, int]
+    PROMOTED = "promoted"
+    KEPT = "kept"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class Retrained:
-    """What a whole loop did; `bento` is the champion's, whether or not it is new, and None as long as there is none."""
+    """What a whole loop did.
 
-    built: Built
-    fitted: Fitted
-    decision: Decision
-    bento: Path | None
-
-
-def read_labels(path: Path, limit: float) -> pl.DataFrame:
-    """The labels table behind a path.
-
-    Raises:
-        InputError: unusable, or more broken rows than the limit.
+    Attributes:
+        as_of: the time.
+        outcome: how it ended.
+        reasons: why the version is the champion, or is not; none if the data were refused.
+        objections: to the data; they were refused for these, unless `forced` says why not.
+        forced: the reason given for learning from the data whatever there is to object.
+        before: the champion's version before; None if there was none.
+        champion: the champion's version after.
+        built: the features; None if the data were refused before.
+        drift: since the champion's training; None if there was nothing to measure it against.
+        moved: how many features have, beyond the limits.
+        fitted: the training; None if the data were refused.
+        judged: what was seen at the gate; None if there was no need to go there.
+        bento: the champion's, whether or not it is new; None as long as there is no champion.
     """
-    files = input_files(path, "labels")
-    checked = [check(batch, "labels") for file in files for batch in batches(file)]
-    rows = sum(file.rows for file in files)
-    if not rows:
-        raise InputError(f"{path} holds no labels: expected one row per judged account.")
-    rejects = pl.concat([part.rejects for part in checked])
-    broken = sum(part.rejects["row"].n_unique() for part in checked)
-    if broken > limit * rows:
-        raise InputError(
-            f"{path}: {broken:,} of {rows:,} rows break the contract of labels "
-            f"({rejects['rule'][0]} in row {rejects['row'][0]}): correct the export."
-        )
-    labels = pl.concat([part.good for part in checked]).drop("row")
-    twice = labels.filter(pl.col("account_id").is_duplicated())
-    if len(twice):
-        raise InputError(f"{path}: account {twice['account_id'][0]!r} is labelled more than once: keep one row each.")
-    return labels
 
-
-def gather(
-    workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress: Progress
-) -> tuple[Entities, pl.DataFrame]:
-    """Accounts at several times up to as_of, and what was known of them then, through the feature store."""
-    times = snapshot_times(as_of)
-    ensure_features(workspace, times, progress)
-    chosen = entities(workspace.lake.seen(as_of), labels, as_of, times)
-    examples = workspace.lookup.historical(chosen.frame)
-    # those silent in all windows teach nothing, or that silence is a sign
-    return chosen, examples.filter(pl.col(VOLUME_FEATURE).is_not_null())
-
-
-def fit(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, *, seed: int, progress: Progress) -> Fitted:
-    """Fit and judge candidates on what was known at as_of, and register the best as challenger."""
-    chosen, examples = gather(workspace, labels, as_of, progress)
-    progress("training", 0.0)
-    # On small matrices BLAS threads mostly wait for one another, and their number would change the last bits.
-    with threadpool_limits(1, user_api="blas"):
-        trained = train(
-            examples,
-            FEATURE_NAMES,
-            as_of=as_of,
-            seed=seed,
-            schema_version=SCHEMA_VERSION,
-            volume_feature=VOLUME_FEATURE,
-        )
-    progress("training", 0.7)
-    version = tracking.record(
-        workspace.tracking_uri,
-        workspace.artifacts,
-        trained,
-        params={"as_of": as_of.isoformat(), "seed": seed, "schema_version": SCHEMA_VERSION},
-        code_version=installed_version("stillwatch"),
-    )
-    progress("training", 1.0)
-    return Fitted(version, trained, chosen, workspace.lake.later(as_of))
-
-
-def champion_folder(workspace: Workspace) -> Path:
-    """The champion's model folder, downloaded from the registry.
-
-    Raises:
-        InputError: there is no champion yet.
-    """
-    found = tracking.champion(workspace.tracking_uri)
-    if found is None:
-        raise InputError(f"{workspace.root} has no champion: run `stillwatch retrain`, or `train` and `promote`.")
-    folder = workspace.root / "champion"
-    if folder.exists():
-        with suppress(IntegrityError):  # it is a copy: a damaged one is fetched again
-            if tracking.is_registered(workspace.tracking_uri, found[0], models.load(folder)):
-                return folder
-        shutil.rmtree(folder)
-    return tracking.fetch(workspace.tracking_uri, found[0], folder)
-
-
-def promote(workspace: Workspace, version: int | None = None) -> tuple[int, Decision]:
-    """Let a version (by default the challenger) through the gate, or not.
-
-    The champion is judged on the version's own frozen test set. One that was made for other features can't be, and
-    can't score any more either: it does not stand in the way.
-
-    Raises:
-        InputError: there is no such version.
-    """
-    uri = workspace.tracking_uri
-    chosen = version if version is not None else tracking.challenger(uri)
-    if chosen is None:
-        raise InputError(f"{workspace.root} has no challenger: run `stillwatch train` first, or give --version.")
-    challenger, reigning = tracking.report(uri, chosen), tracking.champion(uri)
-    report = None if reigning is None else reigning[1]
-    if report is not None and report.test_digest != challenger.test_digest:
-        model = models.load(champion_folder(workspace))
-        comparable = model.schema_version == SCHEMA_VERSION
-        test = tracking.judged_on(uri, chosen)
-        report = judge(model, test, as_of=challenger.as_of, seed=challenger.seed) if comparable else None
-    decision = gate(challenger, report)
-    tracking.promote(uri, chosen, decision)
-    return chosen, decision
-
-
-def package_champion(workspace: Workspace) -> Path:
-    """The Bento of the champion."""
-    return package(champion_folder(workspace), workspace.bento)
-
-
-def packaged(workspace: Workspace) -> Path:
-    """The Bento that was packaged last; raises InputError if there is none."""
-    return current(workspace.bento)
+    as_of: datetime
+    outcome: Outcome = Outcome.REFUSED
+    reasons: tuple[str, ...] = ()
+    objections: tuple[str, ...] = ()
+    forced: str = ""
+    before: int | None = None
+    champion: int | None = None
+    built: Built | None = None
+    drift: Drift | None = None
+    moved: int = 0
+    fitted: Fitted | None = None
+    judged: Judged | None = None
+    bento: Path | None = None
 
 
 def retrain(
-    workspace: Workspace, labels: pl.DataFrame, as_of: datetime, *, seed: int, progress: Progress, now: datetime
+    workspace: Workspace,
+    labels: pl.DataFrame,
+    as_of: datetime,
+    *,
+    seed: int,
+    progress: Progress,
+    now: datetime,
+    groups: pl.DataFrame | None = None,
+    reason: str = "",
+    planting: Planting | None = None,
+    search: int = 0,
 ) -> Retrained:
-    """Build, train, gate, promote, package."""
-    built = build(workspace, as_of, progress, now=now)
-    fitted = fit(workspace, labels, as_of, seed=seed, progress=progress)
-    _, decision = promote(workspace, fitted.version)
+    """Build, train, gate, promote, package.
+
+    Every step finds what an earlier call has done already, so a loop that was killed goes on where it was, and one that
+    was finished does nothing. Data that are stale or have drifted are refused; with a `reason` they are not, and the
+    reason is recorded with the version. The gate is not to be overruled here: that is for `promote`.
+    """
+    uri = workspace.tracking_uri
+    tracking.settle(uri)
+    before = tracking.champion_version(uri)
+    done = Retrained(as_of, forced=reason, before=before, champion=before)
+    done = replace(done, objections=tuple(_stale(workspace, as_of)))
+    if done.objections and not reason:
+        return done
+    done = replace(done, built=build(workspace, as_of, progress, now=now))
+    gathered = gather(workspace, labels, as_of, progress)
+    measured = _drift(workspace, before, gathered[1])
+    if measured is not None:
+        limits = settings().drift_limits()
+        done = replace(done, drift=measured, moved=len(measured.moved(limits)))
+        done = replace(done, objections=(*done.objections, *objections(measured, limits)))
+    if done.objections and not reason:
+        return done
+    tags = {"forced_training": reason, "forced_over": " ".join(done.objections)} if reason else {}
+    fitted = fit(
+        workspace,
+        labels,
+        as_of,
+        seed=seed,
+        progress=progress,
+        groups=groups,
+        gathered=gathered,
+        tags=tags,
+        planting=planting,
+        search=search,
+    )
+    done = _at_the_gate(workspace, replace(done, fitted=fitted), fitted.version, now)
+    champion = tracking.champion_version(uri)
     progress("packaging", 0.0)
-    bento = package_champion(workspace) if tracking.champion(workspace.tracking_uri) else None
+    bento = None if champion is None else package_champion(workspace)
     progress("packaging", 1.0)
-    return Retrained(built, fitted, decision, bento)
+    return replace(done, champion=champion, bento=bento)
+
+
+def _stale(workspace: Workspace, as_of: datetime) -> Iterator[str]:
+    """An objection if the newest request is too old; an empty lake is told by the build."""
+    newest: datetime | None = workspace.lake.seen(as_of)["last_seen"].max()  # type: ignore[assignment]
+    limit = settings().data_age_hours
+    if newest is not None and as_of - newest > timedelta(hours=limit):
+        age = (as_of - newest) / timedelta(hours=1)
+        yield (
+            f"The newest request is {age:,.0f} hours older than {as_of:%Y-%m-%dT%H:%M:%SZ}, and {limit:g} hours are "
+            "allowed: the logs seem to have stopped."
+        )
+
+
+def _drift(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -> Drift | None:
+    """How today's accounts differ from those that the champion learned from, and what it expects of itself on them."""
+    then = None if champion is None else tracking.reference(workspace.tracking_uri, champion)
+    if then is None or then.schema_version != SCHEMA_VERSION:
+        return None
+    model, accounts = champion_model(workspace, is_current=True), latest(examples)
+    now = expect(model.predict(matrix(accounts, model.features)), model.review_threshold)
+    return measure(then, accounts, now)
+
+
+def _at_the_gate(workspace: Workspace, done: Retrained, version: int, now: datetime) -> Retrained:
+    if version == done.before:
+        return replace(done, outcome=Outcome.PROMOTED, reasons=("This very training is the champion already.",))
+    taken_back = tracking.rolled_back(workspace.tracking_uri, version)
+    if taken_back is not None:
+        return replace(done, outcome=Outcome.KEPT, reasons=(f"It was taken back before ({taken_back}).",))
+    judged = promote(workspace, version, now=now)
+    outcome = Outcome.PROMOTED if judged.decision.promote else Outcome.KEPT
+    return replace(done, outcome=outcome, reasons=judged.decision.reasons, judged=judged)

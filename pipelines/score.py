@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
+from features.catalogue import FEATURE_NAMES, FEATURES
 from features.errors import InputError
 from pipelines.build import Progress, ensure_features
-from pipelines.retrain import champion_folder
+from pipelines.champion import champion_model
 from pipelines.workspace import Workspace
 from serving.scorer import explain
 from training import model as models
@@ -21,17 +21,12 @@ def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) 
     """Score all accounts as of a time and write the contract's score table.
 
     Raises:
-        InputError: no champion, a champion of another feature catalogue, nothing known at that time, or out can't be
-            written.
+        InputError: no champion, nothing known at that time, or out can't be written.
+        IntegrityError: a champion of other features, or one that is not what was registered and signed.
     """
     if out.is_dir():
         raise InputError(f"{out} is a folder: give --out the name of a file.")
-    model = models.load(champion_folder(workspace))
-    if model.schema_version != SCHEMA_VERSION:
-        raise InputError(
-            f"the champion was trained on features {model.schema_version}, this release reads out {SCHEMA_VERSION}: "
-            "run `stillwatch retrain`."
-        )
+    model = champion_model(workspace, is_current=True)
     ensure_features(workspace, [as_of], progress)
     accounts = workspace.lake.seen(as_of).select(
         "account_id", pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of")

@@ -6,11 +6,12 @@ from serving.server import HOST, Options
 
 
 def options(workspace: Workspace, host: str = HOST) -> Options:
-    """Where the endpoint finds its features, and how old they may be."""
+    """Where the endpoint finds its features, how old they may be, and whose signature the model must have."""
     known = settings()
     return Options(
         store=workspace.lookup.root.resolve(),
         online=known.online,
         freshness_hours=known.freshness_hours,
         host=host,
+        prove=known.verifier(),
     )

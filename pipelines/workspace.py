@@ -1,20 +1,41 @@
 """A workspace: the folder that holds all state of a run. Two workspaces never touch each other."""
 
 import fcntl
+import hashlib
+import json
 import os
 import secrets
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TextIO
 
 from features.errors import InputError, IntegrityError
 from features.identity import SECRET_BYTES, Keyring
 from features.lake import Lake
 from features.lookup import FeatureLookup
 from pipelines.settings import settings
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a workspace: the command, its process, the machine, and since when (ISO 8601, UTC)."""
+
+    command: str
+    process: int
+    host: str
+    since: str
+
+    def told(self, now: datetime) -> str:
+        """The owner in words."""
+        minutes = (now - datetime.fromisoformat(self.since)).total_seconds() / 60
+        age = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
+        return f"`stillwatch {self.command}` (process {self.process} on {self.host}, since {self.since}, {age} ago)"
 
 
 @dataclass(frozen=True)
@@ -42,6 +63,11 @@ class Workspace:
         """MLflow's backend."""
         default = f"sqlite:///{self.artifacts.parent.resolve() / 'mlflow.db'}"
         return settings().tracking_uri or default
+
+    @property
+    def identity(self) -> str:
+        """Tells this workspace from all others that may share a tracking store with it."""
+        return hashlib.sha256(f"{socket.gethostname()}:{self.root.resolve()}".encode()).hexdigest()[:16]
 
     @property
     def artifacts(self) -> Path:
@@ -73,22 +99,26 @@ class Workspace:
         return keyring
 
     @contextmanager
-    def locked(self) -> Iterator[Path]:
+    def locked(self, command: str) -> Iterator[Path]:
         """Hold the workspace for one writer, and give it a scratch folder that is empty and vanishes.
 
+        Args:
+            command: what the one who finds the workspace taken is told.
+
         Raises:
-            InputError: another process holds it.
+            InputError: another process holds it; the message says which.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            held = (self.root / "lock").open("a")
+            held = (self.root / "lock").open("a+")
         except OSError as error:
             raise InputError(f"{self.root} can't be written ({error.strerror}): choose another --workspace.") from error
         with held as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise InputError(f"another command writes to {self.root}: wait for it to end.") from None
+                raise InputError(f"{_owner(lock)} writes to {self.root}: wait for it to end.") from None
+            _sign(lock, Owner(command, os.getpid(), socket.gethostname(), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"))
             scratch = self.root / "scratch"
             shutil.rmtree(scratch, ignore_errors=True)  # a killed run's
             scratch.mkdir()
@@ -96,6 +126,24 @@ class Workspace:
                 yield scratch
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
+                _sign(lock, None)
+
+
+def _sign(lock: TextIO, owner: Owner | None) -> None:
+    """Write the owner into the lock, or nothing. What a killed run left is nobody's: the next owner writes over it."""
+    lock.truncate(0)  # the file is open for appending, so this is also where the next write begins
+    if owner is not None:
+        lock.write(json.dumps(asdict(owner)))
+        lock.flush()
+
+
+def _owner(lock: TextIO) -> str:
+    """The holder in words; between taking the lock and signing it there is a moment without a name."""
+    try:
+        lock.seek(0)
+        return Owner(**json.loads(lock.read())).told(datetime.now(UTC))
+    except (ValueError, TypeError):
+        return "another command"
 
 
 def _create(path: Path, content: bytes) -> None:

@@ -21,34 +21,40 @@ from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.errors import InputError, IntegrityError, StillwatchError
 from serving.closure import Closure, closure
 from training import model as models
+from training.folder import Prove, beside
 
 NAME = "stillwatch"
 SERVICE = "serving.service:Stillwatch"
 CONTENTS = "contents.json"
+MODEL = "model"
 CODE_ROOT = Path(__file__).resolve().parent.parent
 CURRENT = "current"
 HALF_DONE = ".half-"
+SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY")
+"""No business of a server's."""
+
 EXTRAS = {"feast": "[duckdb,redis]"}
 """Stores that Feast loads by name, so that no import shows them."""
 
 
-def package(model_folder: Path, root: Path, *, name: str = NAME) -> Path:
+def package(model_folder: Path, root: Path, *, name: str = NAME, prove: Prove | None = None) -> Path:
     """Build the Bento of a saved model under `root` and return its folder; an equal one is not built again.
 
     The Bento appears by one rename when it is complete: a killed run leaves nothing that could be served.
-    Raises IntegrityError if the model is not what its label says or the build fails.
+    Raises IntegrityError if the model is not what its label says, is not signed as `prove` wants it, or the build
+    fails.
     """
-    model = _load(model_folder)
+    model = _load(model_folder, prove)
     parts = closure(CODE_ROOT, SERVICE.partition(":")[0])
     files = _contents(parts, model_folder)
     digests = {path: _sha256(source) for path, source in sorted(files.items())}
     tag = f"{re.sub(r'[^a-z0-9_.]', '-', model.version.lower())}-{_digest(digests)[:12]}"
     target = root / name / tag
-    if not _is_whole(target):
+    if not _is_whole(target, prove):
         # Not under `root`: BentoML refuses to build where a folder's name begins with a dot.
         with tempfile.TemporaryDirectory(prefix="stillwatch-build-") as scratch:
             _stage(Path(scratch) / "src", files, digests, parts.distributions, name)
-            _put(_build(Path(scratch), name, tag), target)
+            _put(_build(Path(scratch), name, tag), target, prove)
     _point(root / name, target)
     return target
 
@@ -61,10 +67,10 @@ def current(root: Path, *, name: str = NAME) -> Path:
     return pointer.parent / pointer.read_text(encoding="utf-8").strip()
 
 
-def verify(bento: Path) -> models.Model:
-    """Check every packaged file against its checksum, then load the model.
+def verify(bento: Path, prove: Prove | None = None) -> models.Model:
+    """Check every packaged file against its checksum, then load the model, which `prove` wants signed.
 
-    Raises InputError if this is no Bento of ours, IntegrityError if a file is missing or changed.
+    Raises InputError if this is no Bento of ours, IntegrityError if a file is missing or changed or the signature is.
     """
     label = bento / "src" / CONTENTS
     if not label.is_file() or not (bento / "bento.yaml").is_file():
@@ -77,7 +83,7 @@ def verify(bento: Path) -> models.Model:
         source = bento / "src" / path
         if not source.is_file() or _sha256(source) != digest:
             raise IntegrityError(f"{source} is missing or was changed after packaging: package the model again")
-    return _load(bento / "src" / "model")
+    return _load(bento / "src" / MODEL, prove)
 
 
 def bentoml_call(home: Path) -> list[str]:
@@ -90,14 +96,16 @@ def bentoml_call(home: Path) -> list[str]:
         raise InputError("the program `env` was not found: stillwatch packages and serves on POSIX systems only")
     # `no_image`: without it a build downloads `uv`, even where nothing is to be locked.
     variables = (f"BENTOML_HOME={home}", "BENTOML_DO_NOT_TRACK=true", "BENTOML_ENABLE_FEATURES=no_image")
-    return [env, *variables, sys.executable, "-m", "bentoml"]
+    hidden = [word for name in SECRETS for word in ("-u", name)]
+    return [env, *hidden, *variables, sys.executable, "-m", "bentoml"]
 
 
 def _contents(parts: Closure, model_folder: Path) -> dict[str, Path]:
-    """Path inside the Bento -> file to copy: the modules and the model."""
+    """Path inside the Bento -> file to copy: the modules, the model, and its version beside it."""
     code = {path.relative_to(CODE_ROOT).as_posix(): path for path in parts.files}
-    model = {f"model/{path.name}": path for path in model_folder.iterdir() if path.is_file()}
-    return {**code, **model}
+    model = {f"{MODEL}/{path.name}": path for path in model_folder.iterdir() if path.is_file()}
+    version = beside(model_folder)
+    return {**code, **model, **({beside(Path(MODEL)).name: version} if version.is_file() else {})}
 
 
 def _stage(
@@ -111,7 +119,7 @@ def _stage(
         "service": SERVICE,
         "name": name,
         "description": "Scores accounts by how likely they take part in a distillation campaign.",
-        "include": ["**/*.py", "**/*.yaml", "model/*", CONTENTS],
+        "include": ["**/*.py", "**/*.yaml", f"{MODEL}/*", beside(Path(MODEL)).name, CONTENTS],
         # Locking would ask a package index; what is installed here is what was tested.
         "python": {
             "packages": [f"{need}{EXTRAS.get(need, '')}=={installed_version(need)}" for need in needs],
@@ -135,20 +143,20 @@ def _build(scratch: Path, name: str, tag: str) -> Path:
     return built
 
 
-def _put(built: Path, target: Path) -> None:
+def _put(built: Path, target: Path, prove: Prove | None) -> None:
     """Copy the Bento beside its place, check the copy, then rename it into place."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
     near = target.parent / f"{HALF_DONE}{os.getpid()}"
     shutil.copytree(built, near)
-    verify(near)
-    if target.exists() and not _is_whole(target):
+    verify(near, prove)
+    if target.exists() and not _is_whole(target, prove):
         shutil.rmtree(target)
     try:
         near.rename(target)
     except OSError:  # another run was quicker
         shutil.rmtree(near)
-        verify(target)
+        verify(target, prove)
 
 
 def _point(folder: Path, target: Path) -> None:
@@ -166,17 +174,17 @@ def _sweep(parent: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_whole(bento: Path) -> bool:
+def _is_whole(bento: Path, prove: Prove | None) -> bool:
     try:
-        verify(bento)
+        verify(bento, prove)
     except StillwatchError:
         return False
     return True
 
 
-def _load(folder: Path) -> models.Model:
+def _load(folder: Path, prove: Prove | None) -> models.Model:
     """A model whose features are those that this version reads."""
-    return models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
+    return models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION, prove=prove)
 
 
 def _digest(digests: Mapping[str, str]) -> str:

@@ -7,6 +7,8 @@ The features of an account come from Feast, the risk from the packaged model, th
 import gc
 import os
 import signal
+import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +35,7 @@ ONE_GO = 20
 """So many accounts are scored on the event loop; more, and anything to explain, goes to a thread."""
 
 THREADS = 2
+WATCH_SECONDS = 1.0
 
 
 class Arguments(BaseModel):
@@ -95,6 +98,8 @@ class Endpoint:
         self.name = ModelName(name=self.model.name, version=str(self.model.version))
         self.freshness = timedelta(hours=arguments.freshness_hours)
         self.threads = anyio.CapacityLimiter(THREADS)
+        if bentoml.server_context.worker_index is not None:
+            threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         # What was imported and loaded so far lives as long as the process: never walk it again.
         gc.collect()
         gc.freeze()
@@ -170,3 +175,10 @@ def _give_up(error: StillwatchError) -> None:
     print(f"stillwatch can't serve: {error}", flush=True)
     if bentoml.server_context.worker_index is not None:
         os.kill(os.getppid(), signal.SIGTERM)
+
+
+def _end_with(server: int) -> None:
+    """A worker whose server was killed would keep the port, and answer, for ever."""
+    while os.getppid() == server:
+        time.sleep(WATCH_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -202,12 +202,13 @@ def blind_workspace(made_world: Path, filled_workspace: Path, tmp_path_factory: 
         patch.setenv("STILLWATCH_KEY", KEY)
         settings.cache_clear()
         from pipelines.ingest import ingest
+        from pipelines.planting import Planting
         from pipelines.retrain import retrain
         from pipelines.workspace import Workspace
 
         workspace = Workspace(root)
         ingest(workspace, inputs, reject_limit=0.01, progress=_silent)
-        retrain(workspace, labels, AS_OF, seed=0, progress=_silent, now=AS_OF)
+        retrain(workspace, labels, AS_OF, seed=0, progress=_silent, now=AS_OF, planting=Planting())
     settings.cache_clear()
     return root
 

@@ -20,6 +20,7 @@ PRIOR = 20.0
 STEEPEST = 11.0
 LEAST_SLOPE = 0.02
 TAIL = 0.1
+LEAST_RATE, MOST_RATE = 1e-4, 0.5
 Numbers = NDArray[np.float64]
 
 
@@ -39,6 +40,17 @@ class Calibrator:
         rising = x.size == y.size >= 2 and bool((np.diff(x) > 0).all() and (np.diff(y) > 0).all())
         if not rising or not np.isfinite([*self.score, *self.log_odds, self.base_rate]).all():
             raise ValueError("the knots of a calibrator must be finite and rise strictly")
+
+    def at(self, base_rate: float) -> "Calibrator":
+        """The same curve where another share of accounts is true: all odds are multiplied by the ratio of the odds.
+
+        So it is if true and other accounts each score as they did before (prior probability shift: Saerens, Latinne
+        and Decaestecker 2002). Raises `ValueError` for a base rate that is not between 0 and 1.
+        """
+        if not 0.0 < base_rate < 1.0:
+            raise ValueError(f"a base rate lies between 0 and 1, got {base_rate}")
+        shift = float(logit(base_rate) - logit(np.clip(self.base_rate, 1e-6, 1 - 1e-6)))
+        return Calibrator(self.score, tuple(y + shift for y in self.log_odds), base_rate)
 
     def apply(self, scores: Numbers) -> Numbers:
         """Risks in [0, 1] of raw scores, (n,) each: a higher score never gets a lower risk."""
@@ -73,6 +85,22 @@ def fit_calibrator(scores: Numbers, label: NDArray[np.bool_], bins: int = 8) -> 
     # and 1
     y = np.clip(logit(shrunk), -STEEPEST, STEEPEST)
     return _curve(x, isotonic_regression(y, sample_weight=count), float(label.mean()))
+
+
+def estimated_rate(calibrator: Calibrator, scores: Numbers, steps: int = 200) -> float:
+    """The share of true accounts among unlabelled scores (n,), by expectation and maximisation (Saerens, Latinne and
+    Decaestecker 2002); it lies between 1 in 10,000 and 1/2.
+
+    It holds where true and other accounts each score as they did before. No command uses it: scores are not changed by
+    what else is scored in the same run.
+    """
+    rate = float(np.clip(calibrator.base_rate, LEAST_RATE, MOST_RATE))
+    for _ in range(steps):
+        found = float(np.clip(calibrator.at(rate).apply(scores).mean(), LEAST_RATE, MOST_RATE))
+        if abs(found - rate) < 1e-7:
+            break
+        rate = found
+    return rate
 
 
 def _line(scores: Numbers, label: NDArray[np.bool_]) -> tuple[float, float]:

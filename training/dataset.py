@@ -1,7 +1,8 @@
 """Training examples: which accounts at which times, under which label, with which weight.
 
 An *example* is one account at one snapshot time: `account_id`, `as_of` (snapshot time, UTC), `label` (null
-= unlabelled), `campaign` (null = none named) and the feature columns (Float32; null or NaN = unknown).
+= unlabelled), `campaign` (null = none named), `labelled_at` (null = unlabelled) and the feature columns (Float32; null
+or NaN = unknown).
 """
 
 import hashlib
@@ -19,7 +20,8 @@ from features.errors import InputError
 DAYS_BEFORE = (0, 1, 3, 7, 14)
 IDLE = timedelta(days=28)
 TIME = pl.Datetime("us", "UTC")
-KEYS = ("account_id", "as_of", "label", "campaign")
+KEYS = ("account_id", "as_of", "label", "campaign", "labelled_at")
+BESIDE = ("began", "served")  # optional columns for reporting only: first request, requests before the snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def entities(
 
 
 def _known_labels(labels: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    known = labels.filter(pl.col("labelled_at") <= as_of).select("account_id", "label", "campaign")
+    known = labels.filter(pl.col("labelled_at") <= as_of).select("account_id", "label", "campaign", "labelled_at")
     twice = known.filter(pl.col("account_id").is_duplicated())
     if twice.height:
         raise InputError(

@@ -2,43 +2,31 @@
 elsewhere.
 """
 
+import json
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import ValidationError
 
+from features.catalogue import MODES
+from features.errors import IntegrityError
+from training.costs import Cost, costs
 from training.dataset import targets
-from training.metrics import ECE_BINS, FALSE_POSITIVE_RATES, Figure, figures, threshold_at, wilson
-from training.splits import Frozen
+from training.detection import Detection, Predict, detect
+from training.frozen import Frozen
+from training.groups import Codes, Found, Group, campaigns_of, found, judge_groups
+from training.intervals import Draws, draw
+from training.metrics import ECE_BINS, Figure, Flags, Numbers, Value, calibration_bins, named
+from training.overall import figures
+from training.review import Review, queue, review
 
-FORMAT = 1
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Found(_Value):
-    """How much of one group of true accounts is found at false-positive rate 1 % of this test set."""
-
-    name: str
-    accounts: int
-    recall: Figure
+FORMAT = 2
+READABLE = (1, 2)  # format 1 had no groups, queue, detection and costs
 
 
-class Group(_Value):
-    """The figures of a part of the test set: a family, cohort, plan, country, request count or mode."""
-
-    kind: str
-    name: str
-    accounts: int
-    positives: int
-    figures: tuple[Figure, ...]
-
-
-class Bin(_Value):
+class Bin(Value):
     """One bin of the reliability table: accounts, their mean risk and the share of them that is true."""
 
     accounts: int
@@ -46,17 +34,7 @@ class Bin(_Value):
     true: float
 
 
-class Review(_Value):
-    """What the review threshold of the model gives on this test set."""
-
-    threshold: float
-    flagged: int
-    recall: float | None
-    false_positive_rate: float | None
-    precision: float | None
-
-
-class Report(_Value):
+class Report(Value):
     """The judgement of one model on one frozen test set; equal reports are equal values, and JSON gives
     them back.
     """
@@ -75,29 +53,71 @@ class Report(_Value):
     campaigns: tuple[Found, ...] = ()
     reliability: tuple[Bin, ...] = ()
     groups: tuple[Group, ...] = ()
+    queue: tuple[Figure, ...] = ()
+    detection: Detection = Detection()
+    costs: tuple[Cost, ...] = ()
     notes: tuple[str, ...] = ()
 
     def figure(self, name: str) -> Figure:
         """The figure of that name; `KeyError` if there is none."""
-        for figure in self.figures:
-            if figure.name == name:
-                return figure
+        return named(self.figures, name)
+
+    def group(self, kind: str, name: str) -> Group:
+        """The group of that kind and name; `KeyError` if there is none."""
+        for group in self.of_kind(kind):
+            if group.name == name:
+                return group
         raise KeyError(name)
+
+    def of_kind(self, kind: str) -> tuple[Group, ...]:
+        """The groups of one kind: family, cohort, plan, country, requests or mode."""
+        return tuple(group for group in self.groups if group.kind == kind)
+
+    def worst(self, kind: str, name: str) -> Group | None:
+        """The group of a kind with the lowest recall or PR-AUC, or the highest false-positive rate, called `name`; None
+        if none has a value.
+        """
+        known = [(group.figure(name).value, group) for group in self.of_kind(kind) if _has(group, name)]
+        sign = -1 if name.startswith("false_positive") else 1
+        return min(known, key=lambda one: sign * (one[0] or 0.0), default=(None, None))[1]
+
+
+def _has(group: Group, name: str) -> bool:
+    return any(figure.name == name and figure.value is not None for figure in group.figures)
+
+
+def read_report(content: bytes) -> Report:
+    """A report from its JSON.
+
+    Raises:
+        IntegrityError: it is of a format that this release does not know, or no report at all.
+    """
+    try:
+        plain = json.loads(content)
+        found = plain.get("format") if isinstance(plain, dict) else None
+        if found not in READABLE:
+            raise IntegrityError(f"The report has format {found!r}, expected {FORMAT}: use a matching release.")
+        return Report.model_validate_json(content)
+    except (ValueError, ValidationError, RecursionError) as error:
+        raise IntegrityError("The report is not as stillwatch writes it: train again.") from error
 
 
 def evaluate(
     test: Frozen,
-    risk: NDArray[np.float64],
+    predict: Predict,
     *,
     model: str,
     as_of: datetime,
     seed: int,
     review_threshold: float,
     replicates: int = 300,
+    modes: Mapping[str, frozenset[str]] = MODES,
 ) -> Report:
-    """Judge risks (n,), in row order of the test set."""
-    label = targets(test.frame)
-    names, codes = _campaigns(test.frame)
+    """Judge a model; `predict` maps rows of examples to calibrated risks (n,)."""
+    label, risk = targets(test.frame), predict(test.frame)
+    names, codes = campaigns_of(test.frame)
+    draws = draw(label, codes, replicates, seed)
+    groups = judge_groups(test, label, risk, codes, draws)
     return Report(
         model=model,
         as_of=as_of,
@@ -107,58 +127,42 @@ def evaluate(
         accounts=label.size,
         positives=int(label.sum()),
         base_rate=float(label.mean()),
-        figures=figures(label, risk, codes, seed=seed, replicates=replicates),
-        review=_review(label, risk, review_threshold),
-        campaigns=_found(label, risk, names, codes),
+        figures=figures(label, risk, codes, seed=seed, draws=draws),
+        review=review(label, risk, review_threshold),
+        campaigns=found(label, risk, names, codes),
         reliability=_reliability(label, risk),
+        groups=(*groups, *_modes(test, label, predict, codes, draws, seed, modes)),
+        queue=queue(label, risk, draws),
+        detection=detect(test, label, risk, predict, draws),
+        costs=costs(label, risk, draws),
         notes=test.notes,
     )
 
 
-def _campaigns(frame: pl.DataFrame) -> tuple[list[str], NDArray[np.int64]]:
-    """Names of the true campaigns, sorted, and each row's number among them (-1 = none)."""
-    member = frame.select(pl.when(pl.col("label")).then("campaign")).to_series()
-    names = member.drop_nulls().unique().sort()
-    numbers = pl.DataFrame({"campaign": names, "number": np.arange(names.len(), dtype=np.int64)})
-    joined = member.to_frame().join(numbers, on="campaign", how="left", maintain_order="left")
-    return names.to_list(), joined["number"].fill_null(-1).to_numpy()
+def _modes(
+    test: Frozen,
+    label: Flags,
+    predict: Predict,
+    codes: Codes,
+    draws: Draws,
+    seed: int,
+    modes: Mapping[str, frozenset[str]],
+) -> Iterator[Group]:
+    """The whole set again as a provider sees it who lacks texts, infrastructure or both."""
+    for name, blank in modes.items():
+        risk = predict(blanked(test.frame, blank))
+        again = figures(label, risk, codes, seed=seed, draws=draws)
+        yield Group(kind="mode", name=name, accounts=label.size, positives=int(label.sum()), figures=again)
 
 
-def _found(
-    label: NDArray[np.bool_], risk: NDArray[np.float64], names: list[str], codes: NDArray[np.int64]
-) -> tuple[Found, ...]:
-    if not names or label.all():
-        return ()
-    taken = risk >= threshold_at(label, risk, FALSE_POSITIVE_RATES[0])
-    size = np.bincount(codes[codes >= 0], minlength=len(names))
-    hits = np.bincount(codes[(codes >= 0) & taken], minlength=len(names))
-    return tuple(_one(name, int(n), int(hit)) for name, n, hit in zip(names, size, hits, strict=True))
+def blanked(frame: pl.DataFrame, names: frozenset[str]) -> pl.DataFrame:
+    """The same rows, with some features unknown."""
+    return frame.with_columns(pl.lit(None, pl.Float32).alias(name) for name in frame.columns if name in names)
 
 
-def _one(name: str, accounts: int, hits: int) -> Found:
-    low, high = wilson(hits / accounts, accounts)
-    return Found(name=name, accounts=accounts, recall=Figure(name="recall", value=hits / accounts, low=low, high=high))
-
-
-def _review(label: NDArray[np.bool_], risk: NDArray[np.float64], threshold: float) -> Review:
-    flagged = risk >= threshold
-    hits, false = int((flagged & label).sum()), int((flagged & ~label).sum())
-    return Review(
-        threshold=threshold,
-        flagged=hits + false,
-        recall=_share(hits, int(label.sum())),
-        false_positive_rate=_share(false, int((~label).sum())),
-        precision=_share(hits, hits + false),
-    )
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-def _reliability(label: NDArray[np.bool_], risk: NDArray[np.float64]) -> tuple[Bin, ...]:
+def _reliability(label: Flags, risk: Numbers) -> tuple[Bin, ...]:
     """The bins that the calibration error is made of; empty bins are left out."""
-    place = np.minimum((risk * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+    place = calibration_bins(risk)
     count = np.bincount(place, minlength=ECE_BINS)
     total = np.bincount(place, weights=risk, minlength=ECE_BINS)
     true = np.bincount(place, weights=label, minlength=ECE_BINS)

@@ -1,5 +1,5 @@
-"""Pictures of a judgement: precision-recall, ROC with a log axis, reliability, importance (matplotlib, no
-display).
+"""Pictures of a judgement: precision-recall, ROC with a log axis, reliability, importance, recall by family, false
+positives by cohort, time to detection, costs (matplotlib, no display).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from training.evaluate import Report
-from training.metrics import rank
+from training.groups import false_positive_name
+from training.metrics import FALSE_POSITIVE_RATES, rank, recall_name
 
+WIDE = FALSE_POSITIVE_RATES[0]
 Numbers = NDArray[np.float64]
 Risks = Mapping[str, Numbers]
 
@@ -33,13 +35,22 @@ def plots(
     features: Sequence[str],
     gain: Numbers,
 ) -> dict[str, Figure]:
-    """All pictures of a training, by name."""
-    return {
+    """All pictures of a training, by name; those of families and cohorts only where the test set tells them apart."""
+    drawn = {
         "precision_recall": precision_recall(label, risks),
         "roc": roc(label, risks),
         "reliability": reliability(reports),
         "importance": importance(features, gain),
+        "time_to_detection": time_to_detection(reports),
+        "cost": cost(reports),
     }
+    parts = {
+        "recall_by_family": by_group(reports, "family", recall_name(WIDE), "recall at 1 % false positives"),
+        "false_positives_by_cohort": by_group(
+            reports, "cohort", false_positive_name(WIDE), "false-positive rate where all accounts have 1 %"
+        ),
+    }
+    return drawn | {name: figure for name, figure in parts.items() if figure is not None}
 
 
 def precision_recall(label: NDArray[np.bool_], risks: Risks) -> Figure:
@@ -92,4 +103,62 @@ def importance(features: Sequence[str], gain: Numbers, most: int = 25) -> Figure
     top = np.argsort(gain, kind="stable")[-most:]
     axes.barh([features[int(i)] for i in top], gain[top] / max(gain.sum(), 1e-12))
     axes.tick_params(axis="y", labelsize=7)
+    return figure
+
+
+def by_group(reports: Mapping[str, Report], kind: str, name: str, words: str, most: int = 30) -> Figure | None:
+    """One figure of each group of a kind with its interval, the first report's worst on top; None if there is none."""
+    first = next(iter(reports.values()))
+    known = {
+        g.name: (g.figure(name).value, g.accounts) for g in first.of_kind(kind) if g.figure(name).value is not None
+    }
+    if not known:
+        return None
+    sign = -1 if name.startswith("false_positive") else 1
+    worst = sorted(known, key=lambda group: (sign * (known[group][0] or 0.0), group))[:most]
+    figure, axes = _canvas(f"{words}, by {kind}", words, "")
+    for i, (model, report) in enumerate(reports.items()):
+        shift = 0.6 * ((i + 0.5) / len(reports) - 0.5)
+        _bars(axes, report, kind, name, worst, shift, model)
+    axes.set_yticks(range(len(worst)), [f"{group} ({known[group][1]:,})" for group in worst], fontsize=7)
+    axes.set(ylim=(len(worst) - 0.5, -0.5), xlim=(0, None))
+    axes.legend()
+    return figure
+
+
+def _bars(axes: Axes, report: Report, kind: str, name: str, groups: Sequence[str], shift: float, model: str) -> None:
+    """A dot and its interval for each group that the report has a value of."""
+    found = {group.name: group.figure(name) for group in report.of_kind(kind)}
+    told = [(i, found[g]) for i, g in enumerate(groups) if g in found and found[g].value is not None]
+    values = np.array([(f.value, f.low, f.high) for _, f in told], dtype=np.float64).reshape(-1, 3)
+    reach = np.abs(values[:, 1:] - values[:, :1]).T
+    places = [i + shift for i, _ in told]
+    axes.errorbar(values[:, 0], places, xerr=reach, fmt="o", markersize=4, elinewidth=1, label=model)
+
+
+def time_to_detection(reports: Mapping[str, Report]) -> Figure:
+    """The share of true accounts found over the days since their first request."""
+    figure, axes = _canvas("Time to detection", "days since the first request (log)", "share of true accounts found")
+    for name, report in reports.items():
+        found = report.detection
+        rate = "too few accounts" if found.false_positive_rate is None else f"FPR {found.false_positive_rate * 100:g} %"
+        days, share = [point.days for point in found.curve], [point.share for point in found.curve]
+        axes.step(days, share, where="post", label=f"{name} ({rate})", marker="o", markersize=3)
+    axes.set(xscale="log", ylim=(0, 1.02))
+    axes.legend()
+    return figure
+
+
+def cost(reports: Mapping[str, Report]) -> Figure:
+    """What 1,000 accounts cost over the price of a miss; without a model, the better of flagging all and nobody."""
+    figure, axes = _canvas(
+        "Cost of acting on the risk", "a miss costs so many false alarms (log)", "false alarms' worth"
+    )
+    for name, report in reports.items():
+        at = [one.misses_over_alarms for one in report.costs]
+        axes.plot(at, [max(one.cost.value or 0.0, 0.1) for one in report.costs], marker="o", label=name)
+    plain = [(one.misses_over_alarms, one.plain) for one in next(iter(reports.values())).costs]
+    axes.plot([at for at, _ in plain], [value for _, value in plain], color="grey", linestyle=":", label="no model")
+    axes.set(xscale="log", yscale="log")
+    axes.legend()
     return figure

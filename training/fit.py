@@ -67,6 +67,19 @@ class Settings:
         }
 
 
+# LightGBM's own defaults: a rival that takes no thought
+USUAL = Settings(
+    learning_rate=0.1,
+    num_leaves=31,
+    max_depth=-1,
+    min_data_in_leaf=20,
+    feature_fraction=1.0,
+    bagging_fraction=1.0,
+    lambda_l2=0.0,
+    rounds=(100,),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Learning:
     """What a candidate learns from: matrix (n, F) float32, and label, weight and fold of each row, (n,)."""

@@ -1,11 +1,9 @@
-"""Figures of a ranking and of its probabilities, with intervals by campaign and account.
+"""Measures of a ranking and of its probabilities; how sure they are is in `training.intervals`.
 
-Higher score = riskier. Ties never help: a threshold takes all of a tie or none of it. Weights (n,) let the
-same code serve the bootstrap. Figures that the counts cannot carry are left empty, and a note says why.
+Higher score = riskier. Ties never help: a threshold takes all of a tie or none of it. Weights are (n,), or (R, n) for R
+resamples at once; measures of them are one number or (R,). A measure of nothing is NaN.
 """
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,17 +16,30 @@ FALSE_POSITIVE_RATES = (0.01, 0.001, 0.0001)
 ECE_BINS = 15
 
 
-class Figure(BaseModel):
+class Value(BaseModel):
+    """A frozen part of a report."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Figure(Value):
     """One number with its 95 % interval; `value` is None where the counts cannot carry it, and `note` says
     why.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     name: str
     value: float | None
     low: float | None = None
     high: float | None = None
     note: str = ""
+
+
+def named(figures: tuple[Figure, ...], name: str) -> Figure:
+    """The figure of that name; `KeyError` if there is none."""
+    for figure in figures:
+        if figure.name == name:
+            return figure
+    raise KeyError(name)
 
 
 def recall_name(rate: float) -> str:
@@ -38,17 +49,31 @@ def recall_name(rate: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Rows from the riskiest down; `ends` are the last places of each tie, `label` is in that order."""
+    """Rows from the riskiest down; `ends` are the last places of each tie, `label` is in that order, and `tie` is the
+    number of each row's tie, in row order.
+    """
 
     order: NDArray[np.int64]
     ends: NDArray[np.int64]
     label: Flags
+    tie: NDArray[np.int64]
 
     def cumulate(self, weight: Numbers) -> tuple[Numbers, Numbers]:
-        """Weight of true and of false rows down to each tie's end."""
-        ordered = weight[self.order]
-        true = np.cumsum(ordered * self.label)[self.ends]
-        return true, np.cumsum(ordered * ~self.label)[self.ends]
+        """Weight of true and of false rows down to each tie's end, (..., ties)."""
+        ordered = weight[..., self.order]
+        true = np.cumsum(ordered * self.label, axis=-1)[..., self.ends]
+        return true, np.cumsum(ordered * ~self.label, axis=-1)[..., self.ends]
+
+    def trace(self, weight: Numbers) -> tuple[Numbers, Numbers]:
+        """The same down to the ties that hold a true row, and the last: all that precision and recall need, and few."""
+        if not self.ends.size:
+            return self.cumulate(weight)
+        hits = np.add.reduceat(self.label, np.append(0, self.ends[:-1] + 1), dtype=np.int64) > 0
+        hits[-1] = True
+        begins = np.append(0, self.ends[hits][:-1] + 1)
+        ordered = weight[..., self.order]
+        steps = [np.add.reduceat(ordered * side, begins, axis=-1) for side in (self.label, ~self.label)]
+        return np.cumsum(steps[0], axis=-1), np.cumsum(steps[1], axis=-1)
 
 
 def rank(label: Flags, score: Numbers) -> Ranking:
@@ -56,48 +81,81 @@ def rank(label: Flags, score: Numbers) -> Ranking:
     order = np.argsort(-score, kind="stable")
     falling = score[order]
     ends = np.flatnonzero(np.append(np.diff(falling) != 0, True)) if score.size else np.zeros(0, np.int64)
-    return Ranking(order, ends, label[order])
+    tie = np.zeros(score.size, np.int64)
+    tie[order] = np.searchsorted(ends, np.arange(score.size))
+    return Ranking(order, ends, label[order], tie)
 
 
-def average_precision(true: Numbers, false: Numbers) -> float:
+def _over(part: Numbers, whole: Numbers) -> Numbers:
+    """Quotient; NaN over nothing."""
+    share = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
+    np.divide(part, whole, out=share, where=whole > 0)
+    return share
+
+
+def average_precision(true: Numbers, false: Numbers) -> Numbers:
     """Area under the precision-recall curve by steps (as scikit-learn's `average_precision_score`); NaN
     without true rows.
     """
-    if not true.size or true[-1] <= 0:
-        return math.nan
-    gain = np.diff(true, prepend=0.0)
-    seen = true + false
-    precision = np.divide(true, seen, out=np.zeros_like(true), where=seen > 0)
-    return float(gain @ precision / true[-1])
+    if not true.shape[-1]:
+        return np.full(true.shape[:-1], np.nan)
+    gain = np.diff(true, prepend=0.0, axis=-1)
+    precision = np.nan_to_num(_over(true, true + false))
+    return _over((gain * precision).sum(axis=-1), true[..., -1])
 
 
-def recall_at(true: Numbers, false: Numbers, rate: float) -> float:
+def average_precision_at(true: Numbers, false: Numbers, base_rate: float) -> Numbers:
+    """The same as if the share of true rows were `base_rate`: false rows are reweighted; NaN without either."""
+    if not true.shape[-1]:
+        return np.full(true.shape[:-1], np.nan)
+    odds = (1 - base_rate) / base_rate
+    factor = _over(odds * true[..., -1:], false[..., -1:])
+    area = average_precision(true, false * np.nan_to_num(factor))
+    return np.where(np.isnan(factor[..., 0]), np.nan, area)
+
+
+def cut_at(false: Numbers, rate: float) -> NDArray[np.int64]:
+    """How many ties, from the riskiest down, a threshold takes whose false-positive rate is at most `rate`."""
+    within: NDArray[np.int64] = (false <= rate * false[..., -1:] * (1 + 1e-12)).sum(axis=-1)
+    return within
+
+
+def recall_at(true: Numbers, false: Numbers, rate: float) -> Numbers:
     """Largest recall of a threshold whose false-positive rate is at most `rate`; NaN without true or false
     rows.
     """
-    if not true.size or true[-1] <= 0 or false[-1] <= 0:
-        return math.nan
-    within = np.searchsorted(false, rate * false[-1] * (1 + 1e-12), side="right")
-    return float(true[within - 1] / true[-1]) if within else 0.0
+    if not true.shape[-1]:
+        return np.full(true.shape[:-1], np.nan)
+    within = cut_at(false, rate)
+    hits = np.take_along_axis(true, np.maximum(within - 1, 0)[..., None], axis=-1)[..., 0]
+    recall = _over(np.where(within > 0, hits, 0.0), true[..., -1])
+    return np.where(false[..., -1] > 0, recall, np.nan)
 
 
-def brier(label: Flags, risk: Numbers, weight: Numbers) -> float:
+def brier(label: Flags, risk: Numbers, weight: Numbers) -> Numbers:
     """Weighted mean squared error of the risks."""
-    return float(np.average((risk - label) ** 2, weights=weight))
+    return _over((weight * (risk - label) ** 2).sum(axis=-1), weight.sum(axis=-1))
 
 
-def expected_calibration_error(label: Flags, risk: Numbers, weight: Numbers, bins: int = ECE_BINS) -> float:
+def calibration_bins(risk: Numbers, bins: int = ECE_BINS) -> NDArray[np.int64]:
+    """The bin of each risk (n,), of equal width."""
+    return np.minimum((risk * bins).astype(np.int64), bins - 1)
+
+
+def expected_calibration_error(label: Flags, risk: Numbers, weight: Numbers, bins: int = ECE_BINS) -> Numbers:
     """Mean distance of risk and share of true rows over bins of equal width (Guo et al. 2017)."""
-    place = np.minimum((risk * bins).astype(np.int64), bins - 1)
-    gap = np.bincount(place, weights=weight * (risk - label), minlength=bins)
-    return float(np.abs(gap).sum() / weight.sum())
+    place = calibration_bins(risk, bins)
+    order = np.argsort(place, kind="stable")
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    gap = np.add.reduceat((weight * (risk - label))[..., order], starts, axis=-1)
+    return _over(np.abs(gap).sum(axis=-1), weight.sum(axis=-1))
 
 
 def held_out_precision(label: Flags, score: Numbers, weight: Numbers) -> float:
     """Weighted average precision of out-of-fold scores, all folds in one ranking: calibration needs them to
     agree.
     """
-    return average_precision(*rank(label, score).cumulate(weight))
+    return float(average_precision(*rank(label, score).trace(weight)))
 
 
 def simplest(values: list[float], tolerance: float = 0.002) -> int:
@@ -122,80 +180,3 @@ def threshold_at(label: Flags, score: Numbers, rate: float) -> float:
         return float(levels[-1])
     middle = (levels[within - 1] + levels[within]) / 2
     return float(middle) if middle > levels[within] else float(levels[within - 1])
-
-
-def resample(label: Flags, campaign: NDArray[np.int64], replicates: int, seed: int) -> Iterator[Numbers]:
-    """Weights (n,) of bootstrap samples: campaigns are drawn, then accounts within them (Poisson); others
-    by account.
-
-    `campaign` numbers the campaigns from 0; -1 = none, an account for itself.
-    """
-    rng = np.random.default_rng(seed)
-    grouped = campaign >= 0
-    groups = int(campaign.max(initial=-1)) + 1
-    for _ in range(replicates):
-        drawn = rng.multinomial(groups, np.full(groups, 1 / groups)) if groups else np.zeros(0, np.int64)
-        mean = np.ones(label.size)
-        mean[grouped] = drawn[campaign[grouped]]
-        yield rng.poisson(mean).astype(np.float64)
-
-
-def figures(
-    label: Flags, risk: Numbers, campaign: NDArray[np.int64], *, seed: int, replicates: int = 300
-) -> tuple[Figure, ...]:
-    """All figures of one test set, rows are accounts, (n,) each; `campaign` as in `resample`."""
-    ranking = rank(label, risk)
-    point = _measure(label, risk, ranking, np.ones(label.size))
-    drawn = [_measure(label, risk, ranking, w) for w in resample(label, campaign, replicates, seed) if w.any()]
-    table = np.array(drawn).reshape(len(drawn), len(point))
-    names = _names()
-    return tuple(
-        _figure(name, value, table[:, i], label, campaign)
-        for i, (name, value) in enumerate(zip(names, point, strict=True))
-    )
-
-
-def _names() -> list[str]:
-    return ["pr_auc", *map(recall_name, FALSE_POSITIVE_RATES), "recall_above_all_negatives", "brier", "ece"]
-
-
-def _measure(label: Flags, risk: Numbers, ranking: Ranking, weight: Numbers) -> list[float]:
-    true, false = ranking.cumulate(weight)
-    recalls = [recall_at(true, false, rate) for rate in (*FALSE_POSITIVE_RATES, 0.0)]
-    errors = [brier(label, risk, weight), expected_calibration_error(label, risk, weight)]
-    return [average_precision(true, false), *recalls, *errors]
-
-
-def _figure(name: str, value: float, drawn: Numbers, label: Flags, campaign: NDArray[np.int64]) -> Figure:
-    negatives, positives = int((~label).sum()), int(label.sum())
-    rate = dict(zip(map(recall_name, FALSE_POSITIVE_RATES), FALSE_POSITIVE_RATES, strict=True)).get(name)
-    if not math.isfinite(value):
-        return Figure(
-            name=name, value=None, note=f"{positives} true and {negatives} other accounts: nothing to measure"
-        )
-    if rate is not None and rate * negatives < 1 - 1e-9:
-        note = f"needs {math.ceil(1 / rate - 1e-9):,} accounts that are not true, there are {negatives:,}"
-        return Figure(name=name, value=None, note=note)
-    finite = drawn[np.isfinite(drawn)]
-    low, high = np.percentile(finite, [2.5, 97.5]) if finite.size else (value, value)
-    if name.startswith("recall"):
-        floor, ceiling = wilson(value, positives)
-        low, high = min(low, floor), max(high, ceiling)
-    few = np.unique(campaign[label & (campaign >= 0)]).size == 1
-    note = "one campaign: the interval covers its accounts only" if few and not _is_error(name) else ""
-    return Figure(name=name, value=value, low=float(min(low, value)), high=float(max(high, value)), note=note)
-
-
-def _is_error(name: str) -> bool:
-    return name in ("brier", "ece")
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """95 % interval of a share of `count` independent rows (Wilson 1927); never empty, also at 0 and 1."""
-    if count == 0:
-        return 0.0, 1.0
-    z = 1.959964
-    centre = share + z * z / (2 * count)
-    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

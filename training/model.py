@@ -1,42 +1,34 @@
-"""The model as it is stored and served: trees as text, everything else as JSON, each file under a checksum.
+"""The model as it is stored and served: trees as text, everything else as JSON, in a folder of proven files.
 No pickle.
 
-A model folder holds `booster.txt` (LightGBM's own text form), `label.json` (features, schema version,
-linear model, calibrator, thresholds, origin) and `manifest.json` (format number, SHA-256 of the other two).
-`load` reads the manifest, then the label, and opens the trees last; whatever does not fit is refused with a
-sentence.
+`load` has the files proven (`training.folder`), then reads the label, and opens the trees last; whatever does not fit
+is refused with a sentence.
 """
 
 import hashlib
-import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.errors import InputError, IntegrityError
+from training import folder as folders
 from training.calibrate import Calibrator
+from training.folder import BOOSTER, LABEL, MANIFEST, REFUSAL, SIGNATURE, UNREGISTERED, Prove, Sign, Strict
 from training.linear import Linear
 
-FORMAT = 1
-BOOSTER, LABEL, MANIFEST = "booster.txt", "label.json", "manifest.json"
 FEW_ROWS = 4096
-Kind = TypeVar("Kind", bound=BaseModel)
-REFUSAL = "restore the folder from the registry or train again"
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """Trees, linear model, calibrator and label.
 
-    `thresholds` holds at least `review`; `origin` says what it was trained on (digests).
+    `thresholds` holds at least `review`; `origin` says what it was trained on (digests); `version` is the registry's
+    and no part of what is saved.
     """
 
     booster: lgb.Booster
@@ -46,7 +38,7 @@ class Model:
     schema_version: str
     thresholds: Mapping[str, float]
     name: str = "stillwatch"
-    version: str = "unregistered"
+    version: str = UNREGISTERED
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -94,26 +86,21 @@ class Model:
             raise InputError(f"The matrix has shape {matrix.shape}: the model takes (n, {len(self.features)}).")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
-
-
-class _Knots(_Strict):
+class _Knots(Strict):
     score: list[float]
     log_odds: list[float]
     base_rate: float
 
 
-class _Weights(_Strict):
+class _Weights(Strict):
     centre: list[float]
     scale: list[float]
     coefficients: list[float]
     intercept: float
 
 
-class _Label(_Strict):
+class _Label(Strict):
     name: str
-    version: str
     schema_version: str
     features: list[str]
     thresholds: dict[str, float]
@@ -122,34 +109,22 @@ class _Label(_Strict):
     origin: dict[str, str]
 
 
-class _Manifest(_Strict):
-    format: int
-    files: dict[str, str]
+def save(model: Model, folder: Path, sign: Sign | None = None) -> None:
+    """Write the model folder, with a signature if `sign` is given; it appears whole or not at all.
 
-
-def save(model: Model, folder: Path) -> None:
-    """Write the model folder; it appears whole or not at all. Raises `InputError` if `folder` exists and is
-    not empty.
+    Raises `InputError` if `folder` exists and is not empty.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists and is not empty: give a new folder for the model.")
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    for name, content in _contents(model).items():
-        (part / name).write_bytes(content)
-    os.replace(part, folder)
+    contents = _contents(model)
+    folders.write(contents if sign is None else contents | {SIGNATURE: sign(contents)}, folder)
 
 
 def fingerprint(model: Model) -> str:
-    """SHA-256 of the manifest, and so of everything that is saved; equal for equal models."""
+    """SHA-256 of the manifest, and so of all that is saved but a signature; equal for equal models."""
     return hashlib.sha256(_contents(model)[MANIFEST]).hexdigest()
 
 
 def _contents(model: Model) -> dict[str, bytes]:
-    contents = {BOOSTER: model.booster.model_to_string().encode(), LABEL: _text(_label(model))}
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    return contents | {MANIFEST: _text(_Manifest(format=FORMAT, files=sums))}
+    return folders.sealed(model.booster.model_to_string().encode(), folders.spelt(_label(model)))
 
 
 def _label(model: Model) -> _Label:
@@ -157,7 +132,6 @@ def _label(model: Model) -> _Label:
     knots = _Knots(score=list(curve.score), log_odds=list(curve.log_odds), base_rate=curve.base_rate)
     return _Label(
         name=model.name,
-        version=model.version,
         schema_version=model.schema_version,
         features=list(model.features),
         thresholds=dict(model.thresholds),
@@ -172,20 +146,21 @@ def _label(model: Model) -> _Label:
     )
 
 
-def _text(value: BaseModel) -> bytes:
-    """The one way a value is written, so that any other spelling of it is a change."""
-    return (json.dumps(value.model_dump(), indent=2, sort_keys=True) + "\n").encode()
-
-
-def load(folder: Path, *, features: Sequence[str] | None = None, schema_version: str | None = None) -> Model:
+def load(
+    folder: Path,
+    *,
+    features: Sequence[str] | None = None,
+    schema_version: str | None = None,
+    prove: Prove | None = None,
+) -> Model:
     """Read a model folder, checking everything before the trees are opened.
 
-    With `features` and `schema_version` the label must name exactly these, in this order. Raises
-    `IntegrityError` for a missing, changed or further file, another format number, a label that does not
-    fit, or trees that do not fit their label.
+    With `features` and `schema_version` the label must name exactly these, in this order; with `prove` the folder must
+    be signed. Raises `IntegrityError` for a missing, changed or further file, another format number, no signature or a
+    wrong one, a label that does not fit, or trees that do not fit their label.
     """
-    contents = _checked(folder)
-    label = _parse(contents[LABEL], _Label, folder / LABEL)
+    contents, version = folders.read(folder, prove), folders.version(folder)
+    label = folders.parse(contents[LABEL], _Label, folder / LABEL)
     _expect(label, features, schema_version, folder)
     curve = _calibrator(label, folder)
     try:
@@ -202,43 +177,9 @@ def load(folder: Path, *, features: Sequence[str] | None = None, schema_version:
         schema_version=label.schema_version,
         thresholds=label.thresholds,
         name=label.name,
-        version=label.version,
+        version=version,
         origin=label.origin,
     )
-
-
-def _checked(folder: Path) -> dict[str, bytes]:
-    """The files of the folder, each proven by the manifest."""
-    wanted = {BOOSTER, LABEL, MANIFEST}
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    for name in sorted(wanted - there):
-        raise IntegrityError(f"{folder / name} is missing: {REFUSAL}.")
-    for name in sorted(there - wanted):
-        raise IntegrityError(f"{folder / name} does not belong to the model: {REFUSAL}.")
-    manifest = _parse((folder / MANIFEST).read_bytes(), _Manifest, folder / MANIFEST, format_first=True)
-    if set(manifest.files) != wanted - {MANIFEST}:
-        raise IntegrityError(f"{folder / MANIFEST} does not list exactly {BOOSTER} and {LABEL}: {REFUSAL}.")
-    contents = {name: (folder / name).read_bytes() for name in manifest.files}
-    for name, content in contents.items():
-        if hashlib.sha256(content).hexdigest() != manifest.files[name]:
-            raise IntegrityError(f"{folder / name} was changed (SHA-256 differs from the manifest): {REFUSAL}.")
-    return contents
-
-
-def _parse(content: bytes, kind: type[Kind], path: Path, format_first: bool = False) -> Kind:
-    """Read JSON in its one spelling; with `format_first`, the format number is judged first."""
-    try:
-        plain = json.loads(content)
-        if format_first and isinstance(plain, dict) and plain.get("format") != FORMAT:
-            raise IntegrityError(
-                f"{path} has format {plain.get('format')!r}, expected {FORMAT}: use a matching release."
-            )
-        value = kind.model_validate(plain)
-    except (ValueError, ValidationError, RecursionError) as error:
-        raise IntegrityError(f"{path} is not as stillwatch writes it: {REFUSAL}.") from error
-    if _text(value) != content:
-        raise IntegrityError(f"{path} was changed (it is not spelt as stillwatch writes it): {REFUSAL}.")
-    return value
 
 
 def _expect(label: _Label, features: Sequence[str] | None, schema_version: str | None, folder: Path) -> None:

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from training.baselines import Candidate, LogisticRegression, Scorer, VolumeRule
 from training.blend import Blend, Blended
 from training.calibrate import Calibrator, fit_calibrator
-from training.dataset import digest, matrix, targets, weights
+from training.dataset import digest, matrix, targets
 from training.evaluate import Report, evaluate
 from training.fit import Boosting, Learning, Settings
+from training.folds import folds
+from training.frozen import Frozen
 from training.metrics import threshold_at
 from training.model import Model
-from training.splits import Frozen, Split, by_campaign, folds, marks
+from training.planted import is_planted, together, weigh
+from training.search import search
+from training.splits import Split, by_campaign, marks, without_labels
 from training.suspects import distrust, suspects
 
 OURS = "stillwatch"
@@ -25,18 +29,24 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What may be set for a training. `review_rate`: share of other accounts that the review threshold may
-    flag.
+    """What may be set for a training.
+
+    `weak` and `planted`: weights of an unlabelled and of a planted account, a confirmed one weighs 1. `prior`: the base
+    rate of risks while nothing is confirmed. `review_rate`: share of other accounts that the review threshold may flag.
+    `search`: trials of a search for other settings of the trees.
     """
 
     settings: Settings = field(default_factory=Settings)
     weak: float = 0.1
+    planted: float = 0.1
+    prior: float = 0.01
     campaign_power: float = 0.5
     campaign_share: float = 0.25
     account_share: float = 0.25
     review_rate: float = 0.01
     most_folds: int = 4
     replicates: int = 300
+    search: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,41 +96,90 @@ def train(
     volume_feature: str,
     plan: Plan | None = None,
     split: Split | None = None,
+    groups: pl.DataFrame | None = None,
+    rivals: Sequence[Candidate] = (),
+    planted: pl.DataFrame | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> Trained:
     """Split, fit, calibrate and judge ours and the rivals (`volume_rule` on `volume_feature`,
     `logistic_regression`).
 
     `examples` as in `training.dataset`; the same input, plan and seed give the same model to the bit,
-    whatever the row order. Give `split` to judge by other held-out campaigns. Raises `InputError` if there
-    are too few true accounts to learn or judge by.
+    whatever the row order. Give `split` to judge by another one than `by_campaign`, `groups`
+    (`training.frozen`) to report on, further `rivals` to be judged beside ours, `planted` examples
+    (`training.planted`) for ours to learn from as well, and what else is to be `told` in the model's label.
+    Where no account is confirmed, all learn from the planted ones and nothing can be judged. Raises `InputError`
+    if there are too few true accounts to learn or judge by.
     """
     plan = plan or Plan()
     ordered = examples.sort("account_id", "as_of")
-    cut = split or by_campaign(ordered, seed, plan.campaign_share, plan.account_share)
-    rivals: list[Candidate] = [Blend(Boosting(plan.settings)), VolumeRule(volume_feature), LogisticRegression()]
-    data = learning(cut.train, features, plan, seed)
-    last = _last(cut.train)
-    suspect = suspects(data, cut.train["label"].is_null().to_numpy(), seed)
-    trusted, everybody = distrust(data, suspect), np.ones_like(suspect)
+    cut = split or _split(ordered, seed, plan, groups, planted)
+    theirs, ours = lessons(cut.train, planted, features, plan, seed)
+    settings = search(ours.data, plan.search, seed, plan.settings)
+    plain: list[Candidate] = [Blend(Boosting(settings)), VolumeRule(volume_feature), LogisticRegression()]
     candidates = {}
-    for candidate in rivals:
-        # the rivals stay plain: they take every unlabelled account for what it seems
-        ours = candidate.name == OURS
-        taught, certain = (trusted, ~suspect) if ours else (data, everybody)
-        candidates[candidate.name] = _judge_candidate(candidate, taught, certain, last, cut.test, as_of, seed, plan)
+    for candidate in (*plain, *rivals):
+        lesson = ours if candidate.name == OURS else theirs
+        candidates[candidate.name] = _judge_candidate(candidate, lesson, cut.test, as_of, seed, plan)
     digests = {"train": digest(cut.train), "test": cut.test.digest, "schema": schema_version}
+    if planted is not None:
+        digests["planted"] = digest(planted)
     origin = {"as_of": as_of.isoformat(), "seed": str(seed), "campaigns": " ".join(marks(cut.train))}
-    origin |= {f"digest_{name}": value for name, value in digests.items()}
+    origin |= {f"digest_{name}": value for name, value in digests.items()} | dict(told or {})
     model = _model(candidates[OURS], tuple(features), schema_version, origin)
     counts = {
         "train_rows": cut.train.height,
-        "train_accounts": int(last.sum()),
-        "train_positives": int(data.label[last].sum()),
-        "train_suspects": int((suspect & last).sum()),
+        "train_accounts": cut.train["account_id"].n_unique(),
+        "train_positives": cut.train.filter("label")["account_id"].n_unique(),
+        "train_suspects": ours.suspects,
+        "train_planted": 0 if planted is None else planted["account_id"].n_unique(),
         "test_accounts": cut.test.frame.height,
         "test_positives": candidates[OURS].report.positives,
     }
     return Trained(model, candidates, cut, as_of, seed, digests, counts)
+
+
+def _split(
+    examples: pl.DataFrame, seed: int, plan: Plan, groups: pl.DataFrame | None, planted: pl.DataFrame | None
+) -> Split:
+    if planted is not None and not examples["label"].fill_null(False).any():
+        return without_labels(examples, seed, plan.account_share, groups)
+    return by_campaign(examples, seed, plan.campaign_share, plan.account_share, groups)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What a candidate learns from, and which rows (n,) are real accounts as a scoring run would see them.
+
+    `certain` of these serve to calibrate; `base_rate` is given where they hold no confirmed account.
+    """
+
+    data: Learning
+    real: NDArray[np.bool_]
+    certain: NDArray[np.bool_]
+    suspects: int = 0
+    base_rate: float | None = None
+
+
+def lessons(
+    examples: pl.DataFrame, planted: pl.DataFrame | None, features: Sequence[str], plan: Plan, seed: int
+) -> tuple[Lesson, Lesson]:
+    """For the rivals and for ours.
+
+    The rivals stay plain: they take every unlabelled account for what it seems, and planted ones only where nothing is
+    confirmed.
+    """
+    everything = together(examples, planted)
+    data, last, unreal = learning(everything, features, plan, seed), _last(everything), is_planted(everything)
+    suspect = suspects(data, everything["label"].is_null().to_numpy(), seed)
+    trusted, counted = distrust(data, suspect), int((suspect & last).sum())
+    if not (data.label & ~unreal).any():
+        # planted accounts stand for those that nobody has confirmed, at the rate that is assumed for these
+        ours = Lesson(trusted, last & ~unreal, last & ~suspect, counted, plan.prior)
+        return Lesson(data, last & ~unreal, last, base_rate=plan.prior), ours
+    ours = Lesson(trusted, last & ~unreal, last & ~suspect & ~unreal, counted)
+    alone = learning(examples, features, plan, seed)
+    return Lesson(alone, _last(examples), _last(examples)), ours
 
 
 def learning(examples: pl.DataFrame, features: Sequence[str], plan: Plan, seed: int) -> Learning:
@@ -129,7 +188,7 @@ def learning(examples: pl.DataFrame, features: Sequence[str], plan: Plan, seed: 
         features=tuple(features),
         matrix=matrix(examples, features),
         label=targets(examples),
-        weight=weights(examples, plan.weak, plan.campaign_power),
+        weight=weigh(examples, plan.weak, plan.campaign_power, plan.planted),
         fold=folds(examples, seed, plan.most_folds),
     )
 
@@ -146,9 +205,15 @@ def judge(
     if learnt:
         note = f"{name} learnt from {len(learnt)} of the campaigns of this test set, so its figures flatter"
         test = replace(test, notes=(*test.notes, note))
-    risk = model.predict(matrix(test.frame, model.features))
-    threshold = model.review_threshold
-    return evaluate(test, risk, model=name, as_of=as_of, seed=seed, review_threshold=threshold, replicates=replicates)
+    return evaluate(
+        test,
+        lambda rows: model.predict(matrix(rows, model.features)),
+        model=name,
+        as_of=as_of,
+        seed=seed,
+        review_threshold=model.review_threshold,
+        replicates=replicates,
+    )
 
 
 def _last(examples: pl.DataFrame) -> NDArray[np.bool_]:
@@ -159,31 +224,47 @@ def _last(examples: pl.DataFrame) -> NDArray[np.bool_]:
     return examples.select(latest).to_series().to_numpy()
 
 
-def _judge_candidate(
-    candidate: Candidate,
-    data: Learning,
-    certain: NDArray[np.bool_],
-    last: NDArray[np.bool_],
-    test: Frozen,
-    as_of: datetime,
-    seed: int,
-    plan: Plan,
-) -> Judged:
+@dataclass(frozen=True, slots=True, eq=False)
+class Learnt:
+    """A candidate that has learnt its lesson: tuned, fitted and calibrated."""
+
+    scorer: Scorer
+    calibrator: Calibrator
+    thresholds: Mapping[str, float]
+    features: tuple[str, ...]
+    parameters: Mapping[str, float | int | str]
+
+    def risk(self, rows: pl.DataFrame) -> Numbers:
+        """Risks (n,) of examples."""
+        return self.calibrator.apply(self.scorer.raw(matrix(rows, self.features)))
+
+
+def learn(candidate: Candidate, lesson: Lesson, seed: int, plan: Plan) -> Learnt:
+    """Tune, calibrate on out-of-fold scores, then fit on all rows of the lesson."""
+    data, real, certain = lesson.data, lesson.real, lesson.certain
     tuned, scores = candidate.tune(data, seed)
-    calibrator = fit_calibrator(scores[last & certain], data.label[last & certain])
-    thresholds = _thresholds(calibrator.apply(scores[last]), data.label[last], plan.review_rate)
-    scorer = tuned.fit(data, seed)
-    risk = calibrator.apply(scorer.raw(matrix(test.frame, data.features)))
+    calibrator = fit_calibrator(scores[certain], data.label[certain])
+    if lesson.base_rate is not None:
+        calibrator = calibrator.at(lesson.base_rate)
+    thresholds = _thresholds(calibrator.apply(scores[real]), data.label[real], plan.review_rate)
+    return Learnt(tuned.fit(data, seed), calibrator, thresholds, data.features, tuned.parameters())
+
+
+def _judge_candidate(
+    candidate: Candidate, lesson: Lesson, test: Frozen, as_of: datetime, seed: int, plan: Plan
+) -> Judged:
+    learnt = learn(candidate, lesson, seed, plan)
     report = evaluate(
         test,
-        risk,
+        learnt.risk,
         model=candidate.name,
         as_of=as_of,
         seed=seed,
-        review_threshold=thresholds["review"],
+        review_threshold=learnt.thresholds["review"],
         replicates=plan.replicates,
     )
-    return Judged(scorer, calibrator, thresholds, report, risk, tuned.parameters())
+    risk = learnt.risk(test.frame)
+    return Judged(learnt.scorer, learnt.calibrator, learnt.thresholds, report, risk, learnt.parameters)
 
 
 def _thresholds(risk: Numbers, label: NDArray[np.bool_], review_rate: float) -> dict[str, float]:

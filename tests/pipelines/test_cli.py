@@ -11,7 +11,10 @@ import pytest
 
 Said = subprocess.CompletedProcess[str]
 Run = Callable[..., Said]
-COMMANDS = ("simulate", "ingest", "build", "train", "promote", "retrain", "score", "package", "serve", "demo")
+COMMANDS = (
+    *("simulate", "ingest", "build", "train", "promote", "rollback", "retrain", "score", "package", "serve", "ui"),
+    "demo",
+)
 TIME = "2026-04-14T00:00:00Z"
 
 
@@ -117,12 +120,17 @@ def test_a_column_of_the_wrong_type_is_refused_with_its_name(stillwatch: Run, da
     assert_refused(said, "wrong.parquet", "timestamp", "String", "convert it")
 
 
-@pytest.mark.parametrize("name", ["score", "package", "promote", "serve"])
+@pytest.mark.parametrize("name", ["score", "package", "promote", "rollback", "serve"])
 def test_a_command_that_needs_a_model_says_that_there_is_none(
     name: str, small: Path, stillwatch: Run, tmp_path: Path
 ) -> None:
     more = {"score": ("--as-of", TIME, "--out", tmp_path / "s.parquet"), "serve": ("--port", "3999")}.get(name, ())
-    words = {"serve": "no Bento has been packaged", "promote": "has no challenger"}.get(name, "has no champion")
+    lacks = {
+        "serve": "no Bento has been packaged",
+        "promote": "has no challenger",
+        "rollback": "no champion to go back to",
+    }
+    words = lacks.get(name, "has no champion")
     assert_refused(stillwatch(name, *more, "--workspace", small), words, "stillwatch ")
 
 
@@ -183,6 +191,9 @@ def test_labels_that_can_not_be_used_are_refused(
         ("STILLWATCH_REJECT_LIMIT", "a little"),
         ("STILLWATCH_ONLINE", "postgres://localhost"),
         ("STILLWATCH_FRESHNESS_HOURS", "-1"),
+        ("STILLWATCH_DATA_AGE_HOURS", "-71.5"),
+        ("STILLWATCH_DRIFT_PSI", "none"),
+        ("STILLWATCH_DRIFT_SHARE", "15"),
     ],
 )
 def test_a_bad_setting_is_refused_by_its_name_and_its_value_is_not_repeated(

@@ -1,10 +1,12 @@
-"""Nothing lost: an ingest killed at any moment and run again gives the tables of an undisturbed run."""
+"""Nothing lost: an ingest or a retraining killed at any moment and run again ends like an undisturbed run."""
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from features.lake import TABLES, Lake
 from features.rollups import merge, merge_keys
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+ROOT = Path(__file__).resolve().parent.parent.parent
 KILLS = 20
 PATIENCE = 60.0
 
@@ -108,3 +111,15 @@ def test_an_ingest_killed_at_twenty_moments_and_run_again_gives_the_undisturbed_
         shutil.rmtree(workspace)
     assert killed >= KILLS * 0.6, "most runs ended before their kill"
     assert len(stages) >= 5, f"the kills met only these numbers of commits: {stages}"
+
+
+@pytest.mark.slow
+def test_a_retraining_killed_at_five_moments_and_run_again_ends_with_the_same_champion_metrics_and_bento() -> None:
+    """The benchmark kills thirty times; here it kills less often."""
+    call = [sys.executable, "-m", "benchmarks.kills", "--kills", "5", "--seed", "3", "--scale", "0.3"]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = re.fullmatch(r"5 kills \((.*)\): 0 ended otherwise than the undisturbed run", done.stdout.strip())
+    assert said is not None, done.stdout
+    late = re.search(r"after the end (\d)", said[1])
+    assert late is None or int(late[1]) <= 2, "most runs ended before their kill"

@@ -1,6 +1,9 @@
 """The whole loop: repeatable, blind for what became known later, and never without a champion once there was one."""
 
+import os
+import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,6 +11,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
+from pipelines.workspace import Workspace
+from training import tracking
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 MODEL = ("booster.txt", "label.json", "manifest.json")
@@ -52,7 +58,10 @@ def test_the_same_again_keeps_the_version_whatever_labels_come_later(
     call = ("retrain", "--labels", tmp_path / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", copied)
     said = stillwatch(*call)
     assert said.returncode == 0, said.stderr
-    assert "version 1" in said.stdout
+    assert said.stdout.startswith(
+        f"Version 1 had been trained as of {as_of:%Y-%m-%dT%H:%M:%SZ} and is the champion already"
+    )
+    assert "training" not in said.stderr
     assert "version 2" not in said.stdout
     assert (model(copied), packaged(copied)) == before
 
@@ -73,14 +82,21 @@ def test_another_training_faces_the_champion_at_the_gate_and_scoring_goes_on(
     copied: Path, made_world: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
 ) -> None:
     call = ("--as-of", as_of.isoformat(), "--workspace", copied)
-    said = stillwatch("retrain", "--labels", made_world / "labels.parquet", "--seed", 5, *call)
-    assert said.returncode == 0, said.stderr
-    assert "version 2 is the champion" in said.stdout or "version 2 was not promoted" in said.stdout
-    champion = "2" if "version 2 is the champion" in said.stdout else "1"
+    retrain = ("retrain", "--labels", made_world / "labels.parquet", "--seed", 5, *call)
+    said = stillwatch(*retrain)
+    assert said.returncode in (0, 3), said.stderr
+    promoted = "Version 2 was trained" in said.stdout and "is the champion now" in said.stdout
+    assert promoted == (said.returncode == 0)
+    assert promoted or "version 1 stays the champion" in said.stdout
+    champion = "2" if promoted else "1"
     bento = said.stdout.split("packaged: ")[1].splitlines()[0]
     assert Path(bento).name.startswith(f"{champion}-")
     again = stillwatch("score", *call, "--out", tmp_path / "scores.parquet")
     assert again.returncode == 0, again.stderr
+    repeated = stillwatch(*retrain)
+    assert repeated.returncode == said.returncode
+    assert "training" not in repeated.stderr
+    assert "Version 2 had been trained" in repeated.stdout
     kept = stillwatch("promote", "--version", champion, "--workspace", copied)
     assert kept.returncode == 0, kept.stderr
     assert f"version {champion} is the champion" in kept.stdout
@@ -99,9 +115,90 @@ def test_a_challenger_that_the_gate_refuses_leaves_a_workspace_without_a_champio
     drawn.write_parquet(tmp_path / "labels.parquet")
     call = ("--as-of", as_of.isoformat(), "--workspace", copied)
     said = stillwatch("retrain", "--labels", tmp_path / "labels.parquet", *call)
-    assert said.returncode == 0, said.stderr
-    assert "version 1 was not promoted" in said.stdout
+    assert said.returncode == 3, said.stderr
+    assert said.stdout.startswith("Version 1 was trained as of")
+    assert "not promoted; there is no champion yet" in said.stdout
     assert "nothing is packaged" in said.stdout
     refused = stillwatch("score", *call, "--out", tmp_path / "scores.parquet")
     assert refused.returncode == 2
     assert "has no champion" in refused.stderr
+
+
+def versions(workspace: Path) -> tuple[int | None, int | None]:
+    """The highest version and the champion."""
+    uri = Workspace(workspace).tracking_uri
+    return tracking.latest_version(uri), tracking.champion_version(uri)
+
+
+def test_stale_data_are_refused_and_nothing_is_trained_unless_somebody_knows_better(
+    copied: Path, made_world: Path, as_of: datetime, stillwatch: Run
+) -> None:
+    late = (as_of + timedelta(days=7)).isoformat()
+    call = ("retrain", "--labels", made_world / "labels.parquet", "--as-of", late, "--workspace", copied)
+    said = stillwatch(*call)
+    assert said.returncode == 4, (said.stdout, said.stderr)
+    assert said.stdout.startswith(
+        "Nothing was trained as of 2026-04-24T13:37:21Z, and version 1 stays the champion. The"
+    )
+    assert "The newest request is 111 hours older than 2026-04-24T13:37:21Z, and 72 hours are allowed" in said.stdout
+    assert "--force --reason TEXT" in said.stdout
+    assert versions(copied) == (1, 1)
+    forced = stillwatch(*call, "--force", "--reason", "a holiday")
+    assert forced.returncode in (0, 3), forced.stderr
+    assert "all the same (a holiday): The newest request is 111 hours older" in forced.stdout
+    assert versions(copied)[0] == 2
+    tags = tracking.tags(Workspace(copied).tracking_uri, 2)
+    assert tags["forced_training"] == "a holiday"
+    assert "111 hours older" in tags["forced_over"]
+
+
+def test_the_next_day_has_not_drifted(copied: Path, made_world: Path, as_of: datetime, stillwatch: Run) -> None:
+    tomorrow = (as_of + timedelta(days=1)).isoformat()
+    call = ("retrain", "--labels", made_world / "labels.parquet", "--as-of", tomorrow, "--workspace", copied)
+    said = stillwatch(*call)
+    assert said.returncode in (0, 3), (said.stdout, said.stderr)
+    moved, features = re.search(r"Since version 1 learned, (\d+) of (\d+) features have moved", said.stdout).groups()
+    assert int(moved) <= 0.1 * int(features)
+
+
+@pytest.fixture(scope="module")
+def changed(
+    made_world: Path, filled_workspace: Path, command: list[str], key: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The champion of the shared workspace over logs of the same world whose exporter has lost all texts."""
+    folder = tmp_path_factory.mktemp("changed")
+    (folder / "requests").mkdir()
+    for day in sorted((made_world / "requests").iterdir()):
+        lost = [pl.lit(None, pl.String).alias(name) for name in ("prompt", "system_prompt")]
+        pl.read_parquet(day).with_columns(lost).write_parquet(folder / "requests" / day.name)
+    root = folder / "workspace"
+    call = ["ingest", "--requests", folder / "requests", "--accounts", made_world / "accounts.parquet"]
+    whole = [*command, *map(str, call), "--workspace", str(root)]
+    done = subprocess.run(whole, env=os.environ | {"STILLWATCH_KEY": key}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(filled_workspace / "mlruns", root / "mlruns")
+    return root
+
+
+def test_a_changed_world_is_refused_with_what_has_moved(
+    changed: Path, made_world: Path, as_of: datetime, stillwatch: Run
+) -> None:
+    call = ("--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", changed)
+    said = stillwatch("retrain", *call)
+    assert said.returncode == 4, (said.stdout, said.stderr)
+    assert "features have moved since the champion learned, more than 15%; the furthest: " in said.stdout
+    assert "By its own risks the champion expects a PR-AUC of" in said.stdout
+    assert versions(changed) == (1, 1)
+    lenient = {"STILLWATCH_DRIFT_SHARE": "1", "STILLWATCH_DRIFT_LOSS": "1"}
+    assert stillwatch("retrain", *call, **lenient).returncode in (0, 3)
+
+
+def test_a_second_loop_at_the_same_time_is_told_who_holds_the_workspace(
+    copied: Path, made_world: Path, as_of: datetime, stillwatch: Run
+) -> None:
+    call = ("--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", copied)
+    with Workspace(copied).locked("retrain"):
+        said = stillwatch("retrain", *call)
+    assert said.returncode == 2
+    assert f"`stillwatch retrain` (process {os.getpid()} on {socket.gethostname()}, since 20" in said.stderr
+    assert "minutes ago) writes to" in said.stderr

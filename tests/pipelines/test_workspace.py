@@ -1,8 +1,12 @@
 """The workspace: one writer at a time, one key for ever, and nothing left of a killed run."""
 
 import fcntl
+import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +14,7 @@ import pytest
 
 from features.errors import InputError, IntegrityError
 from pipelines.settings import settings
-from pipelines.workspace import Workspace
+from pipelines.workspace import Owner, Workspace
 
 SetKey = Callable[[str | None], None]
 
@@ -32,11 +36,12 @@ def set_key(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetKey]:
 
 def test_a_second_writer_gets_a_sentence_and_touches_nothing(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "w")
-    with workspace.locked() as scratch:
+    with workspace.locked("build") as scratch:
         (scratch / "draft").touch()
+        owner = rf"`stillwatch build` \(process {os.getpid()} on \S+, since 20\S+Z, 0 minutes ago\)"
         with (
-            pytest.raises(InputError, match=r"another command writes to .*/w: wait for it to end"),
-            Workspace(workspace.root).locked(),
+            pytest.raises(InputError, match=owner + " writes to .*/w: wait for it to end"),
+            Workspace(workspace.root).locked("score"),
         ):
             pass
         assert (scratch / "draft").exists()
@@ -45,19 +50,37 @@ def test_a_second_writer_gets_a_sentence_and_touches_nothing(tmp_path: Path) -> 
 
 def test_the_lock_is_free_again_after_an_error_and_a_killed_runs_drafts_are_removed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    with pytest.raises(OSError, match="disk is full"), workspace.locked():
+    with pytest.raises(OSError, match="disk is full"), workspace.locked("build"):
         raise OSError("disk is full")
     (tmp_path / "scratch").mkdir()
     (tmp_path / "scratch" / "left").touch()
-    with workspace.locked() as scratch:
+    with workspace.locked("build") as scratch:
         assert list(scratch.iterdir()) == []
 
 
-def test_a_lock_of_another_process_counts(tmp_path: Path) -> None:
+def test_a_lock_of_another_process_counts_also_before_its_owner_has_signed(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="another command writes"), Workspace(tmp_path).locked():
+        with pytest.raises(InputError, match="another command writes"), Workspace(tmp_path).locked("build"):
             pass
+
+
+def test_a_killed_owner_is_not_named_any_more(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(json.dumps(asdict(Owner("train", 1, "gone", "2026-01-01T00:00:00Z"))))
+    with (
+        Workspace(tmp_path).locked("build"),
+        pytest.raises(InputError, match="`stillwatch build`"),
+        Workspace(tmp_path).locked("score"),
+    ):
+        pass
+    assert (tmp_path / "lock").read_text() == ""
+
+
+@pytest.mark.parametrize(("later", "age"), [(timedelta(minutes=119), "119 minutes"), (timedelta(hours=50), "50 hours")])
+def test_an_owner_is_told_with_its_age(later: timedelta, age: str) -> None:
+    owner = Owner("retrain", 12, "here", "2026-01-01T00:00:00Z")
+    told = owner.told(datetime(2026, 1, 1, tzinfo=UTC) + later)
+    assert told == f"`stillwatch retrain` (process 12 on here, since 2026-01-01T00:00:00Z, {age} ago)"
 
 
 def test_of_two_ingests_at_once_one_may_wait_and_nothing_is_doubled(
@@ -75,7 +98,7 @@ def test_of_two_ingests_at_once_one_may_wait_and_nothing_is_doubled(
     statuses = [process.returncode for process in both]
     assert 0 in statuses
     for status, words in zip(statuses, said, strict=True):
-        assert status == 0 or (status == 2 and "another command writes to" in words)
+        assert status == 0 or (status == 2 and "writes to" in words)
     stored = Workspace(tmp_path / "w").lake.scan("events").collect()
     assert len(stored) == len(pl.read_parquet(day)["request_id"].unique())
 

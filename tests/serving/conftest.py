@@ -8,6 +8,8 @@ import lightgbm as lgb
 import numpy as np
 import polars as pl
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.lookup import FeatureLookup
@@ -15,7 +17,9 @@ from serving.package import package
 from serving.server import Options, running
 from training import model as models
 from training.calibrate import Calibrator
+from training.folder import Prove, copy
 from training.linear import Linear
+from training.signing import signer, verifier
 
 SIZE = len(FEATURE_NAMES)
 
@@ -60,9 +64,42 @@ def model() -> models.Model:
 
 @pytest.fixture(scope="session")
 def model_folder(model: models.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "v3"
-    models.save(model, folder)
+    folder = tmp_path_factory.mktemp("model")
+    models.save(model, folder / "saved")
+    copy(folder / "saved", folder / "v3", model.version)
+    return folder / "v3"
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a key pair: `private.pem` and `public.pem`."""
+    folder = tmp_path_factory.mktemp("keys")
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "private.pem").write_bytes(private)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (folder / "public.pem").write_bytes(public)
     return folder
+
+
+@pytest.fixture(scope="session")
+def prove(keys: Path) -> Prove:
+    """Wants models signed by the owner of the pair."""
+    return verifier(keys / "public.pem")
+
+
+@pytest.fixture(scope="session")
+def signed_folder(model: models.Model, keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of `model_folder`, signed."""
+    folder = tmp_path_factory.mktemp("signed")
+    models.save(model, folder / "saved", signer(keys / "private.pem"))
+    copy(folder / "saved", folder / "v3", model.version)
+    return folder / "v3"
+
+
+@pytest.fixture(scope="session")
+def signed_bento(signed_folder: Path, prove: Prove, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return package(signed_folder, tmp_path_factory.mktemp("signed-bentos"), prove=prove)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import signal
@@ -10,6 +11,7 @@ import pytest
 
 from features.errors import InputError, IntegrityError
 from serving.package import CODE_ROOT, current, package, verify
+from training.folder import Prove, sealed
 from training.model import Model
 
 LOAD_AS_A_WORKER_DOES = """
@@ -36,7 +38,7 @@ def change_a_byte(path: Path) -> None:
 
 def test_a_bento_holds_the_model_its_label_and_a_checksum_of_each_file(bento: Path, model: Model) -> None:
     names = {path.relative_to(bento / "src").as_posix() for path in (bento / "src").rglob("*") if path.is_file()}
-    assert {"model/booster.txt", "model/label.json", "model/manifest.json", "serving/service.py"} <= names
+    assert {"model/booster.txt", "model/label.json", "model/manifest.json", "model.version"} <= names
     listed = set(json.loads((bento / "src" / "contents.json").read_text())["sha256"])
     assert {name for name in names if not name.endswith(".pyc")} == listed | {
         "contents.json",
@@ -50,7 +52,7 @@ def test_a_bento_asks_for_no_mlflow_and_holds_no_training_code(bento: Path) -> N
     assert "lightgbm==" in needs
     assert "bentoml==" in needs
     assert "mlflow" not in needs
-    assert not list(bento.rglob("tracking.py"))
+    assert not list(bento.rglob("tracking*"))
     assert not any("mlflow" in path.read_text() for path in (bento / "src" / "training").glob("*.py"))
 
 
@@ -89,6 +91,7 @@ def test_nothing_packaged_is_said_so(tmp_path: Path) -> None:
         "model/booster.txt",
         "model/label.json",
         "model/manifest.json",
+        "model.version",
         "serving/scorer.py",
         "training/model.py",
     ],
@@ -148,3 +151,72 @@ def test_a_run_killed_while_building_leaves_nothing_and_the_next_one_succeeds(
     assert not left.exists()
     change_a_byte(built / "src" / "model" / "booster.txt")
     assert verify(package(model_folder, root)).features
+
+
+def remade(bento: Path, review: float) -> None:
+    """Change the model's threshold and make every checksum again, as somebody would who knows the format."""
+    source = bento / "src"
+    label = json.loads((source / "model" / "label.json").read_text())
+    label["thresholds"]["review"] = review
+    text = (json.dumps(label, indent=2, sort_keys=True) + "\n").encode()
+    for name, content in sealed((source / "model" / "booster.txt").read_bytes(), text).items():
+        (source / "model" / name).write_bytes(content)
+    contents = json.loads((source / "contents.json").read_text())
+    for name in contents["sha256"]:
+        contents["sha256"][name] = hashlib.sha256((source / name).read_bytes()).hexdigest()
+    (source / "contents.json").write_text(json.dumps(contents))
+
+
+def test_the_model_in_the_bento_is_the_folder_to_the_byte(signed_folder: Path, signed_bento: Path) -> None:
+    packed = signed_bento / "src" / "model"
+    assert {path.name: path.read_bytes() for path in packed.iterdir()} == {
+        path.name: path.read_bytes() for path in signed_folder.iterdir()
+    }
+    assert (packed / "model.sig").is_file()
+
+
+def test_the_bento_carries_its_version_and_the_signature_holds(signed_bento: Path, prove: Prove) -> None:
+    assert verify(signed_bento, prove).version == "3"
+    assert signed_bento.name.startswith("3-")
+
+
+def test_a_bento_remade_with_all_its_checksums_is_caught_by_the_signature_alone(
+    signed_bento: Path, prove: Prove, tmp_path: Path
+) -> None:
+    changed = shutil.copytree(signed_bento, tmp_path / "changed")
+    remade(changed, review=2.0)
+    assert verify(changed).review_threshold == 2.0
+    with pytest.raises(IntegrityError, match=r"src/model/model\.sig does not hold for the files beside it"):
+        verify(changed, prove)
+
+
+def test_an_unsigned_model_is_not_packaged_where_signatures_are_wanted(
+    model_folder: Path, prove: Prove, tmp_path: Path
+) -> None:
+    with pytest.raises(IntegrityError, match="v3 is not signed"):
+        package(model_folder, tmp_path / "bentos", prove=prove)
+    assert not (tmp_path / "bentos").exists()
+
+
+def test_a_bento_needs_neither_the_library_nor_the_code_of_signatures(signed_bento: Path) -> None:
+    needs = (signed_bento / "env" / "python" / "requirements.txt").read_text()
+    assert not [word for word in ("model-signing", "model_signing", "sigstore", "cryptography") if word in needs]
+    assert not (signed_bento / "src" / "training" / "signing.py").exists()
+
+
+def test_a_model_of_a_newer_format_or_with_features_in_another_order_is_not_packaged(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    newer, turned = (Path(shutil.copytree(model_folder, tmp_path / name)) for name in ("newer", "turned"))
+    manifest = json.loads((newer / "manifest.json").read_text()) | {"format": 3}
+    (newer / "manifest.json").write_text(json.dumps(manifest))
+    label = json.loads((turned / "label.json").read_text())
+    label["features"].reverse()
+    text = (json.dumps(label, indent=2, sort_keys=True) + "\n").encode()
+    for name, content in sealed((turned / "booster.txt").read_bytes(), text).items():
+        (turned / name).write_bytes(content)
+    with pytest.raises(IntegrityError, match="has format 3, expected 2: a newer release wrote it"):
+        package(newer, tmp_path / "bentos")
+    with pytest.raises(IntegrityError, match="the same features in another order"):
+        package(turned, tmp_path / "bentos")
+    assert not (tmp_path / "bentos").exists()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from features.errors import InputError, IntegrityError, StillwatchError
 from serving.package import CODE_ROOT, bentoml_call
 from serving.server import HOST, Options, command, running
+from training.folder import Prove
 
 SERVE = """
 import sys
@@ -128,6 +130,71 @@ def test_a_port_in_use_is_refused(bento: Path, store: Path) -> None:
 def test_a_number_that_is_no_port_is_refused(bento: Path, store: Path, port: int) -> None:
     with pytest.raises(InputError, match=f"port {port} of .* can't be used"):
         command(bento, port, Options(store))
+
+
+def test_a_port_that_another_server_is_just_starting_on_is_refused(copied: Path, store: Path) -> None:
+    port = free_port()
+    _, lock = command(copied, port, Options(store))
+    try:
+        with pytest.raises(InputError, match=f"port {port} belongs to a server that is just starting or ending: give"):
+            command(copied, port, Options(store))
+        _, other = command(copied, free_port(), Options(store))
+        os.close(other)
+    finally:
+        os.close(lock)
+    _, again = command(copied, port, Options(store))
+    os.close(again)
+
+
+def test_what_a_killed_server_left_is_removed_at_the_next_start_and_a_living_one_keeps_its_own(
+    copied: Path, store: Path, tmp_path: Path
+) -> None:
+    place, port = copied.parent, free_port()
+    call = [sys.executable, "-c", SERVE, str(copied), str(port), str(store)]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(call, cwd=CODE_ROOT, stdout=log, stderr=log, start_new_session=True)
+    try:
+        end = time.monotonic() + 90
+        while not is_ready(port) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.1)
+        assert is_ready(port)
+        _, lock = command(copied, free_port(), Options(store))
+        os.close(lock)
+        assert (place / f".run-{port}" / "arguments.json").is_file()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    end, next_port = time.monotonic() + 30, free_port()
+    while (place / f".run-{port}").exists() and time.monotonic() < end:  # the worker notices within a second
+        time.sleep(0.1)
+        _, lock = command(copied, next_port, Options(store))
+        os.close(lock)
+    assert [path.name for path in place.glob(".run-*")] == [f".run-{next_port}"]
+    assert not listens(port)
+
+
+def test_a_model_that_must_be_signed_is_served_if_it_is(
+    signed_bento: Path, prove: Prove, store: Path, tmp_path: Path
+) -> None:
+    with running(signed_bento, Options(store, prove=prove), log=tmp_path / "log") as url:
+        answer = urllib.request.urlopen(f"{url}/readyz", timeout=10)
+        assert answer.status == 200
+
+
+def test_a_model_that_must_be_signed_and_is_not_has_no_command(bento: Path, prove: Prove, store: Path) -> None:
+    with pytest.raises(IntegrityError, match=r"src/model is not signed \(model\.sig is missing\)"):
+        command(bento, free_port(), Options(store, prove=prove))
+
+
+def test_a_server_does_not_inherit_the_keys(copied: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLWATCH_KEY", "5a" * 32)
+    monkeypatch.setenv("STILLWATCH_SIGNING_KEY", "private.pem")
+    call, lock = command(copied, free_port(), Options(store))
+    os.close(lock)
+    program = call.index(sys.executable)
+    seen = subprocess.run([*call[:program], "env"], capture_output=True, text=True, check=True).stdout
+    assert "BENTOML_HOME=" in seen
+    assert "STILLWATCH" not in seen
 
 
 def test_a_changed_bento_has_no_command(copied: Path, store: Path) -> None:

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from training.fit import Settings
 from training.train import Plan, Trained, train
+
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 FEATURES = ("requests_28d", "template_share", "sharing", "noise_a", "noise_b")
@@ -54,7 +58,8 @@ def _snapshot(
         "campaign": pl.String,
     }
     keys = {"account_id": accounts, "as_of": [time] * size, "label": label, "campaign": names}
-    frame = pl.DataFrame(keys, schema=schema)
+    judged = pl.when(pl.col("label").is_not_null()).then(pl.lit(AS_OF - timedelta(days=1)))
+    frame = pl.DataFrame(keys, schema=schema).with_columns(labelled_at=judged.cast(pl.Datetime("us", "UTC")))
     return frame.with_columns(pl.Series(k, v, dtype=pl.Float32) for k, v in values.items())
 
 
@@ -62,6 +67,28 @@ def _snapshot(
 def world() -> World:
     """The maker of examples."""
     return make_examples
+
+
+def make_groups(examples: pl.DataFrame) -> pl.DataFrame:
+    """The groups of the examples' accounts: cohorts, plans, requests, and for each campaign its family."""
+    latest = examples.sort("account_id", "as_of").unique("account_id", keep="last", maintain_order=True)
+    accounts = latest.select("account_id", "campaign", "requests_28d")
+    number = pl.col("account_id").str.slice(-5).cast(pl.Int64)
+    kinds = {
+        "family": pl.format("family {}", pl.col("campaign").str.slice(1).cast(pl.Int64) % 2),
+        "cohort": pl.format("cohort {}", number % 4),
+        "plan": pl.when(number % 2 == 0).then(pl.lit("free")).otherwise(pl.lit("pro")),
+        "country": pl.when(number % 3 == 0).then(pl.lit("DE")).otherwise(pl.lit("IN")),
+        "requests": pl.when(pl.col("requests_28d") <= 50).then(pl.lit("<= 50")).otherwise(pl.lit("more")),
+    }
+    parts = [accounts.select("account_id", kind=pl.lit(kind), name=name) for kind, name in kinds.items()]
+    return pl.concat(parts).drop_nulls()
+
+
+@pytest.fixture(scope="session")
+def groups_of() -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """The maker of groups."""
+    return make_groups
 
 
 @pytest.fixture(scope="session")
@@ -85,12 +112,14 @@ def plan() -> Plan:
 @pytest.fixture(scope="session")
 def trained(plan: Plan) -> Trained:
     """One training on the examples."""
+    examples = make_examples()
     return train(
-        make_examples(),
+        examples,
         FEATURES,
         as_of=AS_OF,
         seed=7,
         schema_version="s1",
         volume_feature="requests_28d",
         plan=plan,
+        groups=make_groups(examples),
     )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
+from scipy.special import expit, logit
 
-from training.calibrate import Calibrator, fit_calibrator
+from training.calibrate import LEAST_RATE, MOST_RATE, Calibrator, estimated_rate, fit_calibrator
 from training.metrics import brier, expected_calibration_error
 
 scores = st.lists(st.floats(-12, 12), min_size=4, max_size=60, unique_by=lambda x: round(x, 4))
@@ -43,6 +43,50 @@ def test_badly_scaled_scores_become_probabilities(slope: float, shift: float, ba
     assert brier(label[10_000:], risk, np.ones(10_000)) < ideal * 1.05
 
 
+rates = st.floats(1e-5, 1 - 1e-5)
+KNOTS = ((-3.0, -1.0, 0.5, 4.0), (-6.0, -2.5, -2.4, 3.0))
+
+
+@given(st.lists(st.floats(-30, 30), min_size=2, max_size=50), rates, rates)
+def test_another_base_rate_keeps_the_ranking_and_multiplies_all_odds_alike(
+    drawn: list[float], before: float, after: float
+) -> None:
+    curve = Calibrator(*KNOTS, before)
+    raw = np.sort(drawn)
+    moved = curve.at(after)
+    assert moved.base_rate == after
+    assert (np.diff(moved.apply(raw)) >= 0).all()
+    assert np.allclose(moved.bend(raw) - curve.bend(raw), logit(after) - logit(before), atol=1e-9)
+
+
+@given(rates, rates)
+def test_going_to_another_base_rate_and_back_gives_the_same_curve(before: float, after: float) -> None:
+    curve = Calibrator(*KNOTS, before)
+    back = curve.at(after).at(before)
+    assert (back.score, back.base_rate) == (curve.score, curve.base_rate)
+    assert np.allclose(back.log_odds, curve.log_odds, atol=1e-9)
+
+
+def test_a_curve_that_was_fitted_at_one_base_rate_is_calibrated_at_another() -> None:
+    rng = np.random.default_rng(4)
+    label, rare = rng.random(20_000) < 0.3, rng.random(60_000) < 0.02
+    raw, later = (rng.normal(np.where(side, 1.0, -1.0), 1.4142136) for side in (label, rare))
+    risk = fit_calibrator(raw, label).at(0.02).apply(later)
+    assert risk.mean() == pytest.approx(0.02, rel=0.15)
+    assert expected_calibration_error(rare, risk, np.ones(60_000)) < 0.01
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan")])
+def test_a_base_rate_outside_of_0_to_1_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="a base rate lies between 0 and 1"):
+        Calibrator(*KNOTS, 0.1).at(rate)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_a_curve_that_saw_one_class_only_can_be_moved_too(rate: float) -> None:
+    assert np.isfinite(Calibrator(*KNOTS, rate).at(0.01).log_odds).all()
+
+
 def test_a_bent_relation_is_followed_better_than_by_a_line() -> None:
     rng = np.random.default_rng(2)
     raw = rng.uniform(-4, 4, 20_000)
@@ -73,3 +117,25 @@ def test_perfect_separation_stays_short_of_certainty() -> None:
 def test_knots_that_do_not_rise_are_refused(knots: tuple) -> None:
     with pytest.raises(ValueError, match="rise strictly"):
         Calibrator(*knots, 0.1)
+
+
+def made_up(size: int, rate: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and labels; true accounts score two and a half deviations higher."""
+    rng = np.random.default_rng(seed)
+    label = rng.random(size) < rate
+    return rng.normal(2.5 * label, 1.0), label
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.03, 0.2])
+def test_the_base_rate_is_found_again_where_true_and_other_accounts_score_as_before(rate: float) -> None:
+    scores, label = made_up(20_000, 0.1, seed=1)
+    calibrator = fit_calibrator(scores, label)
+    other, true = made_up(40_000, rate, seed=2)
+    assert estimated_rate(calibrator, other) == pytest.approx(true.mean(), rel=0.2)
+
+
+def test_an_estimated_base_rate_stays_within_its_bounds() -> None:
+    scores, label = made_up(5_000, 0.1, seed=1)
+    calibrator = fit_calibrator(scores, label)
+    assert estimated_rate(calibrator, np.full(100, -50.0)) >= LEAST_RATE
+    assert estimated_rate(calibrator, np.full(100, 50.0)) <= MOST_RATE

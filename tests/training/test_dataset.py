@@ -54,6 +54,7 @@ def test_a_label_known_later_is_left_out_and_counted() -> None:
     got = entities(seen(("a", 5, 0), ("b", 5, 0)), labels(("a", True, -1, "x"), ("b", True, 0, "x")), T, (T,))
     assert got.frame["label"].to_list() == [None, True]
     assert got.frame["campaign"].to_list() == [None, "x"]
+    assert got.frame["labelled_at"].to_list() == [None, T]
     assert (got.labels_too_late, got.labels_unseen) == (1, 0)
 
 

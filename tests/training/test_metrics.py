@@ -1,4 +1,4 @@
-"""Figures and their intervals, against scikit-learn and by brute force."""
+"""Measures, against scikit-learn and by brute force."""
 
 import numpy as np
 import pytest
@@ -7,18 +7,19 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss
 
 from training.metrics import (
+    Figure,
     average_precision,
+    average_precision_at,
     brier,
+    cut_at,
     expected_calibration_error,
-    figures,
     held_out_precision,
+    named,
     rank,
     recall_at,
     recall_name,
-    resample,
     simplest,
     threshold_at,
-    wilson,
 )
 
 rows = st.lists(st.tuples(st.booleans(), st.integers(0, 12), st.integers(0, 3)), min_size=2, max_size=40)
@@ -62,6 +63,59 @@ def test_a_tie_of_true_and_other_accounts_does_not_help() -> None:
     assert recall_at(*rank(label, np.ones(10)).cumulate(np.ones(10)), 0.2) == 0.0
 
 
+@given(rows, st.sampled_from([0.5, 0.01, 0.001]))
+def test_average_precision_at_a_base_rate_is_that_of_scikit_learn_with_reweighted_rows(drawn, rate: float) -> None:
+    label, score, weight = columns(drawn)
+    true, false = weight[label].sum(), weight[~label].sum()
+    assume(true > 0 and false > 0)
+    reweighted = np.where(label, weight, weight * (1 - rate) / rate * true / false)
+    got = average_precision_at(*rank(label, score).cumulate(weight), rate)
+    assert got == pytest.approx(average_precision_score(label, score, sample_weight=reweighted))
+
+
+@given(rows)
+def test_the_own_base_rate_gives_the_plain_average_precision(drawn) -> None:
+    label, score, _ = columns(drawn)
+    assume(label.any() and not label.all())
+    whole = rank(label, score).cumulate(np.ones(label.size))
+    assert average_precision_at(*whole, label.mean()) == pytest.approx(average_precision(*whole))
+
+
+@given(rows, st.sampled_from([0.0, 0.1, 0.3, 1.0]))
+def test_the_trace_of_true_rows_gives_what_all_ties_give(drawn, rate: float) -> None:
+    label, score, weight = columns(drawn)
+    ranking = rank(label, score)
+    all_of_them, trace = ranking.cumulate(weight), ranking.trace(weight)
+    assert average_precision(*trace) == pytest.approx(average_precision(*all_of_them), nan_ok=True)
+    assert recall_at(*trace, rate) == pytest.approx(recall_at(*all_of_them, rate), nan_ok=True)
+
+
+@given(rows, st.integers(0, 2**32))
+def test_many_resamples_at_once_give_what_each_gives_alone(drawn, seed: int) -> None:
+    label, score, _ = columns(drawn)
+    weight = np.random.default_rng(seed).poisson(1, (5, label.size)).astype(float)
+    ranking = rank(label, score)
+    measures = [
+        lambda w: average_precision(*ranking.trace(w)),
+        lambda w: average_precision_at(*ranking.trace(w), 0.01),
+        lambda w: recall_at(*ranking.trace(w), 0.1),
+        lambda w: brier(label, score, w),
+        lambda w: expected_calibration_error(label, score, w),
+        lambda w: cut_at(ranking.cumulate(w)[1], 0.1),
+    ]
+    for measure in measures:
+        assert measure(weight) == pytest.approx(np.array([measure(row) for row in weight]), nan_ok=True)
+
+
+@given(rows, st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+def test_a_cut_takes_the_ties_that_its_threshold_takes(drawn, rate: float) -> None:
+    label, score, _ = columns(drawn)
+    assume(not label.all())
+    ranking = rank(label, score)
+    taken = ranking.tie < cut_at(ranking.cumulate(np.ones(label.size))[1], rate)
+    assert np.array_equal(taken, score >= threshold_at(label, score, rate))
+
+
 @given(rows)
 def test_brier_is_that_of_scikit_learn(drawn) -> None:
     label, risk, weight = columns(drawn)
@@ -81,63 +135,6 @@ def test_risks_that_are_the_truth_have_a_small_calibration_error() -> None:
     assert expected_calibration_error(rng.random(50_000) < risk, risk, np.ones(50_000)) < 0.01
 
 
-def test_figures_with_too_few_accounts_say_so() -> None:
-    label = np.array([True] * 10 + [False] * 500)
-    got = {f.name: f for f in figures(label, label * 0.9, np.full(510, -1), seed=1, replicates=20)}
-    assert got[recall_name(0.01)].value == 1.0
-    assert got[recall_name(0.001)].value is None
-    assert got[recall_name(0.001)].note == "needs 1,000 accounts that are not true, there are 500"
-
-
-def test_a_test_set_without_true_accounts_has_no_recall() -> None:
-    got = figures(np.zeros(50, dtype=bool), np.linspace(0, 1, 50), np.full(50, -1), seed=1, replicates=5)
-    assert [f.value is None for f in got] == [True] * 5 + [False] * 2
-
-
-def test_a_perfect_recall_still_has_an_interval() -> None:
-    label = np.array([True] * 10 + [False] * 200)
-    got = figures(label, label.astype(float), np.full(210, -1), seed=1, replicates=20)
-    recall = next(f for f in got if f.name == recall_name(0.01))
-    assert recall.value == recall.high == 1.0
-    assert recall.low == pytest.approx(wilson(1.0, 10)[0])
-
-
-def test_campaigns_found_whole_or_not_at_all_widen_the_interval() -> None:
-    campaign = np.concatenate([np.repeat(np.arange(6), 50), np.full(1000, -1)])
-    label = campaign >= 0
-    risk = np.where(label & (campaign < 3), 0.9, 0.1 * np.random.default_rng(1).random(1300))
-    grouped, single = (
-        next(f for f in figures(label, risk, c, seed=2) if f.name == recall_name(0.01))
-        for c in (campaign, np.full(1300, -1))
-    )
-    assert grouped.value == single.value
-    assert grouped.high - grouped.low > 2 * (single.high - single.low)
-
-
-def test_one_campaign_is_noted() -> None:
-    label = np.array([True] * 10 + [False] * 200)
-    got = figures(label, label * 0.5, np.where(label, 0, -1), seed=1, replicates=10)
-    assert got[0].note.startswith("one campaign")
-
-
-def test_intervals_hold_the_value_and_repeat_with_the_seed() -> None:
-    rng = np.random.default_rng(3)
-    label = rng.random(2000) < 0.1
-    risk = np.clip(rng.normal(0.2 + 0.3 * label, 0.2), 0, 1)
-    codes = np.where(label, rng.integers(0, 5, 2000), -1)
-    first, again = (figures(label, risk, codes, seed=4, replicates=40) for _ in range(2))
-    assert first == again
-    assert all(f.low <= f.value <= f.high for f in first if f.value is not None)
-    assert first != figures(label, risk, codes, seed=5, replicates=40)
-
-
-def test_resampling_keeps_the_expected_weight_of_every_row() -> None:
-    label = np.array([True] * 6 + [False] * 4)
-    codes = np.array([0, 0, 0, 1, 1, -1, -1, -1, -1, -1])
-    mean = np.mean(list(resample(label, codes, 4000, 1)), axis=0)
-    assert mean == pytest.approx(np.ones(10), abs=0.1)
-
-
 def test_held_out_precision_counts_weights_over_all_folds_at_once() -> None:
     label, score = np.array([True, False, True]), np.array([3.0, 2.0, 1.0])
     assert held_out_precision(label, score, np.array([1.0, 2.0, 1.0])) == pytest.approx((1.0 + 0.5) / 2)
@@ -145,3 +142,18 @@ def test_held_out_precision_counts_weights_over_all_folds_at_once() -> None:
 
 def test_the_simplest_of_nearly_equal_choices_is_taken() -> None:
     assert simplest([0.80, 0.899, 0.9]) == 1
+
+
+def test_a_figure_is_found_by_its_name() -> None:
+    figures = (Figure(name="a", value=1.0), Figure(name="b", value=None))
+    assert named(figures, "b") is figures[1]
+    with pytest.raises(KeyError, match="c"):
+        named(figures, "c")
+
+
+def test_the_name_of_a_recall_holds_its_rate_in_plain_digits() -> None:
+    assert [recall_name(rate) for rate in (0.01, 0.0001, 0.00001)] == [
+        "recall_at_fpr_0.01",
+        "recall_at_fpr_0.0001",
+        "recall_at_fpr_0.00001",
+    ]

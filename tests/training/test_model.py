@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +126,7 @@ def test_a_missing_file_is_refused(copy: Path, name: str) -> None:
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match=r"booster\.txt is missing"):
+    with pytest.raises(IntegrityError, match=r"nowhere/manifest\.json is missing"):
         load(tmp_path / "nowhere")
 
 
@@ -134,10 +136,20 @@ def test_a_further_file_is_refused(copy: Path) -> None:
         load(copy)
 
 
-@pytest.mark.parametrize("number", [2, 0, "1", None])
-def test_another_format_number_is_refused_before_anything_else(copy: Path, number: object) -> None:
-    relabel(copy, "manifest.json", {"format": number, "signature": "new in format 2"})
-    with pytest.raises(IntegrityError, match=r"has format .*, expected 1: use a matching release"):
+@pytest.mark.parametrize(
+    "number,advice",
+    [
+        (3, "a newer release wrote it, use that one"),
+        (1, "train again with this release"),
+        ("2", "train again with this release"),
+        (None, "train again with this release"),
+    ],
+)
+def test_another_format_number_is_refused_before_anything_else(copy: Path, number: object, advice: str) -> None:
+    (copy / "booster.txt").unlink()
+    (copy / "trees.bin").write_bytes(b"the one file of another format")
+    relabel(copy, "manifest.json", {"format": number, "further": "a field of another format"})
+    with pytest.raises(IntegrityError, match=rf"manifest\.json has format {number!r}, expected 2: {advice}\."):
         load(copy)
 
 
@@ -192,3 +204,28 @@ def test_a_model_carries_what_it_was_trained_on(trained: Trained, folder: Path) 
     assert model.origin["digest_test"] == trained.split.test.digest
     assert model.origin["seed"] == "7"
     assert model.version == "unregistered"
+
+
+def test_the_version_is_no_part_of_what_is_saved(trained: Trained, folder: Path, tmp_path: Path) -> None:
+    numbered = replace(trained.model, version="12")
+    save(numbered, tmp_path / "numbered")
+    assert fingerprint(numbered) == fingerprint(trained.model)
+    for name in FILES:
+        assert (tmp_path / "numbered" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_refused_model_is_refused_before_its_trees_are_parsed(
+    copy: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(files: Mapping[str, bytes], signature: bytes | None, folder: Path) -> None:
+        assert set(files) == set(FILES)
+        assert signature is None
+        raise IntegrityError(f"{folder} is not signed")
+
+    opened: list[object] = []
+    monkeypatch.setattr("training.model.lgb.Booster", lambda **given: opened.append(given))
+    with pytest.raises(IntegrityError, match="is not signed"):
+        load(copy, prove=refuse)
+    with pytest.raises(IntegrityError, match="the same features in another order"):
+        load(copy, features=trained.model.features[::-1])
+    assert opened == []

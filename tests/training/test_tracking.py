@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,14 @@ import pytest
 from features.errors import InputError, IntegrityError
 from training import tracking
 from training.dataset import matrix
+from training.drift import expect, reference
 from training.fit import Trees
 from training.model import Model, load
 from training.promotion import Decision, gate
-from training.train import Trained
+from training.tracking.client import connect
+from training.tracking.runs import _experiment, _log
+from training.tracking.sweep import UNREGISTERED, sweep
+from training.train import OURS, Trained
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,7 @@ def version(uri: str, store: Path, trained: Trained) -> int:
 
 
 def runs(uri: str) -> list:
-    client = tracking._client(uri)
+    client = connect(uri)
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     return client.search_runs([experiment.experiment_id])
 
@@ -69,12 +74,22 @@ def test_one_parent_run_holds_figures_parameters_and_digests_and_each_rival_is_a
 
 
 def test_the_run_holds_plots_and_a_comparison(uri: str, version: int) -> None:
-    client = tracking._client(uri)
+    client = connect(uri)
     run = client.get_model_version(tracking.NAME, str(version)).run_id
     assert {f.path for f in client.list_artifacts(run, "plots")} == {
-        f"plots/{name}.png" for name in ("precision_recall", "roc", "reliability", "importance")
+        f"plots/{name}.png"
+        for name in (
+            "precision_recall",
+            "roc",
+            "reliability",
+            "importance",
+            "time_to_detection",
+            "cost",
+            "recall_by_family",
+            "false_positives_by_cohort",
+        )
     }
-    assert {"comparison.txt", "report.json", "model_label"} <= {f.path for f in client.list_artifacts(run)}
+    assert {"comparison.html", "report.json", "model_label"} <= {f.path for f in client.list_artifacts(run)}
 
 
 def test_the_fetched_model_is_the_trained_one_and_knows_its_version(
@@ -112,7 +127,7 @@ def test_a_decision_against_is_recorded_and_moves_no_alias(uri: str, version: in
     assert not tracking.promote(uri, version, Decision(False, ("Worse.",)))
     assert tracking.champion(uri) is None
     assert tracking.challenger(uri) == version
-    assert tracking._client(uri).get_model_version(tracking.NAME, str(version)).tags["gate"] == "kept out"
+    assert connect(uri).get_model_version(tracking.NAME, str(version)).tags["gate"] == "kept out"
 
 
 def test_a_promoted_version_is_the_champion_with_its_report(uri: str, trained: Trained, version: int) -> None:
@@ -120,7 +135,7 @@ def test_a_promoted_version_is_the_champion_with_its_report(uri: str, trained: T
     assert tracking.promote(uri, version, decision)
     assert tracking.champion(uri) == (version, trained.report)
     assert tracking.challenger(uri) is None
-    registered = tracking._client(uri).get_model_version(tracking.NAME, str(version))
+    registered = connect(uri).get_model_version(tracking.NAME, str(version))
     assert registered.tags["gate_reasons"] == decision.reasons[0]
 
 
@@ -140,11 +155,72 @@ def test_a_run_that_a_kill_left_without_a_version_is_swept(
 ) -> None:
     model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "9"})
     half = replace(trained, model=model)
-    client = tracking._client(uri)
+    client = connect(uri)
     before = len(runs(uri))
-    tracking._log(tracking._experiment(client, store / "artifacts"), half, {}, "abc")
-    tracking.record(uri, store / "artifacts", half)
-    assert len(runs(uri)) == before + 3
+    experiment = _experiment(client, store / "artifacts")
+    left, logged = _log(experiment, half, {}, {UNREGISTERED: "mine"})
+    others, _ = _log(experiment, half, {}, {UNREGISTERED: "another workspace"})
+    tracking.record(uri, store / "artifacts", half, owner="mine")
+    assert len(runs(uri)) == before + 6
+    assert {left, others} & {run.info.run_id for run in runs(uri)} == {others}
+    assert logged not in {model.model_id for model in client.search_logged_models([experiment])}
+    assert [run.info.run_id for run in runs(uri) if UNREGISTERED in run.data.tags] == [others]
+
+
+def test_a_training_that_was_killed_before_its_run_was_closed_stays(uri: str, store: Path, trained: Trained) -> None:
+    version = tracking.record(uri, store / "artifacts", trained)
+    client = connect(uri)
+    run = client.get_model_version(tracking.NAME, str(version)).run_id
+    client.set_tag(run, UNREGISTERED, "mine")
+    sweep(client, _experiment(client, store / "artifacts"), "mine")
+    assert UNREGISTERED not in client.get_run(run).data.tags
+    assert run in {found.info.run_id for found in runs(uri)}
+
+
+def test_a_new_store_appears_with_all_its_tables_or_not_at_all(tmp_path: Path) -> None:
+    """MLflow cannot go on with a database in which a kill left only some of its tables."""
+    path = tmp_path / "new" / "mlflow.db"
+    code = "import sys; from training.tracking.client import connect; connect(sys.argv[1])"
+    process = subprocess.Popen([sys.executable, "-c", code, f"sqlite:///{path}"])
+    while not list(path.parent.glob("mlflow.db*")):
+        time.sleep(0.01)
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    assert not path.exists()
+    assert tracking.champion(f"sqlite:///{path}") is None
+    assert [left.name for left in path.parent.iterdir()] == ["mlflow.db"]
+
+
+def test_what_belongs_to_a_version_is_found_again(uri: str, store: Path, trained: Trained) -> None:
+    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "10"})
+    kept = reference(
+        trained.split.test.frame, trained.model.features, schema_version="s1", expected=expect(np.array([0.5]), 0.4)
+    )
+    told = {"inputs": "abcd", "why": "because"}
+    version = tracking.record(uri, store / "artifacts", replace(trained, model=model), tags=told, reference=kept)
+    assert tracking.made_from(uri, "abcd") == version
+    assert tracking.made_from(uri, "dcba") is None
+    assert tracking.reference(uri, version) == kept
+    assert tracking.counts(uri, version) == trained.counts
+    assert tracking.rivals(uri, version) == {k: v for k, v in trained.reports.items() if k != OURS}
+    risks = tracking.risks(uri, version)
+    assert risks is not None
+    assert risks.columns == ["account_id", *trained.candidates]
+    assert np.array_equal(risks[OURS].to_numpy(), trained.candidates[OURS].risk)
+    assert tracking.reference(uri, version - 1) is None
+
+
+def test_a_version_that_is_found_by_its_inputs_waits_at_the_gate_unless_it_is_the_champion(
+    uri: str, store: Path, trained: Trained
+) -> None:
+    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "11"})
+    found = tracking.record(uri, store / "artifacts", replace(trained, model=model), tags={"inputs": "ef"})
+    connect(uri).delete_registered_model_alias(tracking.NAME, tracking.CHALLENGER)
+    assert tracking.made_from(uri, "ef") == found == tracking.challenger(uri)
+    tracking.promote(uri, found, Decision(True, ("Good.",)))
+    assert tracking.made_from(uri, "ef") == found
+    assert tracking.challenger(uri) is None
 
 
 def test_an_unknown_version_is_refused(uri: str, version: int, tmp_path: Path) -> None:
@@ -158,7 +234,7 @@ def test_an_unknown_version_is_refused(uri: str, version: int, tmp_path: Path) -
 def test_a_stored_model_that_was_changed_is_refused(
     uri: str, store: Path, version: int, tmp_path: Path, name: str, match: str
 ) -> None:
-    run = tracking._client(uri).get_model_version(tracking.NAME, str(version)).run_id
+    run = connect(uri).get_model_version(tracking.NAME, str(version)).run_id
     stored = next(path for path in (store / "artifacts").rglob(f"{run}/artifacts/model_label/{name}"))
     original = stored.read_bytes()
     stored.write_bytes(original.replace(b"1", b"2", 1))
@@ -175,7 +251,7 @@ def test_another_model_put_in_its_place_is_refused(
 ) -> None:
     from training.model import save
 
-    run = tracking._client(uri).get_model_version(tracking.NAME, str(version)).run_id
+    run = connect(uri).get_model_version(tracking.NAME, str(version)).run_id
     stored = next((store / "artifacts").rglob(f"{run}/artifacts/model_label"))
     shutil.move(stored, tmp_path / "kept")
     save(replace(trained.model, thresholds={"review": 0.99}), stored)
@@ -191,3 +267,11 @@ def test_importing_the_module_does_not_import_mlflow() -> None:
     code = "import sys, training.tracking; print('mlflow' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_the_test_set_of_a_version_is_what_it_was_judged_on(uri: str, trained: Trained, version: int) -> None:
+    test, kept = trained.split.test, tracking.judged_on(uri, version)
+    assert (kept.name, kept.digest) == (test.name, test.digest)
+    assert kept.frame.equals(test.frame)
+    assert kept.course.equals(test.course)
+    assert kept.groups.equals(test.groups)

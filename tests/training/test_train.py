@@ -1,20 +1,40 @@
 """A whole training: candidates on one frozen test set."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from training.baselines import VolumeRule
 from training.dataset import matrix
 from training.model import fingerprint
-from training.splits import leave_out
+from training.splits import by_time, leave_out
 from training.train import OURS, Plan, Trained, judge, train
 
 
-def again(world, features: tuple[str, ...], as_of: datetime, plan: Plan, examples: pl.DataFrame) -> Trained:
-    return train(examples, features, as_of=as_of, seed=7, schema_version="s1", volume_feature="requests_28d", plan=plan)
+def again(
+    world,
+    features: tuple[str, ...],
+    as_of: datetime,
+    plan: Plan,
+    examples: pl.DataFrame,
+    groups: pl.DataFrame | None = None,
+    **further: Any,
+) -> Trained:
+    return train(
+        examples,
+        features,
+        as_of=as_of,
+        seed=7,
+        schema_version="s1",
+        volume_feature="requests_28d",
+        plan=plan,
+        groups=groups,
+        **further,
+    )
 
 
 def test_all_candidates_are_judged_on_the_same_frozen_test_set(trained: Trained) -> None:
@@ -28,9 +48,10 @@ def test_ours_beats_the_volume_rule_where_volume_says_little(trained: Trained) -
 
 
 def test_the_same_training_gives_the_same_model_whatever_the_order_of_rows(
-    trained: Trained, world, features, as_of, plan
+    trained: Trained, world, groups_of, features, as_of, plan
 ) -> None:
-    other = again(world, features, as_of, plan, world().sample(fraction=1.0, shuffle=True, seed=1))
+    shuffled = world().sample(fraction=1.0, shuffle=True, seed=1)
+    other = again(world, features, as_of, plan, shuffled, groups_of(shuffled))
     assert fingerprint(other.model) == fingerprint(trained.model)
     assert other.reports == trained.reports
     assert other.digests == trained.digests
@@ -85,6 +106,42 @@ def test_other_campaigns_can_be_held_out(world, features, as_of, plan) -> None:
         split=leave_out(examples, {"c0", "c1", "c2"}, 7),
     )
     assert [c.name for c in got.report.campaigns] == ["c0", "c1", "c2"]
+
+
+def test_a_model_is_judged_by_what_was_confirmed_later(world, features, as_of, plan) -> None:
+    at = as_of - timedelta(days=1)
+    later = pl.col("campaign").is_in(["c3", "c4"])
+    examples = world(honest=300, size=10, snapshots=4).with_columns(
+        labelled_at=pl.when(later)
+        .then(as_of)
+        .when(pl.col("label").is_not_null())
+        .then(at)
+        .cast(pl.Datetime("us", "UTC"))
+    )
+    got = again(world, features, as_of, replace(plan, replicates=5), examples, split=by_time(examples, at, 7))
+    assert [c.name for c in got.report.campaigns] == ["c3", "c4"]
+    assert got.report.test_name == "confirmed after 2026-05-31T00:00:00Z"
+    assert got.report.figure("pr_auc").value > 3 * got.report.base_rate
+
+
+def test_a_further_rival_is_judged_beside_ours_and_changes_nothing(
+    trained: Trained, world, groups_of, features, as_of, plan
+) -> None:
+    rival = replace(VolumeRule("sharing"), name="sharing_rule")
+    got = again(world, features, as_of, plan, world(), groups_of(world()), rivals=[rival])
+    assert list(got.reports) == [*trained.reports, "sharing_rule"]
+    assert got.report == trained.report
+    assert got.reports["sharing_rule"].test_digest == trained.report.test_digest
+
+
+def test_groups_are_reported_on_and_never_learnt_from(trained: Trained, world, features, as_of, plan) -> None:
+    plain = again(world, features, as_of, plan, world())
+    assert plain.model.booster.model_to_string() == trained.model.booster.model_to_string()
+    assert plain.model.thresholds == trained.model.thresholds
+    assert plain.report.figures == trained.report.figures
+    assert plain.digests["train"] == trained.digests["train"]
+    assert {group.kind for group in plain.report.groups} == {"mode"}
+    assert {"family", "cohort", "plan"} <= {group.kind for group in trained.report.groups}
 
 
 @pytest.mark.parametrize("campaigns,singles", [(1, 0), (1, 4), (2, 0), (0, 5)])

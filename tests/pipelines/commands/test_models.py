@@ -1,0 +1,141 @@
+"""Training with and without labels and planted campaigns, through the real commands."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipelines.cli import main  # noqa: F401  (the commands stand where the program finds them)
+from pipelines.simulate import simulate
+from training.train import Plan
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+TIME = "2026-04-17T13:37:21Z"
+
+
+@pytest.fixture(scope="session")
+def small_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A world of some 400 accounts."""
+    out = tmp_path_factory.mktemp("small") / "world"
+    simulate("small", out, scale=0.3, days=14)
+    return out
+
+
+@pytest.fixture(scope="module")
+def ingested(small_inputs: Path, command: list[str], key: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace that has ingested it, and done nothing else."""
+    root = tmp_path_factory.mktemp("ingested") / "workspace"
+    call = [
+        *command,
+        "ingest",
+        "--requests",
+        small_inputs / "requests",
+        "--accounts",
+        small_inputs / "accounts.parquet",
+    ]
+    home = {"HOME": str(root.parent), "STILLWATCH_KEY": key, "PATH": ""}
+    subprocess.run([*map(str, call), "--workspace", str(root)], check=True, capture_output=True, env=home)
+    return root
+
+
+@pytest.fixture
+def fresh(ingested: Path, tmp_path: Path) -> Path:
+    """A copy of it to train in."""
+    return shutil.copytree(ingested, tmp_path / "fresh")
+
+
+def label(workspace: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((workspace / "champion" / "label.json").read_text())
+    return found
+
+
+@pytest.mark.slow
+def test_without_labels_a_first_champion_learns_from_planted_campaigns_scores_and_gives_way_to_labels(
+    fresh: Path, small_inputs: Path, stillwatch: Run, tmp_path: Path
+) -> None:
+    call = ("--as-of", TIME, "--workspace", fresh)
+    said = stillwatch("retrain", *call)
+    assert said.returncode == 0, said.stderr
+    assert "Version 1 was trained" in said.stdout
+    assert "is the champion now" in said.stdout
+    assert "Nothing is confirmed yet, so nothing could be judged" in said.stdout
+    assert "planted ones, judged on" in said.stdout
+    assert label(fresh)["calibrator"]["base_rate"] == Plan().prior
+
+    scored = stillwatch("score", *call, "--out", tmp_path / "scores.parquet")
+    assert scored.returncode == 0, scored.stderr
+    scores = pl.read_parquet(tmp_path / "scores.parquet")
+    assert len(scores) > 300
+    assert not scores["account_id"].str.starts_with("planted").any()
+    truth = pl.read_parquet(small_inputs / "truth.parquet")
+    both = scores.join(truth, on="account_id")
+    means = [both.filter(pl.col("label") == side)["risk"].mean() for side in (True, False)]
+    assert means[0] > 2 * means[1]
+
+    kept = stillwatch("retrain", "--seed", 1, *call)
+    assert kept.returncode == 3, kept.stderr
+    assert "give more labels" in kept.stdout
+
+    labelled = stillwatch("retrain", "--labels", small_inputs / "labels.parquet", *call)
+    assert labelled.returncode == 0, labelled.stdout + labelled.stderr
+    assert "Version 3 was trained" in labelled.stdout
+    assert label(fresh)["calibrator"]["base_rate"] != Plan().prior
+    assert [path.suffix for path in (fresh / "planted").iterdir()] == [".parquet"]
+
+
+@pytest.mark.slow
+def test_the_label_tells_what_was_planted_and_that_nothing_was(
+    fresh: Path, small_inputs: Path, stillwatch: Run
+) -> None:
+    call = ("train", "--labels", small_inputs / "labels.parquet", "--as-of", TIME, "--workspace", fresh)
+    said = stillwatch(*call, "--plant-families", "bare_seeds,code_tasks", "--plant-share", 0.2, "--seed", 4)
+    assert said.returncode == 0, said.stderr
+    assert "planted ones" in said.stdout
+    assert stillwatch("promote", "--force", "--reason", "a test", "--workspace", fresh).returncode == 0
+    assert stillwatch("package", "--workspace", fresh).returncode == 0
+    assert json.loads(label(fresh)["origin"]["planting"]) == {
+        "families": ["bare_seeds", "code_tasks"],
+        "campaigns": 3,
+        "made_up": 24,
+        "accounts": [5, 40],
+        "share": 0.2,
+        "seed": 4,
+    }
+
+    bare = stillwatch(*call, "--no-plant")
+    assert bare.returncode == 0, bare.stderr
+    assert "planted" not in bare.stdout
+    assert stillwatch("promote", "--force", "--reason", "a test", "--workspace", fresh).returncode == 0
+    assert stillwatch("package", "--workspace", fresh).returncode == 0
+    assert not {"planting", "digest_planted"} & set(label(fresh)["origin"])
+
+
+@pytest.mark.parametrize("command_name", ["train", "retrain"])
+def test_an_unknown_family_ends_with_2_and_the_known_ones(fresh: Path, stillwatch: Run, command_name: str) -> None:
+    before = sorted(path.name for path in fresh.iterdir())
+    said = stillwatch(command_name, "--plant-families", "nonsense", "--as-of", TIME, "--workspace", fresh)
+    assert said.returncode == 2
+    assert said.stdout == ""
+    assert "['nonsense'] can't be planted: choose from instruction_generation, chain_of_thought" in said.stderr
+    assert sorted(path.name for path in fresh.iterdir()) == before
+
+
+@pytest.mark.parametrize("share", ["0", "1.5", "much"])
+def test_a_share_that_can_not_be_planted_ends_with_2(fresh: Path, stillwatch: Run, share: str) -> None:
+    said = stillwatch("retrain", "--plant-share", share, "--as-of", TIME, "--workspace", fresh)
+    assert said.returncode == 2
+    assert "--plant-share" in said.stderr
+
+
+@pytest.mark.slow
+def test_without_labels_and_without_planting_there_is_nothing_to_learn_from(fresh: Path, stillwatch: Run) -> None:
+    said = stillwatch("retrain", "--no-plant", "--as-of", TIME, "--workspace", fresh)
+    assert said.returncode == 2
+    assert said.stdout == ""
+    assert "Fewer than two true accounts are known" in said.stderr
+    assert not (fresh / "champion").exists()

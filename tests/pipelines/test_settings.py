@@ -1,0 +1,182 @@
+"""Keys in the environment: what each command does with a signed model and with one that is not."""
+
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from features.errors import InputError
+from pipelines.settings import settings
+from training.model import fingerprint, load, save
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+SIGNING, VERIFYING = "STILLWATCH_SIGNING_KEY", "STILLWATCH_VERIFYING_KEY"
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pairs `ours`, `theirs`."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("ours", "theirs"):
+        key = ec.generate_private_key(ec.SECP256R1())
+        (folder / name).write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        (folder / f"{name}.pub").write_bytes(public)
+    return folder
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Sets variables for the settings of this process."""
+
+    def put(**variables: object) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, str(value))
+        settings.cache_clear()
+
+    for name in (SIGNING, VERIFYING):
+        monkeypatch.delenv(name, raising=False)
+    settings.cache_clear()
+    yield put
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def workspace(filled_workspace: Path, tmp_path: Path) -> Path:
+    """A copy of the shared workspace whose MLflow knows that it moved, so that the original stays as it is."""
+    copied = Path(shutil.copytree(filled_workspace, tmp_path / "copied"))
+    with closing(sqlite3.connect(copied / "mlruns" / "mlflow.db")) as store, store:
+        for table, column in (
+            ("experiments", "artifact_location"),
+            ("runs", "artifact_uri"),
+            ("logged_models", "artifact_location"),
+        ):
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            store.execute(moved, (str(filled_workspace.resolve()), str(copied.resolve())))
+    return copied
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def bentos(workspace: Path) -> set[str]:
+    return {path.name for path in (workspace / "bento" / "stillwatch").iterdir() if (path / "bento.yaml").exists()}
+
+
+def test_without_keys_nothing_is_signed_and_nothing_must_be(given: Callable[..., None]) -> None:
+    assert settings().signer() is None
+    assert settings().verifier() is None
+
+
+def test_what_one_key_of_a_pair_signs_the_other_lets_through(given: Callable[..., None], keys: Path) -> None:
+    given(STILLWATCH_SIGNING_KEY=keys / "ours", STILLWATCH_VERIFYING_KEY=keys / "ours.pub")
+    sign, prove = settings().signer(), settings().verifier()
+    assert sign is not None and prove is not None
+    prove({"file": b"content"}, sign({"file": b"content"}), keys)
+
+
+def test_two_keys_that_are_no_pair_are_refused_before_anything_is_signed(
+    given: Callable[..., None], keys: Path
+) -> None:
+    given(STILLWATCH_SIGNING_KEY=keys / "ours", STILLWATCH_VERIFYING_KEY=keys / "theirs.pub")
+    with pytest.raises(InputError, match=r"are no pair, so what is signed would be refused: set both of one pair"):
+        settings().signer()
+
+
+@pytest.mark.parametrize("path", ["", "nowhere.pem"])
+def test_a_path_that_leads_to_no_key_does_not_mean_that_none_is_wanted(given: Callable[..., None], path: str) -> None:
+    given(STILLWATCH_SIGNING_KEY=path, STILLWATCH_VERIFYING_KEY=path)
+    with pytest.raises(InputError, match=r"can't be read .*: set STILLWATCH_VERIFYING_KEY to the path of a PEM file"):
+        settings().verifier()
+    with pytest.raises(InputError, match=r"can't be read .*: set STILLWATCH_SIGNING_KEY to the path of a PEM file"):
+        settings().signer()
+
+
+def test_no_setting_shows_a_secret(given: Callable[..., None], keys: Path) -> None:
+    given(STILLWATCH_KEY="5a" * 32, STILLWATCH_SIGNING_KEY=keys / "ours")
+    assert "5a5a" not in repr(settings())
+    assert "BEGIN" not in repr(settings())
+
+
+def test_an_unsigned_champion_is_refused_by_every_command_that_would_use_it(
+    workspace: Path, keys: Path, as_of: datetime, stillwatch: Run, command: list[str], tmp_path: Path
+) -> None:
+    before = bentos(workspace)
+    out = tmp_path / "scores.parquet"
+    for call in (("score", "--as-of", as_of.isoformat(), "--out", out), ("package",), ("promote", "--version", 1)):
+        said = stillwatch(*call, "--workspace", workspace, STILLWATCH_VERIFYING_KEY=str(keys / "ours.pub"))
+        assert said.returncode == 1, call
+        assert "version 1 of stillwatch in the registry" in said.stderr
+        assert "is not signed (model.sig is missing)" in said.stderr
+        assert len(said.stderr.strip().splitlines()) == 1
+    serve = [*command, "serve", "--port", "65000", "--workspace", str(workspace)]
+    variables = {VERIFYING: str(keys / "ours.pub"), "STILLWATCH_KEY": "5a" * 32, "HOME": str(tmp_path)}
+    served = subprocess.run(serve, env=variables, capture_output=True, text=True, timeout=60, check=False)
+    assert served.returncode == 1
+    assert "src/model is not signed (model.sig is missing)" in served.stderr
+    assert len(served.stderr.strip().splitlines()) == 1
+    assert not out.exists()
+    assert bentos(workspace) == before
+
+
+def test_the_same_training_with_a_key_signs_the_champion_and_every_command_takes_it(
+    workspace: Path, made_world: Path, keys: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    pair = {SIGNING: str(keys / "ours"), VERIFYING: str(keys / "ours.pub")}
+    labels = ("--labels", made_world / "labels.parquet")
+    trained = stillwatch("train", *labels, "--as-of", as_of.isoformat(), "--workspace", workspace, **pair)
+    assert trained.returncode == 0, trained.stderr
+    public = {VERIFYING: pair[VERIFYING]}
+    out = tmp_path / "scores.parquet"
+    for call in (("promote", "--version", 1), ("package",), ("score", "--as-of", as_of.isoformat(), "--out", out)):
+        said = stillwatch(*call, "--workspace", workspace, **public)
+        assert said.returncode == 0, said.stderr
+    assert out.read_bytes() == (workspace / "scores.parquet").read_bytes()
+    pointer = (workspace / "bento" / "stillwatch" / "current").read_text()
+    packed = content(workspace / "bento" / "stillwatch" / pointer / "src" / "model")
+    assert packed == content(workspace / "champion")
+    assert "model.sig" in packed
+    refused = stillwatch("package", "--workspace", workspace, STILLWATCH_VERIFYING_KEY=str(keys / "theirs.pub"))
+    assert refused.returncode == 1
+    assert "was made with another key than that of" in refused.stderr
+
+
+def test_a_model_that_somebody_put_into_the_registry_is_not_signed_by_the_next_training(
+    workspace: Path, made_world: Path, keys: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    stored = next((workspace / "mlruns" / "artifacts").rglob("model_label"))
+    planted = replace(load(stored), thresholds={"review": 2.0})
+    shutil.rmtree(stored)
+    save(planted, stored)
+    with closing(sqlite3.connect(workspace / "mlruns" / "mlflow.db")) as store, store:
+        for table in ("tags", "model_version_tags"):
+            store.execute(f"UPDATE {table} SET value = ? WHERE key = 'model_sha256'", (fingerprint(planted),))
+    pair = {SIGNING: str(keys / "ours"), VERIFYING: str(keys / "ours.pub")}
+    labels = ("--labels", made_world / "labels.parquet")
+    trained = stillwatch("train", *labels, "--as-of", as_of.isoformat(), "--workspace", workspace, **pair)
+    assert trained.returncode == 0, trained.stderr
+    said = stillwatch("promote", "--version", 1, "--workspace", workspace, **pair)
+    assert said.returncode == 1
+    assert "version 1 of stillwatch in the registry can't be used" in said.stderr
+    assert "is not signed" in said.stderr
+
+
+def test_a_key_that_cannot_sign_is_told_before_the_training(
+    workspace: Path, made_world: Path, keys: Path, as_of: datetime, stillwatch: Run
+) -> None:
+    labels = ("--labels", made_world / "labels.parquet")
+    call = ("train", *labels, "--as-of", as_of.isoformat(), "--workspace", workspace)
+    said = stillwatch(*call, STILLWATCH_SIGNING_KEY=str(keys / "ours.pub"))
+    assert said.returncode == 2
+    assert "holds no private key in PEM" in said.stderr
+    assert "training" not in said.stdout + said.stderr

@@ -1,0 +1,84 @@
+"""What an analyst sees who compares models: Chromium against the server that `stillwatch ui` starts."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from benchmarks.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
+from pipelines.champion import Judged, promote
+from pipelines.settings import settings
+from pipelines.workspace import Workspace
+from training import tracking
+from training.fit import Settings
+from training.render import flat, show
+from training.train import Plan, Trained, train
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason="needs Chromium on the PATH: .ci/servers installs it"),
+]
+NOW = datetime(2026, 6, 2, tzinfo=UTC)
+CHALLENGER = re.compile("^version 2, as of ")
+METRICS = ("test/pr_auc", "test/recall_at_fpr_0.01", "test/brier", "test/ece", "cost/100")
+
+
+@pytest.fixture(scope="module")
+def judged(
+    trained: Trained,
+    world: Callable[..., pl.DataFrame],
+    groups_of: Callable[[pl.DataFrame], pl.DataFrame],
+    plan: Plan,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Workspace, Judged]]:
+    """A champion, and a challenger that went to the gate with its own test set."""
+    examples = world()
+    weak = train(
+        examples,
+        trained.model.features,
+        as_of=trained.as_of,
+        seed=8,
+        schema_version="s1",
+        volume_feature="requests_28d",
+        plan=replace(plan, settings=Settings(rounds=(2,))),
+        groups=groups_of(examples),
+    )
+    workspace = Workspace(tmp_path_factory.mktemp("compared"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("STILLWATCH_TRACKING_URI", raising=False)
+        settings.cache_clear()
+        first, second = (tracking.record(workspace.tracking_uri, workspace.artifacts, each) for each in (weak, trained))
+        promote(workspace, first, now=NOW, reason="there must be one to begin with")
+        yield workspace, promote(workspace, second, now=NOW)
+    settings.cache_clear()
+
+
+def test_champion_challenger_and_baselines_are_selected_and_compared_with_their_named_metrics(
+    judged: tuple[Workspace, Judged],
+) -> None:
+    workspace, at_the_gate = judged
+    assert at_the_gate.champion is not None
+    rivals = tracking.rivals(workspace.tracking_uri, at_the_gate.version)
+    reports = {"champion, version 1": at_the_gate.champion, **rivals}
+    with shown(workspace.root) as address, browser(address) as (page, outside):
+        open_runs(page, address)
+        select(page, CHALLENGER, [*reports])
+        names = compare(page)
+        assert {*names[1:]} == reports.keys()
+        assert CHALLENGER.match(names[0])
+        columns = [flat(reports.get(name, at_the_gate.report)) for name in names]
+        for name in METRICS:
+            seen = [float(text) for text in metric(page, name)]
+            assert seen == pytest.approx([column[name] for column in columns], abs=0.06 if "cost" in name else 0.0006)
+        told = open_comparison(page, address, CHALLENGER)
+        told.get_by_role("heading", name="Comparison of models").wait_for()
+        text = told.locator("body").inner_text()
+    assert outside == []
+    assert all(name in text for name in ("challenger, version 2", *reports))
+    assert all(reason in text for reason in at_the_gate.decision.reasons)
+    assert all(f"test/{figure.name}" in text for figure in at_the_gate.report.figures)
+    for report in (at_the_gate.report, *reports.values()):
+        assert show(report.figure("pr_auc")) in text

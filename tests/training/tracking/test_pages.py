@@ -1,0 +1,128 @@
+"""What MLflow shows of a training and of a decision, through a real MLflow on SQLite."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from training import tracking
+from training.metrics import Figure
+from training.promotion import Decision
+from training.render import flat
+from training.tracking.client import connect
+from training.tracking.pages import BATCH, COMPARISON, describe, log_report, runs_page
+from training.train import OURS, Trained
+
+GOOD = Decision(True, ("Not worse anywhere.",))
+BAD = Decision(False, ("Worse somewhere.",))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def uri(store: Path) -> str:
+    return f"sqlite:///{store / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="module")
+def version(uri: str, store: Path, trained: Trained) -> int:
+    assert runs_page(uri) is None
+    assert not (store / "mlflow.db").exists()
+    return tracking.record(uri, store / "artifacts", trained)
+
+
+def run_of(uri: str, version: int) -> str:
+    return str(connect(uri).get_model_version(tracking.NAME, str(version)).run_id)
+
+
+def children(uri: str, version: int) -> dict:
+    client = connect(uri)
+    run = client.get_run(run_of(uri, version))
+    found = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{run.info.run_id}'")
+    return {child.info.run_name: child for child in found}
+
+
+def shown_page(uri: str, version: int) -> str:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = connect(uri).download_artifacts(run_of(uri, version), COMPARISON, scratch)
+        return Path(path).read_text(encoding="utf-8")
+
+
+def test_the_page_of_the_runs_opens_for_model_training(uri: str, version: int) -> None:
+    experiment = connect(uri).get_experiment_by_name(tracking.EXPERIMENT)
+    assert runs_page(uri) == f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert "Compare" in experiment.tags["mlflow.note.content"]
+
+
+def test_a_run_is_named_after_its_version_and_says_what_it_is(uri: str, version: int, trained: Trained) -> None:
+    run = connect(uri).get_run(run_of(uri, version))
+    assert run.info.run_name == f"version {version}, as of {trained.as_of:%Y-%m-%d %H:%M}"
+    assert run.data.tags["mlflow.note.content"] == describe(trained.report)
+    registered = connect(uri).get_model_version(tracking.NAME, str(version))
+    assert registered.description == describe(trained.report)
+    assert "| PR-AUC |" in registered.description
+
+
+def test_parent_and_rivals_have_the_same_metrics_and_name_the_same_test_set(
+    uri: str, version: int, trained: Trained
+) -> None:
+    runs = {OURS: connect(uri).get_run(run_of(uri, version)), **children(uri, version)}
+    for name, run in runs.items():
+        assert run.data.metrics == pytest.approx(flat(trained.reports[name]))
+        (used,) = run.inputs.dataset_inputs
+        assert used.dataset.digest == trained.report.test_digest[:36]
+        assert used.dataset.name == trained.report.test_name
+    prefixes = {metric.partition("/")[0] for metric in runs[OURS].data.metrics}
+    assert {"test", "family", "cohort", "cost", "queue"} <= prefixes
+
+
+def test_a_report_with_more_metrics_than_mlflow_takes_at_once_is_logged_whole(
+    uri: str, version: int, trained: Trained
+) -> None:
+    group = trained.report.of_kind("plan")[0]
+    many = tuple(group.model_copy(update={"name": f"plan {i}"}) for i in range(BATCH))
+    report = trained.report.model_copy(update={"groups": many})
+    assert len(flat(report)) > BATCH
+    client = connect(uri)
+    run = client.create_run("0").info.run_id
+    log_report(client, run, report)
+    assert client.get_run(run).data.metrics == pytest.approx(flat(report))
+
+
+def test_before_the_gate_the_comparison_holds_the_rivals_only(uri: str, version: int) -> None:
+    html = shown_page(uri, version)
+    assert "The gate has not decided yet." in html
+    assert all(name in html for name in (OURS, "volume_rule", "logistic_regression"))
+
+
+def test_after_the_gate_the_comparison_holds_the_champion_and_the_decision(
+    uri: str, version: int, store: Path, trained: Trained
+) -> None:
+    tracking.compare(uri, version, GOOD)
+    assert "The gate promoted it." in shown_page(uri, version)
+    other = replace(trained, model=replace(trained.model, origin={**trained.model.origin, "seed": "8"}))
+    challenger = tracking.record(uri, store / "artifacts", other)
+    champion = trained.reports["logistic_regression"]
+    gains = {"champion": (Figure(name="pr_auc", value=0.02, low=0.01, high=0.03),)}
+    for _ in range(2):  # as after a kill
+        tracking.compare(uri, challenger, BAD, (version, champion), gains)
+    html = shown_page(uri, challenger)
+    assert all(told in html for told in (f"challenger, version {challenger}", f"champion, version {version}"))
+    assert all(told in html for told in ("Worse somewhere.", "volume_rule", "+0.020 [+0.010, +0.030]"))
+    below = children(uri, challenger)
+    assert below.keys() == {"volume_rule", "logistic_regression", f"champion, version {version}"}
+    beside = below[f"champion, version {version}"]
+    assert beside.data.metrics == pytest.approx(flat(champion))
+    assert beside.info.status == "FINISHED"
+    assert tracking.rivals(uri, challenger).keys() == {"volume_rule", "logistic_regression"}
+
+
+def test_a_champion_that_is_judged_again_is_not_compared_with_itself(uri: str, version: int, trained: Trained) -> None:
+    tracking.compare(uri, version, GOOD, (version, trained.report))
+    assert children(uri, version).keys() == {"volume_rule", "logistic_regression"}
+    assert "champion, version" not in shown_page(uri, version)

@@ -1,0 +1,60 @@
+"""Runs and registry in MLflow, and nothing of MLflow elsewhere."""
+
+from training.tracking.client import EXPERIMENT, NAME
+from training.tracking.decisions import champions, decided, promote, rollback, rolled_back, settle
+from training.tracking.pages import compare, runs_page
+from training.tracking.registry import (
+    CHALLENGER,
+    CHAMPION,
+    INPUTS,
+    challenger,
+    champion,
+    champion_version,
+    counts,
+    fetch,
+    holds,
+    is_registered,
+    judged_on,
+    latest_version,
+    made_from,
+    note,
+    reference,
+    report,
+    risks,
+    rivals,
+    tags,
+)
+from training.tracking.runs import record
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "EXPERIMENT",
+    "INPUTS",
+    "NAME",
+    "challenger",
+    "champion",
+    "champion_version",
+    "champions",
+    "compare",
+    "counts",
+    "decided",
+    "fetch",
+    "holds",
+    "is_registered",
+    "judged_on",
+    "latest_version",
+    "made_from",
+    "note",
+    "promote",
+    "record",
+    "reference",
+    "report",
+    "risks",
+    "rivals",
+    "rollback",
+    "rolled_back",
+    "runs_page",
+    "settle",
+    "tags",
+]

@@ -1,0 +1,93 @@
+"""What people look at in MLflow: where the runs are, what a run and a version say, and the comparison of models."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from training.comparison import page
+from training.evaluate import Report
+from training.metrics import Figure
+from training.promotion import Decision
+from training.render import WORDS, flat, show
+from training.tracking.client import EXPERIMENT, connect, library
+from training.tracking.registry import REPORT, registered_version, report, rivals
+
+COMPARISON = "comparison.html"
+PARENT, ROLE, NOTE, KIND = "mlflow.parentRunId", "role", "mlflow.note.content", "mlflow.experimentKind"
+SQLITE = "sqlite:///"
+BATCH = 1000  # metrics at once, MLflow's limit
+DIGEST = 36  # characters of a data set's digest, MLflow's limit
+ABOUT = {
+    KIND: "custom_model_development",  # else MLflow takes it for an experiment with language models
+    NOTE: "One run for each training; below it its rivals and the champion it was judged against, all on the same "
+    "frozen test set: tick them and press *Compare*, or open `comparison.html` among the artifacts.",
+}
+
+
+def runs_page(uri: str) -> str | None:
+    """The page with our runs, from the root of MLflow's server over the store; None as long as there is none."""
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+        return None  # a look should not create the file
+    client = connect(uri)
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None or not client.search_runs([found.experiment_id], max_results=1):
+        return None
+    return f"#/experiments/{found.experiment_id}/runs?workflowType=machine_learning"
+
+
+def log_report(client: Any, run: str, judged: Report) -> None:
+    """A run's metrics, its report, and the test set by name and digest."""
+    metrics = list(flat(judged).items())
+    for start in range(0, len(metrics), BATCH):
+        library().log_metrics(dict(metrics[start : start + BATCH]), run_id=run)
+    client.log_text(run, judged.model_dump_json(indent=2), REPORT)
+    client.log_inputs(run, datasets=[_test_set(judged)])
+
+
+def describe(judged: Report) -> str:
+    """What a run and a version say of themselves (Markdown)."""
+    rows = [f"| {WORDS.get(figure.name, figure.name)} | {show(figure)} |" for figure in judged.figures]
+    head = (
+        f"Judged as of {judged.as_of:%Y-%m-%d %H:%M} UTC on {judged.accounts:,} accounts, {judged.positives:,} of them "
+        f"true, of the frozen test set *{judged.test_name}* ({judged.test_digest[:12]}). Beside champion and rivals: "
+        f"`{COMPARISON}` of the run."
+    )
+    return "\n".join([head, "", "| figure | value with 95 % interval |", "|---|---|", *rows])
+
+
+def compare(
+    uri: str,
+    version: int,
+    decision: Decision,
+    champion: tuple[int, Report] | None = None,
+    gains: Mapping[str, Sequence[Figure]] | None = None,
+) -> None:
+    """Write the comparison of a version again, with the gate's decision and the champion that it was judged against.
+
+    The champion's report on the version's test set becomes a run beside the rivals'. Doing it again changes nothing.
+    """
+    client = connect(uri)
+    run = registered_version(client, version).run_id
+    reports = {f"challenger, version {version}": report(uri, version)}
+    if champion is not None and champion[0] != version:
+        name = f"champion, version {champion[0]}"
+        reports[name] = champion[1]
+        _log_champion(client, run, name, champion[1])
+    client.log_text(run, page(reports | rivals(uri, version), decision, gains), COMPARISON)
+
+
+def _log_champion(client: Any, parent: str, name: str, judged: Report) -> None:
+    experiment = client.get_run(parent).info.experiment_id
+    for earlier in client.search_runs([experiment], f"tags.{PARENT} = '{parent}' and tags.{ROLE} = 'champion'"):
+        client.delete_run(earlier.info.run_id)
+    run = client.create_run(experiment, run_name=name, tags={PARENT: parent, ROLE: "champion"}).info.run_id
+    log_report(client, run, judged)
+    client.set_terminated(run)
+
+
+def _test_set(judged: Report) -> Any:
+    """By name and digest only: the table itself is an artifact of the training."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    found = Dataset(judged.test_name, judged.test_digest[:DIGEST], source_type="code", source="{}")
+    return DatasetInput(found, [InputTag("mlflow.data.context", "test")])
