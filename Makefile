@@ -25,7 +25,7 @@ check: setup
 	$(BIN)/python -m pytest -q tests/test_fences.py
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What to measure: make bench, or one of them: make bench WHAT=endpoint
 WHAT ?= all

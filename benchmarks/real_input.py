@@ -20,22 +20,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-from sklearn.metrics import average_precision_score
 
+from benchmarks.means import FIGURES, Judged, mean_figures, told
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
-from pipelines.retrain import VOLUME_FEATURE, gather, packaged
+from pipelines.champion import packaged
 from pipelines.serve import options
+from pipelines.train import VOLUME_FEATURE, gather
 from pipelines.workspace import Workspace
 from serving.server import running
 from training.dataset import matrix
-from training.metrics import recall_name
 from training.train import OURS, train
 from training.train import Judged as CandidateJudged
 
 CASES = ("never seen", "never labelled")
-SHOWN = ("pr_auc", recall_name(0.01), recall_name(0.001))
+SHOWN = FIGURES[:3]
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 
 
@@ -52,15 +51,6 @@ class World:
     folder: Path
     truth: pl.DataFrame
     as_of: datetime
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One family's accounts among the honest ones, and every model's risks of them, in one order."""
-
-    family: str
-    label: np.ndarray
-    risks: dict[str, np.ndarray]
 
 
 def main() -> None:
@@ -175,8 +165,8 @@ def show(case: str, judged: list[Judged], seed: int) -> None:
     members = sum(int(one.label.sum()) for one in judged)
     print(f"\nfamily {case}: {len(judged)} families, {members} accounts of theirs, each among {honest:,} honest ones")
     for name in judged[0].risks:
-        told = [f"{label} {mean_figure(judged, name, label, seed)}" for label in SHOWN]
-        print(f"  {name:<22}" + "   ".join(told))
+        means = mean_figures(judged, name, seed)
+        print(f"  {name:<22}" + "   ".join(f"{figure} {told(means[figure])}" for figure in SHOWN))
     for one in judged:
         cells = [f"{name} {cell(one, name)}" for name in one.risks]
         base = one.label.mean()
@@ -185,39 +175,8 @@ def show(case: str, judged: list[Judged], seed: int) -> None:
 
 def cell(one: Judged, name: str) -> str:
     """PR-AUC and recall at 0.1 % in short."""
-    values = [value_of(one.label, one.risks[name], figure) for figure in (SHOWN[0], SHOWN[2])]
-    return "/".join(f"{value:.2f}" for value in values)
-
-
-def mean_figure(judged: list[Judged], name: str, figure: str, seed: int, replicates: int = 300) -> str:
-    """Mean over families with a 95 % interval: families are drawn, and within each its accounts."""
-    rng = np.random.default_rng(seed)
-    point = np.mean([value_of(one.label, one.risks[name], figure) for one in judged])
-    draws = []
-    for _ in range(replicates):
-        values = []
-        for i in rng.integers(0, len(judged), len(judged)):
-            rows = resampled(judged[i].label, rng)
-            values.append(value_of(judged[i].label[rows], judged[i].risks[name][rows], figure))
-        draws.append(np.mean(values))
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return f"{point:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def resampled(label: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows drawn with replacement, true and honest ones apart, so that the base rate stays."""
-    sides = [np.flatnonzero(label), np.flatnonzero(~label)]
-    return np.concatenate([rng.choice(side, len(side)) for side in sides])
-
-
-def value_of(label: np.ndarray, risk: np.ndarray, figure: str) -> float:
-    """One figure; ties never help."""
-    if figure == "pr_auc":
-        return float(average_precision_score(label, risk))
-    rate = {recall_name(rate): rate for rate in (0.01, 0.001)}[figure]
-    honest = np.sort(risk[~label])[::-1]
-    threshold = honest[int(rate * len(honest))]  # so many honest accounts may lie above it
-    return float((risk[label] > threshold).mean())
+    values = one.values(name)
+    return "/".join(f"{values[figure]:.2f}" for figure in (SHOWN[0], SHOWN[2]))
 
 
 def command(*arguments: object, workspace: Path | None = None) -> None:

@@ -1,0 +1,146 @@
+"""Models that never saw a family, fitted in process on one world, and the family's accounts among the honest ones.
+
+The examples are gathered once, so the features of other accounts are those of the world with the family in it; what is
+left out is the family itself: its labels, or its accounts as well.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import polars as pl
+
+from benchmarks.gathered import World
+from benchmarks.means import Judged
+from features.catalogue import FEATURE_NAMES, SIGNS
+from pipelines.train import VOLUME_FEATURE
+from training.baselines import Candidate, LogisticRegression, VolumeRule
+from training.blend import Blend, Blended
+from training.dataset import BESIDE
+from training.fit import USUAL, Boosting
+from training.frozen import latest
+from training.planted import MARK, together
+from training.search import search
+from training.train import OURS, Learnt, Lesson, Plan, learn, learning, lessons
+
+LABELLED, SEEN = "never labelled", "never seen"
+CASES = (LABELLED, SEEN)
+TRIALS = 15  # of the variant that searches
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a provider's training gets: real examples, and planted ones that it may take."""
+
+    examples: pl.DataFrame
+    planted: pl.DataFrame
+    seed: int
+    plan: Plan = field(default_factory=Plan)
+
+    @cached_property
+    def both(self) -> tuple[Lesson, Lesson]:
+        """The rivals' lesson, who take unlabelled accounts for what they seem, and ours."""
+        return lessons(self.examples, self.planted, FEATURE_NAMES, self.plan, self.seed)
+
+    @cached_property
+    def confirmed(self) -> Lesson:
+        """Ours without planted campaigns."""
+        return lessons(self.examples, None, FEATURE_NAMES, self.plan, self.seed)[1]
+
+    @cached_property
+    def trusting(self) -> Lesson:
+        """Ours, but with no suspects among the unlabelled."""
+        _, ours = self.both
+        data = learning(together(self.examples, self.planted), FEATURE_NAMES, self.plan, self.seed)
+        return replace(ours, data=data, certain=ours.real)
+
+    def learn(self, candidate: Candidate, lesson: Lesson) -> Learnt:
+        """Fit and calibrate."""
+        return learn(candidate, lesson, self.seed, self.plan)
+
+    @property
+    def blend(self) -> Blend:
+        """Our candidate."""
+        return Blend(Boosting(self.plan.settings))
+
+
+Models = Callable[[Taught], Mapping[str, Learnt]]
+
+
+def ours(taught: Taught) -> Mapping[str, Learnt]:
+    """The model that a training would ship."""
+    return {OURS: taught.learn(taught.blend, taught.both[1])}
+
+
+def against_rivals(taught: Taught) -> Mapping[str, Learnt]:
+    """Ours with and without planting, and the rivals."""
+    rivals = (Boosting(USUAL, name="plain LightGBM"), LogisticRegression(), VolumeRule(VOLUME_FEATURE))
+    others = {rival.name: taught.learn(rival, taught.both[0]) for rival in rivals}
+    return ours(taught) | {"without planting": taught.learn(taught.blend, taught.confirmed)} | others
+
+
+def variants(taught: Taught) -> Mapping[str, Learnt]:
+    """Ours with one thing changed at a time; where only a half is left, its risks rank and no more."""
+    whole, signed = ours(taught)[OURS], replace(taught.plan.settings, monotone=tuple(SIGNS.items()))
+    blended = whole.scorer
+    assert isinstance(blended, Blended)
+    found = search(taught.both[1].data, TRIALS, taught.seed, taught.plan.settings)
+    return {
+        OURS: whole,
+        "trees alone": replace(whole, scorer=blended.trees),
+        "linear model alone": replace(whole, scorer=blended.linear),
+        "without planting": taught.learn(taught.blend, taught.confirmed),
+        "unlabelled taken for honest": taught.learn(taught.blend, taught.trusting),
+        "with known signs": taught.learn(Blend(Boosting(signed)), taught.both[1]),
+        f"with a search of {TRIALS} trials": taught.learn(Blend(Boosting(found)), taught.both[1]),
+    }
+
+
+def by_source(taught: Taught) -> Mapping[str, Learnt]:
+    """Ours from confirmed campaigns, from planted ones, and from both."""
+    blank = [pl.lit(None, taught.examples.schema[name]).alias(name) for name in ("label", "campaign", "labelled_at")]
+    unlabelled = replace(taught, examples=taught.examples.with_columns(blank))
+    return {
+        "confirmed only": taught.learn(taught.blend, taught.confirmed),
+        "planted only": taught.learn(taught.blend, unlabelled.both[1]),
+        "both": taught.learn(taught.blend, taught.both[1]),
+    }
+
+
+def families(world: World) -> list[str]:
+    """Families with an account to be judged."""
+    seen = world.truth.join(world.examples, on="account_id", how="semi")
+    return seen.filter("label")["family"].drop_nulls().unique().sort().to_list()
+
+
+def without(world: World, left_out: Collection[str], case: str) -> Taught:
+    """What is known where some families are not: neither by their labels nor by planting."""
+    examples = world.examples.drop(BESIDE, strict=False)
+    away = world.truth.filter(pl.col("family").is_in(list(left_out)) & pl.col("label"))["account_id"]
+    theirs = pl.col("account_id").is_in(away.implode())
+    if case == SEEN:
+        known = examples.filter(~theirs)
+    else:
+        blank = [pl.when(~theirs).then(name).alias(name) for name in ("label", "campaign", "labelled_at")]
+        known = examples.with_columns(blank)
+    sown = world.planted.filter(~_of(left_out))
+    return Taught(known, sown, 0)
+
+
+def _of(planted: Collection[str]) -> pl.Expr:
+    """Planted campaigns of some families."""
+    family = pl.col("campaign").str.strip_prefix(MARK).str.replace(r":\d+$", "")
+    return family.is_in(list(planted))
+
+
+def judged(world: World, left_out: Collection[str], models: Mapping[str, Learnt]) -> list[Judged]:
+    """Each family's accounts among all honest ones, each account by its latest snapshot."""
+    rows = latest(world.examples).join(world.truth.select("account_id", "family", true="label"), on="account_id")
+    rows = rows.filter(~pl.col("true") | pl.col("family").is_in(list(left_out)))
+    true, family = rows["true"].to_numpy(), rows["family"].fill_null("").to_numpy()
+    risks = {name: model.risk(rows) for name, model in models.items()}
+    found = []
+    for one in left_out:
+        here = ~true | (family == one)
+        found.append(Judged(one, true[here], {name: risk[here] for name, risk in risks.items()}))
+    return found

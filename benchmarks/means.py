@@ -1,0 +1,67 @@
+"""Figures of a model over several families, each judged alone among the honest accounts; intervals by bootstrap."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.intervals import with_interval
+from training.metrics import (
+    Figure,
+    average_precision,
+    expected_calibration_error,
+    rank,
+    recall_at,
+    recall_name,
+)
+
+RATES = (0.01, 0.001)
+FIGURES = ("pr_auc", *map(recall_name, RATES), "ece")
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One family's accounts among the honest ones, and every model's risks of them, in one order."""
+
+    family: str
+    label: NDArray[np.bool_]
+    risks: dict[str, Numbers]
+
+    def values(self, name: str) -> dict[str, float]:
+        """A model's figures for this family; ties never help."""
+        weight = np.ones(self.label.size)
+        return dict(zip(FIGURES, map(float, _measure(self.label, self.risks[name], weight)), strict=True))
+
+
+def mean_figures(judged: Sequence[Judged], name: str, seed: int, replicates: int = 300) -> dict[str, Figure]:
+    """Means of a model over families with 95 % intervals: families are drawn, and within each its accounts."""
+    rng = np.random.default_rng(seed)
+    points = np.array([list(one.values(name).values()) for one in judged])
+    drawn = np.array([_measure(one.label, one.risks[name], _resamples(one.label, rng, replicates)) for one in judged])
+    chosen = rng.integers(0, len(judged), (replicates, len(judged)))
+    means = drawn[chosen, np.arange(replicates)[:, None]].mean(axis=1)
+    return {figure: with_interval(figure, float(points[:, i].mean()), means[:, i]) for i, figure in enumerate(FIGURES)}
+
+
+def told(figure: Figure) -> str:
+    """`0.512 [0.431, 0.600]`."""
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def _resamples(label: NDArray[np.bool_], rng: np.random.Generator, replicates: int) -> Numbers:
+    """Weights (R, n) of rows drawn with replacement, true and honest ones apart, so that the base rate stays."""
+    weight = np.zeros((replicates, label.size))
+    for side in (label, ~label):
+        count = int(side.sum())
+        weight[:, side] = rng.multinomial(count, np.full(count, 1 / count), size=replicates)
+    return weight
+
+
+def _measure(label: NDArray[np.bool_], risk: Numbers, weight: Numbers) -> Numbers:
+    """All figures, (..., figures)."""
+    true, false = rank(label, risk).cumulate(weight)
+    recalls = [recall_at(true, false, rate) for rate in RATES]
+    error = expected_calibration_error(label, risk, weight)
+    return np.stack([average_precision(true, false), *recalls, error], axis=-1)
