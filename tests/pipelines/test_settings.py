@@ -1,5 +1,6 @@
 """Keys in the environment: what each command does with a signed model and with one that is not."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -31,6 +32,23 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         (folder / f"{name}.pub").write_bytes(public)
     return folder
+
+
+@pytest.fixture
+def train_again(
+    command: list[str], key: str, made_world: Path, workspace: Path, as_of: datetime
+) -> Callable[..., None]:
+    """Trains as the workspace's first training did: in a process of its own, on the same inputs."""
+
+    def run(**variables: str) -> None:
+        labels = ["--labels", str(made_world / "labels.parquet")]
+        call = [*command, "train", *labels, "--as-of", as_of.isoformat(), "--workspace", str(workspace)]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
+        environment = kept | {"STILLWATCH_KEY": key, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"} | variables
+        done = subprocess.run(call, capture_output=True, text=True, env=environment, cwd=workspace.parent)
+        assert done.returncode == 0, done.stderr
+
+    return run
 
 
 @pytest.fixture
@@ -130,12 +148,10 @@ def test_an_unsigned_champion_is_refused_by_every_command_that_would_use_it(
 
 
 def test_the_same_training_with_a_key_signs_the_champion_and_every_command_takes_it(
-    workspace: Path, made_world: Path, keys: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+    workspace: Path, keys: Path, as_of: datetime, stillwatch: Run, train_again: Callable[..., None], tmp_path: Path
 ) -> None:
     pair = {SIGNING: str(keys / "ours"), VERIFYING: str(keys / "ours.pub")}
-    labels = ("--labels", made_world / "labels.parquet")
-    trained = stillwatch("train", *labels, "--as-of", as_of.isoformat(), "--workspace", workspace, **pair)
-    assert trained.returncode == 0, trained.stderr
+    train_again(**pair)
     public = {VERIFYING: pair[VERIFYING]}
     out = tmp_path / "scores.parquet"
     for call in (("promote", "--version", 1), ("package",), ("score", "--as-of", as_of.isoformat(), "--out", out)):
@@ -152,7 +168,7 @@ def test_the_same_training_with_a_key_signs_the_champion_and_every_command_takes
 
 
 def test_a_model_that_somebody_put_into_the_registry_is_not_signed_by_the_next_training(
-    workspace: Path, made_world: Path, keys: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+    workspace: Path, keys: Path, stillwatch: Run, train_again: Callable[..., None]
 ) -> None:
     stored = next((workspace / "mlruns" / "artifacts").rglob("model_label"))
     planted = replace(load(stored), thresholds={"review": 2.0})
@@ -162,9 +178,7 @@ def test_a_model_that_somebody_put_into_the_registry_is_not_signed_by_the_next_t
         for table in ("tags", "model_version_tags"):
             store.execute(f"UPDATE {table} SET value = ? WHERE key = 'model_sha256'", (fingerprint(planted),))
     pair = {SIGNING: str(keys / "ours"), VERIFYING: str(keys / "ours.pub")}
-    labels = ("--labels", made_world / "labels.parquet")
-    trained = stillwatch("train", *labels, "--as-of", as_of.isoformat(), "--workspace", workspace, **pair)
-    assert trained.returncode == 0, trained.stderr
+    train_again(**pair)
     said = stillwatch("promote", "--version", 1, "--workspace", workspace, **pair)
     assert said.returncode == 1
     assert "version 1 of stillwatch in the registry can't be used" in said.stderr
