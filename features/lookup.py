@@ -158,7 +158,9 @@ def _mark(stamp: str) -> bytes:
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
-    """A draft beside a file; it takes the file's place when it is whole."""
+    """A draft beside a file; it takes the file's place when it is whole. A killed writer's is removed."""
+    for left in path.parent.glob(f"{path.stem}.*.draft"):
+        left.unlink()
     draft = path.with_suffix(f".{os.getpid()}.draft")
     yield draft
     draft.replace(path)
@@ -177,11 +179,23 @@ def _open_store(root: Path, online_store: str) -> "FeatureStore":
         _set_wal(root / config["online_store"]["path"])
     else:
         config["online_store"] = {"type": "redis", "connection_string": _redis_address(online_store)}
+    _drop_if_half_written(Path(config["registry"]))
     store = FeatureStore(config=RepoConfig(**config, repo_path=root))
     place = {"schema_version": SCHEMA_VERSION, "root": str(root)}
     if all(service.tags.items() != place.items() for service in store.list_feature_services()):
         _apply(store, root)
     return store
+
+
+def _drop_if_half_written(registry: Path) -> None:
+    """Feast writes its registry in place, and can't read what a kill left of it; all that is in it is applied again."""
+    from feast.protos.feast.core.Registry_pb2 import Registry
+
+    content = registry.read_bytes() if registry.exists() else b""
+    try:
+        Registry.FromString(content)
+    except Exception:  # of protobuf, which is Feast's business
+        registry.unlink()
 
 
 def _apply(store: "FeatureStore", root: Path) -> None:

@@ -58,6 +58,22 @@ def test_offline_and_online_reads_are_bit_identical_to_what_was_read_out(
     assert np.isnan(online).any()  # unknown stays unknown
 
 
+@pytest.mark.parametrize("left", [0, 1_000])
+def test_a_registry_of_which_a_kill_left_a_part_is_written_again(
+    lookup: FeatureLookup, snapshots: dict[datetime, pl.DataFrame], as_of: datetime, tmp_path: Path, left: int
+) -> None:
+    copied = shutil.copytree(lookup.root, tmp_path / "copied")
+    registry = copied / "registry.db"
+    registry.write_bytes(registry.read_bytes()[:left])
+    draft = copied / "latest.1.draft"
+    draft.touch()
+    again = FeatureLookup(copied)
+    assert again.materialize(as_of)
+    assert again.historical(entities(snapshots[as_of])).equals(snapshots[as_of])
+    assert again.online(["acct-0001"])[1] == [as_of]
+    assert not draft.exists()
+
+
 def test_each_row_is_read_as_of_its_own_time(
     lookup: FeatureLookup, snapshots: dict[datetime, pl.DataFrame], as_of: datetime
 ) -> None:
