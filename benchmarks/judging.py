@@ -101,9 +101,9 @@ def scope(found: Sequence[Judged]) -> str:
     return f"{len(found)} families, {members} accounts of theirs, each family among {honest:,} honest accounts."
 
 
-def everything(made: World, seed: int) -> tuple[list[str], Mapping[str, Sequence[Judged]]]:
+def everything(made: World, seed: int, only: Sequence[str]) -> tuple[list[str], Mapping[str, Sequence[Judged]]]:
     """All tables of families left out, and what the picture shows."""
-    cases = {case: one_by_one(made, case, seed, against_rivals) for case in CASES}
+    cases = {case: one_by_one(made, case, seed, against_rivals, only) for case in CASES}
     out = [f"World: {made.name}.", ""]
     for case, found in cases.items():
         out += [f"### Family {case}", "", scope(found), "", *lines(found, seed), ""]
@@ -142,7 +142,7 @@ def main() -> None:
         else:
             others = [make(scenario, scale=scale) for scenario, scale in OTHER_WORLDS]
             calibration, figures = held(made, others, given.seed)
-            tables, cases = everything(made, given.seed)
+            tables, cases = everything(made, given.seed, given.families)
             parts = {"judging": tables, "calibration": calibration, "card": figures}
     print("\n".join("\n".join(part) for part in parts.values()))
     if given.docs:

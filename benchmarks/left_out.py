@@ -25,7 +25,7 @@ from training.train import OURS, Learnt, Lesson, Plan, learn, learning, lessons
 
 LABELLED, SEEN = "never labelled", "never seen"
 CASES = (LABELLED, SEEN)
-TRIALS = 15  # of the variant that searches
+TRIALS = 10  # of the variant that searches
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 
 from training.baselines import VolumeRule
 from training.dataset import matrix
+from training.fit import Settings
 from training.model import fingerprint
 from training.splits import by_time, leave_out
 from training.train import OURS, Plan, Trained, judge, train
@@ -152,3 +153,11 @@ def test_few_true_accounts_still_give_a_model_that_ranks(
     got = again(world, features, as_of, replace(plan, replicates=10), examples)
     assert got.report.figure("pr_auc").value > got.report.base_rate
     assert got.counts["test_positives"] >= 1
+
+
+def test_a_search_may_set_the_trees_and_is_the_same_again(world, features, as_of) -> None:
+    plan = Plan(settings=Settings(rounds=(10, 20)), replicates=10, search=3)
+    first, second = (again(world, features, as_of, plan, world(honest=200)) for _ in range(2))
+    assert fingerprint(first.model) == fingerprint(second.model)
+    found, usual = first.candidates[OURS].parameters, Settings()
+    assert any(found[name] != getattr(usual, name) for name in ("num_leaves", "learning_rate", "lambda_l2"))
