@@ -52,8 +52,8 @@ def explain(model: Model, matrix: Matrix, risks: Risks, features: tuple[Feature,
 def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...]) -> list[list[str]]:
     """Per row of `matrix` (n, F) up to five sentences on what raised its risk most, the heaviest first.
 
-    Contributions are TreeSHAP values (Lundberg et al. 2020). Windows of one thing are added up and told once,
-    by the window that weighs most. A feature without a value is passed over unless nothing else remains.
+    Contributions are TreeSHAP values (Lundberg et al. 2020). Features of one signal are added up and told once,
+    by the one that weighs most. A feature without a value is passed over unless nothing else remains.
     """
     chunks = [matrix[start : start + CHUNK] for start in range(0, len(matrix), CHUNK)]
     return [texts for chunk in chunks for texts in _chunk_reasons(model, chunk, features)]
@@ -120,25 +120,26 @@ def _chunk_reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...]) 
 
 
 def _heaviest(contributions: Weights, features: tuple[Feature, ...]) -> tuple[Columns, Weights]:
-    """The k heaviest things of each row: (n, k) columns that speak for them, (n, k) what each adds in all."""
-    things = _things(features)
-    totals = np.stack([contributions[:, columns].sum(axis=1) for columns in things], axis=1)
-    speakers = np.stack([columns[contributions[:, columns].argmax(axis=1)] for columns in things], axis=1)
+    """The k heaviest signals of each row: (n, k) columns that speak for them, (n, k) what each adds in all."""
+    signals = _signals(features)
+    totals = np.stack([contributions[:, columns].sum(axis=1) for columns in signals], axis=1)
+    speakers = np.stack([columns[contributions[:, columns].argmax(axis=1)] for columns in signals], axis=1)
     top = np.argsort(-totals, axis=1, kind="stable")[:, :MOST_REASONS]
     return np.take_along_axis(speakers, top, axis=1), np.take_along_axis(totals, top, axis=1)
 
 
 @lru_cache(maxsize=8)
-def _things(features: tuple[Feature, ...]) -> tuple[Columns, ...]:
-    """Columns that measure one thing over several windows: same family, same name but the window."""
-    stems = [(feature.family, feature.name.removesuffix(f"_{feature.window}")) for feature in features]
+def _signals(features: tuple[Feature, ...]) -> tuple[Columns, ...]:
+    """The columns of each signal."""
+    names = [feature.signal.name for feature in features]
     return tuple(
-        np.array([column for column, other in enumerate(stems) if other == stem], dtype=np.intp)
-        for stem in dict.fromkeys(stems)
+        np.array([column for column, other in enumerate(names) if other == name], dtype=np.intp)
+        for name in dict.fromkeys(names)
     )
 
 
 def _word(feature: Feature, value: float) -> str:
+    """A signal, and what speaks for it."""
     if not isfinite(value):
         return f"no value is known for this: {feature.meaning.rstrip('.')}"
-    return feature.told(value)
+    return f"{feature.signal.name}: {feature.told(value)}"

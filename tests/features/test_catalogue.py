@@ -62,13 +62,24 @@ def test_modes_name_features_and_leave_some() -> None:
 
 @each
 def test_a_mode_blanks_what_cannot_be_known_in_it(feature: Any) -> None:
-    """Whole families, so that a new feature of theirs is blank too; of the shared keys those of the kind."""
-    kinds = {"no text": ("prefix", "suffix", "system", "exact"), "no infrastructure": ("address", "subnet", "client")}
-    families = {"no text": "content", "no infrastructure": "infrastructure"}
-    for mode, names in kinds.items():
-        shared = feature.family == "sharing" and any(f"_{kind}" in feature.name for kind in (*names, "kinds"))
-        network = mode == "no infrastructure" and feature.name == "signup_subnet_accounts"
-        assert (feature.name in MODES[mode]) is (feature.family == families[mode] or shared or network)
+    blank = {mode for mode, names in MODES.items() if feature.name in names}
+    expected = {f"no {need}" for need in feature.signal.needs}
+    assert blank == expected | ({"neither"} if expected else set())
+
+
+def test_families_of_text_and_of_infrastructure_are_blank_without_them() -> None:
+    for family, mode in (("content", "no text"), ("infrastructure", "no infrastructure")):
+        assert {feature.name for feature in FEATURES if feature.family == family} <= MODES[mode]
+
+
+@each
+def test_a_signal_names_its_disclosure_its_cost_and_its_evasion(feature: Any) -> None:
+    signal = feature.signal
+    assert all(re.search(r"[a-z]", told) for told in (signal.name, signal.disclosure, signal.cost, signal.evasion))
+    assert signal.disclosure.endswith(".")
+    assert "Costs" in signal.evasion
+    assert set(signal.needs) <= {"text", "infrastructure"}
+    assert len({other.signal for other in FEATURES if other.signal.name == signal.name}) == 1
 
 
 def test_known_signs_are_of_features_and_rise() -> None:

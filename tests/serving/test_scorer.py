@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import FEATURE_NAMES, FEATURES, Feature
+from features.catalogue import FEATURE_NAMES, FEATURES, Feature, Signal
 from serving import scorer
 from serving.messages import AccountScore
 from training.model import Model
@@ -89,25 +89,26 @@ def test_flagged_accounts_get_one_to_five_different_sentences(model: Model) -> N
     assert not any(np.array(texts, object)[~flagged])
 
 
-def test_the_first_reason_is_the_thing_that_adds_most(model: Model) -> None:
+def test_the_first_reason_is_the_signal_that_adds_most(model: Model) -> None:
     matrix = features(50)
     contributions = model.contributions(matrix)
-    stems = [feature.name.removesuffix(f"_{feature.window}") for feature in FEATURES]
+    names = [feature.signal.name for feature in FEATURES]
     for values, adds, text in zip(matrix, contributions, scorer.reasons(model, matrix, FEATURES), strict=True):
         adds = np.where(np.isfinite(values), adds, 0.0)
-        totals = {stem: sum(add for add, other in zip(adds, stems, strict=True) if other == stem) for stem in stems}
-        best = max(totals, key=lambda stem: totals[stem])
-        words = [f.told(float(v)) for f, v, s in zip(FEATURES, values, stems, strict=True) if s == best]
-        assert text[0] in words
+        totals = {name: sum(add for add, other in zip(adds, names, strict=True) if other == name) for name in names}
+        best = max(totals, key=lambda name: totals[name])
+        words = [f.told(float(v)) for f, v, name in zip(FEATURES, values, names, strict=True) if name == best]
+        assert text[0] in [f"{best}: {word}" for word in words]
 
 
-def test_windows_of_one_thing_are_told_once() -> None:
+def test_features_of_one_signal_are_told_once() -> None:
+    volume, rhythm = Signal("volume", "", "", ""), Signal("rhythm", "", "", "")
     rows = (
-        Feature("requests_1d", "volume", "Requests", "requests", "1d", "{:.0f} in a day"),
-        Feature("requests_7d", "volume", "Requests", "requests", "7d", "{:.0f} in a week"),
-        Feature("requests_7d_share", "volume", "A share", "share", "7d", "{:.0%} of it"),
+        Feature("requests_1d", "volume", "Requests", "requests", "1d", "{:.0f} in a day", volume),
+        Feature("gaps_7d", "rhythm", "Gaps", "minutes", "7d", "{:.0f} minutes", rhythm),
+        Feature("requests_7d", "volume", "Requests", "requests", "7d", "{:.0f} in a week", volume),
     )
-    assert [group.tolist() for group in scorer._things(rows)] == [[0, 1], [2]]
+    assert [group.tolist() for group in scorer._signals(rows)] == [[0, 2], [1]]
 
 
 def test_a_feature_without_a_value_speaks_only_if_nothing_else_does(model: Model) -> None:

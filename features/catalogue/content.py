@@ -1,0 +1,88 @@
+"""Contract rows of the family `content`: what is asked, as far as keys and flags tell. Null without text."""
+
+from features.catalogue.feature import Signal, rows
+
+_KEYS = "Counts of keys"
+
+_TEMPLATE = Signal(
+    "one template",
+    "One fixed prompt in every request (`pools-2026-07`); one template with variations tens of thousands of times.",
+    _KEYS,
+    "Paraphrase each request. Costs a model's call each, and evenness of the data; endings and prompts still agree.",
+    needs=("text",),
+)
+_SWEEP = Signal(
+    "many tasks in few templates",
+    "Many distinct tasks go through a few wrappers, each task once.",
+    _KEYS + " and their entropies",
+    "Write many wrappers, or repeat tasks. Costs labour, or requests without worth.",
+    needs=("text",),
+)
+_TOPIC = Signal(
+    "one kind of text",
+    "Campaigns keep to the fields that they train for: coding, agents, reasoning.",
+    "Sums of topic vectors",
+    "Mix in other traffic. Costs its tokens.",
+    needs=("text",),
+)
+_ASKED = Signal(
+    "what is asked for",
+    "Step-by-step elicitation, reasoning behind a given answer, rubric grading, safe rewrites (`reasoning-2026-02`).",
+    "Sums of flags",
+    "Ask in other words or languages. Costs little until the words are learned, and answers may be worse.",
+    needs=("text",),
+)
+_FORM = Signal(
+    "form of the requests",
+    "Data sets are made of single turns under one system prompt, with an output format that a program reads.",
+    "Sums of hour rollups",
+    "Hold conversations. Costs tokens for turns that nobody needs.",
+    needs=("text",),
+)
+
+FEATURES = (
+    *rows("content", _TEMPLATE, "28d", [
+        ("top_prefix_share", "share", "Requests that begin with the account's commonest five words",
+         "{:.0%} of requests begin with the same words"),
+        ("top_suffix_share", "share", "Requests that end with the account's commonest five words",
+         "{:.0%} of requests end with the same words"),
+        ("top_system_share", "share", "Requests with the account's commonest system prompt",
+         "{:.0%} of requests carry one system prompt"),
+        ("top_exact_share", "share", "Requests with the account's commonest prompt", "{:.0%} of prompts are the same"),
+        ("repeat_share", "share", "Requests whose very prompt the account had sent before",
+         "{:.0%} of prompts are repeats"),
+        ("near_duplicate_share", "share", "Requests with another one within SimHash distance 3",
+         "{:.0%} of prompts are near-duplicates"),
+    ]),
+    *rows("content", _SWEEP, "28d", [
+        ("prefix_entropy", "share", "Entropy of beginnings over its maximum",
+         "beginnings are {:.0%} as varied as they could be"),
+        ("suffix_entropy", "share", "Entropy of endings over its maximum",
+         "endings are {:.0%} as varied as they could be"),
+        ("new_prefixes", "per request", "Different beginnings per request", "{:.2f} new beginnings per request"),
+        ("fill_entropy", "bits", "Entropy of prompts less entropy of beginnings",
+         "many tasks in few templates ({:.1f} bits more tasks than beginnings)"),
+    ]),
+    *rows("content", _TOPIC, "28d", [
+        ("topic_focus", "share", "Squared length of the mean topic vector over the mean squared length by chance",
+         "prompts keep to one kind of text ({:.1f} against 1 by chance)"),
+    ]),
+    *rows("content", _FORM, "28d", [
+        ("words_mean", "words", "Mean words of a prompt", "prompts of {:.0f} words"),
+        ("first_turn_share", "share", "Requests that open a conversation", "{:.0%} of requests are single turns"),
+        ("system_share", "share", "Requests with a system prompt", "{:.0%} of requests carry a system prompt"),
+        ("schema_share", "share", "Requests that fix the output format", "{:.0%} of requests fix the output format"),
+    ]),
+    *rows("content", _ASKED, "28d", [
+        ("stepwise_share", "share", "Requests that ask for reasoning step by step",
+         "{:.0%} of requests ask for step-by-step reasoning"),
+        ("explain_share", "share", "Requests that give an answer and ask for its reasoning",
+         "{:.0%} of requests ask for the reasoning behind an answer"),
+        ("rubric_share", "share", "Requests that ask for a grade", "{:.0%} of requests ask for a score or grade"),
+        ("generate_share", "share", "Requests that ask for new tasks, questions or examples",
+         "{:.0%} of requests ask for new tasks or examples"),
+        ("rewrite_share", "share", "Requests that ask to rewrite", "{:.0%} of requests ask for a rewrite"),
+        ("code_share", "share", "Requests that hold code", "{:.0%} of requests hold code"),
+        ("persona_share", "share", "Requests that assign a role or lift rules", "{:.0%} of requests assign a role"),
+    ]),
+)  # fmt: skip

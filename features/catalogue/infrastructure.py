@@ -1,0 +1,69 @@
+"""Contract rows of the family `infrastructure`: from where and with what. Null without these columns."""
+
+from features.catalogue.feature import Signal, rows
+
+_KEYS = "Counts of keys"
+
+_ADDRESSES = Signal(
+    "many or shared ways in",
+    "Proxy networks of over 20,000 accounts; a found address is replaced at once.",
+    _KEYS,
+    "One lasting residential address for each account. Costs a proxy's rent each.",
+    needs=("infrastructure",),
+)
+_PLACES = Signal(
+    "places that do not fit",
+    "Resellers carry requests of regions that are not served.",
+    _KEYS,
+    "Buy addresses in the country of the card. Costs a dearer proxy.",
+    needs=("infrastructure",),
+)
+_CLIENTS = Signal(
+    "clients",
+    "One program behind many accounts, whatever name it gives.",
+    _KEYS,
+    "Imitate common clients down to TLS. Costs some engineering, once.",
+    needs=("infrastructure",),
+)
+_BREADTH = Signal(
+    "breadth of access",
+    "Varied access paths, and a move to another model within a day (`agentic-2026-02`, `pivot-2026-02`).",
+    _KEYS,
+    "Keep to one channel and model. Costs nothing, and the newest model's answers.",
+    needs=("infrastructure",),
+)
+_MISSING = Signal(
+    "missing metadata",
+    "Metadata vanish from one day on.",
+    "Sums of hour rollups",
+    "Send what others send. Costs little.",
+    needs=("infrastructure",),
+)
+
+FEATURES = (
+    *rows("infrastructure", _ADDRESSES, "28d", [
+        ("addresses", "octaves", "log2(1 + addresses)", "about {plain:,.0f} addresses"),
+        ("addresses_per_day", "per day", "Addresses per active day", "{:.1f} addresses a day"),
+        ("subnets", "octaves", "log2(1 + subnets)", "about {plain:,.0f} subnets"),
+        ("networks", "networks", "Autonomous systems", "{:.0f} networks"),
+        ("top_address_share", "share", "Requests from the commonest address", "{:.0%} of requests from one address"),
+    ]),
+    *rows("infrastructure", _PLACES, "28d", [
+        ("countries", "countries", "Countries of the requests", "requests from {:.0f} countries"),
+        ("country_mismatch", "share", "Requests from another country than the billing country",
+         "{:.0%} of requests from another country than the billing country"),
+    ]),
+    *rows("infrastructure", _CLIENTS, "28d", [
+        ("clients", "clients", "Pairs of user agent and TLS fingerprint", "{:.0f} client fingerprints"),
+        ("tls_per_agent", "ratio", "TLS fingerprints per user agent", "{:.1f} TLS fingerprints per user agent"),
+    ]),
+    *rows("infrastructure", _BREADTH, "28d", [
+        ("api_keys", "keys", "API keys", "{:.0f} API keys"),
+        ("models", "models", "Models asked for", "{:.0f} models"),
+        ("channels", "channels", "Channels used", "{:.0f} channels"),
+    ]),
+    *rows("infrastructure", _MISSING, "28d", [
+        ("without_address_share", "share", "Requests without an address", "{:.0%} of requests without an address"),
+        ("without_agent_share", "share", "Requests without a user agent", "{:.0%} of requests without a user agent"),
+    ]),
+)  # fmt: skip

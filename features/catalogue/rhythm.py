@@ -1,0 +1,55 @@
+"""Contract rows of the family `rhythm`: when an account asks."""
+
+from features.catalogue.feature import Signal, rows
+
+_SLEEP = Signal(
+    "no sleep",
+    "Pools work round the clock, whoever is awake (`pools-2026-07`).",
+    "Hours with a request",
+    "Keep office hours. Costs two thirds of an account's time, so three times the accounts.",
+)
+_RAMP = Signal(
+    "steadiness and ramp-up",
+    "New accounts go to their most at once, and load is spread evenly over days (`reasoning-2026-02`).",
+    "Sums of hour rollups by day",
+    "Age accounts and let them fluctuate. Costs weeks of waiting, or idle accounts.",
+)
+_PACING = Signal(
+    "machine pacing",
+    "Requests come at a machine's pace: evenly, or in synchronised bursts (`reasoning-2026-02`).",
+    "Bits of minutes and counts of five-minute slots in hour rollups",
+    "Draw gaps from people's. Costs throughput of each account.",
+)
+
+FEATURES = (
+    *rows("rhythm", _SLEEP, "7d", [
+        ("active_hours", "share", "Hours with a request", "active in {:.0%} of the hours of 7 days"),
+        ("longest_idle", "hours", "Longest run of hours without a request", "never idle for more than {:.0f} hours"),
+    ]),
+    *rows("rhythm", _SLEEP, "28d", [
+        ("hour_entropy", "bits", "Entropy of the hour of day", "spread over the hours of the day with {:.1f} bits"),
+        ("night_share", "share", "Requests in the eight quietest consecutive hours of the account's day",
+         "{:.0%} of requests in its quietest eight hours"),
+        ("weekend_share", "share", "Requests on Saturday and Sunday", "{:.0%} of requests on weekends"),
+    ]),
+    *rows("rhythm", _RAMP, "28d", [
+        ("active_days", "days", "Days with a request", "active on {:.0f} days"),
+        ("daily_variation", "ratio", "Standard deviation over mean of the active days' requests",
+         "daily volume varies by a factor of only {:.2f} of its mean"),
+        ("peak_day_share", "share", "Requests of the busiest day", "{:.0%} of requests fell on one day"),
+        ("days_to_half_peak", "days", "Days from the first request to half of the busiest day's volume",
+         "reached half of its peak after {:.0f} days"),
+    ]),
+    *rows("rhythm", _PACING, "28d", [
+        ("gap_median", "octaves", "Median of log2 gaps between minutes with a request, in minutes",
+         "a typical gap of {plain:,.0f} minutes between requests"),
+        ("gap_spread", "octaves", "Standard deviation of log2 gaps", "gaps vary by a factor of {plain:.1f}"),
+        ("gap_variation", "ratio", "Standard deviation over mean of the gaps shorter than six hours",
+         "gaps vary by {:.2f} of their mean"),
+        ("top_gap_share", "share", "Share of the commonest gap of two minutes or more",
+         "{:.0%} of gaps have the same length"),
+        ("adjacent_share", "share", "Share of gaps of one minute", "{:.0%} of gaps last a minute"),
+        ("burstiness", "ratio", "Variance over mean of requests in five-minute slots of active hours",
+         "five-minute counts vary {:.1f} times as much as chance"),
+    ]),
+)  # fmt: skip

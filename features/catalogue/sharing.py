@@ -1,0 +1,59 @@
+"""Contract rows of the family `sharing`: keys that other accounts show too."""
+
+from features.catalogue.feature import Signal, rows
+
+SHARED: dict[str, str] = {
+    "prefix": "beginning",
+    "suffix": "ending",
+    "system": "system prompt",
+    "exact": "whole prompt",
+    "address": "address",
+    "subnet": "subnet",
+    "client": "client fingerprint",
+}
+"""Kinds of keys whose accounts are counted, in an analyst's words."""
+
+_TEXTS = ("prefix", "suffix", "system", "exact")
+_WITH_AGE = ("prefix", "suffix", "system", "subnet", "client")
+
+_TEXT = Signal(
+    "texts of other accounts",
+    "One template over hundreds of accounts.",
+    "Accounts of each key, once for all accounts",
+    "A template of its own for each account. Costs labour, and evenness of the data.",
+    needs=("text",),
+)
+_WAYS = Signal(
+    "ways in of other accounts",
+    "Proxy pools carry many accounts at once (`hydra-2026-06`).",
+    "Accounts of each key, once for all accounts",
+    "Addresses and clients that nobody shares. Costs a proxy's rent for each account.",
+    needs=("infrastructure",),
+)
+_KINDS = Signal(
+    "several kinds of sharing",
+    "Members of a campaign share payment, prompts and addresses at once (`reasoning-2026-02`).",
+    "Accounts of each key, once for all accounts",
+    "Share nothing of any kind. Costs all that the single kinds cost.",
+    needs=("text", "infrastructure"),
+)
+
+
+def _signal(kind: str) -> Signal:
+    return _TEXT if kind in _TEXTS else _WAYS
+
+
+FEATURES = tuple(
+    row
+    for kind, words in SHARED.items()
+    for row in rows("sharing", _signal(kind), "28d", [
+        (f"shared_{kind}", "octaves", f"Mean over requests of log2 of the accounts that show the same {words}",
+         f"a {words} of its requests is shown by {{plain:,.1f}} accounts on average"),
+        (f"shared_{kind}_share", "share", f"Requests whose {words} other accounts show too",
+         f"{{:.0%}} of requests have a {words} seen in other accounts"),
+        (f"young_{kind}", "share", f"Mean share of accounts younger than 28 days among those with the same {words}",
+         f"{{:.0%}} of the accounts with the same {words} are new"),
+    ][: 3 if kind in _WITH_AGE else 2])
+) + rows("sharing", _KINDS, "28d", [
+    ("shared_kinds", "kinds", "Kinds of keys shared with at least one other account", "{:.0f} kinds of shared keys"),
+])  # fmt: skip
