@@ -6,7 +6,7 @@ from serving.server import HOST, Options
 
 
 def options(workspace: Workspace, host: str = HOST) -> Options:
-    """Where the endpoint finds its features, how old they may be, and whose signature the model must have."""
+    """Where the endpoint finds its features, how old they may be, what the model must prove, who reads reasons."""
     known = settings()
     return Options(
         store=workspace.lookup.root.resolve(),
@@ -14,4 +14,5 @@ def options(workspace: Workspace, host: str = HOST) -> Options:
         freshness_hours=known.freshness_hours,
         host=host,
         prove=known.verifier(),
+        analysts=None if known.analyst_token is None else known.analyst_token.get_secret_value(),
     )

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
         drift_loss: loss of expected PR-AUC above which it does.
         signing_key: path of a private key (PEM, P-256); what is registered is signed with it.
         verifying_key: path of a public key; with it, models that its owner did not sign are refused.
+        analyst_token: what callers of the endpoint show to read reasons, 16 characters or more.
     """
 
     model_config = SettingsConfigDict(env_prefix="STILLWATCH_", extra="ignore")
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     drift_loss: float = Field(default=0.1, gt=0, le=1)
     signing_key: Path | None = None
     verifying_key: Path | None = None
+    analyst_token: SecretStr | None = Field(default=None, min_length=16)
 
     def secret(self) -> bytes | None:
         """The key's bytes, if one was given."""

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.analysts import ANYBODY, WrongTokenError, may_read, reads_reasons
 from serving.messages import ErrorResponse, ScoreRequest, explain_invalid, refusal
 
 BODY_LIMIT = 2 * 1024 * 1024
@@ -26,6 +27,7 @@ BODY_SECONDS = 20.0
 
 REFUSALS = {
     400: "The request is not what the schema says.",
+    401: "The token is not the analysts'.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body is not JSON.",
@@ -42,11 +44,15 @@ FRONT_PAGE = """<!doctype html>
 
 
 class Edge:
-    """ASGI middleware around the whole service; `spec` gives its OpenAPI description."""
+    """ASGI middleware around the whole service.
 
-    def __init__(self, app: ASGIApp, spec: Callable[[], dict[str, Any]]) -> None:
+    `spec` gives its OpenAPI description, `readers` says who may read reasons (`serving.analysts`).
+    """
+
+    def __init__(self, app: ASGIApp, spec: Callable[[], dict[str, Any]], readers: str = ANYBODY) -> None:
         self.app = app
         self.spec = spec
+        self.readers = readers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what is answered here, hand on the rest."""
@@ -65,6 +71,7 @@ class Edge:
 
     async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            reads_reasons.set(self._may_read(scope))
             body = await _checked_body(scope, receive)
         except RefusedError as refused:
             await refused.response(scope, receive, send)
@@ -73,6 +80,13 @@ class Edge:
             return
         await self.app(scope, _replay(body, receive), send)
 
+    def _may_read(self, scope: Scope) -> bool:
+        try:
+            return may_read(dict(scope["headers"]).get(b"authorization"), self.readers)
+        except WrongTokenError:
+            wrong = refusal("authorization", "is not the analysts' token; leave it out to get scores without reasons")
+            raise RefusedError(401, wrong) from None
+
 
 class RefusedError(Exception):
     """A request that goes no further, with the answer it gets."""
@@ -80,7 +94,9 @@ class RefusedError(Exception):
     def __init__(self, status: int, error: ErrorResponse) -> None:
         super().__init__(error.error)
         # Part of a body may still be on its way, and would be taken for the next request.
-        headers = {"connection": "close"} if status in (408, 413, 415) else None
+        headers = {"connection": "close"} if status in (401, 408, 413, 415) else {}
+        if status == 401:
+            headers["www-authenticate"] = "Bearer"
         self.response = Response(error.model_dump_json(), status, headers, "application/json")
 
 

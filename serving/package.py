@@ -30,7 +30,7 @@ MODEL = "model"
 CODE_ROOT = Path(__file__).resolve().parent.parent
 CURRENT = "current"
 HALF_DONE = ".half-"
-SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY")
+SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY", "STILLWATCH_ANALYST_TOKEN")
 """No business of a server's."""
 
 EXTRAS = {"feast": "[duckdb,redis]"}

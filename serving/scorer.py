@@ -65,7 +65,7 @@ def score(
     as_of: Sequence[datetime | None],
     account_ids: Sequence[str],
     *,
-    features: tuple[Feature, ...],
+    features: tuple[Feature, ...] | None,
     now: datetime,
     freshness: timedelta,
     risks: Risks | None = None,
@@ -73,12 +73,12 @@ def score(
     """One score per account, in the order asked; repeats are answered as often as they are asked.
 
     `matrix` is (n, F) in the model's feature order, `as_of` the time of each row (null: unknown account),
-    `now` the clock of the caller, `freshness` the age from which features are `stale`. `risks` spares a
-    second prediction to a caller that has `assess`ed already.
+    `features` their contract rows (None: no reasons are given), `now` the clock of the caller, `freshness` the age from
+    which features are `stale`. `risks` spares a second prediction to a caller that has `assess`ed already.
     """
     if risks is None:
         risks = assess(model, matrix, is_known(as_of))
-    texts = explain(model, matrix, risks, features)
+    texts = [[]] * len(risks) if features is None else explain(model, matrix, risks, features)
     columns = zip(account_ids, as_of, risks.tolist(), texts, strict=True)
     return [
         AccountScore(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from features.errors import InputError
+from serving.analysts import readers
 from serving.package import bentoml_call, verify
 from serving.process import beside, claim, free_port
 from training.folder import Prove
@@ -24,7 +25,8 @@ class Options:
     """Where the features of accounts are, how old they may be, and what the model must prove.
 
     `store`: folder of the feature store (as `FeatureLookup` takes it); `online`: `sqlite` or a Redis address;
-    `freshness_hours`: the age from which features are called stale; `prove`: if the model must be signed.
+    `freshness_hours`: the age from which features are called stale; `prove`: if the model must be signed;
+    `analysts`: the token that callers show to read reasons.
     """
 
     store: Path
@@ -32,6 +34,7 @@ class Options:
     freshness_hours: float = 36.0
     host: str = HOST
     prove: Prove | None = None
+    analysts: str | None = None
 
 
 def serve(bento: Path, port: int, options: Options) -> NoReturn:
@@ -74,6 +77,7 @@ def command(bento: Path, port: int, options: Options) -> tuple[list[str], int]:
         "store": str(options.store.resolve()),
         "online": options.online,
         "freshness_hours": options.freshness_hours,
+        "readers": readers(options.analysts, options.host),
     }
     arguments = home / "arguments.json"
     arguments.touch(mode=0o600)  # the address of a Redis server may hold a password

@@ -24,6 +24,7 @@ from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
 from features.errors import InputError, StillwatchError
 from features.lookup import FeatureLookup
 from serving import scorer
+from serving.analysts import ANYBODY, reads_reasons
 from serving.edge import Edge
 from serving.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
 from training import model as models
@@ -42,7 +43,7 @@ class Arguments(BaseModel):
     """What `bentoml serve --arg key=value` must or may say.
 
     `store`: folder of the feature store; `online`: `sqlite` or a Redis address; `freshness_hours`: age from
-    which features are called stale.
+    which features are called stale; `readers`: who may read reasons (`serving.analysts`).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -50,6 +51,7 @@ class Arguments(BaseModel):
     store: Path | None = None
     online: str = "sqlite"
     freshness_hours: float = Field(default=36.0, gt=0, allow_inf_nan=False)
+    readers: str = ANYBODY
 
 
 arguments = bentoml.use_arguments(Arguments)
@@ -132,7 +134,7 @@ class Endpoint:
     async def _score_few(self, ids: list[str]) -> list[AccountScore]:
         matrix, as_of = self.lookup.online(ids)
         risks = scorer.assess(self.model, matrix, scorer.is_known(as_of))
-        if (risks >= self.model.review_threshold).any():
+        if reads_reasons.get() and (risks >= self.model.review_threshold).any():
             return await anyio.to_thread.run_sync(self._answer, ids, matrix, as_of, risks, limiter=self.threads)
         return self._answer(ids, matrix, as_of, risks)
 
@@ -145,7 +147,14 @@ class Endpoint:
     ) -> list[AccountScore]:
         now = datetime.now(UTC)
         return scorer.score(
-            self.model, matrix, as_of, ids, features=FEATURES, now=now, freshness=self.freshness, risks=risks
+            self.model,
+            matrix,
+            as_of,
+            ids,
+            features=FEATURES if reads_reasons.get() else None,
+            now=now,
+            freshness=self.freshness,
+            risks=risks,
         )
 
     def __is_ready__(self) -> bool:
@@ -167,7 +176,7 @@ Stillwatch = bentoml.service(
     tracing={"excluded_urls": ["."]},
     envs=[{"name": "BENTOML_DO_NOT_TRACK", "value": "true"}],
 )(Endpoint)
-Stillwatch.add_asgi_middleware(Edge, spec=lambda: Stillwatch.openapi_spec.asdict())
+Stillwatch.add_asgi_middleware(Edge, spec=lambda: Stillwatch.openapi_spec.asdict(), readers=arguments.readers)
 
 
 def _give_up(error: StillwatchError) -> None:

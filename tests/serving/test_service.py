@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from features.catalogue import FEATURES
 from serving import scorer
 from serving.edge import BODY_LIMIT
+from serving.server import Options, running
 from training.model import Model
 
 JSON = {"content-type": "application/json"}
@@ -208,7 +211,7 @@ def test_the_openapi_page_names_the_answers_that_callers_get(client: Client) -> 
     status, spec, _ = client.call("GET", "/docs.json")
     assert status == 200
     operation = spec["paths"]["/score"]["post"]
-    assert set(operation["responses"]) == {"200", "400", "408", "413", "415"}
+    assert set(operation["responses"]) == {"200", "400", "401", "408", "413", "415"}
     ids = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["account_ids"]
     assert (ids["minItems"], ids["maxItems"]) == (1, 1_000)
 
@@ -236,6 +239,25 @@ def test_what_went_wrong_is_not_in_the_log_with_what_was_sent(client: Client, se
     log = server_log.read_text()
     assert "canary" not in log
     assert "Traceback" not in log
+
+
+def test_reasons_are_for_callers_that_show_the_analysts_token(bento: Path, store: Path, tmp_path: Path) -> None:
+    token = secrets.token_hex()
+    with running(bento, Options(store, analysts=token), log=tmp_path / "log") as url:
+        one = Client(url)
+        body = json.dumps({"account_ids": [f"fresh-{i}" for i in range(100)]}).encode()
+        plain = one.call("POST", "/score", body, JSON)
+        told = one.call("POST", "/score", body, JSON | {"authorization": f"Bearer {token}"})
+        wrong = one.call("POST", "/score", body, JSON | {"authorization": "Bearer of nothing"})
+        one.connection.close()
+    assert (plain[0], told[0], wrong[0]) == (200, 200, 401)
+    assert wrong[1]["detail"][0]["field"] == "authorization"
+    assert any(score["reasons"] for score in told[1]["scores"])
+    assert not any(score["reasons"] for score in plain[1]["scores"])
+    assert [s | {"reasons": []} for s in told[1]["scores"]] == plain[1]["scores"]
+    home = bento.parent
+    assert not [file for file in home.rglob("*") if file.is_file() and token.encode() in file.read_bytes()]
+    assert token.encode() not in (tmp_path / "log").read_bytes()
 
 
 def test_the_known_accounts_are_not_all_alike(known: tuple[list[str], scorer.Matrix]) -> None:
