@@ -48,7 +48,7 @@ def one_by_one(made: World, case: str, seed: int, models: Models, only: Sequence
     chosen = [family for family in families(made) if not only or family in only]
 
     def one(family: str) -> Judged:
-        found = judged(made, [family], models(replace(without(made, [family], case), seed=seed)))[0]
+        found = judged(made, [family], models(replace(without(made, [family], case), seed=seed)), case)[0]
         say(f"{case}: {family} done")
         return found
 
@@ -61,7 +61,7 @@ def three_confirmed(made: World, seed: int) -> tuple[list[str], list[Judged]]:
     every = families(made)
     known = sorted(np.random.default_rng([seed, 59]).choice(every, CONFIRMED, replace=False).tolist())
     others = [family for family in every if family not in known]
-    found = judged(made, others, by_source(replace(without(made, others, LABELLED), seed=seed)))
+    found = judged(made, others, by_source(replace(without(made, others, LABELLED), seed=seed)), LABELLED)
     return known, found
 
 
