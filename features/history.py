@@ -10,6 +10,11 @@ from features.catalogue import SHARED_KINDS
 from features.lake import HISTORY, Lake, full_hour
 from features.schemas import KEY_KINDS
 
+KEY_SUMS = ("accounts", "young", "requests", "requests_squared", "dated", "born", "born_squared")
+"""What is added up over the accounts that show a key: how many they are, how many of them were registered within 28
+days, their requests with the key and the squares of these, and, over those whose registration is known (`dated`), the
+hours from 1970 to registration and the squares of these. All integers, so groups of accounts add.
+"""
 _PART_ROWS = 6_000_000  # key counts read out at once: bounds memory to some 2 GB
 
 
@@ -22,8 +27,8 @@ class History:
         seen: `account_id`, `first_seen`, `last_seen` of the accounts, sorted.
         hours: `AccountRollups`, one row per account and hour, sorted by both.
         keys: `account_id`, `kind`, `key`, `requests`: 28-day counts.
-        sharing: `kind`, `key`, `accounts` and `young` (of these, registered within 28 days), for the
-            keys of all accounts that two or more show.
+        sharing: `kind`, `key` and `KEY_SUMS` over the accounts that show it, for the keys of all accounts that two or
+            more show.
         accounts: `AccountRows` of all accounts registered by then, these or others.
     """
 
@@ -80,7 +85,7 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
         own, registered = keys.join(ids, on="account_id"), newcomers.join(ids, on="account_id")
         counted = pl.concat([known, _counts(own.lazy(), registered, as_of).collect()])
         sums = counted.join(own.select("kind", "key").unique(), on=["kind", "key"], how="semi")
-        sharing = sums.group_by("kind", "key").agg(pl.col("accounts", "young").sum())
+        sharing = sums.group_by("kind", "key").agg(pl.col(KEY_SUMS).sum())
         yield History(
             as_of,
             seen.join(ids, on="account_id"),
@@ -97,17 +102,31 @@ def _counted(keys: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _sharing(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    """How many accounts show each key, and how many of them are young, for keys that are shared."""
+    """The sums of all keys that are shared."""
     return _counts(keys, accounts, as_of).filter(pl.col("accounts") > 1).collect(engine="streaming")
 
 
 def _counts(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.LazyFrame:
-    """`kind`, `key`, `accounts` and `young` of every key that can be shared."""
+    """`kind`, `key` and `KEY_SUMS` of every key that can be shared."""
     kinds = [KEY_KINDS.index(kind) for kind in SHARED_KINDS]
-    pairs = keys.filter(pl.col("kind").is_in(kinds)).select("kind", "key", "account_id").unique()
-    young = accounts.lazy().select("account_id", young=pl.col("created_at") > as_of - HISTORY)
+    pairs = _counted(keys.filter(pl.col("kind").is_in(kinds)))
+    young, born = pl.col("created_at") > as_of - HISTORY, born_hour()
+    registered = accounts.lazy().select("account_id", young=young, born=born)
     return (
-        pairs.join(young, on="account_id", how="left")
+        pairs.join(registered, on="account_id", how="left")
         .group_by("kind", "key")
-        .agg(accounts=pl.len(), young=pl.col("young").sum())
+        .agg(
+            pl.len().cast(pl.Int64).alias("accounts"),
+            pl.col("young").sum().cast(pl.Int64),
+            pl.col("requests").sum(),
+            (pl.col("requests") ** 2).sum().alias("requests_squared"),
+            pl.col("born").count().cast(pl.Int64).alias("dated"),
+            pl.col("born").sum(),
+            (pl.col("born") ** 2).sum().alias("born_squared"),
+        )
     )
+
+
+def born_hour() -> pl.Expr:
+    """Full hours from 1970 to an account's registration."""
+    return pl.col("created_at").dt.timestamp("ms") // 3_600_000

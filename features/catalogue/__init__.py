@@ -11,7 +11,7 @@ from dataclasses import astuple
 
 import polars as pl
 
-from features.catalogue import account, content, infrastructure, rhythm, sharing, volume
+from features.catalogue import account, content, coordination, infrastructure, rhythm, sharing, volume
 from features.catalogue.feature import Feature, Signal
 from features.catalogue.modes import SIGNS, modes
 
@@ -34,6 +34,7 @@ FEATURES: tuple[Feature, ...] = (
     *account.FEATURES,
     *infrastructure.FEATURES,
     *sharing.FEATURES,
+    *coordination.FEATURES,
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 SHARED_KINDS: tuple[str, ...] = tuple(sharing.SHARED)

@@ -13,8 +13,8 @@ SHARED: dict[str, str] = {
 }
 """Kinds of keys whose accounts are counted, in an analyst's words."""
 
-_TEXTS = ("prefix", "suffix", "system", "exact")
-_WITH_AGE = ("prefix", "suffix", "system", "subnet", "client")
+TEXTS = ("prefix", "suffix", "system", "exact")
+WITH_AGE = ("prefix", "suffix", "system", "subnet", "client")
 
 _TEXT = Signal(
     "texts of other accounts",
@@ -40,7 +40,7 @@ _KINDS = Signal(
 
 
 def _signal(kind: str) -> Signal:
-    return _TEXT if kind in _TEXTS else _WAYS
+    return _TEXT if kind in TEXTS else _WAYS
 
 
 FEATURES = tuple(
@@ -53,7 +53,7 @@ FEATURES = tuple(
          f"{{:.0%}} of requests have a {words} seen in other accounts"),
         (f"young_{kind}", "share", f"Mean share of accounts younger than 28 days among those with the same {words}",
          f"{{:.0%}} of the accounts with the same {words} are new"),
-    ][: 3 if kind in _WITH_AGE else 2])
+    ][: 3 if kind in WITH_AGE else 2])
 ) + rows("sharing", _KINDS, "28d", [
     ("shared_kinds", "kinds", "Kinds of keys shared with at least one other account", "{:.0f} kinds of shared keys"),
 ])  # fmt: skip

@@ -1,0 +1,53 @@
+"""Contract rows of the family `coordination`: do the accounts that show the same keys act as one?"""
+
+from features.catalogue.feature import Signal, rows
+from features.catalogue.sharing import SHARED, TEXTS, WITH_AGE
+
+_EVEN_COST = "Sums over the accounts of each key, once for all accounts"
+
+_EVEN_TEXT = Signal(
+    "load spread over accounts with the same texts",
+    'Traffic was spread evenly over accounts: "load balancing" (`reasoning-2026-02`).',
+    _EVEN_COST,
+    "Draw each account's share at random. Costs nothing but idle accounts.",
+    needs=("text",),
+)
+_EVEN_WAY = Signal(
+    "load spread over accounts with the same ways in",
+    'Traffic was spread evenly over accounts: "load balancing" (`reasoning-2026-02`).',
+    _EVEN_COST,
+    "Draw each account's share at random. Costs nothing but idle accounts.",
+    needs=("infrastructure",),
+)
+_BORN_TEXT = Signal(
+    "accounts with the same texts registered together",
+    "Pools are filled, and refilled after a ban, within days (`pools-2026-07`).",
+    _EVEN_COST,
+    "Register accounts over months before use. Costs the wait, and accounts found meanwhile.",
+    needs=("text",),
+)
+_BORN_WAY = Signal(
+    "accounts with the same ways in registered together",
+    "Pools are filled, and refilled after a ban, within days (`pools-2026-07`).",
+    _EVEN_COST,
+    "Register accounts over months before use. Costs the wait, and accounts found meanwhile.",
+    needs=("infrastructure",),
+)
+
+FEATURES = tuple(
+    row
+    for kind, words in SHARED.items()
+    if kind in WITH_AGE
+    for row in (
+        *rows("coordination", _EVEN_TEXT if kind in TEXTS else _EVEN_WAY, "28d", [
+            (f"even_{kind}", "share", f"Effective number of accounts over the number that show the same {words}, mean "
+             "over requests whose key three or more accounts show",
+             f"requests with its {words} are spread over {{:.0%}} as many accounts as could be"),
+        ]),
+        *rows("coordination", _BORN_TEXT if kind in TEXTS else _BORN_WAY, "28d", [
+            (f"born_{kind}", "octaves", "Spread of all registrations over that of the accounts that show the same "
+             f"{words}, mean over requests whose key others show, log2",
+             f"accounts with its {words} registered {{plain:.3g}} times closer together"),
+        ]),
+    )
+)  # fmt: skip
