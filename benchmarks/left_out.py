@@ -19,10 +19,11 @@ from training.blend import Blend, Blended
 from training.dataset import BESIDE
 from training.fit import USUAL, Boosting
 from training.frozen import latest
+from training.lessons import Lesson, Plan, learning, lessons
 from training.planted import MARK, together
 from training.search import search
 from training.splits import place
-from training.train import OURS, Learnt, Lesson, Plan, learn, learning, lessons
+from training.train import OURS, Learnt, learn
 
 LABELLED, SEEN = "never labelled", "never seen"
 CASES = (LABELLED, SEEN)

@@ -16,6 +16,7 @@ from features.errors import InputError
 from features.intake import batches, check, input_files
 from features.schemas import Labels
 from pipelines.build import Progress, ensure_features
+from pipelines.detectors import with_detectors
 from pipelines.groups import groups_of, with_course
 from pipelines.planting import Planting, planted_examples
 from pipelines.settings import settings
@@ -23,7 +24,8 @@ from pipelines.workspace import Workspace
 from serving.closure import closure
 from serving.package import CODE_ROOT
 from training import drift, tracking
-from training.dataset import Entities, digest, entities, snapshot_times
+from training.baselines import literature
+from training.dataset import DETECTED, Entities, digest, entities, snapshot_times
 from training.evaluate import Report
 from training.frozen import latest
 from training.train import OURS, Plan, Trained, train
@@ -87,7 +89,9 @@ def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress
     chosen = entities(workspace.lake.seen(as_of), labels, as_of, times)
     examples = with_course(workspace.lake, workspace.lookup.historical(chosen.frame))
     # those silent in all windows teach nothing, or that silence is a sign
-    return chosen, examples.filter(pl.col(VOLUME_FEATURE).is_not_null())
+    heard = examples.filter(pl.col(VOLUME_FEATURE).is_not_null())
+    with threadpool_limits(1, user_api="blas"):
+        return chosen, with_detectors(workspace.lake, heard)
 
 
 def fit(
@@ -168,6 +172,8 @@ def _train(
             volume_feature=VOLUME_FEATURE,
             plan=plan,
             groups=groups,
+            rivals=literature(FEATURE_NAMES),
+            beside=DETECTED,
             planted=planted,
             told={} if planted is None or planting is None else {"planting": planting.told()},
         )

@@ -22,6 +22,7 @@ IDLE = timedelta(days=28)
 TIME = pl.Datetime("us", "UTC")
 KEYS = ("account_id", "as_of", "label", "campaign", "labelled_at")
 BESIDE = ("began", "served")  # optional columns for reporting only: first request, requests before the snapshot
+DETECTED = ("mmd", "prada")  # optional columns for rivals only: scores of windows of single requests' texts
 
 
 @dataclass(frozen=True, slots=True)

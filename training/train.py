@@ -1,52 +1,29 @@
 """Fit and judge all candidates on the same frozen test set; pure, tracked elsewhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.baselines import Candidate, LogisticRegression, Scorer, VolumeRule
+from training.baselines import Candidate, LogisticRegression, Narrow, Scorer, VolumeRule
 from training.blend import Blend, Blended
 from training.calibrate import Calibrator, fit_calibrator
-from training.dataset import digest, matrix, targets
+from training.dataset import digest, matrix
 from training.evaluate import Report, evaluate
-from training.fit import Boosting, Learning, Settings
-from training.folds import folds
+from training.fit import Boosting
 from training.frozen import Frozen
+from training.lessons import Lesson, lessons
+from training.lessons import Plan as Plan
 from training.metrics import threshold_at
 from training.model import Model
-from training.planted import is_planted, together, weigh
 from training.search import search
 from training.splits import Split, by_campaign, marks, without_labels
-from training.suspects import distrust, suspects
 
 OURS = "stillwatch"
 Numbers = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What may be set for a training.
-
-    `weak` and `planted`: weights of an unlabelled and of a planted account, a confirmed one weighs 1. `prior`: the base
-    rate of risks while nothing is confirmed. `review_rate`: share of other accounts that the review threshold may flag.
-    `search`: trials of a search for other settings of the trees.
-    """
-
-    settings: Settings = field(default_factory=Settings)
-    weak: float = 0.1
-    planted: float = 0.1
-    prior: float = 0.01
-    campaign_power: float = 0.5
-    campaign_share: float = 0.25
-    account_share: float = 0.25
-    review_rate: float = 0.01
-    most_folds: int = 4
-    replicates: int = 300
-    search: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +75,7 @@ def train(
     split: Split | None = None,
     groups: pl.DataFrame | None = None,
     rivals: Sequence[Candidate] = (),
+    beside: Sequence[str] = (),
     planted: pl.DataFrame | None = None,
     told: Mapping[str, str] | None = None,
 ) -> Trained:
@@ -106,7 +84,8 @@ def train(
 
     `examples` as in `training.dataset`; the same input, plan and seed give the same model to the bit,
     whatever the row order. Give `split` to judge by another one than `by_campaign`, `groups`
-    (`training.frozen`) to report on, further `rivals` to be judged beside ours, `planted` examples
+    (`training.frozen`) to report on, further `rivals` to be judged beside ours, who are also shown the columns `beside`
+    that ours does not learn from (`training.baselines.literature`), `planted` examples
     (`training.planted`) for ours to learn from as well, and what else is to be `told` in the model's label.
     Where no account is confirmed, all learn from the planted ones and nothing can be judged. Raises `InputError`
     if there are too few true accounts to learn or judge by.
@@ -114,9 +93,13 @@ def train(
     plan = plan or Plan()
     ordered = examples.sort("account_id", "as_of")
     cut = split or _split(ordered, seed, plan, groups, planted)
-    theirs, ours = lessons(cut.train, planted, features, plan, seed)
+    theirs, ours = lessons(cut.train, planted, features, plan, seed, beside)
     settings = search(ours.data, plan.search, seed, plan.settings)
-    plain: list[Candidate] = [Blend(Boosting(settings)), VolumeRule(volume_feature), LogisticRegression()]
+    plain: list[Candidate] = [
+        Blend(Boosting(settings)),
+        VolumeRule(volume_feature),
+        Narrow(LogisticRegression(), tuple(features)),
+    ]
     candidates = {}
     for candidate in (*plain, *rivals):
         lesson = ours if candidate.name == OURS else theirs
@@ -147,52 +130,6 @@ def _split(
     return by_campaign(examples, seed, plan.campaign_share, plan.account_share, groups)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
-    """What a candidate learns from, and which rows (n,) are real accounts as a scoring run would see them.
-
-    `certain` of these serve to calibrate; `base_rate` is given where they hold no confirmed account.
-    """
-
-    data: Learning
-    real: NDArray[np.bool_]
-    certain: NDArray[np.bool_]
-    suspects: int = 0
-    base_rate: float | None = None
-
-
-def lessons(
-    examples: pl.DataFrame, planted: pl.DataFrame | None, features: Sequence[str], plan: Plan, seed: int
-) -> tuple[Lesson, Lesson]:
-    """For the rivals and for ours.
-
-    The rivals stay plain: they take every unlabelled account for what it seems, and planted ones only where nothing is
-    confirmed.
-    """
-    everything = together(examples, planted)
-    data, last, unreal = learning(everything, features, plan, seed), _last(everything), is_planted(everything)
-    suspect = suspects(data, everything["label"].is_null().to_numpy(), seed)
-    trusted, counted = distrust(data, suspect), int((suspect & last).sum())
-    if not (data.label & ~unreal).any():
-        # planted accounts stand for those that nobody has confirmed, at the rate that is assumed for these
-        ours = Lesson(trusted, last & ~unreal, last & ~suspect, counted, plan.prior)
-        return Lesson(data, last & ~unreal, last, base_rate=plan.prior), ours
-    ours = Lesson(trusted, last & ~unreal, last & ~suspect & ~unreal, counted)
-    alone = learning(examples, features, plan, seed)
-    return Lesson(alone, _last(examples), _last(examples)), ours
-
-
-def learning(examples: pl.DataFrame, features: Sequence[str], plan: Plan, seed: int) -> Learning:
-    """What candidates learn from: features, labels, weights and folds of the examples."""
-    return Learning(
-        features=tuple(features),
-        matrix=matrix(examples, features),
-        label=targets(examples),
-        weight=weigh(examples, plan.weak, plan.campaign_power, plan.planted),
-        fold=folds(examples, seed, plan.most_folds),
-    )
-
-
 def judge(
     model: Model, test: Frozen, *, as_of: datetime, seed: int, name: str = "champion", replicates: int = 300
 ) -> Report:
@@ -214,14 +151,6 @@ def judge(
         review_threshold=model.review_threshold,
         replicates=replicates,
     )
-
-
-def _last(examples: pl.DataFrame) -> NDArray[np.bool_]:
-    """True for the latest snapshot of each account: what a scoring run would see, so what risks are
-    calibrated on.
-    """
-    latest = pl.col("as_of") == pl.col("as_of").max().over("account_id")
-    return examples.select(latest).to_series().to_numpy()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,8 @@ import polars as pl
 
 from training.blend import Blend
 from training.fit import Boosting, Settings
-from training.train import Plan, Trained, learning
+from training.lessons import Plan, learning
+from training.train import Trained
 
 
 def test_the_blend_scores_by_the_sum_of_both(trained: Trained) -> None:

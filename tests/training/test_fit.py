@@ -7,7 +7,7 @@ import pytest
 
 from features.errors import InputError
 from training.fit import Boosting, Learning, Settings, boost
-from training.train import Plan, learning
+from training.lessons import Plan, learning
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from training.fit import Boosting, Learning, Settings
+from training.lessons import Plan, learning
 from training.metrics import held_out_precision
 from training.search import search
-from training.train import Plan, learning
 
 QUICK = Settings(rounds=(10, 20))
 

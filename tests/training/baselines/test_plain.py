@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from features.errors import InputError
-from training.baselines import LogisticRegression, VolumeRule
+from training.baselines.plain import LogisticRegression, VolumeRule
 from training.fit import Learning
-from training.train import Plan, learning
+from training.lessons import Plan, learning
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,52 @@
+"""Detectors of the literature as rivals, and the plain aggregates that a first detector would be made of."""
+
+from collections.abc import Sequence
+
+from training.baselines.forest import IsolationForest
+from training.baselines.narrow import Narrow
+from training.baselines.plain import Candidate, VolumeRule
+from training.dataset import DETECTED
+from training.fit import USUAL, Boosting
+
+# What anybody counts first: volumes, lengths, rhythm, and how many of each thing.
+AGGREGATES = (
+    "requests_1h",
+    "requests_1d",
+    "requests_7d",
+    "requests_28d",
+    "output_tokens_1d",
+    "output_tokens_7d",
+    "output_tokens_28d",
+    "input_mean_28d",
+    "input_spread_28d",
+    "output_mean_28d",
+    "output_spread_28d",
+    "words_mean_28d",
+    "throttled_share_28d",
+    "active_days_28d",
+    "hour_entropy_28d",
+    "night_share_28d",
+    "weekend_share_28d",
+    "gap_median_28d",
+    "gap_variation_28d",
+    "addresses_28d",
+    "subnets_28d",
+    "clients_28d",
+    "api_keys_28d",
+    "models_28d",
+    "age_days",
+)
+
+
+def literature(features: Sequence[str]) -> tuple[Candidate, ...]:
+    """MMD window detector, PRADA, isolation forest on all `features`, and LightGBM on the 25 aggregates.
+
+    The first two read the columns `training.dataset.DETECTED` of the examples.
+    """
+    mmd, prada = DETECTED
+    return (
+        VolumeRule(mmd, name="mmd_window"),
+        VolumeRule(prada, name="prada"),
+        Narrow(IsolationForest(), tuple(features)),
+        Narrow(Boosting(USUAL, name="lightgbm_25"), AGGREGATES),
+    )

@@ -1,0 +1,97 @@
+"""What candidates learn from: the examples with weights, folds and suspects; the plan says how."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from training.dataset import matrix, targets
+from training.fit import Learning, Settings
+from training.folds import folds
+from training.planted import is_planted, together, weigh
+from training.suspects import distrust, suspects
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What may be set for a training.
+
+    `weak` and `planted`: weights of an unlabelled and of a planted account, a confirmed one weighs 1. `prior`: the base
+    rate of risks while nothing is confirmed. `review_rate`: share of other accounts that the review threshold may flag.
+    `search`: trials of a search for other settings of the trees.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    weak: float = 0.1
+    planted: float = 0.1
+    prior: float = 0.01
+    campaign_power: float = 0.5
+    campaign_share: float = 0.25
+    account_share: float = 0.25
+    review_rate: float = 0.01
+    most_folds: int = 4
+    replicates: int = 300
+    search: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What a candidate learns from, and which rows (n,) are real accounts as a scoring run would see them.
+
+    `certain` of these serve to calibrate; `base_rate` is given where they hold no confirmed account.
+    """
+
+    data: Learning
+    real: NDArray[np.bool_]
+    certain: NDArray[np.bool_]
+    suspects: int = 0
+    base_rate: float | None = None
+
+
+def lessons(
+    examples: pl.DataFrame,
+    planted: pl.DataFrame | None,
+    features: Sequence[str],
+    plan: Plan,
+    seed: int,
+    beside: Sequence[str] = (),
+) -> tuple[Lesson, Lesson]:
+    """For the rivals and for ours.
+
+    The rivals stay plain: they take every unlabelled account for what it seems, and planted ones only where nothing is
+    confirmed. They are shown the columns `beside` as well.
+    """
+    shown = (*features, *beside)
+    everything = together(examples, planted)
+    data, last, unreal = learning(everything, features, plan, seed), _last(everything), is_planted(everything)
+    suspect = suspects(data, everything["label"].is_null().to_numpy(), seed)
+    trusted, counted = distrust(data, suspect), int((suspect & last).sum())
+    if not (data.label & ~unreal).any():
+        # planted accounts stand for those that nobody has confirmed, at the rate that is assumed for these
+        ours = Lesson(trusted, last & ~unreal, last & ~suspect, counted, plan.prior)
+        wide = learning(everything, shown, plan, seed)
+        return Lesson(wide, last & ~unreal, last, base_rate=plan.prior), ours
+    ours = Lesson(trusted, last & ~unreal, last & ~suspect & ~unreal, counted)
+    alone = learning(examples, shown, plan, seed)
+    return Lesson(alone, _last(examples), _last(examples)), ours
+
+
+def learning(examples: pl.DataFrame, features: Sequence[str], plan: Plan, seed: int) -> Learning:
+    """What candidates learn from: features, labels, weights and folds of the examples."""
+    return Learning(
+        features=tuple(features),
+        matrix=matrix(examples, features),
+        label=targets(examples),
+        weight=weigh(examples, plan.weak, plan.campaign_power, plan.planted),
+        fold=folds(examples, seed, plan.most_folds),
+    )
+
+
+def _last(examples: pl.DataFrame) -> NDArray[np.bool_]:
+    """True for the latest snapshot of each account: what a scoring run would see, so what risks are
+    calibrated on.
+    """
+    latest = pl.col("as_of") == pl.col("as_of").max().over("account_id")
+    return examples.select(latest).to_series().to_numpy()
