@@ -4,7 +4,7 @@ import polars as pl
 
 from features.identity import Keyring, addresses, is_public_mail
 from features.schemas import AccountRows, Events
-from features.text import clipped, flag_bits, reduce_texts
+from features.text import CODES, KEYS, claims_vendor, clipped, flag_bits, reduce_texts
 
 _COUNTS = (
     "message_count",
@@ -17,7 +17,7 @@ _COUNTS = (
     "status_code",
     "asn",
 )
-_TEXT_KEYS = ("words", "prefix", "suffix", "exact", "simhash", "flags", "topic")
+_TEXT_KEYS = ("words", *KEYS, *CODES, "topic")
 _CONTENT = ("account_id", "timestamp", "model", "prompt", "system_prompt", "input_tokens", "output_tokens")
 
 
@@ -53,6 +53,7 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
     key = keyring.key
     agent, tls = pl.col("user_agent"), pl.col("tls_ja4")
     frame = requests.hstack(known).hstack(reduced(requests["prompt"], keyring))
+    frame = frame.hstack(reduced_systems(requests["system_prompt"], keyring))
     events = frame.select(
         "request_key",
         pl.lit(source, pl.Int64).alias("source"),
@@ -62,6 +63,8 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
         "stream",
         "finish_reason",
         *_TEXT_KEYS,
+        "system_skeleton",
+        pl.col("flags") | pl.col("system_flags").fill_null(0),
         *[pl.col(name).cast(pl.Int64) for name in _COUNTS],
         day=pl.col("timestamp").dt.date(),
         api_key=key(pl.col("api_key_id"), "api_key"),
@@ -80,12 +83,27 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
 
 
 def reduced(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
-    """What is kept of each prompt: `words`, `prefix`, `suffix`, `exact`, `simhash`, `flags`, `topic`."""
+    """What is kept of each prompt: `words`, `KEYS`, `CODES`, `topic`, `flags`."""
     read = prompts.rename("prompt").to_frame().select(clipped(pl.col("prompt")))
     numbers = reduce_texts(read["prompt"], keyring.text)
     return numbers.hstack(read.select(flags=flag_bits(pl.col("prompt")).cast(pl.Int64))).with_columns(
         pl.col("words").cast(pl.Int64), pl.col("topic").arr.to_list()
     )
+
+
+def reduced_systems(systems: pl.Series, keyring: Keyring) -> pl.DataFrame:
+    """What is kept of each system prompt beside its key: `system_skeleton` and `system_flags`.
+
+    Many requests carry the same one, so each is read once.
+    """
+    distinct = systems.rename("text").unique().to_frame().with_columns(read=clipped(pl.col("text")))
+    numbers = reduce_texts(distinct["read"], keyring.text)
+    kept = distinct.select(
+        "text",
+        pl.lit(numbers["skeleton"]).alias("system_skeleton"),
+        system_flags=claims_vendor(pl.col("read")).cast(pl.Int64),
+    )
+    return systems.rename("text").to_frame().join(kept, on="text", how="left", maintain_order="left").drop("text")
 
 
 def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFrame, int]:

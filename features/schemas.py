@@ -30,6 +30,12 @@ KEY_KINDS = (
     "api_key",
     "model",
     "channel",
+    "skeleton",
+    "band",
+    "language",
+    "capability",
+    "cell",
+    "system_skeleton",
 )
 SLOTS = 12  # five-minute slots of an hour
 TOPIC_SIZE = 16
@@ -168,7 +174,13 @@ class Events(dy.Schema):
     suffix = dy.Int64(nullable=True, description="last five words")
     exact = dy.Int64(nullable=True, description="all words in order")
     simhash = dy.Int64(nullable=True, description="64-bit SimHash of the words")
-    flags = dy.Int64(nullable=True, description="one bit per entry of features.text.FLAGS")
+    skeleton = dy.Int64(nullable=True, description="frame of the prompt, without its payload")
+    band = dy.Int64(nullable=True, description="min-hash of the prompt's head")
+    language = dy.Int64(nullable=True, description="code: position in features.text.LANGUAGES plus one, else 0")
+    capability = dy.Int64(nullable=True, description="code: position in features.text.CAPABILITIES plus one, else 0")
+    cell = dy.Int64(nullable=True, description="coarse cell of the topic")
+    system_skeleton = dy.Int64(nullable=True, description="frame of the system prompt")
+    flags = dy.Int64(nullable=True, description="one bit per entry of features.text.FLAGS; null without text")
     topic = dy.List(dy.Int16(), nullable=True, description="signed random projection, 1/16 deviations")
 
 
@@ -228,6 +240,9 @@ class AccountRollups(dy.Schema):
     schema = dy.Int64()
     code = dy.Int64()
     persona = dy.Int64()
+    jailbreak = dy.Int64()
+    vendor = dy.Int64()
+    clean_trace = dy.Int64()
 
 
 class KeyRollups(dy.Schema):

@@ -1,0 +1,78 @@
+"""Words become keys: of the beginning, the end, the whole, the frame around a payload, and near-duplicates."""
+
+import numpy as np
+import numpy.typing as npt
+
+from features.text.words import U64, Ints, Words, mix, sum_by_text
+
+EDGE_WORDS = 5
+COUNTED_WORDS = 255  # of a text, for sums over its words: a SimHash counter has eight bits
+_HEAD_WORDS = 191
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+# bit i of a byte, moved to byte i of a word: eight counters of eight bits are then added by one addition
+_SPREAD = np.array([sum(((b >> i) & 1) << (8 * i) for i in range(8)) for b in range(256)], dtype=np.uint64)
+
+
+def counted(words: Words) -> Words:
+    """Of each text the first 191 and the last 64 words."""
+    if not len(words.hashes) or words.counts.max() <= COUNTED_WORDS:
+        return words
+    to_end = np.repeat(words.offsets[1:], words.counts) - np.arange(len(words.hashes))
+    return words.where((words.position < _HEAD_WORDS) | (to_end <= COUNTED_WORDS - _HEAD_WORDS))
+
+
+def exact(words: Words, salt: np.uint64) -> U64:
+    """Key of all words in order."""
+    return mix(_in_order(words.hashes, words.position, words.offsets) + salt)
+
+
+def _in_order(hashes: U64, position: Ints, offsets: Ints) -> U64:
+    return sum_by_text(mix(hashes + position.astype(np.uint64) * _STEP), offsets)
+
+
+def edge(words: Words, salt: np.uint64, *, from_end: bool) -> U64:
+    """Key of the first (or last) `EDGE_WORDS` words of each text, shape (texts,)."""
+    first, last = words.offsets[:-1], words.offsets[1:] - 1
+    key = np.full(len(first), salt, dtype=np.uint64)
+    for i in range(EDGE_WORDS):
+        at = last - i if from_end else first + i
+        inside = (at >= first) & (at <= last)
+        word = words.hashes[np.where(inside, at, 0)] if len(words.hashes) else key
+        key = np.where(inside, mix(key * np.uint64(0xD6E8FEB86659FD93) + word), key)
+    return key
+
+
+def skeleton(words: Words, kept: npt.NDArray[np.bool_], salt: np.uint64, head: int = 12, most: int = 4) -> U64:
+    """Key of the frame: the first `most` of the words `kept` among the first `head`, in order.
+
+    What stands between them (names, numbers, the payload) does not count, so the key outlives a changed payload.
+    """
+    chosen = words.where(kept & (words.position < head))
+    first = chosen.where(chosen.position < most)
+    return mix(_in_order(first.hashes, first.position, first.offsets) + salt + np.uint64(1))
+
+
+def band(words: Words, salt: np.uint64, head: int = 8) -> U64:
+    """Min-hash of the pairs of neighbouring words in the head.
+
+    Two texts share it with the probability of their pairs' Jaccard similarity (Broder 1997), so a paraphrased
+    template keeps few keys over many requests.
+    """
+    start = words.where(words.position < head)
+    following = np.append(start.hashes[1:], np.uint64(0))
+    ends = start.offsets[1:][start.counts > 0] - 1
+    following[ends] = 0  # the last word pairs with nothing
+    pairs = mix(start.hashes * np.uint64(3) + following + salt)
+    smallest = np.zeros(len(start.offsets) - 1, dtype=np.uint64)
+    filled = start.counts > 0
+    if filled.any():
+        smallest[filled] = np.minimum.reduceat(pairs, start.offsets[:-1][filled])
+    return mix(smallest)
+
+
+def simhash(words: Words) -> tuple[U64, npt.NDArray[np.int32]]:
+    """SimHash of each text's counted words, and the 64 counters before the sign is taken."""
+    spread = _SPREAD[words.hashes.view(np.uint8).reshape(-1, 8)]
+    ones = sum_by_text(spread, words.offsets).view(np.uint8).reshape(-1, 64)
+    surplus = 2 * ones.astype(np.int32) - words.counts[:, None].astype(np.int32)
+    return np.packbits(surplus > 0, axis=1, bitorder="little").view(np.uint64).ravel(), surplus
