@@ -86,7 +86,7 @@ FEATURES = (
         ("persona_share", "share", "Requests that assign a role or lift rules", "{:.0%} of requests assign a role"),
         ("jailbreak_share", "share", "Requests that ask to ignore rules or refuse nothing",
          "{:.0%} of requests try to lift the model's rules"),
-        ("vendor_share", "share", "Requests whose prompt or system prompt gives the model a vendor's or its assistant's name",
+        ("vendor_share", "share", "Requests that give the model the name of a vendor's assistant",
          "{:.0%} of requests name the model after a vendor's assistant"),
         ("clean_trace_share", "share", "Requests that ask to clean, shorten or repair a trace of reasoning",
          "{:.0%} of requests ask to clean up reasoning"),

@@ -8,6 +8,8 @@ from features.text.words import U64, Ints, Words, mix, sum_by_text
 EDGE_WORDS = 5
 COUNTED_WORDS = 255  # of a text, for sums over its words: a SimHash counter has eight bits
 _HEAD_WORDS = 191
+_FRAME_HEAD, _FRAME_WORDS, _FRAME_LEAST = 16, 4, 2
+_BAND_HEAD = 8
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 # bit i of a byte, moved to byte i of a word: eight counters of eight bits are then added by one addition
 _SPREAD = np.array([sum(((b >> i) & 1) << (8 * i) for i in range(8)) for b in range(256)], dtype=np.uint64)
@@ -42,23 +44,27 @@ def edge(words: Words, salt: np.uint64, *, from_end: bool) -> U64:
     return key
 
 
-def skeleton(words: Words, kept: npt.NDArray[np.bool_], salt: np.uint64, head: int = 12, most: int = 4) -> U64:
-    """Key of the frame: the first `most` of the words `kept` among the first `head`, in order.
+def skeleton(words: Words, frames: U64, salt: np.uint64) -> tuple[U64, npt.NDArray[np.bool_]]:
+    """Key of the frame around a payload, and whether the text has one.
 
-    What stands between them (names, numbers, the payload) does not count, so the key outlives a changed payload.
+    The frame is the order of the first four words of `frames` (0 for none) among the first sixteen. What stands
+    between them (names, numbers, the payload) does not count, so the key outlives a changed payload; frames number
+    words of one meaning alike, so it outlives many paraphrases.
     """
-    chosen = words.where(kept & (words.position < head))
-    first = chosen.where(chosen.position < most)
-    return mix(_in_order(first.hashes, first.position, first.offsets) + salt + np.uint64(1))
+    chosen = (frames > 0) & (words.position < _FRAME_HEAD)
+    marks = Words(mix(frames[chosen] + salt), words.offsets_of(chosen), words.scripts[chosen])
+    first = marks.where(marks.position < _FRAME_WORDS)
+    key = mix(_in_order(first.hashes, first.position, first.offsets) + salt)
+    return key, first.counts >= _FRAME_LEAST
 
 
-def band(words: Words, salt: np.uint64, head: int = 8) -> U64:
+def band(words: Words, salt: np.uint64) -> U64:
     """Min-hash of the pairs of neighbouring words in the head.
 
     Two texts share it with the probability of their pairs' Jaccard similarity (Broder 1997), so a paraphrased
     template keeps few keys over many requests.
     """
-    start = words.where(words.position < head)
+    start = words.where(words.position < _BAND_HEAD)
     following = np.append(start.hashes[1:], np.uint64(0))
     ends = start.offsets[1:][start.counts > 0] - 1
     following[ends] = 0  # the last word pairs with nothing

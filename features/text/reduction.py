@@ -58,12 +58,13 @@ def _reduce_block(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     counted = keys.counted(words)
     entries = hasher.lexicon.entries(counted)
     simhash, surplus = keys.simhash(counted)
+    frame, has_frame = keys.skeleton(counted, hasher.lexicon.frames[entries], salt)
     columns = {
         "prefix": keys.edge(words, salt, from_end=False),
         "suffix": keys.edge(words, salt, from_end=True),
         "exact": keys.exact(words, salt),
         "simhash": simhash,
-        "skeleton": keys.skeleton(counted, hasher.lexicon.is_kept[entries], salt),
+        "skeleton": frame,
         "band": keys.band(counted, salt),
     }
     language, capability = hasher.lexicon.codes(entries, counted.offsets)
@@ -71,6 +72,8 @@ def _reduce_block(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     scaled = surplus[:, :TOPIC_SIZE] * (16 / np.sqrt(np.maximum(counted.counts, 1)))[:, None]
     topic = np.clip(np.rint(scaled), -255, 255).astype(np.int16)
     signed = {name: key.view(np.int64) for name, key in columns.items()}
+    has_words = pl.lit(pl.Series(words.counts > 0))
     return pl.DataFrame({"words": words.counts.astype(np.int32), **signed, **codes, "topic": topic}).with_columns(
-        pl.when(pl.lit(pl.Series(words.counts > 0))).then(pl.col(*signed, *codes, "topic"))
+        pl.when(has_words).then(pl.col(*[name for name in signed if name != "skeleton"], *codes, "topic")),
+        skeleton=pl.when(pl.lit(pl.Series(has_frame))).then("skeleton"),
     )

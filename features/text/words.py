@@ -111,10 +111,13 @@ class Words:
         """Words before each word in its text."""
         return np.arange(len(self.hashes)) - np.repeat(self.offsets[:-1], self.counts)
 
+    def offsets_of(self, chosen: npt.NDArray[np.bool_]) -> Ints:
+        """Where each text's chosen words begin among the chosen."""
+        return np.concatenate([[0], np.cumsum(chosen)])[self.offsets]
+
     def where(self, chosen: npt.NDArray[np.bool_]) -> "Words":
         """The chosen words only."""
-        offsets = np.concatenate([[0], np.cumsum(chosen)])[self.offsets]
-        return Words(self.hashes[chosen], offsets, self.scripts[chosen])
+        return Words(self.hashes[chosen], self.offsets_of(chosen), self.scripts[chosen])
 
 
 def clipped(text: pl.Expr) -> pl.Expr:

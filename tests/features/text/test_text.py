@@ -7,7 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.identity import Keyring
-from features.text import CODES, FLAGS, KEYS, LONGEST, TOPIC_SIZE, TextHasher, clipped, flag_bits, reduce_texts
+from features.text import (
+    CAPABILITIES,
+    CELLS,
+    CODES,
+    FLAGS,
+    KEYS,
+    LANGUAGES,
+    LONGEST,
+    TOPIC_SIZE,
+    TextHasher,
+    clipped,
+    flag_bits,
+    reduce_texts,
+)
 
 SECRET = bytes(range(100, 132))
 HASHER = TextHasher.from_secret(SECRET)
@@ -171,7 +184,7 @@ def test_beginning_and_ending_are_keyed_by_five_words(one: list[str], other: lis
 
 def test_another_secret_gives_other_keys() -> None:
     other = TextHasher.from_secret(bytes(range(1, 33)))
-    texts = pl.Series(["the same words", "and some others here", "中"])
+    texts = pl.Series(["answer the question", "write a story", "改写这段文本"])
     ours, theirs = reduce_texts(texts, HASHER), reduce_texts(texts, other)
     for name in KEYS:
         assert not set(ours[name]) & set(theirs[name])
@@ -279,3 +292,104 @@ def test_the_keyring_gives_one_hasher_per_secret() -> None:
     one, again, other = Keyring(SECRET), Keyring(SECRET), Keyring(SECRET[::-1])
     assert reduce_texts(texts, one.text).equals(reduce_texts(texts, again.text))
     assert not reduce_texts(texts, one.text).equals(reduce_texts(texts, other.text))
+
+
+PAYLOADS = st.text(st.sampled_from("abc dog 42 é😀\0\n,."), max_size=80)
+
+
+@given(PAYLOADS, PAYLOADS)
+def test_the_frame_of_a_prompt_outlives_a_changed_payload(one: str, other: str) -> None:
+    template = "Read the passage and answer the question.\n{}"
+    first, second = reduced(template.format(one), template.format(other))["skeleton"]
+    assert first is not None
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Write a title for this text: a", "Compose a headline for the following article: b"),
+        ("请改写这段文本:苹果", "请把下面的文本润色,谢谢"),
+    ],
+)
+def test_words_of_one_meaning_make_the_same_frame(one: str, other: str) -> None:
+    frames = reduced(one, other)["skeleton"]
+    assert frames.null_count() == 0
+
+
+def test_other_templates_have_other_frames_and_small_talk_none() -> None:
+    texts = [
+        "Rate the response by this rubric",
+        "Translate the sentence",
+        "Write python code",
+        "good morning",
+        "😀",
+        "\0",
+    ]
+    frames = reduced(*texts)["skeleton"]
+    assert frames[:3].n_unique() == 3
+    assert frames[3:].null_count() == 3
+
+
+def test_a_paraphrased_beginning_often_keeps_its_band_and_another_text_seldom() -> None:
+    rng = np.random.default_rng(8)
+    words = np.array([f"w{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(600)])
+    drawn = rng.choice(words, (500, 8))
+    edited = drawn.copy()
+    edited[np.arange(500), rng.integers(8, size=500)] = "changed"
+    bands = [reduced(*[" ".join(row) for row in rows])["band"] for rows in (drawn, edited)]
+    assert 0.4 < (bands[0] == bands[1]).mean() < 0.8  # type: ignore[operator]
+    assert bands[0].n_unique() > 480  # of 3,500 pairs of 600 words some are the same
+
+
+SPOKEN = {
+    "en": "What is the best way to learn how to cook?",
+    "zh": "请帮我写一封邮件，谢谢。",
+    "es": "¿Cómo puedo hacer una tortilla para los niños?",
+    "fr": "Comment est-ce que je peux faire une omelette pour les enfants ?",
+    "de": "Wie kann ich das mit der Kamera und dem Handy machen?",
+    "ru": "Как приготовить борщ?",
+    "ja": "これは日本語の文章です。",
+    "ko": "안녕하세요 도와주세요",
+    "ar": "كيف حالك اليوم",
+    "hi": "आप कैसे हैं",
+    "other": "Πώς είσαι σήμερα",
+}
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_a_text_has_the_code_of_its_language(language: str) -> None:
+    assert reduced(SPOKEN[language])["language"].to_list() == [LANGUAGES.index(language) + 1]
+
+
+def test_numbers_and_signs_have_no_language_and_ask_for_nothing() -> None:
+    codes = reduced("2+2*2", "😀 ...").select("language", "capability")
+    assert codes.unique().to_dicts() == [{"language": 0, "capability": 0}]
+
+
+ASKED = {
+    "coding": "Write a python function that parses html and fix the bug in this script",
+    "agentic": "You have access to these tools: browser, shell. Thought: Action:",
+    "math": "How many apples are left in total if each costs 3 dollars?",
+    "reasoning": "Think step by step and give your reasoning",
+    "grading": "Use the rubric and give a score for the response",
+    "rewriting": "Rewrite this email in a formal tone",
+    "generation": "Generate 20 diverse instructions and tasks for a dataset",
+    "translation": "Translate this sentence into German",
+    "summary": "Summarize the article in one paragraph",
+    "extraction": "Extract all entities and keywords from the text",
+    "classification": "Classify the sentiment of this review as positive or negative",
+    "creative": "Write a poem and a short story about the sea",
+}
+
+
+@pytest.mark.parametrize("capability", ASKED)
+def test_a_text_has_the_code_of_what_it_asks_for(capability: str) -> None:
+    assert reduced(ASKED[capability])["capability"].to_list() == [CAPABILITIES.index(capability) + 1]
+
+
+@given(st.lists(TEXT, min_size=1, max_size=4))
+def test_codes_are_small_and_cells_as_many_as_said(texts: list[str]) -> None:
+    codes = reduced(*texts).select("language", "capability", "cell").drop_nulls()
+    for name, most in (("language", len(LANGUAGES)), ("capability", len(CAPABILITIES)), ("cell", CELLS - 1)):
+        assert codes[name].is_between(0, most).all()
