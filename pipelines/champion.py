@@ -104,12 +104,14 @@ def promote(workspace: Workspace, version: int | None = None, *, now: datetime, 
     """Let a version (by default the challenger) through the gate, or not; with a reason, whatever the gate says.
 
     Both models are judged on the challenger's test set and on the champion's own, older one. A champion that was made
-    for other features can't be, and can't score any more either: it does not stand in the way.
+    for other features can't be asked again: the risks that it gave on its own test set stand for it, where an account
+    is in both.
 
     Raises:
         InputError: there is no such version.
         IntegrityError: it, or the champion, is not what was registered, or not signed although a key is set to verify
-            with. A champion of which this is so gives way to a forced version only.
+            with. A champion of which this is so gives way to a forced version only. Or the version was made for other
+            features than this release reads.
     """
     uri = workspace.tracking_uri
     chosen = version if version is not None else tracking.challenger(uri)
@@ -118,13 +120,14 @@ def promote(workspace: Workspace, version: int | None = None, *, now: datetime, 
     before = tracking.champion_version(uri)
     with TemporaryDirectory(prefix="stillwatch-") as scratch:
         folder = tracking.fetch(uri, chosen, Path(scratch) / "model", settings().verifier())
-        model, report = models.load(folder), tracking.report(uri, chosen)
+        model = models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
+        report = tracking.report(uri, chosen)
         try:
             champion, evidence = _weigh(workspace, chosen, before, model, folder, report)
         except IntegrityError:
             if not reason:
                 raise
-            champion, evidence = None, Evidence()
+            champion, evidence = None, Evidence(remembered=())
     decision = gate(report, champion, evidence=evidence)
     decision = force(decision, reason) if reason else decision
     against = None if before is None or champion is None else (before, champion)
@@ -157,12 +160,13 @@ def _weigh(
     """The champion's report on the test set of a version, and what else the gate weighs."""
     uri = workspace.tracking_uri
     test, told = tracking.judged_on(uri, version), tracking.risks(uri, version)
-    rivals = {} if told is None else _columns(told, test.frame)
+    rivals = _columns(told, test.frame)
     if before is None or before == version:
         return (None if before is None else report), Evidence(gains=_gains(test, rivals, report.seed))
     champion = champion_model(workspace, is_current=False)
     if champion.schema_version != model.schema_version:
-        return None, Evidence(gains=_gains(test, rivals, report.seed))
+        remembered = _remembered(test, {OURS: _risk(model, test.frame)}, tracking.risks(uri, before), report.seed)
+        return None, Evidence(gains=_gains(test, rivals, report.seed), remembered=remembered)
     known = tracking.report(uri, before)
     if known.test_digest != test.digest:
         judged = judge(champion, test, as_of=report.as_of, seed=report.seed)
@@ -188,6 +192,17 @@ def _gains(test: Frozen, risks: dict[str, Numbers], seed: int) -> dict[str, tupl
     label, (_, codes) = targets(test.frame), campaigns_of(test.frame)
     others = {name: risk for name, risk in risks.items() if name != OURS}
     return {name: gains(label, risks[OURS], risk, codes, seed=seed) for name, risk in others.items()}
+
+
+def _remembered(test: Frozen, ours: dict[str, Numbers], told: pl.DataFrame, seed: int) -> tuple[Figure, ...]:
+    """What our risks gain over those that the champion gave on its own test set, where an account is in both."""
+    theirs = told.select("account_id", pl.col(OURS).alias(CHAMPION))
+    both = test.frame.with_columns(pl.Series(OURS, ours[OURS])).join(theirs, on="account_id", maintain_order="left")
+    label = targets(both)
+    if not label.any() or label.all():
+        return ()
+    now, then = (both[name].to_numpy() for name in (OURS, CHAMPION))
+    return gains(label, now, then, campaigns_of(both)[1], seed=seed)
 
 
 def _risk(model: models.Model, frame: pl.DataFrame) -> Numbers:

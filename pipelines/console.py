@@ -152,7 +152,8 @@ def _drifted(result: "Retrained") -> Iterator[str]:
         return
     furthest = result.drift.shifts[0]
     then, now = result.drift.then.pr_auc, result.drift.now.pr_auc
-    expects = "" if then is None or now is None else f"; it expects a PR-AUC of {now:.2f} today, {then:.2f} then"
+    known = then is not None and now is not None
+    expects = f"; going by its own risks, its PR-AUC should be {now:.2f} today, {then:.2f} then" if known else ""
     yield (
         f"Since version {result.before} learned, {result.moved} of {len(result.drift.shifts)} features have moved (the "
         f"furthest: {furthest.name}, PSI {furthest.psi:.2f}){expects}."

@@ -10,6 +10,7 @@ from features.catalogue import FEATURE_NAMES, FEATURES
 from features.errors import InputError
 from pipelines.build import Progress, ensure_features
 from pipelines.champion import champion_model
+from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from serving.scorer import explain
 from training import model as models
@@ -26,7 +27,8 @@ def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) 
     """
     if out.is_dir():
         raise InputError(f"{out} is a folder: give --out the name of a file.")
-    model = champion_model(workspace, is_current=True)
+    model, told = champion_model(workspace, is_current=True), settings().base_rate
+    model = model if told is None else model.at(told)
     ensure_features(workspace, [as_of], progress)
     accounts = workspace.lake.seen(as_of).select(
         "account_id", pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of")

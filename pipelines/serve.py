@@ -12,6 +12,7 @@ def options(workspace: Workspace, host: str = HOST) -> Options:
         store=workspace.lookup.root.resolve(),
         online=known.online,
         freshness_hours=known.freshness_hours,
+        base_rate=known.base_rate,
         host=host,
         prove=known.verifier(),
         analysts=None if known.analyst_token is None else known.analyst_token.get_secret_value(),

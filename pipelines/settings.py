@@ -23,6 +23,8 @@ class Settings(BaseSettings):
         tracking_uri: MLflow's backend; by default a SQLite file in the workspace.
         online: "sqlite" or the URL of a Redis server ("redis://127.0.0.1:6379/0").
         freshness_hours: an account is `stale` if its features are older.
+        base_rate: share of accounts that take part in campaigns, if it is known to differ from what training saw: all
+            risks are moved to it (not their order).
         reject_limit: share of broken rows above which a file is refused.
         data_age_hours: `retrain` refuses data whose newest request is older, seen from its time.
         drift_psi, drift_distance: PSI and Jensen-Shannon distance above both of which a feature has moved.
@@ -39,6 +41,7 @@ class Settings(BaseSettings):
     tracking_uri: str | None = None
     online: str = Field(default="sqlite", pattern=r"^(sqlite|rediss?://.+)$")
     freshness_hours: float = Field(default=36, gt=0)
+    base_rate: float | None = Field(default=None, gt=0, lt=1)
     reject_limit: float = Field(default=0.01, ge=0, le=1)
     data_age_hours: float = Field(default=72, gt=0)
     drift_psi: float = Field(default=0.25, gt=0)

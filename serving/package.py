@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -79,11 +79,19 @@ def verify(bento: Path, prove: Prove | None = None) -> models.Model:
         digests: dict[str, str] = dict(json.loads(label.read_text(encoding="utf-8"))["sha256"])
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{label} can't be read as a list of checksums: package the model again") from error
+    further = sorted({str(file.relative_to(bento / "src")) for file in _packed(bento / "src")} - {*digests, CONTENTS})
+    if further:
+        raise IntegrityError(f"{bento / 'src' / further[0]} was added after packaging: package the model again")
     for path, digest in digests.items():
         source = bento / "src" / path
         if not source.is_file() or _sha256(source) != digest:
             raise IntegrityError(f"{source} is missing or was changed after packaging: package the model again")
     return _load(bento / "src" / MODEL, prove)
+
+
+def _packed(source: Path) -> Iterator[Path]:
+    """The files that were packed; what Python leaves beside modules it imports is none of them."""
+    return (file for file in source.rglob("*") if file.is_file() and file.parent.name != "__pycache__")
 
 
 def bentoml_call(home: Path) -> list[str]:

@@ -26,7 +26,7 @@ class Options:
 
     `store`: folder of the feature store (as `FeatureLookup` takes it); `online`: `sqlite` or a Redis address;
     `freshness_hours`: the age from which features are called stale; `prove`: if the model must be signed;
-    `analysts`: the token that callers show to read reasons.
+    `analysts`: the token that callers show to read reasons; `base_rate`: the share of true accounts, if known.
     """
 
     store: Path
@@ -35,6 +35,7 @@ class Options:
     host: str = HOST
     prove: Prove | None = None
     analysts: str | None = None
+    base_rate: float | None = None
 
 
 def serve(bento: Path, port: int, options: Options) -> NoReturn:
@@ -78,6 +79,7 @@ def command(bento: Path, port: int, options: Options) -> tuple[list[str], int]:
         "online": options.online,
         "freshness_hours": options.freshness_hours,
         "readers": readers(options.analysts, options.host),
+        **({} if options.base_rate is None else {"base_rate": options.base_rate}),
     }
     arguments = home / "arguments.json"
     arguments.touch(mode=0o600)  # the address of a Redis server may hold a password

@@ -43,7 +43,8 @@ class Arguments(BaseModel):
     """What `bentoml serve --arg key=value` must or may say.
 
     `store`: folder of the feature store; `online`: `sqlite` or a Redis address; `freshness_hours`: age from
-    which features are called stale; `readers`: who may read reasons (`serving.analysts`).
+    which features are called stale; `readers`: who may read reasons (`serving.analysts`);
+    `base_rate`: the share of true accounts, if it is known to differ from what training saw.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -52,6 +53,7 @@ class Arguments(BaseModel):
     online: str = "sqlite"
     freshness_hours: float = Field(default=36.0, gt=0, allow_inf_nan=False)
     readers: str = ANYBODY
+    base_rate: float | None = Field(default=None, gt=0, lt=1)
 
 
 arguments = bentoml.use_arguments(Arguments)
@@ -92,7 +94,8 @@ class Endpoint:
 
     def __init__(self) -> None:
         try:
-            self.model = open_model(MODEL_FOLDER)
+            self.model, told = open_model(MODEL_FOLDER), arguments.base_rate
+            self.model = self.model if told is None else self.model.at(told)
             self.lookup = open_store(arguments)
         except StillwatchError as error:
             _give_up(error)

@@ -7,12 +7,13 @@ is refused with a sentence.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from features.errors import InputError, IntegrityError
 from training import folder as folders
@@ -45,6 +46,13 @@ class Model:
     def review_threshold(self) -> float:
         """Risk at and above which an account is worth an analyst's look."""
         return self.thresholds["review"]
+
+    def at(self, base_rate: float) -> "Model":
+        """The same model where another share of accounts is true (`Calibrator.at`); who is reviewed stays the same."""
+        moved = self.calibrator.at(base_rate)
+        shift = moved.log_odds[0] - self.calibrator.log_odds[0]
+        odds = {name: float(expit(logit(value) + shift)) for name, value in self.thresholds.items()}
+        return replace(self, calibrator=moved, thresholds=odds)
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds of trees and linear model before calibration, (n,); one thread for few rows, so that calls do not

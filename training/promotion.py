@@ -7,9 +7,12 @@ accounts, or surely beaten by a plain rival that learned from the same examples.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from training.evaluate import Report
+from training.evidence import Evidence as Evidence
+from training.evidence import Footprint as Footprint
+from training.evidence import Limits as Limits
 from training.groups import Group, false_positive_name
 from training.metrics import FALSE_POSITIVE_RATES, Figure, recall_name
 from training.splits import NOTHING_CONFIRMED
@@ -25,60 +28,13 @@ ALARMED = dict.fromkeys(
 CHAMPION = "champion"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What any champion must reach, and what a challenger may cost.
-
-    Attributes:
-        lift: PR-AUC over base rate, at least.
-        ece: calibration error, at most. It is wide, since it is measured against labels: a model that finds what nobody
-            has confirmed yet seems too sure of itself.
-        margin: a sure loss on the same accounts counts from here on; less does not matter to anybody.
-        lasting: PR-AUC that may be lost on the champion's own test set, sure or not. Training again on much the same
-            data moves it by a few thousandths, labels that were tampered with by more (docs/judging.md).
-        times: size and seconds over the champion's, at most.
-        bytes: of a model that is small enough, whatever the champion's.
-        seconds: an account, of a model that is quick enough.
-    """
-
-    lift: float = 2.0
-    ece: float = 0.15
-    margin: float = 0.005
-    lasting: float = 0.03
-    times: float = 2.0
-    bytes: int = 20_000_000
-    seconds: float = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """What a model costs: bytes of its folder and seconds to score an account; both models in one run."""
-
-    size_bytes: int
-    seconds_per_account: float
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the gate weighs beside the two reports; whatever is not known is left out.
-
-    Attributes:
-        footprints: of challenger and champion.
-        gains: the challenger's over the champion (key `champion`) and over each rival, on the same accounts
-            (`training.paired`).
-        earlier: challenger and champion on the champion's own test set, frozen before the challenger's data came in.
-        lasting: the challenger's gains over the champion there.
-    """
-
-    footprints: tuple[Footprint, Footprint] | None = None
-    gains: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
-    earlier: tuple[Report, Report] | None = None
-    lasting: Sequence[Figure] = ()
-
-
 UNJUDGED = (
     "Nothing is confirmed yet, so nothing could be judged: this first model learnt from planted campaigns only. Give "
     "labels as soon as there are some."
+)
+REMEMBERED = (
+    "The champion was made for other features; against the risks that it gave when it was trained, the challenger is "
+    "not worse on the accounts that both were judged on."
 )
 
 
@@ -101,11 +57,16 @@ def gate(
     sets are not compared: judge the champion on the challenger's.
     """
     limits, evidence = limits or Limits(), evidence or Evidence()
-    against = [*_sanity(challenger, limits, champion is None), *_beaten(evidence.gains, limits)]
+    is_first = champion is None and evidence.remembered is None
+    against = [*_sanity(challenger, limits, is_first), *_beaten(evidence.gains, limits)]
+    if evidence.remembered is not None and not against:
+        against = [*_forgotten(evidence.remembered, limits)]
     if champion is not None and not against:
         against = [*_losses(challenger, champion, evidence, limits)]
     if against:
         return Decision(False, tuple(against))
+    if evidence.remembered is not None:
+        return Decision(True, (REMEMBERED,))
     if champion is None and NOTHING_CONFIRMED in challenger.notes:
         return Decision(True, (UNJUDGED,))
     if champion is None:
@@ -165,6 +126,22 @@ def _losses(challenger: Report, champion: Report, evidence: Evidence, limits: Li
         yield from (f"On the champion's own test set it loses {_loss(gain)}." for gain in faded)
     if evidence.footprints is not None:
         yield from _heavier(*evidence.footprints, limits)
+
+
+def _forgotten(remembered: Sequence[Figure], limits: Limits) -> Iterator[str]:
+    """A champion of other features can't be asked again, but must not be lost to a worse model for that."""
+    area = next((gain for gain in remembered if gain.name == "pr_auc"), None)
+    if area is None or area.value is None:
+        yield (
+            "The champion was made for other features, and too few of the accounts that it was judged on are "
+            "judged again to compare: look at both reports, and `promote --force` with a reason if the challenger is "
+            "not worse."
+        )
+        return
+    lost = [gain for gain in remembered if gain.name in GUARDED and _is_faded(gain, limits)]
+    yield from (
+        f"Against the risks that the champion gave when it was trained, it loses {_loss(gain)}." for gain in lost
+    )
 
 
 def _beyond(challenger: Report, champion: Report) -> Iterator[str]:

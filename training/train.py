@@ -1,7 +1,8 @@
 """Fit and judge all candidates on the same frozen test set; pure, tracked elsewhere."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -108,6 +109,7 @@ def train(
     if planted is not None:
         digests["planted"] = digest(planted)
     origin = {"as_of": as_of.isoformat(), "seed": str(seed), "campaigns": " ".join(marks(cut.train))}
+    origin["plan"] = json.dumps(asdict(plan), sort_keys=True)
     origin |= {f"digest_{name}": value for name, value in digests.items()} | dict(told or {})
     model = _model(candidates[OURS], tuple(features), schema_version, origin)
     counts = {

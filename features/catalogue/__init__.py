@@ -7,7 +7,6 @@ docs/features.md are derived from them. Windows end at T and begin at a full hou
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import astuple
 
 import polars as pl
 
@@ -38,7 +37,9 @@ FEATURES: tuple[Feature, ...] = (
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 SHARED_KINDS: tuple[str, ...] = tuple(sharing.SHARED)
-SCHEMA_VERSION: str = hashlib.sha256(repr([astuple(f)[:5] for f in FEATURES]).encode()).hexdigest()[:12]
+# What a model depends on: other words for the same feature are no other schema.
+_READ = [(f.name, f.family, f.unit, f.window) for f in FEATURES]
+SCHEMA_VERSION: str = hashlib.sha256(repr(_READ).encode()).hexdigest()[:12]
 MODES: Mapping[str, frozenset[str]] = modes(FEATURES)
 
 _COLUMNS: dict[str, pl.DataType] = {"account_id": pl.String(), "as_of": pl.Datetime("us", "UTC")}

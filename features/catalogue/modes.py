@@ -20,6 +20,8 @@ def modes(features: Sequence[Feature]) -> Mapping[str, frozenset[str]]:
 
 # Features of which more never speaks for an account, all else being equal: +1 for a model that is to be held to it. Few
 # signs are known. A system prompt or a client is shared by everybody who uses the same tool, so these have none.
-_RISING = tuple(f"shared_{kind}{part}" for kind in ("prefix", "suffix", "exact", "address") for part in ("", "_share"))
-_RISING += tuple(f"young_{kind}" for kind in ("prefix", "suffix", "subnet"))
+_RISING = tuple(
+    f"shared_{kind}{part}" for kind in ("prefix", "suffix", "skeleton", "exact", "address") for part in ("", "_share")
+)
+_RISING += tuple(f"young_{kind}" for kind in ("prefix", "suffix", "skeleton", "subnet"))
 SIGNS: Mapping[str, int] = dict.fromkeys([*(f"{name}_28d" for name in _RISING), "payment_accounts", "signup_burst"], 1)

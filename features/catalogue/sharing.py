@@ -5,6 +5,8 @@ from features.catalogue.feature import Signal, rows
 SHARED: dict[str, str] = {
     "prefix": "beginning",
     "suffix": "ending",
+    "skeleton": "frame of the prompt",
+    "band": "near-equal opening",
     "system": "system prompt",
     "exact": "whole prompt",
     "address": "address",
@@ -13,8 +15,8 @@ SHARED: dict[str, str] = {
 }
 """Kinds of keys whose accounts are counted, in an analyst's words."""
 
-TEXTS = ("prefix", "suffix", "system", "exact")
-WITH_AGE = ("prefix", "suffix", "system", "subnet", "client")
+TEXTS = ("prefix", "suffix", "skeleton", "band", "system", "exact")
+WITH_AGE = ("prefix", "suffix", "skeleton", "band", "system", "subnet", "client")
 
 _TEXT = Signal(
     "texts of other accounts",

@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from features.errors import IntegrityError
 from pipelines import champion
 from pipelines.workspace import Workspace
 from training import model as models
@@ -153,3 +155,38 @@ def test_a_challenger_that_learned_campaigns_to_be_honest_does_not_pass(
     assert said.returncode == 3, (said.stdout, said.stderr)
     assert "On the champion's own test set, " in said.stdout
     assert reigning(copied) == 1
+
+
+def test_a_champion_of_other_features_is_compared_by_the_risks_that_it_gave(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, as_of: datetime
+) -> None:
+    real = champion.champion_model
+
+    def older(workspace: Workspace, *, is_current: bool) -> models.Model:
+        return replace(real(workspace, is_current=is_current), schema_version="of an older release")
+
+    monkeypatch.setattr(champion, "champion_model", older)
+    judged = champion.promote(Workspace(copied), now=as_of)
+    assert judged.champion is None
+    assert judged.evidence.remembered
+    assert "the champion" in judged.decision.reasons[0].lower()
+    assert reigning(copied) == (2 if judged.decision.promote else 1)
+
+
+def test_a_version_of_other_features_is_not_promoted_forced_or_not(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, as_of: datetime
+) -> None:
+    monkeypatch.setattr(champion, "SCHEMA_VERSION", "of a later release")
+    for reason in ("", "a drill"):
+        with pytest.raises(IntegrityError, match="expected 'of a later release': train again"):
+            champion.promote(Workspace(copied), now=as_of, reason=reason)
+    assert reigning(copied) == 1
+
+
+@pytest.mark.parametrize("damage", [b"no Parquet", None])
+def test_a_version_that_lost_its_risks_is_refused_and_not_waved_through(
+    copied: Path, stillwatch: Run, damage: bytes | None
+) -> None:
+    for file in (copied / "mlruns").rglob("risks.parquet"):
+        file.unlink() if damage is None else file.write_bytes(damage)
+    assert_says_once(stillwatch("promote", "--workspace", copied), 1, "has lost the risks that it was judged by")

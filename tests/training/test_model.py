@@ -229,3 +229,12 @@ def test_a_refused_model_is_refused_before_its_trees_are_parsed(
     with pytest.raises(IntegrityError, match="the same features in another order"):
         load(copy, features=trained.model.features[::-1])
     assert opened == []
+
+
+def test_a_model_moved_to_another_base_rate_ranks_and_reviews_the_same_accounts(trained: Trained) -> None:
+    rows = matrix(trained.split.test.frame, trained.model.features)
+    moved = trained.model.at(trained.model.calibrator.base_rate / 10)
+    before, after = trained.model.predict(rows), moved.predict(rows)
+    assert (after < before).all()
+    assert np.array_equal(np.argsort(before, kind="stable"), np.argsort(after, kind="stable"))
+    assert np.array_equal(before > trained.model.review_threshold + 1e-9, after > moved.review_threshold + 1e-12)

@@ -205,7 +205,6 @@ def test_what_belongs_to_a_version_is_found_again(uri: str, store: Path, trained
     assert tracking.counts(uri, version) == trained.counts
     assert tracking.rivals(uri, version) == {k: v for k, v in trained.reports.items() if k != OURS}
     risks = tracking.risks(uri, version)
-    assert risks is not None
     assert risks.columns == ["account_id", *trained.candidates]
     assert np.array_equal(risks[OURS].to_numpy(), trained.candidates[OURS].risk)
     assert tracking.reference(uri, version - 1) is None

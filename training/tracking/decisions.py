@@ -31,6 +31,8 @@ def promote(uri: str, version: int, decision: Decision, beside: Mapping[str, obj
     marks = {"gate": verdict, "gate_reasons": " ".join(decision.reasons)}
     if decision.forced:
         marks["forced"] = decision.forced
+    elif "forced" in tags(uri, version):
+        client.delete_model_version_tag(NAME, str(version), "forced")
     _record(uri, version, marks, asdict(decision) | dict(beside or {}))
     if decision.promote:
         _crown(client, version)

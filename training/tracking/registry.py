@@ -84,21 +84,37 @@ def rivals(uri: str, version: int) -> dict[str, Report]:
     return found
 
 
-def risks(uri: str, version: int) -> pl.DataFrame | None:
-    """What a version and its rivals gave each account of its test set; None if that was not recorded."""
+def risks(uri: str, version: int) -> pl.DataFrame:
+    """What a version and its rivals gave each account of its test set; raises `IntegrityError` if it can't be read."""
+    lost = IntegrityError(
+        f"Version {version} of {NAME} has lost the risks that it was judged by ({RISKS}): train again."
+    )
     if not _holds(uri, version, RISKS):
-        return None
+        raise lost
     with downloaded(uri, version, RISKS) as path:
-        return pl.read_parquet(path)
+        try:
+            return pl.read_parquet(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise lost from error
 
 
 def reference(uri: str, version: int) -> Reference | None:
-    """What drift since a version's training is measured against; None if it was not recorded or by another format."""
+    """What drift since a version's training is measured against; None if it was not recorded or by another format.
+
+    Raises `IntegrityError` if it can't be read.
+    """
     if not _holds(uri, version, DRIFT):
         return None
     with downloaded(uri, version, DRIFT) as path:
-        plain = json.loads(path.read_bytes())
-    return Reference.model_validate(plain) if plain.get("format") == Reference.model_fields["format"].default else None
+        try:
+            plain = json.loads(path.read_bytes())
+            is_known = plain["format"] == Reference.model_fields["format"].default
+            return Reference.model_validate(plain) if is_known else None
+        except (ValueError, KeyError, TypeError) as error:
+            raise IntegrityError(
+                f"Version {version} of {NAME} has a damaged {DRIFT}, so drift can't be measured: promote a version "
+                "that was trained anew."
+            ) from error
 
 
 def tags(uri: str, version: int) -> dict[str, str]:

@@ -5,6 +5,7 @@ folder), one child run for each rival. A version is registered last, so that a k
 version and never half a version; recording the same training again gives the version that is there.
 """
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -108,7 +109,8 @@ def _log(
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=own, description=told) as run:
         ours = trained.candidates[OURS]
         chosen = {**ours.parameters, "seed": trained.seed, "features": len(trained.model.features)}
-        mlflow.log_params({**params, **chosen, **trained.counts})
+        plan = {f"plan.{name}": str(value) for name, value in json.loads(trained.model.origin["plan"]).items()}
+        mlflow.log_params({**params, **plan, **chosen, **trained.counts})
         client = mlflow.MlflowClient()
         log_report(client, run.info.run_id, ours.report)
         _pictures(mlflow, trained)
