@@ -178,10 +178,10 @@ class Events(dy.Schema):
     band = dy.Int64(nullable=True, description="min-hash of the prompt's head")
     language = dy.Int64(nullable=True, description="code: position in features.text.LANGUAGES plus one, else 0")
     capability = dy.Int64(nullable=True, description="code: position in features.text.CAPABILITIES plus one, else 0")
-    cell = dy.Int64(nullable=True, description="coarse cell of the topic")
+    cell = dy.Int64(nullable=True, description="coarse cell of the topic, below features.text.CELLS")
     system_skeleton = dy.Int64(nullable=True, description="frame of the system prompt")
     flags = dy.Int64(nullable=True, description="one bit per entry of features.text.FLAGS; null without text")
-    topic = dy.List(dy.Int16(), nullable=True, description="signed random projection, 1/16 deviations")
+    topic = dy.List(dy.Int16(), nullable=True, description="what the text is about, of length 64")
 
 
 class AccountRows(dy.Schema):

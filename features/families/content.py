@@ -5,12 +5,11 @@ import polars as pl
 from features.exact import entropy, share
 from features.history import History
 from features.schemas import KEY_KINDS, TOPIC_SIZE
-from features.text import FLAGS
+from features.text import FLAGS, TOPIC_LENGTH
 
 _TEMPLATES = ("prefix", "suffix", "exact", "simhash")
 _NEAR = 3  # bits of SimHash distance: four bands of 16 bits can't all differ
 _BANDS = 4
-_TOPIC_UNIT = 16
 
 
 def read_out(history: History) -> pl.DataFrame:
@@ -32,8 +31,8 @@ def _shapes(history: History) -> pl.DataFrame:
         "account_id",
         *[share(pl.col(flag), texts).alias(f"{flag}_share_28d") for flag in FLAGS],
         words_mean_28d=share(pl.col("words"), texts),
-        # a sum of n unrelated vectors has the squared length n * TOPIC_SIZE, of n equal ones n times that
-        topic_focus_28d=share(squared, texts * (TOPIC_SIZE * _TOPIC_UNIT**2)).log1p(),
+        # a sum of n unrelated vectors has the squared length n * TOPIC_LENGTH**2, of n equal ones n times that
+        topic_focus_28d=share(squared, texts * TOPIC_LENGTH**2).log1p(),
         first_turn_share_28d=share(pl.col("first_turns"), requests),
         system_share_28d=share(pl.col("with_system"), requests),
     )

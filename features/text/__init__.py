@@ -15,8 +15,9 @@ Keys are keyed with the workspace's secret; codes and cells are small numbers th
 """
 
 from features.text.flags import FLAGS, claims_vendor, flag_bits
-from features.text.lexicon import CAPABILITIES, LANGUAGES
-from features.text.reduction import CELLS, CODES, KEYS, TOPIC_SIZE, TextHasher, reduce_texts
+from features.text.lexicon import CELLS, TOPIC_LENGTH, TOPIC_SIZE
+from features.text.lists import CAPABILITIES, LANGUAGES
+from features.text.reduction import CODES, KEYS, TextHasher, reduce_texts
 from features.text.words import LONGEST, clipped
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "KEYS",
     "LANGUAGES",
     "LONGEST",
+    "TOPIC_LENGTH",
     "TOPIC_SIZE",
     "TextHasher",
     "claims_vendor",

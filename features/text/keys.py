@@ -76,9 +76,9 @@ def band(words: Words, salt: np.uint64) -> U64:
     return mix(smallest)
 
 
-def simhash(words: Words) -> tuple[U64, npt.NDArray[np.int32]]:
-    """SimHash of each text's counted words, and the 64 counters before the sign is taken."""
+def simhash(words: Words) -> U64:
+    """SimHash of each text's counted words."""
     spread = _SPREAD[words.hashes.view(np.uint8).reshape(-1, 8)]
     ones = sum_by_text(spread, words.offsets).view(np.uint8).reshape(-1, 64)
-    surplus = 2 * ones.astype(np.int32) - words.counts[:, None].astype(np.int32)
-    return np.packbits(surplus > 0, axis=1, bitorder="little").view(np.uint64).ravel(), surplus
+    bits = 2 * ones.astype(np.int16) > words.counts[:, None]
+    return np.packbits(bits, axis=1, bitorder="little").view(np.uint64).ravel()

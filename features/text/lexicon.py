@@ -1,256 +1,162 @@
-"""Common words and what each says about a text: its language, what is asked for, the frame around a payload.
+"""The common words, and what each says about a text: its language, what it asks for, its frame, its topic.
 
-The lists are this project's own choice of ordinary words. At run time they are known by their keyed hashes, like all
-words: a word of a text is looked up by its hash, and its row of weights is added to the text's.
+Words are known by their keyed hashes: a word of a text is looked up by its hash, and its row of weights is added to
+the text's. All weights are multiples of a quarter and sums stay small, so that the additions are exact. Rows of topics
+come from `topics.parquet`, which `benchmarks.topics` fits; what the rest says is in `lists`.
 """
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array
 
+from features.text.lists import ASKS, CAPABILITIES, FRAME, LANGUAGES, STOP_WORDS
 from features.text.words import SCRIPTS, U64, Ints, WordHasher, Words, read_words
 
-# Codes of languages are positions plus one; 0 is a text of no known language. Append only.
-LANGUAGES = ("en", "zh", "es", "fr", "de", "pt", "it", "nl", "pl", "vi", "ru", "ja", "ko", "ar", "hi", "other")
-# Codes of capabilities likewise; 0 is a text that asks for none of these.
-CAPABILITIES = (
-    "coding",
-    "agentic",
-    "math",
-    "reasoning",
-    "grading",
-    "rewriting",
-    "generation",
-    "translation",
-    "summary",
-    "extraction",
-    "classification",
-    "reading",
-    "creative",
-    "advice",
-    "facts",
-)
+TABLES = Path(__file__).parent
+TOPIC_SIZE = 16
+TOPIC_LENGTH = 64  # of every topic vector: sixteen dimensions of sixteen
+CELLS = 512
+Weights = npt.NDArray[np.float32]
 
-# Words that mark a language; those of several languages are left out.
-_STOP_WORDS = {
-    "en": "the of and to that is are was were what how why when where who which this these those with for from "
-    "have has had do does did can could should would will you your my it its they their there be been an "
-    "if not but about into than then please give make explain write",
-    "es": "el los las una del que por con para como más pero sus este esta entre cuando muy sin sobre también "
-    "hay donde quien desde todo nos uno qué cómo cuál está son tiene puede hacer escribe explica",
-    "fr": "le les des une du est et dans qui pour pas sur au avec ce il sont plus cette mais vous nous être "
-    "fait comme ou où leur écris explique je ne quel quelle comment pourquoi",
-    "de": "der die das und ist nicht ein eine einen dem den zu von mit sich auf für auch als wie im werden aus "
-    "bei nach oder wird sind ich wir sie über wenn schreibe erkläre",
-    "pt": "os uma não em dos das ao mais mas foi ele ela seu sua também já pelo pela isso você são como está "
-    "muito fazer escreva explique",
-    "it": "il gli della di che è un per non sono della nel più anche come questo questa alla dei delle scrivi "
-    "spiega perché cosa quale",
-    "nl": "het een van en niet voor zijn met aan ook naar dat wordt deze heeft maar hoe wat waarom schrijf leg uit",
-    "pl": "nie się jest na do że jak dla przez oraz ale czy co jego tym napisz wyjaśnij",
-    "vi": "của và là không có được cho một những người này với trong các để khi đã như hãy viết giải thích",
-}
-
-# What is asked for, by words that seldom ask for anything else; a figure after the colon is a weight other than 2.
-_ASKS = {
-    "coding": "python java javascript typescript code function class bug compile sql html css api algorithm array "
-    "regex debug implement script compiler rust golang repository refactor unittest exception traceback "
-    "stack:1 method:1 variable:1 library:1 代 码:3 函 def import return:1 int:1 string:1 json:1 "
-    "program:1 c:1",
-    "agentic": "tool:3 tools:3 toolformer:4 browser terminal shell agent invoke parameters observation thought:1 "
-    "action:1 access:1 call:1 calls:1 search:1 command:1 endpoint enabled:1 query:1 availability:1 "
-    "workspace execute",
-    "math": "how:0.5 many:1.5 much:1 total:1.5 cost:1 costs:1 each:1 twice half:1 percent equation solve sum:1 "
-    "calculate integer prime fraction algebra geometry probability theorem triangle per:1 more:0.5 "
-    "left:1 times:1 miles:1 dollars hours:1 average:1 product:0.5 equal:1 proof prove 证 明:1 数:1 计:1 "
-    "算",
-    "reasoning": "reasoning:3 reason:2 step:2 steps:1.5 rationale:3 derive justify think:1 thinking logic:2 logical "
-    "deduce infer puzzle premise hypothesis conclusion entail follows:1 推 理 逐 步",
-    "grading": "rubric:4 score:3 scores:3 rate:2 rating grade:3 evaluate:3 evaluation:2 evaluator:4 judge:3 "
-    "feedback:2 criteria:2 quality:1 better:1 response:1.5 responses:1.5 assistant:1 评:2 分:1 打:1",
-    "rewriting": "rewrite:4 rephrase:4 paraphrase:4 reword:4 polish:3 improve:1 shorten:3 edit:2 tone:2 grammar:2 "
-    "proofread:4 concise:1 formal:1 clean:1 改:2 写:1 润 色:1",
-    "generation": "generate:3 create:1.5 diverse:3 instructions:2 tasks:2 examples:1.5 prompts:2 queries:2 dataset:3 "
-    "synthetic:3 samples:2 questions:1 new:1 instruction:1.5 seed:1 variations:3 come:0.5 生:2 成:1 样:1 "
-    "本:0.5 指:1 令:1",
-    "translation": "translate:5 translation:4 french:1.5 spanish:1.5 german:1.5 chinese:1.5 japanese:1.5 english:1.5 "
-    "language:0.5 翻:3 译:3",
-    "summary": "summarize:5 summarise:5 summary:4 tldr:4 title:1.5 headline:2.5 abstract:1 main:1 points:1 "
-    "outline:1.5 brief:1 gist:3 摘:2 要:0.5 总:1 结:1",
-    "extraction": "extract:5 entities:3 entity:2 fields:2 list:0.5 find:1 identify:1.5 keywords:3 names:1 "
-    "mentioned:1.5 span:1 phrase:1 提:1 取:2",
-    "classification": "classify:5 category:3 categories:3 label:2.5 sentiment:4 positive:1.5 negative:1.5 topic:1.5 "
-    "spam:3 intent:2 review:1.5 recommend:0.5 choose:1.5 option:1 options:1.5 true:1 false:1.5 类:2 情:1 感:1",
-    "reading": "passage:3 context:2.5 paragraph:2.5 article:2 following:1 answer:1 question:1.5 text:1 based:1 "
-    "according:1 plot:2 document:2 given:1 above:1 below:1 sentence:1.5 根:1 据:1 文:1",
-    "creative": "story:3 poem:4 song:3 lyrics:3 haiku:4 fiction:3 character:1.5 novel:2.5 joke:3 dialogue:2 scene:2 "
-    "essay:2 screenplay:4 rap:3 limerick:4 故:2 事:0.5 诗:3",
-    "advice": "should:1.5 help:1 my:1 i:0.5 me:0.5 advice:3 want:1 need:1 recommend:1.5 tips:2 best:1 feel:1.5 "
-    "plan:1 card:1 account:1 money:1 transfer:1 am:0.5 im:0.5 我:0.5 怎:1 建:1 议:1",
-    "facts": "who:1.5 what:1 when:1 where:1 why:1 is:0.3 was:0.5 are:0.3 does:0.5 which:0.5 capital:1 history:1 "
-    "define:2 meaning:1.5 difference:1.5 explain:1 谁:1 什:1 么:0.5 哪:1",
-}
-
-# Words of the frame around a payload. Those of one line stand for each other, so that a paraphrase keeps the frame.
-_FRAME = (
-    "question questions query queries",
-    "answer answers answered response responses reply respond",
-    "passage paragraph article text document context excerpt content",
-    "sentence sentences",
-    "story plot",
-    "example examples sample samples",
-    "input",
-    "output outputs",
-    "task tasks",
-    "instruction instructions guideline guidelines",
-    "problem problems puzzle exercise",
-    "solution solve solving",
-    "title headline subject",
-    "topic topics theme",
-    "summary summarize summarise summarizing condense gist tldr abstract",
-    "translate translation",
-    "write compose draft",
-    "generate create produce develop invent craft",
-    "rewrite rephrase paraphrase reword reformulate polish",
-    "explain explanation describe",
-    "step steps",
-    "reasoning reason rationale think thinking thought logic",
-    "correct incorrect right wrong accurate",
-    "final conclusion",
-    "score scores rating grade rate scale",
-    "rubric criteria criterion",
-    "evaluate evaluation assess judge feedback evaluator",
-    "choose select pick option options choices",
-    "classify category categories label labels",
-    "sentiment positive negative",
-    "review reviews",
-    "extract identify find list",
-    "entities entity keywords",
-    "format json xml yaml csv",
-    "code function program script implement",
-    "python java javascript sql html",
-    "tool tools agent browser toolformer",
-    "user assistant chatbot model",
-    "prompt prompts",
-    "given provided following below above",
-    "based according using",
-    "complete continue fill",
-    "return",
-    "equivalent duplicate same different",
-    "hypothesis premise claim statement",
-    "dialogue conversation chat",
-    "dataset data",
-    "diverse varied",
-    "new novel original",
-    "word words",
-    "问 题",
-    "答",
-    "文 本 段",
-    "例 样",
-    "写 编",
-    "生 成",
-    "改 润",
-    "译",
-    "总 摘",
-    "评 分",
-    "解 释",
-    "推 理",
-    "步",
-    "代 码",
-    "要 求",
-    "根 据",
-)
 _LANGUAGE_OF_SCRIPT = {"han": "zh", "kana": "ja", "hangul": "ko", "cyrillic": "ru", "arabic": "ar", "indic": "hi"}
 _KANA = 3.0  # Japanese mixes in Chinese characters, Chinese no kana
 _LEAST_ASK = 3.0  # weight below which a text asks for nothing in particular
 _SLOT_BITS = 18
+_OTHERS = 64  # rows that the words of a script share that are not common
+_OTHER_TOPIC = 8  # size of the parts of their topics: less than of words that mean something
+_LANGUAGES, _ASKS = slice(0, len(LANGUAGES)), slice(len(LANGUAGES), len(LANGUAGES) + len(CAPABILITIES))
+_TOPIC = slice(_ASKS.stop, _ASKS.stop + TOPIC_SIZE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the words of some texts say: language and capability codes, topics (texts, 16) and their cells."""
+
+    language: Ints
+    capability: Ints
+    topic: npt.NDArray[np.int16]
+    cell: Ints
 
 
 @dataclass(frozen=True)
 class Lexicon:
     """The common words, found by hash.
 
-    Entries 0 to `len(SCRIPTS) - 1` stand for all other words, by script.
+    The first entries stand for all other words: some for each script, so that topics of texts in a language that no
+    list covers differ too.
 
     Attributes:
         slots: two tables of 2**18 places; a hash has one place in each, which names the entry there.
         hashes: of the entries, shape (entries,).
-        weights: what an entry says for each language and capability, shape (entries, languages + capabilities).
-        frames: line of `_FRAME` that the entry stands in, from 1; 0 for no part of a frame, shape (entries,).
+        weights: what an entry says for each language, capability and part of the topic, shape (entries, 47).
+        frames: line of `FRAME` that the entry stands in, from 1; 0 for no part of a frame, shape (entries,).
     """
 
-    slots: npt.NDArray[np.int32]
+    slots: npt.NDArray[np.int16]
     hashes: U64
-    weights: npt.NDArray[np.float32]
-    frames: npt.NDArray[np.uint64]
+    weights: Weights
+    frames: U64
 
     @classmethod
     def known_by(cls, hasher: WordHasher) -> "Lexicon":
         """The lexicon under a workspace's secret."""
-        lines = {word: number for number, line in enumerate(_FRAME, 1) for word in line.split()}
-        words = sorted({word for line in _STOP_WORDS.values() for word in line.split()} | set(_asks()) | set(lines))
-        read = read_words(pl.Series(words), hasher)
-        if (read.counts != 1).any():
-            raise ValueError("an entry of the lexicon has to be one word")
-        hashes = np.concatenate([np.zeros(len(SCRIPTS), dtype=np.uint64), read.hashes])
-        slots = np.zeros((2, 1 << _SLOT_BITS), dtype=np.int32)
-        numbers = np.arange(len(SCRIPTS), len(hashes), dtype=np.int32)
-        slots[0][_places(read.hashes)[0]] = numbers
-        crowded = slots[0][_places(read.hashes)[0]] != numbers
-        slots[1][_places(read.hashes[crowded])[1]] = numbers[crowded]
-        frames = np.array([0] * len(SCRIPTS) + [lines.get(word, 0) for word in words], dtype=np.uint64)
-        return cls(slots, hashes, _weights(words), frames)
+        words, weights, frames = _entries()
+        read = read_words(pl.Series(words), hasher).hashes
+        begin = len(frames) - len(words)
+        numbers = np.arange(begin, len(frames), dtype=np.int16)
+        slots = np.zeros((2, 1 << _SLOT_BITS), dtype=np.int16)
+        slots[0][_place(read)] = numbers
+        crowded = slots[0][_place(read)] != numbers  # the last word in a place has it
+        slots[1][_second_place(read[crowded])] = numbers[crowded]
+        return cls(slots, np.concatenate([np.zeros(begin, dtype=np.uint64), read]), weights, frames)
 
     def entries(self, words: Words) -> npt.NDArray[np.int32]:
         """The entry of each word."""
-        first, second = (table[place] for table, place in zip(self.slots, _places(words.hashes), strict=True))
-        other = words.scripts.astype(np.int32)
-        found = np.where(self.hashes[second] == words.hashes, second, other)
-        return np.where(self.hashes[first] == words.hashes, first, found)
+        found = self.slots[0][_place(words.hashes)].astype(np.int32)
+        missed = np.flatnonzero(self.hashes[found] != words.hashes)
+        hashes = words.hashes[missed]
+        again = self.slots[1][_second_place(hashes)]
+        other = words.scripts[missed] * np.int32(_OTHERS) + (hashes % np.uint64(_OTHERS)).astype(np.int32)
+        found[missed] = np.where(self.hashes[again] == hashes, again, other)
+        return found
 
-    def codes(self, entries: npt.NDArray[np.int32], offsets: Ints) -> tuple[Ints, Ints]:
-        """Language and capability of each text, given its words' entries."""
+    def said(self, entries: npt.NDArray[np.int32], offsets: Ints) -> Said:
+        """What texts say, given their words' entries."""
         shape = (len(offsets) - 1, len(self.weights))
-        said = csr_array((np.ones(len(entries), dtype=np.float32), entries, offsets), shape=shape) @ self.weights
-        languages, asks = said[:, : len(LANGUAGES)], said[:, len(LANGUAGES) :]
-        return _strongest(languages, 1.0), _strongest(asks, _LEAST_ASK)
+        ones = np.ones(len(entries), dtype=np.float32)
+        sums = csr_array((ones, entries, offsets.astype(np.int32)), shape=shape) @ self.weights
+        topic = sums[:, _TOPIC].astype(np.float64)
+        length = np.sqrt((topic**2).sum(axis=1, keepdims=True))
+        topic = np.rint(topic * (TOPIC_LENGTH / np.maximum(length, 1)))
+        cell = (topic.astype(np.float32) @ _centres()).argmax(axis=1)
+        codes = _strongest(sums[:, _LANGUAGES], 1), _strongest(sums[:, _ASKS], _LEAST_ASK)
+        return Said(*codes, topic.astype(np.int16), cell)
+
+
+@cache
+def _entries() -> tuple[list[str], Weights, U64]:
+    """The words, and weights and frames of all entries, which begin with those of other words."""
+    topics = pl.read_parquet(TABLES / "topics.parquet")
+    rows = dict(zip(topics["word"].to_list(), topics["row"].to_numpy(), strict=True))
+    frames = {word: number for number, line in enumerate(FRAME, 1) for word in line.split()}
+    stops = {name: set(line.split()) for name, line in STOP_WORDS.items()}
+    asks = _asks()
+    words = sorted(set().union(rows, frames, asks, *stops.values()))
+    weights = np.zeros((len(words), _TOPIC.stop), dtype=np.float32)
+    for row, word in enumerate(words):
+        for language, listed in stops.items():
+            weights[row, LANGUAGES.index(language)] = word in listed
+        if "\u4e00" <= word[0] <= "\u9fff":
+            weights[row, LANGUAGES.index("zh")] = 1
+        for capability, weight in asks.get(word, {}).items():
+            weights[row, _ASKS.start + CAPABILITIES.index(capability)] = weight
+        weights[row, _TOPIC] = rows.get(word, 0)
+    others = _weights_of_others()
+    numbers = np.array([0] * len(others) + [frames.get(word, 0) for word in words], dtype=np.uint64)
+    return words, np.concatenate([others, weights]), numbers
+
+
+def _weights_of_others() -> Weights:
+    """What words that are not common say: the language of their script, and a topic drawn at random."""
+    weights = np.zeros((len(SCRIPTS), _OTHERS, _TOPIC.stop), dtype=np.float32)
+    for i, script in enumerate(SCRIPTS[1:], 1):
+        language = LANGUAGES.index(_LANGUAGE_OF_SCRIPT.get(script, "other"))
+        weights[i, :, language] = _KANA if script == "kana" else 1
+    signs = np.random.default_rng(0).choice([-_OTHER_TOPIC, _OTHER_TOPIC], (len(SCRIPTS), _OTHERS, TOPIC_SIZE))
+    weights[:, :, _TOPIC] = signs
+    return weights.reshape(-1, _TOPIC.stop)
 
 
 def _asks() -> dict[str, dict[str, float]]:
     """Weight of each word for the capabilities it speaks for."""
     asks: dict[str, dict[str, float]] = {}
-    for name, line in _ASKS.items():
+    for name, line in ASKS.items():
         for item in line.split():
             word, _, weight = item.partition(":")
             asks.setdefault(word, {})[name] = float(weight or 2)
     return asks
 
 
-def _weights(words: list[str]) -> npt.NDArray[np.float32]:
-    weights = np.zeros((len(SCRIPTS) + len(words), len(LANGUAGES) + len(CAPABILITIES)), dtype=np.float32)
-    for script in SCRIPTS[1:]:
-        language = LANGUAGES.index(_LANGUAGE_OF_SCRIPT.get(script, "other"))
-        weights[SCRIPTS.index(script), language] = _KANA if script == "kana" else 1
-    stop_words = {name: set(line.split()) for name, line in _STOP_WORDS.items()}
-    asks = _asks()
-    for row, word in enumerate(words, len(SCRIPTS)):
-        for name, stops in stop_words.items():
-            weights[row, LANGUAGES.index(name)] = word in stops
-        if "\u4e00" <= word[0] <= "\u9fff":
-            weights[row, LANGUAGES.index("zh")] = 1
-        for name, weight in asks.get(word, {}).items():
-            weights[row, len(LANGUAGES) + CAPABILITIES.index(name)] = weight
-    return weights
+@cache
+def _centres() -> Weights:
+    """Centres of the cells, shape (16, 512); whole numbers, so that products are exact."""
+    return pl.read_parquet(TABLES / "cells.parquet")["centre"].to_numpy().astype(np.float32).T.copy()
 
 
-def _places(hashes: U64) -> tuple[U64, U64]:
-    return hashes >> np.uint64(64 - _SLOT_BITS), (hashes >> np.uint64(20)) & np.uint64((1 << _SLOT_BITS) - 1)
+def _place(hashes: U64) -> U64:
+    return hashes >> np.uint64(64 - _SLOT_BITS)
 
 
-def _strongest(said: npt.NDArray[np.float32], least: float) -> Ints:
+def _second_place(hashes: U64) -> U64:
+    return (hashes >> np.uint64(20)) % np.uint64(1 << _SLOT_BITS)
+
+
+def _strongest(said: Weights, least: float) -> Ints:
     """Position plus one of each row's greatest value, 0 below `least`."""
     best = said.argmax(axis=1)
     return np.where(said[np.arange(len(said)), best] >= least, best + 1, 0)

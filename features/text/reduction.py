@@ -11,8 +11,6 @@ from features.text import keys
 from features.text.lexicon import Lexicon
 from features.text.words import BLOCK, WordHasher, read_words
 
-TOPIC_SIZE = 16
-CELLS = 1_024
 KEYS = ("prefix", "suffix", "exact", "simhash", "skeleton", "band")
 CODES = ("language", "capability", "cell")
 
@@ -57,23 +55,20 @@ def _reduce_block(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     words, salt = read_words(texts, hasher.words), hasher.words.salt
     counted = keys.counted(words)
     entries = hasher.lexicon.entries(counted)
-    simhash, surplus = keys.simhash(counted)
+    said = hasher.lexicon.said(entries, counted.offsets)
     frame, has_frame = keys.skeleton(counted, hasher.lexicon.frames[entries], salt)
-    columns = {
+    hashes = {
         "prefix": keys.edge(words, salt, from_end=False),
         "suffix": keys.edge(words, salt, from_end=True),
         "exact": keys.exact(words, salt),
-        "simhash": simhash,
+        "simhash": keys.simhash(counted),
         "skeleton": frame,
         "band": keys.band(counted, salt),
     }
-    language, capability = hasher.lexicon.codes(entries, counted.offsets)
-    codes = {"language": language, "capability": capability, "cell": (simhash % np.uint64(CELLS)).view(np.int64)}
-    scaled = surplus[:, :TOPIC_SIZE] * (16 / np.sqrt(np.maximum(counted.counts, 1)))[:, None]
-    topic = np.clip(np.rint(scaled), -255, 255).astype(np.int16)
-    signed = {name: key.view(np.int64) for name, key in columns.items()}
+    signed = {name: key.view(np.int64) for name, key in hashes.items()}
     has_words = pl.lit(pl.Series(words.counts > 0))
-    return pl.DataFrame({"words": words.counts.astype(np.int32), **signed, **codes, "topic": topic}).with_columns(
-        pl.when(has_words).then(pl.col(*[name for name in signed if name != "skeleton"], *codes, "topic")),
-        skeleton=pl.when(pl.lit(pl.Series(has_frame))).then("skeleton"),
+    return pl.DataFrame({"words": words.counts.astype(np.int32), **signed, **vars(said)}).select(
+        "words",
+        pl.when(has_words).then(pl.col(*KEYS, *CODES, "topic").exclude("skeleton")),
+        pl.when(pl.lit(pl.Series(has_frame))).then("skeleton"),
     )

@@ -15,6 +15,7 @@ from features.text import (
     KEYS,
     LANGUAGES,
     LONGEST,
+    TOPIC_LENGTH,
     TOPIC_SIZE,
     TextHasher,
     clipped,
@@ -24,7 +25,7 @@ from features.text import (
 
 SECRET = bytes(range(100, 132))
 HASHER = TextHasher.from_secret(SECRET)
-COLUMNS = ["words", "prefix", "suffix", "exact", "simhash", "topic"]
+COLUMNS = ["words", "prefix", "suffix", "exact", "simhash"]
 MASK = (1 << 64) - 1
 TEXT = st.text(
     st.one_of(st.sampled_from("aB c9.\0\n中、한あé😀"), st.characters(exclude_categories=["Cs"])), max_size=60
@@ -90,9 +91,8 @@ def oracle(text: str) -> dict[str, object]:
         "exact": mix(placed + salt),
         "simhash": sum(1 << i for i, s in enumerate(surplus) if s > 0),
     }
-    topic = [int(np.clip(np.rint(s * (16 / np.sqrt(len(counted)))), -255, 255)) for s in surplus[:TOPIC_SIZE]]
     signed = {name: key - (1 << 64) if key >> 63 else key for name, key in keys.items()}
-    return {"words": len(words), **signed, "topic": topic}
+    return {"words": len(words), **signed}
 
 
 def distance(a: int, b: int) -> int:
@@ -216,22 +216,38 @@ def test_near_duplicates_differ_in_few_bits_and_others_in_many() -> None:
 
 
 @given(st.lists(TEXT, min_size=1, max_size=4))
-def test_a_topic_vector_keeps_within_its_bounds(texts: list[str]) -> None:
-    topics = reduced(*texts)["topic"].drop_nulls().to_list()
-    assert all(len(topic) == TOPIC_SIZE and max(map(abs, topic)) <= 255 for topic in topics)
+def test_topic_vectors_have_one_length(texts: list[str]) -> None:
+    topics = np.array(reduced(*texts, "word")["topic"].drop_nulls().to_list())
+    assert topics.shape[1] == TOPIC_SIZE
+    lengths = np.linalg.norm(topics, axis=1)
+    assert np.all((abs(lengths - TOPIC_LENGTH) < 2.5) | (lengths == 0))  # words may cancel, seldom
 
 
-def test_the_topic_of_one_word_said_often_reaches_but_does_not_pass_the_bound() -> None:
-    topic = reduced("again " * 2_000)["topic"].to_list()[0]
-    assert set(map(abs, topic)) == {255}
+@given(st.permutations(["write", "a", "python", "function", "that", "sorts", "中", "文", "zzz"]))
+def test_a_topic_does_not_depend_on_the_order_of_words(words: list[str]) -> None:
+    want = reduced("write a python function that sorts 中 文 zzz")
+    assert reduced(" ".join(words)).select("topic", "cell", "language").equals(want.select("topic", "cell", "language"))
 
 
-def test_unrelated_texts_have_topics_of_unit_variance_in_sixteenths() -> None:
-    numbers = np.random.default_rng(5).integers(97, 123, size=(400, 40, 8))
-    texts = [" ".join("".join(map(chr, word)) for word in text) for text in numbers]
-    topics = np.array(reduced(*texts)["topic"].to_list()) / 16
-    assert abs(topics.mean()) < 0.05
-    assert 0.9 < topics.std() < 1.1
+def test_texts_on_one_subject_have_topics_near_each_other() -> None:
+    code = ("Fix the bug in this python function", "Debug my javascript program, it throws an exception")
+    pets = ("My dog barks at the neighbour's cat", "Is a kitten a better pet than a puppy?")
+    a, b, c, d = np.array(reduced(*code, *pets)["topic"].to_list()) / TOPIC_LENGTH
+    assert min(a @ b, c @ d) > max(a @ c, a @ d, b @ c, b @ d) + 0.2
+
+
+def test_texts_in_a_language_that_no_list_covers_have_topics_that_differ() -> None:
+    texts = ["τι κάνεις σήμερα φίλε μου", "θέλω ένα βιβλίο για την ιστορία", "τι κάνεις σήμερα φίλη μου"]
+    one, other, near = np.array(reduced(*texts)["topic"].to_list()) / TOPIC_LENGTH
+    assert one @ near > one @ other
+
+
+@pytest.mark.parametrize("secret", [bytes(range(16)), bytes(range(50, 66)), SECRET])
+def test_topics_of_common_words_and_codes_are_the_same_in_every_workspace(secret: bytes) -> None:
+    texts = pl.Series(["Write a python function", "Evaluate the response by the rubric"])
+    columns = ["language", "capability", "cell", "topic"]
+    ours, theirs = (reduce_texts(texts, TextHasher.from_secret(key)).select(columns) for key in (SECRET, secret))
+    assert ours.equals(theirs)
 
 
 def clip(text: str) -> str:
