@@ -8,11 +8,39 @@ from datetime import datetime
 import polars as pl
 
 from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA
-from features.families import account, content, coordination, infrastructure, rhythm, sharing, volume
+from features.families import (
+    account,
+    change,
+    content,
+    coordination,
+    coverage,
+    infrastructure,
+    mixture,
+    rhythm,
+    segment,
+    sessions,
+    sharing,
+    volume,
+    worst,
+)
 from features.history import History, histories, histories_beside
 from features.lake import Lake
 
-_FAMILIES = (volume, rhythm, content, account, infrastructure, sharing, coordination)
+_FAMILIES = (
+    volume,
+    rhythm,
+    content,
+    account,
+    infrastructure,
+    sharing,
+    coordination,
+    worst,
+    mixture,
+    sessions,
+    change,
+    segment,
+    coverage,
+)
 
 
 def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:

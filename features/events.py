@@ -37,6 +37,15 @@ def request_key(keyring: Keyring) -> pl.Expr:
     return by_content.fill_null(keyring.key(pl.col("request_id"), "request"))
 
 
+def shape() -> pl.Expr:
+    """What a request looks like from outside, coarsely: octaves of its tokens, turns and whether it offers tools."""
+    asked, answered = ((pl.col(f"{side}_tokens") + 1).log(2).floor().cast(pl.Int64) for side in ("input", "output"))
+    turns = pl.col("message_count").cast(pl.Int64)
+    of_turns = pl.when(turns <= 2).then(1).when(turns <= 8).then(2).when(turns > 8).then(3).otherwise(0)
+    tools = (pl.col("tool_count") > 0).fill_null(False).cast(pl.Int64)
+    return ((asked // 2 * 64 + answered) * 4 + of_turns) * 2 + tools
+
+
 def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl.DataFrame, int]:
     """Reduce valid requests to events.
 
@@ -67,6 +76,7 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
         pl.col("flags") | pl.col("system_flags").fill_null(0),
         *[pl.col(name).cast(pl.Int64) for name in _COUNTS],
         day=pl.col("timestamp").dt.date(),
+        shape=shape(),
         api_key=key(pl.col("api_key_id"), "api_key"),
         channel=key(pl.col("channel"), "channel"),
         model=key(pl.col("model"), "model"),

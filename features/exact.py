@@ -15,6 +15,36 @@ def log_sum(value: pl.Expr, times: pl.Expr | None = None) -> pl.Expr:
     return (weighted * _UNIT).round().cast(pl.Int64).sum() / _UNIT
 
 
+def fixed_sum(value: pl.Expr) -> pl.Expr:
+    """Sum of numbers, each rounded to a millionth."""
+    return (value * _UNIT).round().cast(pl.Int64).sum() / _UNIT
+
+
+def agreement(counts: pl.Expr) -> pl.Expr:
+    """Share of the pairs of requests that show the same key; null for fewer than two.
+
+    Its mean does not depend on how many requests are drawn (Simpson 1949), unlike that of an entropy.
+    """
+    total = counts.sum()
+    return share((counts * (counts - 1)).sum(), total * (total - 1))
+
+
+def drawn(count: pl.Expr, total: pl.Expr, draws: int) -> pl.Expr:
+    """The chance that a key with so many of all requests is among some drawn ones; null for fewer requests.
+
+    Its sum is how many different keys to expect (Hurlbert 1971): unlike their number, it does not grow with requests.
+    """
+    absent = pl.lit(1.0)
+    for taken in range(draws):
+        absent *= (total - count - taken).clip(lower_bound=0) / (total - taken)
+    return pl.when(total >= draws).then(1 - absent)
+
+
+def shrunk(part: pl.Expr, whole: pl.Expr, mean: pl.Expr, weight: int) -> pl.Expr:
+    """Part over whole, as if so many more had been seen at the mean: few requests say little."""
+    return (part + weight * mean) / (whole + weight)
+
+
 def entropy(counts: pl.Expr) -> pl.Expr:
     """Shannon entropy of counts, in bits."""
     return (counts.sum().log(2) - log_sum(counts, counts) / counts.sum()).clip(lower_bound=0)

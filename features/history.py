@@ -1,12 +1,12 @@
 """What is known about accounts as of a time, in the form that the families of features read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 
-from features.catalogue import SHARED_KINDS
+from features.catalogue import SHARED_KINDS, USUAL_KINDS
 from features.lake import HISTORY, Lake, full_hour
 from features.schemas import KEY_KINDS
 
@@ -15,6 +15,9 @@ KEY_SUMS = ("accounts", "young", "requests", "requests_squared", "dated", "born"
 days, their requests with the key and the squares of these, and, over those whose registration is known (`dated`), the
 hours from 1970 to registration and the squares of these. All integers, so groups of accounts add.
 """
+RECENT = timedelta(days=3)
+WHOLE = 1 << 20  # the weight of an account in its segment: integers add exactly
+_SEGMENT = ("segment", "kind", "key")
 _PART_ROWS = 6_000_000  # key counts read out at once: bounds memory to some 2 GB
 
 
@@ -26,9 +29,12 @@ class History:
         as_of: the time.
         seen: `account_id`, `first_seen`, `last_seen` of the accounts, sorted.
         hours: `AccountRollups`, one row per account and hour, sorted by both.
-        keys: `account_id`, `kind`, `key`, `requests`: 28-day counts.
+        keys: `account_id`, `kind`, `key`, `requests` (28-day counts), `recent` (those of the last three days), `first`
+            (the first hour within 28 days).
         sharing: `kind`, `key` and `KEY_SUMS` over the accounts that show it, for the keys of all accounts that two or
             more show.
+        segments: `segment`, `kind`, `key`, `weight`: the keys of all accounts of a plan ("" where it isn't known),
+            every account having the same weight `WHOLE`, divided by its requests.
         accounts: `AccountRows` of all accounts registered by then, these or others.
     """
 
@@ -37,6 +43,7 @@ class History:
     hours: pl.DataFrame
     keys: pl.DataFrame
     sharing: pl.DataFrame
+    segments: pl.DataFrame
     accounts: pl.DataFrame
 
     def within(self, window: timedelta) -> pl.Expr:
@@ -53,6 +60,7 @@ def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
     seen, accounts = lake.seen(as_of), lake.accounts(as_of)
     keys = lake.key_rollups(as_of)
     sharing = _sharing(keys, accounts, as_of)
+    segments = _segments(_counted(keys, USUAL_KINDS), accounts)
     parts = 1 + keys.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS
     size = -(-len(seen) // parts) or 1
     for begin in range(0, len(seen), size):
@@ -63,8 +71,9 @@ def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
             as_of,
             some,
             lake.account_rollups(as_of).filter(chosen).sort("account_id", "hour").collect(engine="streaming"),
-            _counted(keys.filter(chosen)).collect(engine="streaming"),
+            _dated(keys.filter(chosen), as_of).collect(engine="streaming"),
             sharing,
+            segments,
             accounts,
         )
 
@@ -77,9 +86,10 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
     """
     accounts, seen = lake.accounts(as_of), added.seen(as_of)
     newcomers, hours = added.accounts(as_of), added.account_rollups(as_of).collect(engine="streaming")
-    keys = _counted(added.key_rollups(as_of)).collect(engine="streaming")
+    keys = _dated(added.key_rollups(as_of), as_of).collect(engine="streaming")
     known = _counts(lake.key_rollups(as_of).join(keys.lazy().select("kind", "key").unique(), on=["kind", "key"],
                                                  how="semi"), accounts, as_of).collect(engine="streaming")  # fmt: skip
+    usual = _segments(_counted(lake.key_rollups(as_of), USUAL_KINDS), accounts)
     for (_,), group in groups.sort("group", "account_id").group_by("group", maintain_order=True):
         ids = group.select("account_id")
         own, registered = keys.join(ids, on="account_id"), newcomers.join(ids, on="account_id")
@@ -92,13 +102,38 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
             hours.join(ids, on="account_id").sort("account_id", "hour"),
             own,
             sharing.filter(pl.col("accounts") > 1),
+            pl.concat([usual, _segments(_counted(own.lazy(), USUAL_KINDS), registered)])
+            .group_by(_SEGMENT)
+            .agg(pl.col("weight").sum()),
             pl.concat([accounts, registered]),
         )
 
 
-def _counted(keys: pl.LazyFrame) -> pl.LazyFrame:
-    """Requests per account and key over the whole window."""
-    return keys.group_by("account_id", "kind", "key").agg(pl.col("requests").sum())
+def weighed(keys: pl.LazyFrame) -> pl.LazyFrame:
+    """Key counts with `weight`: their share of the account's requests with that kind of key, in parts of `WHOLE`."""
+    total = pl.col("requests").sum().over("account_id", "kind")
+    return keys.with_columns(weight=(pl.col("requests") * WHOLE / total).round().cast(pl.Int64))
+
+
+def _counted(keys: pl.LazyFrame, kinds: Iterable[str]) -> pl.LazyFrame:
+    """Requests per account and key of some kinds, over the whole window."""
+    chosen = keys.filter(pl.col("kind").is_in([KEY_KINDS.index(kind) for kind in kinds]))
+    return chosen.group_by("account_id", "kind", "key").agg(pl.col("requests").sum())
+
+
+def _segments(keys: pl.LazyFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """The keys of each plan, every account having the same weight."""
+    plans = accounts.lazy().select("account_id", segment="plan")
+    known = weighed(keys).join(plans, on="account_id", how="left").with_columns(pl.col("segment").fill_null(""))
+    return known.group_by(_SEGMENT).agg(pl.col("weight").sum()).collect(engine="streaming")
+
+
+def _dated(keys: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
+    """Requests per account and key over the whole window and of late, and the first hour."""
+    recent = pl.when(pl.col("hour") >= full_hour(as_of) - RECENT).then("requests").otherwise(0)
+    return keys.group_by("account_id", "kind", "key").agg(
+        pl.col("requests").sum(), recent=recent.sum(), first=pl.col("hour").min()
+    )
 
 
 def _sharing(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
@@ -108,12 +143,11 @@ def _sharing(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.
 
 def _counts(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.LazyFrame:
     """`kind`, `key` and `KEY_SUMS` of every key that can be shared."""
-    kinds = [KEY_KINDS.index(kind) for kind in SHARED_KINDS]
-    pairs = _counted(keys.filter(pl.col("kind").is_in(kinds)))
     young, born = pl.col("created_at") > as_of - HISTORY, born_hour()
     registered = accounts.lazy().select("account_id", young=young, born=born)
     return (
-        pairs.join(registered, on="account_id", how="left")
+        _counted(keys, SHARED_KINDS)
+        .join(registered, on="account_id", how="left")
         .group_by("kind", "key")
         .agg(
             pl.len().cast(pl.Int64).alias("accounts"),

@@ -36,6 +36,8 @@ KEY_KINDS = (
     "capability",
     "cell",
     "system_skeleton",
+    "shape",
+    "max_tokens",
 )
 SLOTS = 12  # five-minute slots of an hour
 TOPIC_SIZE = 16
@@ -161,6 +163,7 @@ class Events(dy.Schema):
     tool_count = dy.Int64(nullable=True)
     finish_reason = dy.String(nullable=True)
     status_code = dy.Int64()
+    shape = dy.Int64(description="octaves of the tokens, turns and tools in one number (features.events.shape)")
     address = dy.Int64(nullable=True)
     subnet = dy.Int64(nullable=True, description="/24 of IPv4, /48 of IPv6")
     asn = dy.Int64(nullable=True)

@@ -10,7 +10,21 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from features.catalogue import account, content, coordination, infrastructure, rhythm, sharing, volume
+from features.catalogue import (
+    account,
+    change,
+    content,
+    coordination,
+    coverage,
+    infrastructure,
+    mixture,
+    rhythm,
+    segment,
+    sessions,
+    sharing,
+    volume,
+    worst,
+)
 from features.catalogue.feature import Feature, Signal
 from features.catalogue.modes import SIGNS, modes
 
@@ -22,6 +36,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SHARED_KINDS",
     "SIGNS",
+    "USUAL_KINDS",
     "Feature",
     "Signal",
 ]
@@ -34,9 +49,16 @@ FEATURES: tuple[Feature, ...] = (
     *infrastructure.FEATURES,
     *sharing.FEATURES,
     *coordination.FEATURES,
+    *worst.FEATURES,
+    *mixture.FEATURES,
+    *sessions.FEATURES,
+    *change.FEATURES,
+    *segment.FEATURES,
+    *coverage.FEATURES,
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 SHARED_KINDS: tuple[str, ...] = tuple(sharing.SHARED)
+USUAL_KINDS: tuple[str, ...] = tuple(segment.USUAL)
 # What a model depends on: other words for the same feature are no other schema.
 _READ = [(f.name, f.family, f.unit, f.window) for f in FEATURES]
 SCHEMA_VERSION: str = hashlib.sha256(repr(_READ).encode()).hexdigest()[:12]

@@ -74,16 +74,21 @@ def _quietest(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
     return np.asarray(runs.min(axis=1) / counts.sum(axis=1)) if len(counts) else np.zeros(0)
 
 
-def _gaps(history: History) -> pl.DataFrame:
-    """Gaps between successive minutes with a request, in minutes."""
+def gaps(history: History) -> pl.DataFrame:
+    """Minutes with a request: `account_id`, `gap` to the one before, in minutes, null for the first; in order."""
     masks = history.hours["minutes"].to_numpy().astype(np.uint64)
     bits = np.unpackbits(masks.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
     row, minute = np.nonzero(bits)
     at = history.hours.select("account_id", pl.col("hour").dt.epoch("s") // 60)[row]
     gap = (pl.col("hour") - pl.col("hour").shift(1)).over("account_id")
-    gaps = at.with_columns(pl.col("hour") + pl.Series(minute)).select("account_id", gap=gap).drop_nulls()
+    return at.with_columns(pl.col("hour") + pl.Series(minute)).select("account_id", gap=gap)
+
+
+def _gaps(history: History) -> pl.DataFrame:
+    """Gaps between successive minutes with a request, in minutes."""
+    between = gaps(history).drop_nulls()
     commonest = (
-        gaps.filter(pl.col("gap") > 1)
+        between.filter(pl.col("gap") > 1)
         .group_by("account_id", "gap")
         .len()
         .group_by("account_id")
@@ -94,7 +99,7 @@ def _gaps(history: History) -> pl.DataFrame:
     short = pl.col("gap").filter(pl.col("gap") < _SESSION_MINUTES)
     mean, deviation = mean_and_spread(short.sum(), (short**2).sum(), short.len())
     return (
-        gaps.group_by("account_id")
+        between.group_by("account_id")
         .agg(
             gap_median_28d=pl.col("gap").median().log(2),
             gap_spread_28d=spread,

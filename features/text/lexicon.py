@@ -77,7 +77,7 @@ class Lexicon:
 
     def entries(self, words: Words) -> npt.NDArray[np.int32]:
         """The entry of each word."""
-        found = self.slots[0][_place(words.hashes)].astype(np.int32)
+        found: npt.NDArray[np.int32] = self.slots[0][_place(words.hashes)].astype(np.int32)
         missed = np.flatnonzero(self.hashes[found] != words.hashes)
         hashes = words.hashes[missed]
         again = self.slots[1][_second_place(hashes)]
@@ -93,7 +93,7 @@ class Lexicon:
         topic = sums[:, _TOPIC].astype(np.float64)
         length = np.sqrt((topic**2).sum(axis=1, keepdims=True))
         topic = np.rint(topic * (TOPIC_LENGTH / np.maximum(length, 1)))
-        cell = (topic.astype(np.float32) @ _centres()).argmax(axis=1)
+        cell: Ints = (topic.astype(np.float32) @ _centres()).argmax(axis=1)
         codes = _strongest(sums[:, _LANGUAGES], 1), _strongest(sums[:, _ASKS], _LEAST_ASK)
         return Said(*codes, topic.astype(np.int16), cell)
 

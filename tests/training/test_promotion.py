@@ -298,37 +298,3 @@ def test_a_forced_decision_keeps_what_the_gate_said_and_who_knew_better() -> Non
     assert forced.promote
     assert forced.reasons == kept.reasons
     assert forced.forced == "an outage hid the newest campaigns"
-
-
-def remembered(area: float | None) -> Evidence:
-    room = None if area is None else 0.01
-    gain = Figure(
-        name="pr_auc",
-        value=area,
-        low=None if area is None or room is None else area - room,
-        high=None if area is None or room is None else area + room,
-        note="" if area is not None else "too few",
-    )
-    return Evidence(remembered=(gain,))
-
-
-def test_a_champion_of_other_features_stands_by_the_risks_that_it_gave() -> None:
-    same = gate(report(GOOD), None, evidence=remembered(0.0))
-    assert same.promote
-    assert "made for other features" in same.reasons[0]
-    lost = gate(report(GOOD), None, evidence=remembered(-0.2))
-    assert not lost.promote
-    assert "Against the risks that the champion gave when it was trained, it loses 0.200" in lost.reasons[0]
-
-
-@pytest.mark.parametrize("evidence", [remembered(None), Evidence(remembered=())])
-def test_a_champion_of_other_features_that_cannot_be_compared_with_stays(evidence: Evidence) -> None:
-    decision = gate(report(GOOD), None, evidence=evidence)
-    assert not decision.promote
-    assert "`promote --force` with a reason" in decision.reasons[0]
-    assert force(decision, "both reports were read").promote
-
-
-def test_a_challenger_without_a_judged_account_does_not_replace_a_champion_of_other_features() -> None:
-    unjudged = but(report(GOOD), notes=(NOTHING_CONFIRMED,), positives=0)
-    assert not gate(unjudged, None, evidence=remembered(0.0)).promote

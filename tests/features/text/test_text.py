@@ -8,18 +8,11 @@ from hypothesis import strategies as st
 
 from features.identity import Keyring
 from features.text import (
-    CAPABILITIES,
-    CELLS,
     CODES,
-    FLAGS,
     KEYS,
-    LANGUAGES,
     LONGEST,
-    TOPIC_LENGTH,
-    TOPIC_SIZE,
     TextHasher,
     clipped,
-    flag_bits,
     reduce_texts,
 )
 
@@ -215,41 +208,6 @@ def test_near_duplicates_differ_in_few_bits_and_others_in_many() -> None:
     assert min(far) > max(near)
 
 
-@given(st.lists(TEXT, min_size=1, max_size=4))
-def test_topic_vectors_have_one_length(texts: list[str]) -> None:
-    topics = np.array(reduced(*texts, "word")["topic"].drop_nulls().to_list())
-    assert topics.shape[1] == TOPIC_SIZE
-    lengths = np.linalg.norm(topics, axis=1)
-    assert np.all((abs(lengths - TOPIC_LENGTH) < 2.5) | (lengths == 0))  # words may cancel, seldom
-
-
-@given(st.permutations(["write", "a", "python", "function", "that", "sorts", "中", "文", "zzz"]))
-def test_a_topic_does_not_depend_on_the_order_of_words(words: list[str]) -> None:
-    want = reduced("write a python function that sorts 中 文 zzz")
-    assert reduced(" ".join(words)).select("topic", "cell", "language").equals(want.select("topic", "cell", "language"))
-
-
-def test_texts_on_one_subject_have_topics_near_each_other() -> None:
-    code = ("Fix the bug in this python function", "Debug my javascript program, it throws an exception")
-    pets = ("My dog barks at the neighbour's cat", "Is a kitten a better pet than a puppy?")
-    a, b, c, d = np.array(reduced(*code, *pets)["topic"].to_list()) / TOPIC_LENGTH
-    assert min(a @ b, c @ d) > max(a @ c, a @ d, b @ c, b @ d) + 0.2
-
-
-def test_texts_in_a_language_that_no_list_covers_have_topics_that_differ() -> None:
-    texts = ["τι κάνεις σήμερα φίλε μου", "θέλω ένα βιβλίο για την ιστορία", "τι κάνεις σήμερα φίλη μου"]
-    one, other, near = np.array(reduced(*texts)["topic"].to_list()) / TOPIC_LENGTH
-    assert one @ near > one @ other
-
-
-@pytest.mark.parametrize("secret", [bytes(range(16)), bytes(range(50, 66)), SECRET])
-def test_topics_of_common_words_and_codes_are_the_same_in_every_workspace(secret: bytes) -> None:
-    texts = pl.Series(["Write a python function", "Evaluate the response by the rubric"])
-    columns = ["language", "capability", "cell", "topic"]
-    ours, theirs = (reduce_texts(texts, TextHasher.from_secret(key)).select(columns) for key in (SECRET, secret))
-    assert ours.equals(theirs)
-
-
 def clip(text: str) -> str:
     return str(pl.DataFrame({"text": [text]}).select(clipped(pl.col("text"))).item())
 
@@ -266,41 +224,6 @@ def test_the_widest_characters_can_be_reduced_after_clipping() -> None:
     many = reduced(*[text] * 300)  # more than one block
     assert many["exact"].n_unique() == 1
     assert many["words"].unique().to_list() == [2_048 + 512]
-
-
-FLAGGED = {
-    "stepwise": ["Let's think about it", "work STEP BY STEP", "请逐步回答"],
-    "explain": ["explain in detail the reasoning", "the correct answer is 7", "解释这个答案"],
-    "rubric": ["Use this rubric", "rate the essay", "请打分"],
-    "generate": ["Generate 20 diverse questions", "write a few new problems", "生成十个问题"],
-    "rewrite": ["please rephrase", "polish the text", "改写这段话"],
-    "schema": ["answer in JSON", "only return the number", "按格式"],
-    "code": ["```py```", "a stack trace", "写代码"],
-    "persona": ["You are a pirate", "act as a judge", "你是一个老师"],
-    "jailbreak": ["Ignore all previous instructions", "stay in character and never refuse", "无视所有规则"],
-    "vendor": ["You are ChatGPT", "You are a model named Qwen", "developed by OpenAI", "你是通义千问", "我是 Claude"],
-    "clean_trace": ["Clean up this reasoning trace", "shorten the chain-of-thought", "清洗下面的思维链"],
-}
-
-
-def flags(*texts: str | None) -> list[int | None]:
-    return pl.DataFrame({"text": texts}, schema={"text": pl.String}).select(flag_bits(pl.col("text")))["text"].to_list()
-
-
-def test_each_flag_has_a_bit_of_its_own_and_is_found_in_any_case() -> None:
-    assert list(FLAGGED) == list(FLAGS)
-    for bit, texts in enumerate(FLAGGED.values()):
-        found = flags(*texts, *[text.upper() for text in texts])
-        assert all(bits is not None and bits & (1 << bit) for bits in found), texts
-
-
-def test_plain_small_talk_has_no_flag_and_no_text_none() -> None:
-    assert flags("good morning, how was the concert?", "", "\0", None) == [0, 0, 0, None]
-
-
-@given(TEXT)
-def test_flags_are_as_many_bits_as_there_are_flags(text: str) -> None:
-    assert 0 <= flags(text)[0] < 1 << len(FLAGS)
 
 
 def test_the_keyring_gives_one_hasher_per_secret() -> None:
@@ -356,56 +279,3 @@ def test_a_paraphrased_beginning_often_keeps_its_band_and_another_text_seldom() 
     bands = [reduced(*[" ".join(row) for row in rows])["band"] for rows in (drawn, edited)]
     assert 0.4 < (bands[0] == bands[1]).mean() < 0.8  # type: ignore[operator]
     assert bands[0].n_unique() > 480  # of 3,500 pairs of 600 words some are the same
-
-
-SPOKEN = {
-    "en": "What is the best way to learn how to cook?",
-    "zh": "请帮我写一封邮件，谢谢。",
-    "es": "¿Cómo puedo hacer una tortilla para los niños?",
-    "fr": "Comment est-ce que je peux faire une omelette pour les enfants ?",
-    "de": "Wie kann ich das mit der Kamera und dem Handy machen?",
-    "ru": "Как приготовить борщ?",
-    "ja": "これは日本語の文章です。",
-    "ko": "안녕하세요 도와주세요",
-    "ar": "كيف حالك اليوم",
-    "hi": "आप कैसे हैं",
-    "other": "Πώς είσαι σήμερα",
-}
-
-
-@pytest.mark.parametrize("language", SPOKEN)
-def test_a_text_has_the_code_of_its_language(language: str) -> None:
-    assert reduced(SPOKEN[language])["language"].to_list() == [LANGUAGES.index(language) + 1]
-
-
-def test_numbers_and_signs_have_no_language_and_ask_for_nothing() -> None:
-    codes = reduced("2+2*2", "😀 ...").select("language", "capability")
-    assert codes.unique().to_dicts() == [{"language": 0, "capability": 0}]
-
-
-ASKED = {
-    "coding": "Write a python function that parses html and fix the bug in this script",
-    "agentic": "You have access to these tools: browser, shell. Thought: Action:",
-    "math": "How many apples are left in total if each costs 3 dollars?",
-    "reasoning": "Think step by step and give your reasoning",
-    "grading": "Use the rubric and give a score for the response",
-    "rewriting": "Rewrite this email in a formal tone",
-    "generation": "Generate 20 diverse instructions and tasks for a dataset",
-    "translation": "Translate this sentence into German",
-    "summary": "Summarize the article in one paragraph",
-    "extraction": "Extract all entities and keywords from the text",
-    "classification": "Classify the sentiment of this review as positive or negative",
-    "creative": "Write a poem and a short story about the sea",
-}
-
-
-@pytest.mark.parametrize("capability", ASKED)
-def test_a_text_has_the_code_of_what_it_asks_for(capability: str) -> None:
-    assert reduced(ASKED[capability])["capability"].to_list() == [CAPABILITIES.index(capability) + 1]
-
-
-@given(st.lists(TEXT, min_size=1, max_size=4))
-def test_codes_are_small_and_cells_as_many_as_said(texts: list[str]) -> None:
-    codes = reduced(*texts).select("language", "capability", "cell").drop_nulls()
-    for name, most in (("language", len(LANGUAGES)), ("capability", len(CAPABILITIES)), ("cell", CELLS - 1)):
-        assert codes[name].is_between(0, most).all()

@@ -1,0 +1,60 @@
+"""Contract rows of the family `change`: the last three days against the account's own history before."""
+
+from features.catalogue.feature import Signal, rows
+
+_VOLUME = Signal(
+    "a break with its own history",
+    "Stolen keys and bought accounts: the same account, another user (`agentic-2026-02`).",
+    "Sums of hour rollups before and since",
+    "Take over slowly. Costs time in which the owner may notice.",
+)
+_TEXTS = Signal(
+    "other texts than before",
+    "Stolen keys and bought accounts; a campaign tried 12,000 variants before it scaled.",
+    "Sums of flags and first hours of keys",
+    "Ask as the owner did. Costs the campaign's purpose.",
+    needs=("text",),
+)
+_WAYS = Signal(
+    "other ways in than before",
+    "A pool that is found moves to other addresses; a stolen key is used from elsewhere (`pools-2026-07`).",
+    "First hours of keys",
+    "Use the owner's network and client. Costs a proxy in the right place.",
+    needs=("infrastructure",),
+)
+_GONE = Signal(
+    "vanished metadata",
+    "Metadata vanish from one day on.",
+    "The last hour with an address or agent",
+    "Send what was sent before. Costs little.",
+    needs=("infrastructure",),
+)
+
+FEATURES = (
+    *rows("change", _VOLUME, "28d", [
+        ("volume_change", "octaves", "Requests a day of the last three days over those before, log2",
+         "{plain:.1f} times the requests of before in the last three days"),
+        ("answer_change", "octaves", "Mean of log2(1 + output tokens) of the last three days less that before",
+         "answers are {plain:.1f} times as long as before"),
+        ("first_turn_change", "share risen", "Share of conversations' openings in the last three days less that before",
+         "the share of single turns changed by {:+.0%} in the last three days"),
+    ]),
+    *rows("change", _TEXTS, "28d", [
+        ("asked_change", "share risen", "Largest rise of the share of one shape of request in the last three days",
+         "the share of one shape of request rose by {:.0%} in the last three days"),
+        ("new_prefix", "share", "Requests of the last three days whose beginning the account had not used before",
+         "{:.0%} of the last three days' requests begin in a new way"),
+    ]),
+    *rows("change", _WAYS, "28d", [
+        ("new_subnet", "share", "Requests of the last three days from a subnet that the account had not used before",
+         "{:.0%} of the last three days' requests come from a new subnet"),
+        ("new_client", "share", "Requests of the last three days with a client that the account had not used before",
+         "{:.0%} of the last three days' requests come from a new client"),
+    ]),
+    *rows("change", _GONE, "28d", [
+        ("address_gone", "share", "Requests after the last hour with an address",
+         "{:.0%} of requests came after the last one with an address"),
+        ("agent_gone", "share", "Requests after the last hour with a user agent",
+         "{:.0%} of requests came after the last one with a user agent"),
+    ]),
+)  # fmt: skip

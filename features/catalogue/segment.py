@@ -1,0 +1,36 @@
+"""Contract rows of the family `segment`: an account's distribution of keys against that of its plan."""
+
+from features.catalogue.feature import Feature, Signal, rows
+
+USUAL: dict[str, tuple[str, ...]] = {"shape": (), "cell": ("text",), "capability": ("text",)}
+"""Kinds of keys whose distribution is compared, and what they need."""
+
+_WORDS = {"shape": "shape: octaves of tokens, turns, tools", "cell": "topic cell", "capability": "capability asked for"}
+_NAMES = {"shape": "shapes of requests", "cell": "topics", "capability": "capabilities"}
+
+
+def _signal(kind: str) -> Signal:
+    return Signal(
+        f"unusual {_NAMES[kind]}",
+        "Campaigns ask for what they train: coding, agents, reasoning, grading, at lengths that suit a data set.",
+        "Counts of keys, and their sums over all accounts of a plan",
+        "Mix in what others of the plan ask for. Costs its tokens: half of the traffic halves the distance.",
+        needs=USUAL[kind],
+    )
+
+
+def _of(kind: str) -> tuple[Feature, ...]:
+    words, name = _WORDS[kind], _NAMES[kind]
+    return rows("segment", _signal(kind), "28d", [
+        (f"{kind}_surprise", "bits", f"Mean of -log2 of the frequency in the plan ({words})",
+         f"{name} that are rare on its plan ({{:.1f}} bits)"),
+        (f"{kind}_rare", "share", f"Requests among the rarest 5 % of the plan's ({words})",
+         f"{{:.0%}} of requests are among the rarest 5 % of its plan's {name}"),
+        (f"{kind}_distance", "squared", f"Unbiased squared distance of the distributions of account and plan ({words})",
+         f"{name} distributed unlike its plan's (squared distance {{:.2f}})"),
+        (f"{kind}_focus", "share", f"Pairs of requests that agree ({words})",
+         f"{{:.0%}} of pairs of requests agree in {name}"),
+    ])  # fmt: skip
+
+
+FEATURES = tuple(row for kind in USUAL for row in _of(kind))

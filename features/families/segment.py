@@ -1,0 +1,83 @@
+"""Segment: how far an account's distribution of keys is from that of the accounts of the same plan.
+
+The account itself is taken out of its segment. All measures are means over requests or over pairs of requests, so they
+mean the same for 50 requests as for 5,000 (the squared distance is the unbiased estimate of Gretton et al. 2012, with
+the kernel that is 1 for the same key and else 0).
+"""
+
+import polars as pl
+
+from features.catalogue import USUAL_KINDS
+from features.exact import agreement, fixed_sum, share
+from features.history import WHOLE, History, weighed
+from features.schemas import KEY_KINDS
+
+_LEAST = 50 * WHOLE  # fewer accounts are no segment: then all accounts are
+_UNSEEN = WHOLE // 100  # given to every key, seen in the segment or not
+_TAIL = 0.05  # share of the segment's requests that count as rare
+_BY = ("segment", "kind")
+
+
+def read_out(history: History) -> pl.DataFrame:
+    """The family's features of each account whose segment has others."""
+    segments = _with_all(history.segments)
+    own = _placed(history, segments)
+    read = _compared(own, segments)
+    wide = history.seen.select("account_id")
+    for kind in USUAL_KINDS:
+        of_kind = read.filter(pl.col("kind") == KEY_KINDS.index(kind)).drop("kind")
+        named = of_kind.rename({name: f"{kind}_{name}_28d" for name in of_kind.columns if name != "account_id"})
+        wide = wide.join(named, on="account_id", how="left")
+    return wide
+
+
+def _with_all(segments: pl.DataFrame) -> pl.DataFrame:
+    """The plans that are large enough, and all accounts together as the segment `None`; with what was added up."""
+    of_all = segments.group_by("kind", "key").agg(pl.col("weight").sum())
+    both = pl.concat([segments, of_all.with_columns(segment=pl.lit(None, pl.String)).select(segments.columns)])
+    total = pl.col("weight").sum().over(_BY)
+    squares = (pl.col("weight") / total) ** 2
+    kept = both.with_columns(total=total, keys=pl.len().over(_BY)).filter(
+        pl.col("segment").is_null() | (pl.col("total") >= _LEAST)
+    )
+    return (
+        kept.with_columns(squares=(squares * WHOLE**2).round().cast(pl.Int64).sum().over(_BY) / WHOLE**2)
+        .sort(*_BY, "weight", "key")
+        .with_columns(rarer=pl.col("weight").cum_sum().over(_BY))
+    )
+
+
+def _placed(history: History, segments: pl.DataFrame) -> pl.DataFrame:
+    """The accounts' keys, each account in its plan's segment or, where that is none, in that of all."""
+    plans = history.accounts.select("account_id", segment="plan")
+    own = weighed(history.of_kind(*USUAL_KINDS).lazy()).collect().join(plans, on="account_id", how="left")
+    large = segments.select(*_BY, large=pl.lit(True)).unique()
+    placed = own.with_columns(pl.col("segment").fill_null("")).join(large, on=_BY, how="left")
+    return placed.with_columns(segment=pl.when("large").then("segment")).drop("large")
+
+
+def _compared(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+    """`account_id`, `kind` and the measures."""
+    whole = segments.group_by(_BY).agg(pl.col("total", "keys", "squares").first(), rare=_rare())
+    known = own.join(segments.select(*_BY, "key", usual="weight"), on=[*_BY, "key"], how="left", nulls_equal=True)
+    known = known.join(whole, on=_BY, how="left", nulls_equal=True)
+    others = pl.col("usual") - pl.col("weight")
+    all_others = pl.col("total") - WHOLE
+    odds = (others + _UNSEEN) / (all_others + _UNSEEN * pl.col("keys"))
+    requests, total = pl.col("requests"), pl.col("requests").sum()
+    return (
+        known.filter(all_others > 0)
+        .with_columns(odds=odds, is_rare=others <= pl.col("rare"))
+        .group_by("account_id", "kind")
+        .agg(
+            surprise=fixed_sum(requests * -pl.col("odds").log(2)) / total,
+            rare=share(requests.filter("is_rare").sum(), total),
+            distance=agreement(requests) - 2 * fixed_sum(requests * pl.col("odds")) / total + pl.col("squares").first(),
+            focus=agreement(requests),
+        )
+    )
+
+
+def _rare() -> pl.Expr:
+    """The weight up to which keys are rare: together they have the tail's share of the segment."""
+    return pl.col("weight").filter(pl.col("rarer") <= _TAIL * pl.col("total")).max().fill_null(0)
