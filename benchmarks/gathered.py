@@ -52,7 +52,7 @@ def world(scenario: str, pools: Path | None, *, scale: float, seed: int, kept: P
     """Make a world, or take the one that is kept."""
     name = f"{scenario} at scale {scale:g}, seed {seed}" + (", real pools" if pools else "")
     with tempfile.TemporaryDirectory() as scratch:
-        place = (kept or Path(scratch)) / hashlib.sha256(f"{name} {_code()}".encode()).hexdigest()[:16]
+        place = (kept or Path(scratch)) / hashlib.sha256(f"{name} {code()}".encode()).hexdigest()[:16]
         if not (place / "as_of.json").exists():
             place.mkdir(parents=True, exist_ok=True)
             _make(place, Path(scratch), scenario, pools, scale, seed, name)
@@ -72,16 +72,16 @@ def _make(place: Path, scratch: Path, scenario: str, pools: Path | None, scale: 
     simulate(scenario, tables, scale=scale, seed=seed, pools=pools)
     say(f"{name}: ingesting")
     parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
-    ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=_silent)
+    ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=silent)
     say(f"{name}: reading features out")
-    labels, as_of = read_labels(tables / "labels.parquet", 0.0), _end(tables)
-    _, examples = gather(workspace, labels, as_of, _silent)
+    labels, as_of = read_labels(tables / "labels.parquet", 0.0), end(tables)
+    _, examples = gather(workspace, labels, as_of, silent)
     truth = pl.read_parquet(tables / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
     truth.write_parquet(scratch / "told.parquet")
     groups = groups_of(workspace.lake, workspace.keyring, examples, as_of, read_groups(scratch / "told.parquet"))
     say(f"{name}: planting")
     with threadpool_limits(1, user_api="blas"):
-        planted = planted_examples(workspace, labels, as_of, Planting(seed=seed), _silent)
+        planted = planted_examples(workspace, labels, as_of, Planting(seed=seed), silent)
     if planted is None:
         raise SystemExit(f"{name} is too small to plant into: give a larger --scale")
     known = truth.select("account_id", "label", "family", "cohort")
@@ -90,7 +90,7 @@ def _make(place: Path, scratch: Path, scenario: str, pools: Path | None, scale: 
     (place / "as_of.json").write_text(json.dumps(as_of.isoformat()))  # last: what has it is whole
 
 
-def _end(tables: Path) -> datetime:
+def end(tables: Path) -> datetime:
     """The midnight after the last request."""
     last: datetime = (
         pl.scan_parquet(tables / "requests" / "*.parquet").select(pl.col("timestamp").max()).collect().item()
@@ -98,11 +98,11 @@ def _end(tables: Path) -> datetime:
     return last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
-def _silent(_step: str, _done: float) -> None:
+def silent(_step: str, _done: float) -> None:
     """Steps are told by `say`."""
 
 
-def _code() -> str:
+def code() -> str:
     """A digest of the code that makes worlds and features."""
     total = hashlib.sha256()
     for part in CODE:

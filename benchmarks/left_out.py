@@ -14,9 +14,9 @@ from benchmarks.gathered import World
 from benchmarks.means import Judged
 from features.catalogue import FEATURE_NAMES, SIGNS
 from pipelines.train import VOLUME_FEATURE
-from training.baselines import Candidate, LogisticRegression, VolumeRule
+from training.baselines import Candidate, LogisticRegression, Narrow, VolumeRule, literature
 from training.blend import Blend, Blended
-from training.dataset import BESIDE
+from training.dataset import BESIDE, DETECTED
 from training.fit import USUAL, Boosting
 from training.frozen import latest
 from training.lessons import Lesson, Plan, learning, lessons
@@ -45,6 +45,11 @@ class Taught:
     def both(self) -> tuple[Lesson, Lesson]:
         """The rivals' lesson, who take unlabelled accounts for what they seem, and ours."""
         return lessons(self.examples, self.planted, FEATURE_NAMES, self.plan, self.seed)
+
+    @cached_property
+    def wide(self) -> Lesson:
+        """The rivals' lesson with what the published detectors read."""
+        return lessons(self.examples, self.planted, FEATURE_NAMES, self.plan, self.seed, DETECTED)[0]
 
     @cached_property
     def confirmed(self) -> Lesson:
@@ -81,6 +86,13 @@ def against_rivals(taught: Taught) -> Mapping[str, Learnt]:
     rivals = (Boosting(USUAL, name="plain LightGBM"), LogisticRegression(), VolumeRule(VOLUME_FEATURE))
     others = {rival.name: taught.learn(rival, taught.both[0]) for rival in rivals}
     return ours(taught) | {"without planting": taught.learn(taught.blend, taught.confirmed)} | others
+
+
+def against_literature(taught: Taught) -> Mapping[str, Learnt]:
+    """Ours, the published detectors, and the rivals of a training."""
+    plain = (Narrow(LogisticRegression(), FEATURE_NAMES), VolumeRule(VOLUME_FEATURE))
+    rivals = (*literature(FEATURE_NAMES), *plain)
+    return ours(taught) | {rival.name: taught.learn(rival, taught.wide) for rival in rivals}
 
 
 def variants(taught: Taught) -> Mapping[str, Learnt]:

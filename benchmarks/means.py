@@ -16,8 +16,8 @@ from training.metrics import (
     recall_name,
 )
 
-RATES = (0.01, 0.001)
-FIGURES = ("pr_auc", *map(recall_name, RATES), "ece")
+RATES, STRICTEST = (0.01, 0.001), 0.0001
+FIGURES = ("pr_auc", *map(recall_name, RATES), "ece", recall_name(STRICTEST))
 Numbers = NDArray[np.float64]
 
 
@@ -64,4 +64,4 @@ def _measure(label: NDArray[np.bool_], risk: Numbers, weight: Numbers) -> Number
     true, false = rank(label, risk).cumulate(weight)
     recalls = [recall_at(true, false, rate) for rate in RATES]
     error = expected_calibration_error(label, risk, weight)
-    return np.stack([average_precision(true, false), *recalls, error], axis=-1)
+    return np.stack([average_precision(true, false), *recalls, error, recall_at(true, false, STRICTEST)], axis=-1)

@@ -13,9 +13,10 @@ from benchmarks.means import Judged, mean_figures
 from training.metrics import Figure, recall_name
 
 if TYPE_CHECKING:
+    from benchmarks.diluted import Cell
     from benchmarks.poisoning import Attempt
 
-WIDE = recall_name(0.01)
+WIDE, STRICT = recall_name(0.01), recall_name(0.001)
 
 
 def left_out(file: Path, cases: Mapping[str, Sequence[Judged]], seed: int) -> None:
@@ -54,6 +55,28 @@ def poisoned(file: Path, champion: Mapping[str, Figure], attempts: Sequence["Att
             axes.axhline(start, color=f"C{k}", linewidth=0.8, linestyle=":", label=f"{figure}, clean labels")
         axes.set(title=f"{name}: on clean data", xlabel=words + (" (%)" if times == 100 else ""), ylim=(0, 1.02))
         _finish(axes)
+    canvas.savefig(file)
+
+
+def few_requests(file: Path, found: Sequence[Mapping["Cell", Judged]], seed: int) -> None:
+    """Recall at 0.1 % over the number of requests, one line a model, one panel a campaign share."""
+    shares = sorted({cell.share for cell in found[0]}, reverse=True)
+    canvas = _canvas(3.4 * len(shares), 3.8)
+    for i, share in enumerate(shares):
+        axes = canvas.add_subplot(1, len(shares), i + 1)
+        shown = sorted(cell for cell in found[0] if cell.share == share)
+        for k, name in enumerate(found[0][shown[0]].risks):
+            means = [mean_figures([one[cell] for one in found], name, seed)[STRICT] for cell in shown]
+            x = np.array([cell.requests for cell in shown]) * 1.03 ** (k - 3)
+            middle = np.array([mean.value for mean in means])
+            below, above = middle - [mean.low for mean in means], [mean.high for mean in means] - middle
+            axes.errorbar(x, middle, np.clip([below, above], 0, 1), fmt="o-", markersize=3, linewidth=1, label=name)
+        axes.set(title=f"{share:.0%} of requests the campaign's", xlabel="requests an account", ylim=(-0.02, 1.02))
+        axes.set_xscale("log")
+        axes.set_xticks([cell.requests for cell in shown], [f"{cell.requests:,}" for cell in shown], minor=False)
+        axes.set_ylabel("recall at 0.1 % false positives" if not i else "")
+        axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
     canvas.savefig(file)
 
 

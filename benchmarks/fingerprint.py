@@ -1,0 +1,198 @@
+"""How few requests it takes: families that training never saw, at several numbers of requests and campaign shares.
+
+python -m benchmarks fingerprint --pools DIR [--scale F] [--seed N] [--kept DIR] [--quick] [--docs]
+
+Models learn on one world, each without one family (of labels and of planting), and are judged in another world of the
+same scenario, whose accounts they have never seen, cut and diluted before anything reads it (`benchmarks.diluted`).
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from threadpoolctl import threadpool_limits
+
+from benchmarks.cells import cells
+from benchmarks.diluted import Cell
+from benchmarks.documents import DOCS, table, write_part
+from benchmarks.gathered import World, say, world
+from benchmarks.left_out import LABELLED, Taught, against_literature, families, without
+from benchmarks.means import STRICTEST, Judged, mean_figures, told
+from benchmarks.pictures import few_requests
+from features.catalogue import FEATURES, MODES
+from pipelines.train import VOLUME_FEATURE
+from training.evaluate import blanked
+from training.lessons import lessons
+from training.metrics import recall_name, threshold_at
+from training.overall import NEEDED
+from training.train import OURS, Learnt
+
+REQUESTS, SHARES = (25, 50, 100, 250, 1_000), (1.0, 0.5, 0.25, 0.1)
+EVERY = tuple(Cell(requests, share) for requests in REQUESTS for share in SHARES)
+PURE, MIXED = Cell(100, 1.0), Cell(100, 0.25)  # what ablation and modes are told for
+QUICK, QUICK_FAMILIES = (PURE, MIXED), 3
+STRICT, STRICTER = recall_name(0.001), recall_name(STRICTEST)
+WORST = 12  # cohorts that are shown
+_TRUE = pl.col("true")
+Rows = Mapping[Cell, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the models without one family make of it.
+
+    Attributes:
+        cells: every model in every cell.
+        parts: ours without one family of features, and in each mode, in the cells `PURE` and `MIXED`.
+        alarms: honest accounts of `PURE` with their cohort, and whether ours flags them at 0.1 %.
+    """
+
+    cells: Mapping[Cell, Judged]
+    parts: Mapping[Cell, Judged]
+    alarms: pl.DataFrame
+
+
+def judge(made: World, rows: Rows, family: str, seed: int) -> Found:
+    """Train without a family and judge it in all cells."""
+    taught = replace(without(made, [family], LABELLED), seed=seed)
+    models = against_literature(taught)
+    here = {cell: _among_honest(frame, family) for cell, frame in rows.items()}
+    whole = {cell: _judged(frame, family, models) for cell, frame in here.items()}
+    own = {cell: here[cell] for cell in QUICK if cell in here}
+    parts = dict(ablated(taught))
+    found = {cell: _with_modes(_judged(frame, family, models, parts), models[OURS], frame)
+             for cell, frame in own.items()}  # fmt: skip
+    say(f"without {family}: done")
+    return Found(whole, found, alarms(whole[PURE], here[PURE]))
+
+
+def ablated(taught: Taught) -> Iterator[tuple[str, Learnt]]:
+    """Ours trained without each family of features."""
+    for family in dict.fromkeys(feature.family for feature in FEATURES):
+        rest = [feature.name for feature in FEATURES if feature.family != family]
+        lesson = lessons(taught.examples, taught.planted, rest, taught.plan, taught.seed)[1]
+        yield f"without {family}", taught.learn(taught.blend, lesson)
+
+
+def alarms(judged: Judged, rows: pl.DataFrame) -> pl.DataFrame:
+    """Honest accounts, their cohort, and whether ours flags them where 0.1 % of all honest accounts are flagged."""
+    risk = judged.risks[OURS]
+    flagged = pl.Series("flagged", risk >= threshold_at(judged.label, risk, 0.001))
+    return rows.select("account_id", "cohort", "true", flagged).filter(~pl.col("true"))
+
+
+def _among_honest(rows: pl.DataFrame, family: str) -> pl.DataFrame:
+    return rows.filter(~pl.col("true") | (pl.col("family") == family))
+
+
+def _judged(rows: pl.DataFrame, family: str, *models: Mapping[str, Learnt]) -> Judged:
+    risks = {name: model.risk(rows) for some in models for name, model in some.items()}
+    return Judged(family, rows["true"].to_numpy(), risks)
+
+
+def _with_modes(judged: Judged, model: Learnt, rows: pl.DataFrame) -> Judged:
+    modes = {f"mode: {name}": model.risk(blanked(rows, blank)) for name, blank in MODES.items()}
+    kept = {name: risk for name, risk in judged.risks.items() if name == OURS or name.startswith("without ")}
+    return replace(judged, risks=kept | modes)
+
+
+def by_cell(found: Sequence[Found], figure: str, seed: int) -> list[str]:
+    """A row for each cell: a figure of every model, mean over families; or why there is none."""
+    honest = min(int((~judged.label).sum()) for one in found for judged in one.cells.values())
+    if honest < NEEDED[figure]:
+        return [f"Not to be measured here: it needs {NEEDED[figure]:,} honest accounts, there are {honest:,}."]
+    names = list(next(iter(found[0].cells.values())).risks)
+    rows = []
+    for cell in found[0].cells:
+        means = [mean_figures([one.cells[cell] for one in found], name, seed)[figure] for name in names]
+        rows.append([f"{cell.requests:,}", f"{cell.share:.0%}", *map(told, means)])
+    return table(["requests", "share", *names], rows)
+
+
+def by_part(found: Sequence[Found], seed: int) -> list[str]:
+    """A row for each family of features left out and each mode: recall at 0.1 % and PR-AUC in the two cells."""
+    shown = list(found[0].parts)
+    rows = []
+    for name in found[0].parts[shown[0]].risks:
+        means = [mean_figures([one.parts[cell] for one in found], name, seed) for cell in shown]
+        rows.append([name, *(told(mean[figure]) for mean in means for figure in (STRICT, "pr_auc"))])
+    return table(["ours", *(f"{what}, {cell.name}" for cell in shown for what in ("recall at 0.1 %", "PR-AUC"))], rows)
+
+
+def by_cohort(found: Sequence[Found]) -> list[str]:
+    """The cohorts with most false alarms, means over the models without a family."""
+    every = pl.concat(one.alarms for one in found)
+    counted = every.group_by("cohort").agg(
+        accounts=pl.col("account_id").n_unique(), rate=pl.col("flagged").mean(), flagged=pl.col("flagged").sum()
+    )
+    worst = counted.sort("rate", "cohort", descending=[True, False]).head(WORST)
+    rows = [[r["cohort"], f"{r['accounts']:,}", f"{r['rate']:.2%}", str(r["flagged"])] for r in worst.to_dicts()]
+    return table(["cohort", "accounts", "flagged", f"alarms of {len(found)} models together"], rows)
+
+
+def scope(made: World, found: Sequence[Found]) -> list[str]:
+    """What was measured on."""
+    pure = [one.cells[PURE] for one in found]
+    honest, members = int((~pure[0].label).sum()), sum(int(one.label.sum()) for one in pure)
+    return [
+        f"Trained on {made.name}; judged in a world of the next seed: {len(found)} families, {members} accounts of "
+        f"theirs, each family among {honest:,} honest accounts."
+    ]
+
+
+def sent(rows: Rows) -> list[str]:
+    """How many requests a cell really has an account: not every account sends so many, and lenders lend once."""
+    medians = [
+        [cell.name, *(f"{frame.filter(side)[VOLUME_FEATURE].median() or 0:,.0f}" for side in (_TRUE, ~_TRUE))]
+        for cell, frame in rows.items()
+    ]
+    return table(["at most", "median of campaign accounts", "of honest accounts"], medians)
+
+
+def everything(made: World, rows: Rows, left_out: Sequence[str], seed: int) -> tuple[dict[str, list[str]], list[Found]]:
+    """All tables by the part of the page that they belong to, and what the picture shows."""
+    with ThreadPoolExecutor(2) as hands:
+        found = list(hands.map(lambda family: judge(made, rows, family, seed), left_out))
+    parts = {
+        "cells": [*scope(made, found), "", *by_cell(found, STRICT, seed)],
+        "sent": sent(rows),
+        "stricter": by_cell(found, STRICTER, seed),
+        "parts": by_part(found, seed),
+        "cohorts": by_cohort(found),
+    }
+    return parts, found
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pools", type=Path, required=True)
+    parser.add_argument("--scenario", choices=("mixed", "composed"), default="mixed")
+    parser.add_argument("--scale", type=float, default=0.7)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kept", type=Path, help="folder that keeps worlds and cells from one run to the next")
+    parser.add_argument("--quick", action="store_true", help="two cells and three families")
+    parser.add_argument("--docs", action="store_true", help="write docs/fingerprint.md and its picture")
+    given = parser.parse_args()
+    made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
+    chosen = QUICK if given.quick else EVERY
+    rows = cells(given.scenario, given.pools, chosen, scale=given.scale, seed=given.seed + 1, kept=given.kept)
+    known = set(rows[PURE].filter("true")["family"])
+    left_out = [family for family in families(made) if family in known]
+    with threadpool_limits(1, user_api="blas"):
+        if given.quick:
+            left_out = np.random.default_rng(given.seed).permutation(left_out)[:QUICK_FAMILIES].tolist()
+        parts, found = everything(made, rows, left_out, given.seed)
+        print("\n".join("\n".join([f"\n{name}", *lines]) for name, lines in parts.items()))
+        if given.docs:
+            for name, lines in parts.items():
+                write_part("fingerprint.md", name, lines)
+            few_requests(DOCS / "fingerprint.png", [one.cells for one in found], given.seed)
+
+
+if __name__ == "__main__":
+    main()
