@@ -1,13 +1,14 @@
 """What candidates learn from: the examples with weights, folds and suspects; the plan says how."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from training.dataset import matrix, targets
+from training.dropout import with_blanks
 from training.fit import Learning, Settings
 from training.folds import folds
 from training.planted import is_planted, together, weigh
@@ -20,7 +21,8 @@ class Plan:
 
     `weak` and `planted`: weights of an unlabelled and of a planted account, a confirmed one weighs 1. `prior`: the base
     rate of risks while nothing is confirmed. `review_rate`: share of other accounts that the review threshold may flag.
-    `search`: trials of a search for other settings of the trees.
+    `search`: trials of a search for other settings of the trees. `blanks`: share of the rows that ours learns from once
+    more as a provider sees them who lacks texts, infrastructure or both.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -34,6 +36,7 @@ class Plan:
     most_folds: int = 4
     replicates: int = 300
     search: int = 0
+    blanks: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +75,19 @@ def lessons(
         # planted accounts stand for those that nobody has confirmed, at the rate that is assumed for these
         ours = Lesson(trusted, last & ~unreal, last & ~suspect, counted, plan.prior)
         wide = learning(everything, shown, plan, seed)
-        return Lesson(wide, last & ~unreal, last, base_rate=plan.prior), ours
+        return Lesson(wide, last & ~unreal, last, base_rate=plan.prior), _with_blanks(ours, plan, seed)
     ours = Lesson(trusted, last & ~unreal, last & ~suspect & ~unreal, counted)
     alone = learning(examples, shown, plan, seed)
-    return Lesson(alone, _last(examples), _last(examples)), ours
+    return Lesson(alone, _last(examples), _last(examples)), _with_blanks(ours, plan, seed)
+
+
+def _with_blanks(lesson: Lesson, plan: Plan, seed: int) -> Lesson:
+    """The same, with copies of rows that lack columns; nothing is calibrated on these."""
+    if not plan.blanks:
+        return lesson
+    data, row = with_blanks(lesson.data, plan.blanks, seed)
+    is_own = np.arange(row.size) < lesson.real.size
+    return replace(lesson, data=data, real=is_own & lesson.real[row], certain=is_own & lesson.certain[row])
 
 
 def learning(examples: pl.DataFrame, features: Sequence[str], plan: Plan, seed: int) -> Learning:
