@@ -21,6 +21,8 @@ from features.rollups import merge, roll_up, roll_up_keys
 from features.schemas import (
     AccountRollups,
     AccountRows,
+    CampaignLineage,
+    CampaignRows,
     Enforcement,
     Events,
     KeyRollups,
@@ -47,6 +49,8 @@ TABLES: dict[str, type[dy.Schema]] = {
     "enforcement": Enforcement,
     "releases": Releases,
     "rejects": Rejects,
+    "campaigns": CampaignRows,
+    "campaign_lineage": CampaignLineage,
 }
 _PARTITIONS = {"events": "day"}
 

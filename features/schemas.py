@@ -258,6 +258,29 @@ class KeyRollups(dy.Schema):
     requests = dy.Int64()
 
 
+class CampaignRows(dy.Schema):
+    """Who was in which campaign as of a time, as it was told; of one time the highest version holds."""
+
+    as_of = dy.Datetime(time_unit="us", time_zone="UTC")
+    version = dy.Int64(description="of the answer: the same time may be asked about again when the lake holds more")
+    stamp = dy.String(description="of the lake and the grouping that the answer came from")
+    campaign_id = dy.String()
+    account_id = dy.String()
+    membership = dy.Float64(description="share of the account's tied traffic that goes to the campaign, in (0, 1]")
+    strength = dy.Float64(description="that traffic, as a share of the account's")
+
+
+class CampaignLineage(dy.Schema):
+    """What a campaign has in common with one that was told before."""
+
+    as_of = dy.Datetime(time_unit="us", time_zone="UTC")
+    version = dy.Int64(description="as in CampaignRows")
+    campaign_id = dy.String()
+    past_id = dy.String()
+    accounts = dy.Int64(description="in common")
+    relation = dy.String(description="continues, split or merged")
+
+
 INPUT_TABLES: dict[str, type[dy.Schema]] = {
     "requests": Requests,
     "accounts": Accounts,

@@ -46,15 +46,24 @@ def ensure_features(workspace: Workspace, times: Iterable[datetime], progress: P
         InputError: no request at or before the latest of the times is known.
     """
     wanted = list(times)
-    workspace.lake.catch_up()
-    if not len(workspace.lake.seen(max(wanted))):
-        raise InputError(
-            f"{workspace.root} holds no request at or before {max(wanted):%Y-%m-%dT%H:%M:%SZ}: run "
-            "`stillwatch ingest --requests PATH`, or ask about a later time."
-        )
+    check_known(workspace, max(wanted))
     stamp = workspace.lake.stamp()
     for i, as_of in enumerate(wanted):
         progress("features", i / len(wanted))
         if not workspace.lookup.holds(as_of, stamp):
             workspace.lookup.write(read_out(workspace.lake, as_of), as_of, stamp)
     progress("features", 1.0)
+
+
+def check_known(workspace: Workspace, as_of: datetime) -> None:
+    """Roll up what a killed run left, and see that something is known.
+
+    Raises:
+        InputError: no request at or before as_of is known.
+    """
+    workspace.lake.catch_up()
+    if not len(workspace.lake.seen(as_of)):
+        raise InputError(
+            f"{workspace.root} holds no request at or before {as_of:%Y-%m-%dT%H:%M:%SZ}: run "
+            "`stillwatch ingest --requests PATH`, or ask about a later time."
+        )

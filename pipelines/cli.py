@@ -113,6 +113,26 @@ def score(as_of: AsOf, out: Out, workspace: Root = WORKSPACE) -> None:
     console.left_out(place.lake.later(as_of))
 
 
+@app.command()
+def campaigns(
+    as_of: AsOf,
+    out: Out,
+    table: Annotated[Path | None, typer.Option("--table", help="One row per campaign, as Parquet.")] = None,
+    workspace: Root = WORKSPACE,
+) -> None:
+    """Find the groups of accounts that act together."""
+    from pipelines import console
+    from pipelines.campaigns import campaigns as run
+    from pipelines.workspace import Workspace
+
+    place = Workspace(workspace)
+    with place.locked("campaigns"), console.progress() as report:
+        members = run(place, as_of, out, report, table)
+    accounts, groups = members["account_id"].n_unique(), members["campaign_id"].n_unique()
+    print(f"{out}: {accounts:,} accounts in {groups:,} campaigns")
+    console.left_out(place.lake.later(as_of))
+
+
 app.command()(models.package)
 
 

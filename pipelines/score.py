@@ -1,15 +1,14 @@
 """Score: every account seen up to a time, with the champion, into a file."""
 
-import os
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
 from features.catalogue import FEATURE_NAMES, FEATURES
-from features.errors import InputError
 from pipelines.build import Progress, ensure_features
 from pipelines.champion import champion_model
+from pipelines.outputs import check_out, write
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from serving.scorer import explain
@@ -25,8 +24,7 @@ def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) 
         InputError: no champion, nothing known at that time, or out can't be written.
         IntegrityError: a champion of other features, or one that is not what was registered and signed.
     """
-    if out.is_dir():
-        raise InputError(f"{out} is a folder: give --out the name of a file.")
+    check_out(out)
     model, told = champion_model(workspace, is_current=True), settings().base_rate
     model = model if told is None else model.at(told)
     ensure_features(workspace, [as_of], progress)
@@ -39,7 +37,7 @@ def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) 
         parts.append(_scored(workspace, model, accounts[begin : begin + _BATCH]))
     progress("scoring", 1.0)
     scores = pl.concat(parts).sort("account_id")
-    _write(scores, out)
+    write(scores, out)
     return scores
 
 
@@ -52,14 +50,3 @@ def _scored(workspace: Workspace, model: models.Model, accounts: pl.DataFrame) -
         campaign_id=pl.lit(None, pl.String),
         reasons=pl.Series(explain(model, matrix, risks, FEATURES), dtype=pl.List(pl.String)),
     )
-
-
-def _write(frame: pl.DataFrame, out: Path) -> None:
-    """Write a table that appears whole or not at all."""
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(draft)
-        draft.replace(out)
-    except OSError as error:
-        raise InputError(f"{out} can't be written ({error.strerror}): choose another --out.") from error

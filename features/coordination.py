@@ -1,0 +1,224 @@
+"""Coordination: which accounts share keys, and how surprising each sharing is.
+
+Pairs of accounts are never formed: an account is tied to keys, and a key to accounts, so that the cost grows with the
+pairs of an account and a key. A key ties by three things multiplied:
+
+- *rarity*: log of all customers over the customers that show it, over the log of all customers. Accounts of one
+  organisation are one customer, so that an enterprise's or a class's own keys tie nothing;
+- *newness*: how many of those who show it are new to it, beyond what is usual for keys of that kind. An account is new
+  to a key if it registered lately, or sent enough without the key before it took it up that the change is no chance.
+  A prompt of a development kit or of a public test set has sharers of all ages, who have always shown it;
+- how much of the account's traffic the key is.
+
+A hunter of campaigns need not know their templates: the weight rests on who shares and since when, not on what.
+(Rarity of shared actions: SynchroTrap, Cao et al. 2014; discounting of popular objects against camouflage: FRAUDAR,
+Hooi et al. 2016.)
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from features.lake import Lake
+from features.schemas import KEY_KINDS
+
+RECENT = timedelta(days=56)
+"""An account registered within this time before T is young: twice the window, so that a long campaign's still are."""
+
+_FEW = 100  # accounts of which a kind's usual share is half its own and half all kinds'
+_PARTS = 1 << 20  # shares are added in 2**-20 parts
+_SURE = 3.0  # natural log of the odds at which an account has taken a key up, and has not just missed showing it
+_DOUBT = (
+    4.0  # accounts that every key is given beforehand, whose share of new ones is the usual: few sharers prove little
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKind:
+    """A kind of key that ties accounts.
+
+    Attributes:
+        name: of `KEY_KINDS`, or a column of `AccountRows`.
+        evidence: kinds with the same word are not independent of one another.
+        weight: against other kinds, for the same share of an account's traffic.
+    """
+
+    name: str
+    evidence: str
+    weight: float
+
+    @property
+    def of_traffic(self) -> bool:
+        """Is the key shown by requests, rather than at registration?"""
+        return self.name in KEY_KINDS
+
+
+LINK_KINDS: tuple[LinkKind, ...] = (
+    LinkKind("prefix", "template", 1.0),
+    LinkKind("suffix", "template", 1.0),
+    LinkKind("exact", "template", 0.5),
+    LinkKind("simhash", "template", 0.5),
+    LinkKind("system", "template", 1.0),
+    LinkKind("address", "network", 1.0),
+    LinkKind("subnet", "network", 0.5),
+    LinkKind("payment", "payment", 1.0),
+    LinkKind("signup_address", "network", 0.5),
+    LinkKind("signup_subnet", "network", 0.25),
+    LinkKind("mail_domain", "registration", 0.25),
+)
+EVIDENCE: tuple[str, ...] = tuple(dict.fromkeys(kind.evidence for kind in LINK_KINDS))
+
+
+@dataclass(frozen=True)
+class Links:
+    """What ties accounts as of a time.
+
+    Attributes:
+        accounts: `account_id`, `customer`, `created_at`, `young`; sorted, its rows number the accounts.
+        keys: `kind` (position in `LINK_KINDS`), `key`, `customers`, `new` (share of those who show it, shrunk to the
+            usual), `tie` in [0, 1] above 0; sorted, its rows number the keys.
+        pairs: `account`, `key` (row numbers), `share` of the account's requests in (0, 1], `new`; sorted by both.
+        usual: per kind the share of new ones among accounts that show a shared key.
+    """
+
+    accounts: pl.DataFrame
+    keys: pl.DataFrame
+    pairs: pl.DataFrame
+    usual: dict[int, float]
+
+
+def links(lake: Lake, as_of: datetime) -> Links:
+    """Read what ties accounts out of the lake; nothing after as_of is looked at."""
+    accounts = _accounts(lake, as_of)
+    pairs = pl.concat([_of_traffic(lake, as_of, accounts), _of_registration(accounts)])
+    return weighted(accounts.select("account_id", "customer", "created_at", "young"), pairs)
+
+
+def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
+    """Weigh pairs of accounts and keys.
+
+    Args:
+        accounts: as in `Links`, sorted by account_id.
+        pairs: `account` (row number), `kind`, `key`, `share`, `new`, each pair once.
+    """
+    shown = pairs.join(accounts.select("customer").with_row_index("account"), on="account")
+    usual = _usual(shown)
+    keys = (
+        shown.group_by("kind", "key")
+        .agg(
+            customers=pl.col("customer").n_unique(),
+            sharers=pl.len(),
+            new=_fraction("new", "share"),
+        )
+        .filter(pl.col("customers") > 1)
+        .join(usual, on="kind")
+        .with_columns(new=(pl.col("sharers") * pl.col("new") + _DOUBT * pl.col("usual")) / (pl.col("sharers") + _DOUBT))
+        .with_columns(tie=_rarity(accounts["customer"].n_unique()) * _newness() * _kind_weight())
+        .filter(pl.col("tie") > 0)
+        .select("kind", "key", "customers", "new", "tie")
+        .sort("kind", "key")
+    )
+    numbered = keys.select("kind", "key").with_row_index("number")
+    tied = (
+        pairs.join(numbered, on=["kind", "key"])
+        .select("account", pl.col("number").alias("key"), "share", "new")
+        .sort("account", "key")
+    )
+    return Links(accounts, keys, tied, dict(usual.iter_rows()))
+
+
+def _accounts(lake: Lake, as_of: datetime) -> pl.DataFrame:
+    """Accounts seen up to as_of with their customers; one without a registration is its own customer, and not young."""
+    rows = lake.accounts(as_of).unique("account_id", keep="first", maintain_order=True)
+    organisation = pl.col("organization").cast(pl.String)
+    return (
+        lake.seen(as_of)
+        .select("account_id")
+        .join(rows, on="account_id", how="left", maintain_order="left")
+        .with_columns(
+            customer=pl.coalesce(pl.lit("o") + organisation, pl.lit("a") + pl.col("account_id")).rank("dense"),
+            young=(pl.col("created_at") > as_of - RECENT).fill_null(False),
+        )
+    )
+
+
+def _of_traffic(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Pairs with the keys that requests show."""
+    kinds = {KEY_KINDS.index(kind.name): code for code, kind in enumerate(LINK_KINDS) if kind.of_traffic}
+    numbers = accounts.lazy().select("account_id", "customer", "young").with_row_index("account")
+    shown = (
+        lake.key_rollups(as_of)
+        .filter(pl.col("kind").is_in(list(kinds)))
+        .group_by("account_id", "kind", "key")
+        .agg(pl.col("requests").sum(), hour=pl.col("hour").min())
+        .join(numbers, on="account_id")
+    )
+    customers = shown.group_by("kind", "key").agg(pl.col("customer").n_unique()).filter(pl.col("customer") > 1)
+    shared = shown.join(customers, on=["kind", "key"], how="semi")
+    hours = lake.account_rollups(as_of).select("account_id", "hour", "requests").sort("account_id", "hour")
+    running = pl.col("requests").cum_sum().over("account_id")
+    past = hours.select(
+        "account_id", "hour", before=running - pl.col("requests"), all=pl.col("requests").sum().over("account_id")
+    )
+    since = (pl.col("requests") / (pl.col("all") - pl.col("before"))).clip(upper_bound=0.999)
+    took_up = -pl.col("before") * (1 - since).log() > _SURE
+    return (
+        shared.join(past, on=["account_id", "hour"])
+        .select(
+            "account",
+            pl.col("kind").replace_strict(kinds, return_dtype=pl.Int8),
+            "key",
+            share=pl.col("requests") / pl.col("all"),
+            new=pl.col("young") | took_up,
+        )
+        .collect(engine="streaming")
+    )
+
+
+def _of_registration(accounts: pl.DataFrame) -> pl.DataFrame:
+    """Pairs with what accounts registered with; the share is 1. Mail providers open to everyone tie nobody."""
+    private = accounts.with_row_index("account").with_columns(
+        mail_domain=pl.when(~pl.col("public_mail").fill_null(True)).then("mail_domain")
+    )
+    parts = [
+        private.select(
+            "account", pl.lit(code, pl.Int8).alias("kind"), key=kind.name, share=pl.lit(1.0), new="young"
+        ).drop_nulls("key")
+        for code, kind in enumerate(LINK_KINDS)
+        if not kind.of_traffic
+    ]
+    return pl.concat(parts)
+
+
+def _fraction(flag: str, weight: str) -> pl.Expr:
+    """Share of the weight that lies on true flags; added as integers, so that the order of the rows does not show."""
+    parts = (pl.col(weight) * _PARTS).ceil().cast(pl.Int64)
+    return (parts.filter(pl.col(flag)).sum() / parts.sum()).alias(flag)
+
+
+def _usual(shown: pl.DataFrame) -> pl.DataFrame:
+    """`kind`, `usual`: how much of what an account shows of a kind is new to it, in the mean over accounts.
+
+    Over accounts, not traffic: a campaign must not pass for usual because it sends much. A kind that few show takes
+    after all kinds.
+    """
+    own = shown.group_by("account", "kind").agg(_fraction("new", "share"))
+    parts = (pl.col("new") * _PARTS).round().cast(pl.Int64)
+    overall = pl.lit(own.select(parts.sum() / _PARTS / pl.len().clip(1)).item())
+    usual = (parts.sum() / _PARTS + _FEW * overall) / (pl.len() + _FEW)
+    return own.group_by("kind").agg(usual=usual).sort("kind")
+
+
+def _rarity(customers: int) -> pl.Expr:
+    """1 for a key of one customer, 0 for one of all."""
+    return (1 - pl.col("customers").log() / pl.lit(max(customers, 2)).log()).clip(0, 1)
+
+
+def _newness() -> pl.Expr:
+    """How far the new ones exceed the usual share: 0 at or below it, 1 where all are new."""
+    return ((pl.col("new") - pl.col("usual")) / (1 - pl.col("usual")).clip(lower_bound=0.01)).clip(0, 1)
+
+
+def _kind_weight() -> pl.Expr:
+    return pl.col("kind").replace_strict({i: kind.weight for i, kind in enumerate(LINK_KINDS)}, return_dtype=pl.Float64)
