@@ -90,9 +90,14 @@ class Links:
 
 def links(lake: Lake, as_of: datetime) -> Links:
     """Read what ties accounts out of the lake; nothing after as_of is looked at."""
+    return weighted(*shown(lake, as_of))
+
+
+def shown(lake: Lake, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Accounts and pairs as `weighted` takes them; of the keys of requests those that two or more customers show."""
     accounts = _accounts(lake, as_of)
     pairs = pl.concat([_of_traffic(lake, as_of, accounts), _of_registration(accounts)])
-    return weighted(accounts.select("account_id", "customer", "created_at", "young"), pairs)
+    return accounts.select("account_id", "customer", "created_at", "young"), pairs
 
 
 def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
@@ -102,10 +107,10 @@ def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
         accounts: as in `Links`, sorted by account_id.
         pairs: `account` (row number), `kind`, `key`, `share`, `new`, each pair once.
     """
-    shown = pairs.join(accounts.select("customer").with_row_index("account"), on="account")
-    usual = _usual(shown)
+    known = pairs.join(accounts.select("customer").with_row_index("account"), on="account")
+    usual = _usual(known)
     keys = (
-        shown.group_by("kind", "key")
+        known.group_by("kind", "key")
         .agg(
             customers=pl.col("customer").n_unique(),
             sharers=pl.len(),
@@ -147,15 +152,15 @@ def _of_traffic(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataF
     """Pairs with the keys that requests show."""
     kinds = {KEY_KINDS.index(kind.name): code for code, kind in enumerate(LINK_KINDS) if kind.of_traffic}
     numbers = accounts.lazy().select("account_id", "customer", "young").with_row_index("account")
-    shown = (
+    counted = (
         lake.key_rollups(as_of)
         .filter(pl.col("kind").is_in(list(kinds)))
         .group_by("account_id", "kind", "key")
         .agg(pl.col("requests").sum(), hour=pl.col("hour").min())
         .join(numbers, on="account_id")
     )
-    customers = shown.group_by("kind", "key").agg(pl.col("customer").n_unique()).filter(pl.col("customer") > 1)
-    shared = shown.join(customers, on=["kind", "key"], how="semi")
+    customers = counted.group_by("kind", "key").agg(pl.col("customer").n_unique()).filter(pl.col("customer") > 1)
+    shared = counted.join(customers, on=["kind", "key"], how="semi")
     hours = lake.account_rollups(as_of).select("account_id", "hour", "requests").sort("account_id", "hour")
     running = pl.col("requests").cum_sum().over("account_id")
     past = hours.select(
@@ -197,13 +202,13 @@ def _fraction(flag: str, weight: str) -> pl.Expr:
     return (parts.filter(pl.col(flag)).sum() / parts.sum()).alias(flag)
 
 
-def _usual(shown: pl.DataFrame) -> pl.DataFrame:
+def _usual(pairs: pl.DataFrame) -> pl.DataFrame:
     """`kind`, `usual`: how much of what an account shows of a kind is new to it, in the mean over accounts.
 
     Over accounts, not traffic: a campaign must not pass for usual because it sends much. A kind that few show takes
     after all kinds.
     """
-    own = shown.group_by("account", "kind").agg(_fraction("new", "share"))
+    own = pairs.group_by("account", "kind").agg(_fraction("new", "share"))
     parts = (pl.col("new") * _PARTS).round().cast(pl.Int64)
     overall = pl.lit(own.select(parts.sum() / _PARTS / pl.len().clip(1)).item())
     usual = (parts.sum() / _PARTS + _FEW * overall) / (pl.len() + _FEW)

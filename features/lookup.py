@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -27,7 +27,22 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 _STAMP = b"stillwatch"
+_CAMPAIGN = pl.Schema({"account_id": pl.String(), "campaign_id": pl.String()})
 _AROUND = timedelta(days=2)  # Feast compares in the local time zone; `latest.parquet` holds one time only
+
+
+class Online(NamedTuple):
+    """The newest that is known of n accounts.
+
+    Attributes:
+        matrix: shape (n, features) in catalogue order, NaN where unknown.
+        as_of: the time of each row, None for an unknown account.
+        campaigns: the campaign that each account belongs to most, None for none.
+    """
+
+    matrix: npt.NDArray[np.float32]
+    as_of: list[datetime | None]
+    campaigns: list[str | None]
 
 
 @dataclass(frozen=True)
@@ -87,12 +102,13 @@ class FeatureLookup:
         found = keyed.join(values, on="entity").drop("entity")
         return entities.join(found, on=["account_id", "as_of"], how="left", maintain_order="left")
 
-    def materialize(self, as_of: datetime, now: datetime | None = None) -> bool:
+    def materialize(self, as_of: datetime, now: datetime | None = None, campaigns: pl.DataFrame | None = None) -> bool:
         """Bring the features of one time online, unless a later time is there already.
 
         Args:
             as_of: their time.
             now: the clock; what is online for a time after it was a mistake and gives way.
+            campaigns: `account_id`, `campaign_id` of the accounts in one as of that time.
 
         Returns:
             False if the online store holds a later time, and was left as it is.
@@ -102,7 +118,8 @@ class FeatureLookup:
         if newest is not None and newest > as_of and (now is None or newest <= now):
             return False
         named = pl.read_parquet(self._offline(as_of))
-        vectors = named.select("account_id", "as_of", _vector())
+        known = pl.DataFrame(schema=_CAMPAIGN) if campaigns is None else campaigns.select(_CAMPAIGN.names())
+        vectors = named.select("account_id", "as_of", _vector()).join(known, on="account_id", how="left")
         with _replaced(latest) as draft:
             vectors.write_parquet(draft)
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
@@ -117,19 +134,12 @@ class FeatureLookup:
             newest = pl.scan_parquet(latest).select(pl.col("as_of").max()).collect().item()
         return newest
 
-    def online(self, account_ids: Sequence[str]) -> tuple[npt.NDArray[np.float32], list[datetime | None]]:
-        """The newest features of some accounts.
-
-        Args:
-            account_ids: n ids, repeats allowed.
-
-        Returns:
-            Shape (n, features) in catalogue order, NaN where unknown; and the time of each row, None for an unknown
-            account.
-        """
-        response = self._store.get_online_features(["account_vector:vector"], {"account_id": list(account_ids)})
-        names = list(response.proto.metadata.feature_names.val)
-        result = response.proto.results[names.index("vector")]
+    def online(self, account_ids: Sequence[str]) -> Online:
+        """The newest features and campaigns of n accounts, in the order asked; repeats allowed."""
+        wanted = ["account_vector:vector", "account_vector:campaign_id"]
+        response = self._store.get_online_features(wanted, {"account_id": list(account_ids)})
+        columns = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
+        result = columns["vector"]
         matrix = np.full((len(account_ids), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
         times: list[datetime | None] = []
         for row, (value, time) in enumerate(zip(result.values, result.event_timestamps, strict=True)):
@@ -137,7 +147,7 @@ class FeatureLookup:
             times.append(time.ToDatetime(tzinfo=UTC) if len(vector) else None)
             if len(vector):
                 matrix[row] = vector
-        return matrix, times
+        return Online(matrix, times, [value.string_val or None for value in columns["campaign_id"].values])
 
     def _offline(self, as_of: datetime) -> Path:
         return self.root / "offline" / f"{as_of.astimezone(UTC):%Y-%m-%dT%H%M%S.%f}.parquet"
@@ -171,6 +181,8 @@ def _open_store(root: Path, online_store: str) -> "FeatureStore":
     os.environ.setdefault("FEAST_USAGE", "False")
     from feast import FeatureStore, RepoConfig
 
+    from features.store.definitions import LAYOUT
+
     logging.getLogger("feast").setLevel(logging.ERROR)
     root.mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load((Path(__file__).parent / "store" / "feature_store.yaml").read_text())
@@ -181,7 +193,7 @@ def _open_store(root: Path, online_store: str) -> "FeatureStore":
         config["online_store"] = {"type": "redis", "connection_string": _redis_address(online_store)}
     _drop_if_half_written(Path(config["registry"]))
     store = FeatureStore(config=RepoConfig(**config, repo_path=root))
-    place = {"schema_version": SCHEMA_VERSION, "root": str(root)}
+    place = {"schema_version": SCHEMA_VERSION, "layout": LAYOUT, "root": str(root)}
     if all(service.tags.items() != place.items() for service in store.list_feature_services()):
         _apply(store, root)
     return store
@@ -207,7 +219,7 @@ def _apply(store: "FeatureStore", root: Path) -> None:
         pl.DataFrame(schema=FEATURES_SCHEMA).write_parquet(root / "offline" / "0000.parquet")
     if not (root / "latest.parquet").exists():
         vectors = pl.DataFrame(schema=FEATURES_SCHEMA).select("account_id", "as_of", _vector())
-        vectors.write_parquet(root / "latest.parquet")
+        vectors.with_columns(campaign_id=pl.lit(None, pl.String)).write_parquet(root / "latest.parquet")
     with redirect_stdout(StringIO()):
         store.apply(definitions(root))
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from features.accounts import read_out
 from features.errors import InputError
+from pipelines.memberships import ensure_campaigns, strongest
 from pipelines.workspace import Workspace
 
 Progress = Callable[[str, float], None]
@@ -33,8 +34,9 @@ def build(workspace: Workspace, as_of: datetime, progress: Progress, *, now: dat
         InputError: no request at or before as_of is known.
     """
     ensure_features(workspace, [as_of], progress)
+    campaigns = strongest(ensure_campaigns(workspace, as_of, progress))
     progress("features online", 0.0)
-    online = workspace.lookup.materialize(as_of, now)
+    online = workspace.lookup.materialize(as_of, now, campaigns)
     progress("features online", 1.0)
     return Built(len(workspace.lake.seen(as_of)), workspace.lake.later(as_of), online)
 

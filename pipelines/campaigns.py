@@ -1,26 +1,22 @@
-"""Campaigns: who acts together as of a time, under ids that last from one asking to the next."""
+"""Campaigns: who acts together as of a time, into files: members, and a table of campaigns."""
 
-import hashlib
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from features.campaigns import GROUPING, Groups, group
+from features.campaigns import Groups
 from features.catalogue import FEATURE_NAMES
-from features.continuity import named
-from features.coordination import LINK_KINDS, Links, links
+from features.coordination import LINK_KINDS, Links
 from features.errors import InputError, IntegrityError
-from features.lake import Lake
 from pipelines.build import Progress, check_known, ensure_features
 from pipelines.champion import champion_model
+from pipelines.memberships import MEMBERS_SCHEMA, grouped, told_of
 from pipelines.outputs import check_out, write
 from pipelines.workspace import Workspace
 from training.dataset import matrix
 
-MEMBERS_SCHEMA = pl.Schema({"campaign_id": pl.String(), "account_id": pl.String(), "membership": pl.Float64()})
-_SEED = 0  # of the grouping: another one gives another answer to the same question
 _TEMPLATES = 5  # keys that are told of a campaign
 
 
@@ -38,70 +34,14 @@ def campaigns(
     for path in [out, table] if table else [out]:
         check_out(path)
     check_known(workspace, as_of)
-    progress("links", 0.0)
-    tied = links(workspace.lake, as_of)
-    progress("links", 1.0)
-    found = group(tied, _SEED).campaigns()
-    members = _told(workspace.lake, as_of, tied, found)
+    progress("campaigns", 0.0)
+    tied, found = grouped(workspace.lake, as_of)
+    members = told_of(workspace.lake, as_of, tied, found)
     progress("campaigns", 1.0)
     write(members.select(MEMBERS_SCHEMA.names()), out)
     if table:
         write(_table(workspace, as_of, tied, found, members, progress), table)
     return members.select(MEMBERS_SCHEMA.names())
-
-
-def ensure_campaigns(workspace: Workspace, as_of: datetime, progress: Progress) -> pl.DataFrame:
-    """The members of campaigns as of a time, `MEMBERS_SCHEMA`; grouped anew only if the lake holds more since."""
-    told = _stored(workspace.lake, as_of)
-    if not len(told) or told["stamp"][0] != _stamp(workspace.lake):
-        progress("campaigns", 0.0)
-        tied = links(workspace.lake, as_of)
-        told = _told(workspace.lake, as_of, tied, group(tied, _SEED).campaigns())
-        progress("campaigns", 1.0)
-    return told.select(MEMBERS_SCHEMA.names()).sort("campaign_id", "account_id")
-
-
-def strongest(members: pl.DataFrame) -> pl.DataFrame:
-    """`account_id`, `campaign_id`: of each account in campaigns the one it belongs to most."""
-    first = members.sort("membership", "campaign_id", descending=[True, False])
-    return first.unique("account_id", keep="first", maintain_order=True).select("account_id", "campaign_id")
-
-
-def _told(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataFrame:
-    """The members under lasting ids (with `group`), which are stored unless this very answer is there."""
-    accounts = tied.accounts.select("account_id", "created_at").with_row_index("account")
-    members = found.members.join(accounts, on="account", maintain_order="left")
-    stored, stamp = _stored(lake, as_of), _stamp(lake)
-    names = named(members, _past(lake, as_of))
-    told = members.join(names.ids, on="group").sort("campaign_id", "account_id")
-    if len(stored) and stored["stamp"][0] == stamp:
-        return told
-    version = stored["version"][0] + 1 if len(stored) else 0
-    stamped = [pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of"), pl.lit(version, pl.Int64).alias("version")]
-    source = int(hashlib.sha256(f"{as_of.isoformat()} {version}".encode()).hexdigest()[:15], 16)
-    lake.append("campaign_lineage", [names.lineage.with_columns(stamped)], source)
-    lake.append("campaigns", [told.with_columns(*stamped, pl.lit(stamp).alias("stamp"))], source)
-    return told
-
-
-def _stamp(lake: Lake) -> str:
-    return f"{lake.stamp()}/{GROUPING}"
-
-
-def _answers(lake: Lake, as_of: datetime) -> pl.DataFrame:
-    """What was told up to as_of, of each time the newest version; nothing that a later time gave is in it."""
-    rows = lake.scan("campaigns").filter(pl.col("as_of") <= as_of).collect()
-    return rows.filter(pl.col("version") == pl.col("version").max().over("as_of"))
-
-
-def _stored(lake: Lake, as_of: datetime) -> pl.DataFrame:
-    return _answers(lake, as_of).filter(pl.col("as_of") == as_of)
-
-
-def _past(lake: Lake, as_of: datetime) -> pl.DataFrame:
-    """The members of each campaign when it was last told: one that was below the threshold for a day comes back."""
-    answers = _answers(lake, as_of)
-    return answers.filter(pl.col("as_of") == pl.col("as_of").max().over("campaign_id"))
 
 
 def _table(

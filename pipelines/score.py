@@ -8,6 +8,7 @@ import polars as pl
 from features.catalogue import FEATURE_NAMES, FEATURES
 from pipelines.build import Progress, ensure_features
 from pipelines.champion import champion_model
+from pipelines.memberships import ensure_campaigns, strongest
 from pipelines.outputs import check_out, write
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
@@ -28,25 +29,24 @@ def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) 
     model, told = champion_model(workspace, is_current=True), settings().base_rate
     model = model if told is None else model.at(told)
     ensure_features(workspace, [as_of], progress)
-    accounts = workspace.lake.seen(as_of).select(
-        "account_id", pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of")
-    )
+    campaigns = strongest(ensure_campaigns(workspace, as_of, progress))
+    stamp = pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of")
+    accounts = workspace.lake.seen(as_of).select("account_id", stamp).join(campaigns, on="account_id", how="left")
     parts = []
     for begin in range(0, len(accounts), _BATCH):
         progress("scoring", begin / len(accounts))
         parts.append(_scored(workspace, model, accounts[begin : begin + _BATCH]))
     progress("scoring", 1.0)
-    scores = pl.concat(parts).sort("account_id")
+    scores = pl.concat(parts).select("account_id", "as_of", "risk", "campaign_id", "reasons").sort("account_id")
     write(scores, out)
     return scores
 
 
 def _scored(workspace: Workspace, model: models.Model, accounts: pl.DataFrame) -> pl.DataFrame:
-    features = workspace.lookup.historical(accounts).select(FEATURE_NAMES)
+    features = workspace.lookup.historical(accounts.select("account_id", "as_of")).select(FEATURE_NAMES)
     matrix = features.fill_null(float("nan")).to_numpy(order="c")
     risks = model.predict(matrix)
     return accounts.with_columns(
         risk=pl.Series(risks, dtype=pl.Float64),
-        campaign_id=pl.lit(None, pl.String),
         reasons=pl.Series(explain(model, matrix, risks, FEATURES), dtype=pl.List(pl.String)),
     )

@@ -69,26 +69,29 @@ def score(
     now: datetime,
     freshness: timedelta,
     risks: Risks | None = None,
+    campaigns: Sequence[str | None] | None = None,
 ) -> list[AccountScore]:
     """One score per account, in the order asked; repeats are answered as often as they are asked.
 
     `matrix` is (n, F) in the model's feature order, `as_of` the time of each row (null: unknown account),
     `features` their contract rows (None: no reasons are given), `now` the clock of the caller, `freshness` the age from
-    which features are `stale`. `risks` spares a second prediction to a caller that has `assess`ed already.
+    which features are `stale`. `risks` spares a second prediction to a caller that has `assess`ed already; `campaigns`
+    are the ids of the accounts' campaigns (null: in none).
     """
     if risks is None:
         risks = assess(model, matrix, is_known(as_of))
     texts = [[]] * len(risks) if features is None else explain(model, matrix, risks, features)
-    columns = zip(account_ids, as_of, risks.tolist(), texts, strict=True)
+    columns = zip(account_ids, as_of, risks.tolist(), campaigns or [None] * len(risks), texts, strict=True)
     return [
         AccountScore(
             account_id=account_id,
             status=_status(time, now - freshness),
             risk=None if time is None else risk,
+            campaign_id=campaign,
             reasons=words,
             features_as_of=time,
         )
-        for account_id, time, risk, words in columns
+        for account_id, time, risk, campaign, words in columns
     ]
 
 

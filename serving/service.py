@@ -9,7 +9,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
 from features.errors import InputError, StillwatchError
-from features.lookup import FeatureLookup
+from features.lookup import FeatureLookup, Online
 from serving import scorer
 from serving.analysts import ANYBODY, reads_reasons
 from serving.edge import Edge
@@ -131,33 +130,27 @@ class Endpoint:
         return ScoreResponse(model=self.name, scores=[by_id[one] for one in request.account_ids])
 
     def _score_all(self, ids: list[str]) -> list[AccountScore]:
-        matrix, as_of = self.lookup.online(ids)
-        return self._answer(ids, matrix, as_of, None)
+        return self._answer(ids, self.lookup.online(ids), None)
 
     async def _score_few(self, ids: list[str]) -> list[AccountScore]:
-        matrix, as_of = self.lookup.online(ids)
-        risks = scorer.assess(self.model, matrix, scorer.is_known(as_of))
+        found = self.lookup.online(ids)
+        risks = scorer.assess(self.model, found.matrix, scorer.is_known(found.as_of))
         if reads_reasons.get() and (risks >= self.model.review_threshold).any():
-            return await anyio.to_thread.run_sync(self._answer, ids, matrix, as_of, risks, limiter=self.threads)
-        return self._answer(ids, matrix, as_of, risks)
+            return await anyio.to_thread.run_sync(self._answer, ids, found, risks, limiter=self.threads)
+        return self._answer(ids, found, risks)
 
-    def _answer(
-        self,
-        ids: list[str],
-        matrix: scorer.Matrix,
-        as_of: Sequence[datetime | None],
-        risks: scorer.Risks | None,
-    ) -> list[AccountScore]:
+    def _answer(self, ids: list[str], found: Online, risks: scorer.Risks | None) -> list[AccountScore]:
         now = datetime.now(UTC)
         return scorer.score(
             self.model,
-            matrix,
-            as_of,
+            found.matrix,
+            found.as_of,
             ids,
             features=FEATURES if reads_reasons.get() else None,
             now=now,
             freshness=self.freshness,
             risks=risks,
+            campaigns=found.campaigns,
         )
 
     def __is_ready__(self) -> bool:

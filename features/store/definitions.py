@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
-from feast.types import Array, Float32
+from feast.types import Array, Float32, String
 
 from features.catalogue import FEATURES, SCHEMA_VERSION
 
 VALID = timedelta(days=1)
+LAYOUT = "2"  # of the views besides the catalogue: another one is applied again
 
 
 def definitions(root: Path) -> list[Entity | FeatureView | FeatureService]:
@@ -22,7 +23,7 @@ def definitions(root: Path) -> list[Entity | FeatureView | FeatureService]:
         root: absolute path of the folder that holds `offline/*.parquet` (named features, one file per time) and
             `latest.parquet` (the vectors of the newest time).
     """
-    place = {"schema_version": SCHEMA_VERSION, "root": str(root)}
+    place = {"schema_version": SCHEMA_VERSION, "layout": LAYOUT, "root": str(root)}
     account = Entity(name="account", join_keys=["account_id"], value_type=ValueType.STRING)
     named = FeatureView(
         name="account_features",
@@ -45,7 +46,10 @@ def definitions(root: Path) -> list[Entity | FeatureView | FeatureService]:
         name="account_vector",
         entities=[account],
         ttl=VALID,
-        schema=[Field(name="vector", dtype=Array(Float32), description="all features, in catalogue order")],
+        schema=[
+            Field(name="vector", dtype=Array(Float32), description="all features, in catalogue order"),
+            Field(name="campaign_id", dtype=String, description="of the campaign it belongs to most; null for none"),
+        ],
         source=FileSource(name="latest", path=str(root / "latest.parquet"), timestamp_field="as_of"),
         tags={"schema_version": SCHEMA_VERSION},
     )

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipelines.campaigns import MEMBERS_SCHEMA, ensure_campaigns, strongest
+from pipelines.memberships import MEMBERS_SCHEMA, ensure_campaigns
 from pipelines.workspace import Workspace
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -87,15 +87,6 @@ def test_score_and_campaigns_tell_the_same_members(
 ) -> None:
     quiet = ensure_campaigns(Workspace(filled), as_of, lambda _step, _done: None)
     assert_frame_equal(asked(filled), quiet, check_exact=True)
-
-
-def test_of_two_campaigns_an_account_names_the_one_it_belongs_to_most() -> None:
-    members = pl.DataFrame(
-        [("one", "a", 0.4), ("two", "a", 0.6), ("two", "b", 0.5), ("one", "b", 0.5)],
-        schema=MEMBERS_SCHEMA,
-        orient="row",
-    )
-    assert dict(strongest(members).iter_rows()) == {"a": "two", "b": "one"}
 
 
 def test_the_table_of_campaigns_describes_each(

@@ -1,0 +1,203 @@
+"""Campaigns found in made-up worlds, beside other ways to group; and what grouping costs as accounts grow.
+
+python -m benchmarks.campaigns worlds [--scenario NAME ...] [--pools DIR] [--seed N] [--docs]
+python -m benchmarks.campaigns scale [--accounts N ...] [--docs]
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from benchmarks.documents import table, write_part
+from benchmarks.gathered import say
+from benchmarks.groupers import GROUPERS, Found, known_of
+from benchmarks.measure import Measured, in_process, report
+from features.campaigns import group
+from features.coordination import LINK_KINDS, shown, weighted
+from features.lake import Lake
+from pipelines.ingest import Inputs, ingest
+from pipelines.simulate import simulate
+from pipelines.simulate.giveaway import JUDGED, judged
+from pipelines.simulate.presets import PRESETS
+from pipelines.workspace import Workspace
+
+PAGE = "campaigns.md"
+OURS = "stillwatch"
+SIZES = (10_000, 100_000, 1_000_000)
+PAIRS_EACH = 50  # pairs of an account and a key, for each account of the scale run
+PURE = 0.5  # share of true members from which a group is no honest one
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How reported groups agree with the true campaigns.
+
+    Attributes:
+        precision: pairs of accounts in one group that are in one campaign.
+        recall: pairs in one campaign that are in one group.
+        jaccard: mean over campaigns of the best group's Jaccard index.
+        found: members of campaigns that are in any group.
+        honest: groups of which most members are honest.
+        groups: reported.
+    """
+
+    precision: float
+    recall: float
+    jaccard: float
+    found: float
+    honest: int
+    groups: int
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return 2 * self.precision * self.recall / max(self.precision + self.recall, 1e-12)
+
+
+def main() -> None:
+    """Measure what is asked for, print it, and write it into the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("worlds", "scale", "one-scale"), default="worlds")
+    parser.add_argument("--scenario", action="append", choices=sorted(PRESETS))
+    parser.add_argument("--pools", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--accounts", type=int, action="append")
+    parser.add_argument("--docs", action="store_true", help=f"write the result into docs/{PAGE}")
+    given = parser.parse_args()
+    if given.what == "one-scale":
+        made = large(given.accounts[0])
+        return report(lambda: group(weighted(*made)))
+    lines = (
+        worlds(given.scenario or sorted(PRESETS), given.pools, given.seed)
+        if given.what == "worlds"
+        else scale(given.accounts or SIZES)
+    )
+    print("\n".join(lines))
+    if given.docs:
+        write_part(PAGE, given.what, lines)
+    return None
+
+
+def worlds(scenarios: Iterable[str], pools: Path | None, seed: int) -> list[str]:
+    """A row for each world and way to group."""
+    rows = []
+    for scenario in scenarios:
+        if PRESETS[scenario].pools and pools is None:
+            say(f"{scenario} is left out: it needs --pools")
+            continue
+        for name, agreement in world(scenario, pools, seed).items():
+            figures = (agreement.precision, agreement.recall, agreement.f1, agreement.jaccard, agreement.found)
+            cells = [f"{figure:.2f}" for figure in figures]
+            rows.append((scenario, name, *cells, f"{agreement.honest} of {agreement.groups}"))
+    told = "with real pools" if pools else "without pools"
+    head = ("world", "groups by", "precision", "recall", "F1", "best Jaccard", "members found", "honest groups")
+    return [f"Worlds of seed {seed}, {told}; pairs of accounts.", "", *table(head, rows)]
+
+
+def world(scenario: str, pools: Path | None, seed: int) -> dict[str, Agreement]:
+    """Make a small world, group its accounts in every way, and compare with the truth."""
+    size, days = JUDGED[scenario]
+    with tempfile.TemporaryDirectory() as scratch:
+        tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
+        say(f"{scenario}: making")
+        simulate(judged(PRESETS[scenario]), tables, scale=size, seed=seed, days=days, pools=pools)
+        parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
+        ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=lambda *_: None)
+        say(f"{scenario}: grouping")
+        return compared(workspace.lake, _end(workspace.lake), pl.read_parquet(tables / "truth.parquet"))
+
+
+def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame) -> dict[str, Agreement]:
+    """Agreement of every way to group with the truth as of a time."""
+    accounts, pairs = shown(lake, as_of)
+    numbers = accounts.select("account_id").with_row_index("account")
+    members = truth.filter("label").join(numbers, on="account_id").group_by("campaign").agg("account")
+    true = [set(campaign) for campaign in members.sort("campaign")["account"].to_list()]
+    ours = group(weighted(accounts, pairs)).campaigns().members
+    found = {OURS: [set(some["account"].to_list()) for _, some in ours.group_by("group", maintain_order=True)]}
+    known = known_of(accounts, pairs, lake.scan("events").filter(pl.col("timestamp") <= as_of))
+    for name, grouper in GROUPERS.items():
+        say(f"  {name}")
+        found[name] = grouper(known)
+    return {name: agreement(groups, true) for name, groups in found.items()}
+
+
+def agreement(found: Found, true: Found) -> Agreement:
+    """How groups agree with true campaigns; an account may be in several of either."""
+    told, meant = _pairs(found), _pairs(true)
+    both = len(told & meant)
+    members: set[int] = set().union(*true)
+    reported: set[int] = set().union(*found)
+    best = [max((len(one & other) / len(one | other) for other in found), default=0.0) for one in true]
+    return Agreement(
+        precision=both / max(len(told), 1),
+        recall=both / max(len(meant), 1),
+        jaccard=float(np.mean(best)) if best else 0.0,
+        found=len(members & reported) / max(len(members), 1),
+        honest=sum(len(one & members) < PURE * len(one) for one in found),
+        groups=len(found),
+    )
+
+
+def _pairs(groups: Found) -> set[tuple[int, int]]:
+    return {pair for one in groups for pair in combinations(sorted(one), 2)}
+
+
+def _end(lake: Lake) -> datetime:
+    last: datetime = lake.scan("events").select(pl.col("timestamp").max()).collect().item()
+    return last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def scale(sizes: Iterable[int]) -> list[str]:
+    """Time and memory of weighing and grouping, each size in a process of its own."""
+    rows = []
+    for size in sizes:
+        say(f"{size:,} accounts")
+        spent: Measured = in_process("benchmarks.campaigns", "one-scale", "--accounts", str(size))
+        rows.append((f"{size:,}", f"{size * PAIRS_EACH:,}", f"{spent.seconds:.1f}", f"{spent.peak:.2f}"))
+    return table(("accounts", "pairs of an account and a key", "seconds", "peak GB"), rows)
+
+
+def large(count: int, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Accounts and pairs of a provider: stock phrases by Zipf's law, own keys, households, and a campaign per 5,000."""
+    rng = np.random.default_rng(seed)
+    young = rng.random(count) < 0.15
+    accounts = pl.DataFrame(
+        {"account_id": np.arange(count), "customer": np.arange(count), "young": young}
+    ).with_columns(pl.col("account_id").cast(pl.String).str.zfill(8), created_at=pl.lit(None, pl.Datetime("us", "UTC")))
+    account = np.repeat(np.arange(count), PAIRS_EACH - 5)
+    # log-uniform ranks: the n-th phrase is sent by 1/n times as many as the first
+    phrase = np.exp(rng.random(len(account)) * np.log(count * 20.0)).astype(np.int64)
+    kinds = np.array([code for code, kind in enumerate(LINK_KINDS) if kind.of_traffic])
+    parts = [(account, kinds[phrase % len(kinds)], phrase, 0.02, young[account] | (rng.random(len(account)) < 0.2))]
+    home = rng.integers(0, count // 2, count)
+    for kind in range(len(LINK_KINDS)):
+        if not LINK_KINDS[kind].of_traffic:
+            parts.append((np.arange(count), np.full(count, kind), home + kind * count, 1.0, young))
+    for campaign in range(max(1, count // 5_000)):
+        some = rng.choice(count, 60, replace=False)
+        parts += [
+            (some, np.full(60, kind), np.full(60, -campaign - 1), 0.4, np.ones(60, dtype=bool)) for kind in (0, 1)
+        ]
+    frames = [
+        pl.DataFrame({
+            "account": pl.Series(who, dtype=pl.UInt32),
+            "kind": pl.Series(kind, dtype=pl.Int8),
+            "key": key,
+            "share": pl.repeat(share, len(who), eager=True),
+            "new": new,
+        })
+        for who, kind, key, share, new in parts
+    ]  # fmt: skip
+    return accounts, pl.concat(frames).unique(["account", "kind", "key"], keep="any")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Memberships: who is in which campaign as of a time, grouped once, named to last, and kept in the lake."""
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from features.campaigns import GROUPING, Groups, group
+from features.continuity import named
+from features.coordination import Links, links
+from features.lake import Lake
+from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipelines.build import Progress  # which brings memberships online
+
+MEMBERS_SCHEMA = pl.Schema({"campaign_id": pl.String(), "account_id": pl.String(), "membership": pl.Float64()})
+_SEED = 0  # of the grouping: another one gives another answer to the same question
+
+
+def grouped(lake: Lake, as_of: datetime) -> tuple[Links, Groups]:
+    """What ties the accounts as of a time, and the campaigns among them."""
+    tied = links(lake, as_of)
+    return tied, group(tied, _SEED).campaigns()
+
+
+def ensure_campaigns(workspace: Workspace, as_of: datetime, progress: "Progress") -> pl.DataFrame:
+    """The members of campaigns as of a time, `MEMBERS_SCHEMA`; grouped anew only if the lake holds more since."""
+    told = _stored(workspace.lake, as_of)
+    if not len(told) or told["stamp"][0] != _stamp(workspace.lake):
+        progress("campaigns", 0.0)
+        told = told_of(workspace.lake, as_of, *grouped(workspace.lake, as_of))
+        progress("campaigns", 1.0)
+    return told.select(MEMBERS_SCHEMA.names()).sort("campaign_id", "account_id")
+
+
+def strongest(members: pl.DataFrame) -> pl.DataFrame:
+    """`account_id`, `campaign_id`: of each account in campaigns the one it belongs to most."""
+    first = members.sort("membership", "campaign_id", descending=[True, False])
+    return first.unique("account_id", keep="first", maintain_order=True).select("account_id", "campaign_id")
+
+
+def told_of(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataFrame:
+    """The members under lasting ids (with `group`), which are stored unless this very answer is there."""
+    accounts = tied.accounts.select("account_id", "created_at").with_row_index("account")
+    members = found.members.join(accounts, on="account", maintain_order="left")
+    stored, stamp = _stored(lake, as_of), _stamp(lake)
+    names = named(members, _past(lake, as_of))
+    told = members.join(names.ids, on="group").sort("campaign_id", "account_id")
+    if len(stored) and stored["stamp"][0] == stamp:
+        return told
+    version = stored["version"][0] + 1 if len(stored) else 0
+    stamped = [pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of"), pl.lit(version, pl.Int64).alias("version")]
+    source = int(hashlib.sha256(f"{as_of.isoformat()} {version}".encode()).hexdigest()[:15], 16)
+    lake.append("campaign_lineage", [names.lineage.with_columns(stamped)], source)
+    lake.append("campaigns", [told.with_columns(*stamped, pl.lit(stamp).alias("stamp"))], source)
+    return told
+
+
+def _stamp(lake: Lake) -> str:
+    return f"{lake.stamp()}/{GROUPING}"
+
+
+def _answers(lake: Lake, as_of: datetime) -> pl.DataFrame:
+    """What was told up to as_of, of each time the newest version; nothing that a later time gave is in it."""
+    rows = lake.scan("campaigns").filter(pl.col("as_of") <= as_of).collect()
+    return rows.filter(pl.col("version") == pl.col("version").max().over("as_of"))
+
+
+def _stored(lake: Lake, as_of: datetime) -> pl.DataFrame:
+    return _answers(lake, as_of).filter(pl.col("as_of") == as_of)
+
+
+def _past(lake: Lake, as_of: datetime) -> pl.DataFrame:
+    """The members of each campaign when it was last told: one that was below the threshold for a day comes back."""
+    answers = _answers(lake, as_of)
+    return answers.filter(pl.col("as_of") == pl.col("as_of").max().over("campaign_id"))

@@ -1,0 +1,39 @@
+"""Memberships: which campaign an account is told to be in, in the score file, online and at the endpoint alike."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.memberships import MEMBERS_SCHEMA, ensure_campaigns, strongest
+from pipelines.workspace import Workspace
+
+
+def test_of_two_campaigns_an_account_names_the_one_it_belongs_to_most() -> None:
+    members = pl.DataFrame(
+        [("one", "a", 0.4), ("two", "a", 0.6), ("two", "b", 0.5), ("one", "b", 0.5)],
+        schema=MEMBERS_SCHEMA,
+        orient="row",
+    )
+    assert dict(strongest(members).iter_rows()) == {"a": "two", "b": "one"}
+
+
+def test_scores_name_the_campaign_that_an_account_belongs_to_most(filled_workspace: Path, scores: pl.DataFrame) -> None:
+    members = ensure_campaigns(Workspace(filled_workspace), scores["as_of"][0], lambda _step, _done: None)
+    named = scores.drop_nulls("campaign_id").select("account_id", "campaign_id").sort("account_id")
+    assert 30 < len(named) < len(scores) / 2
+    assert named.equals(strongest(members).sort("account_id"))
+
+
+def test_accounts_in_campaigns_have_higher_risks(scores: pl.DataFrame) -> None:
+    means = dict(scores.group_by(pl.col("campaign_id").is_null()).agg(pl.col("risk").mean()).iter_rows())
+    assert means[False] > 3 * means[True]
+
+
+def test_the_endpoint_names_the_campaigns_of_the_score_file(
+    scores: pl.DataFrame, ask: Callable[[list[str]], dict[str, Any]]
+) -> None:
+    some = pl.concat([scores.drop_nulls("campaign_id")[:40], scores.filter(pl.col("campaign_id").is_null())[:40]])
+    answer = ask([*some["account_id"], "nobody"])["scores"]
+    assert [one["campaign_id"] for one in answer] == [*some["campaign_id"], None]
