@@ -74,7 +74,7 @@ def test_an_earlier_time_does_not_see_what_a_later_one_stored(
 def test_a_day_later_a_campaign_has_the_same_id(
     filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame]
 ) -> None:
-    before, after = asked(filled, as_of - timedelta(days=1)), asked(filled, as_of)
+    before, after = asked(filled, as_of - timedelta(days=2)), asked(filled, as_of - timedelta(days=1))
     common = before.join(after, on="account_id")
     assert len(common) > 30
     assert (common["campaign_id"] == common["campaign_id_right"]).mean() > 0.8
