@@ -177,7 +177,7 @@ def large(count: int, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
     phrase = np.exp(rng.random(len(account)) * np.log(count * 20.0)).astype(np.int64)
     kinds = np.array([code for code, kind in enumerate(LINK_KINDS) if kind.of_traffic])
     parts = [(account, kinds[phrase % len(kinds)], phrase, 0.02, young[account] | (rng.random(len(account)) < 0.2))]
-    home = rng.integers(0, count // 2, count)
+    home = np.arange(count) // 3
     for kind in range(len(LINK_KINDS)):
         if not LINK_KINDS[kind].of_traffic:
             parts.append((np.arange(count), np.full(count, kind), home + kind * count, 1.0, young))

@@ -1,0 +1,45 @@
+"""Agreement of groups with true campaigns, worked out by hand."""
+
+import polars as pl
+import pytest
+
+from benchmarks.campaigns import agreement, large
+from benchmarks.groupers import GROUPERS, Known
+from features.campaigns import group
+from features.coordination import weighted
+
+
+def test_groups_that_are_the_campaigns_agree_fully() -> None:
+    same = agreement([{1, 2, 3}, {4, 5}], [{4, 5}, {1, 2, 3}])
+    assert (same.precision, same.recall, same.f1, same.jaccard, same.found) == pytest.approx((1, 1, 1, 1, 1))
+    assert (same.honest, same.groups) == (0, 2)
+
+
+def test_a_half_found_campaign_and_an_honest_group_cost_what_they_should() -> None:
+    found = agreement([{1, 2}, {7, 8, 9}], [{1, 2, 3, 4}])
+    assert found.precision == pytest.approx(1 / 4)  # of four pairs one is true
+    assert found.recall == pytest.approx(1 / 6)
+    assert (found.jaccard, found.found) == pytest.approx((2 / 4, 2 / 4))
+    assert (found.honest, found.groups) == (1, 2)
+
+
+def test_where_nothing_is_reported_nothing_is_found() -> None:
+    nothing = agreement([], [{1, 2}])
+    assert (nothing.precision, nothing.recall, nothing.f1, nothing.found, nothing.groups) == (0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("name", GROUPERS)
+def test_every_rival_finds_a_group_that_shares_all_and_others_nothing(name: str) -> None:
+    some = range(10, 30)
+    columns = {"account": pl.UInt32, "kind": pl.Int8, "key": pl.Int64, "share": pl.Float64}
+    pairs = pl.DataFrame([(i, 0, 5 + k, 0.5) for i in some for k in range(3)], schema=columns, orient="row")
+    sent = {"account": pl.UInt32, "key": pl.Int64, "slot": pl.Int64}
+    actions = pl.DataFrame([(i, 5, slot) for i in some for slot in range(9)], schema=sent, orient="row")
+    assert GROUPERS[name](Known(100, pairs, actions)) == [set(some)]
+
+
+def test_the_campaigns_of_the_world_for_the_scale_run_are_found() -> None:
+    accounts, pairs = large(10_000)
+    found = group(weighted(accounts, pairs)).campaigns()
+    assert len(found.groups) == 2
+    assert found.members.group_by("group").len()["len"].min() >= 54  # of 60; some bring their households along
