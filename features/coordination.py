@@ -57,6 +57,8 @@ class LinkKind:
 LINK_KINDS: tuple[LinkKind, ...] = (
     LinkKind("prefix", "template", 1.0),
     LinkKind("suffix", "template", 1.0),
+    LinkKind("skeleton", "template", 0.25),
+    LinkKind("band", "template", 0.25),
     LinkKind("exact", "template", 0.5),
     LinkKind("simhash", "template", 0.5),
     LinkKind("system", "template", 1.0),

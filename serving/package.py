@@ -26,6 +26,7 @@ from training.folder import Prove, beside
 NAME = "stillwatch"
 SERVICE = "serving.service:Stillwatch"
 CONTENTS = "contents.json"
+RECIPE = "bentofile.yaml"
 MODEL = "model"
 CODE_ROOT = Path(__file__).resolve().parent.parent
 CURRENT = "current"
@@ -79,7 +80,9 @@ def verify(bento: Path, prove: Prove | None = None) -> models.Model:
         digests: dict[str, str] = dict(json.loads(label.read_text(encoding="utf-8"))["sha256"])
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{label} can't be read as a list of checksums: package the model again") from error
-    further = sorted({str(file.relative_to(bento / "src")) for file in _packed(bento / "src")} - {*digests, CONTENTS})
+    further = sorted(
+        {str(file.relative_to(bento / "src")) for file in _packed(bento / "src")} - {*digests, CONTENTS, RECIPE}
+    )
     if further:
         raise IntegrityError(f"{bento / 'src' / further[0]} was added after packaging: package the model again")
     for path, digest in digests.items():
@@ -134,7 +137,7 @@ def _stage(
             "lock_packages": False,
         },
     }
-    (folder / "bentofile.yaml").write_text(json.dumps(recipe, indent=1), encoding="utf-8")
+    (folder / RECIPE).write_text(json.dumps(recipe, indent=1), encoding="utf-8")
 
 
 def _build(scratch: Path, name: str, tag: str) -> Path:

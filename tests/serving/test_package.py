@@ -118,7 +118,7 @@ def test_a_list_of_checksums_that_says_nothing_is_refused(copied: Path, text: st
 def test_a_checksum_list_that_forgets_the_model_is_still_refused(copied: Path) -> None:
     (copied / "src" / "contents.json").write_text('{"sha256": {}}')
     change_a_byte(copied / "src" / "model" / "booster.txt")
-    with pytest.raises(IntegrityError, match=r"booster\.txt"):
+    with pytest.raises(IntegrityError, match="was added after packaging"):
         verify(copied)
 
 
@@ -220,3 +220,12 @@ def test_a_model_of_a_newer_format_or_with_features_in_another_order_is_not_pack
     with pytest.raises(IntegrityError, match="the same features in another order"):
         package(turned, tmp_path / "bentos")
     assert not (tmp_path / "bentos").exists()
+
+
+def test_a_file_that_was_added_to_a_bento_is_refused(bento: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(bento, tmp_path / bento.name)
+    verify(copied)
+    (copied / "src" / "polars").mkdir()
+    (copied / "src" / "polars" / "__init__.py").write_text("raise SystemExit")
+    with pytest.raises(IntegrityError, match=r"polars/__init__\.py was added after packaging"):
+        verify(copied)
