@@ -1,11 +1,14 @@
 """A text's words become what is kept of it."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import polars as pl
+from threadpoolctl import ThreadpoolController
 
 from features.text import keys
 from features.text.lexicon import Lexicon
@@ -45,10 +48,17 @@ def reduce_texts(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     cuts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, BLOCK)))
     bounds = [0, *cuts[cuts > 0].tolist(), len(texts)]
     blocks = [filled.slice(a, b - a) for a, b in pairwise(bounds)]
-    with ThreadPoolExecutor() as pool:
+    # a thread for each core, and none for the matrix products within: more would only wait for one another
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = list(pool.map(lambda block: _reduce_block(block, hasher), blocks))
     known = pl.lit(texts.is_not_null())
     return pl.concat(parts).select(pl.when(known).then(pl.all()))
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries that have threads of their own; to find them takes a while."""
+    return ThreadpoolController()
 
 
 def _reduce_block(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import polars as pl
 U64 = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 LONGEST = 6_144  # bytes; of longer texts the head and the tail are read
-BLOCK = 1 << 18  # bytes of text reduced at once: its arrays fit the cache of a core
+BLOCK = 1 << 20  # bytes of text reduced at once: bounds the memory of a thread to about 100 MB
 _HEAD, _TAIL = 4_096, 1_024  # characters
 
 # What a word is written in, by its first bytes. A Latin word says nothing by its script.
