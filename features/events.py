@@ -39,7 +39,8 @@ def request_key(keyring: Keyring) -> pl.Expr:
 
 def shape() -> pl.Expr:
     """What a request looks like from outside, coarsely: octaves of its tokens, turns and whether it offers tools."""
-    asked, answered = ((pl.col(f"{side}_tokens") + 1).log(2).floor().cast(pl.Int64) for side in ("input", "output"))
+    counts = (pl.col(f"{side}_tokens").cast(pl.Int64) for side in ("input", "output"))
+    asked, answered = ((count + 1).log(2).floor().cast(pl.Int64) for count in counts)
     turns = pl.col("message_count").cast(pl.Int64)
     of_turns = pl.when(turns <= 2).then(1).when(turns <= 8).then(2).when(turns > 8).then(3).otherwise(0)
     tools = (pl.col("tool_count") > 0).fill_null(False).cast(pl.Int64)

@@ -27,7 +27,7 @@ class Plan:
 
     settings: Settings = field(default_factory=Settings)
     weak: float = 0.1
-    planted: float = 0.1
+    planted: float = 0.01
     prior: float = 0.01
     campaign_power: float = 0.5
     campaign_share: float = 0.25
@@ -91,12 +91,17 @@ def _with_blanks(lesson: Lesson, plan: Plan, seed: int) -> Lesson:
 
 
 def learning(examples: pl.DataFrame, features: Sequence[str], plan: Plan, seed: int) -> Learning:
-    """What candidates learn from: features, labels, weights and folds of the examples."""
+    """What candidates learn from: features, labels, weights and folds of the examples.
+
+    Where nothing is confirmed, planted accounts are all that is true, and weigh as much as an unlabelled one.
+    """
+    is_confirmed = bool((targets(examples) & ~is_planted(examples)).any())
+    each = plan.planted if is_confirmed else plan.weak
     return Learning(
         features=tuple(features),
         matrix=matrix(examples, features),
         label=targets(examples),
-        weight=weigh(examples, plan.weak, plan.campaign_power, plan.planted),
+        weight=weigh(examples, plan.weak, plan.campaign_power, each),
         fold=folds(examples, seed, plan.most_folds),
     )
 

@@ -17,7 +17,19 @@ from pipelines.planting.dials import Dials
 from pipelines.simulate.codes import U64, Ints, below, keyed, unit
 
 LEAST, MOST = 20, 4_000  # requests of an account that others may borrow from
-OWN = ("prefix", "suffix", "exact", "system", "address", "subnet", "client", "api_key")
+OWN = (
+    "prefix",
+    "suffix",
+    "exact",
+    "skeleton",
+    "band",
+    "system",
+    "system_skeleton",
+    "address",
+    "subnet",
+    "client",
+    "api_key",
+)
 _POOL = 4  # accounts for each of a campaign's own addresses
 _60_BITS = np.uint64((1 << 60) - 1)
 _DAY = 86_400_000_000

@@ -71,8 +71,8 @@ def test_a_promotion_reads_like_a_message_of_a_colleague(promoted: Retrained) ->
         "Of the accounts of campaigns that it had never seen it finds 0.500 [0.400, 0.600] (version 1: 0.400 [0.300, "
         "0.500]) at 0.1 % false alarms; its PR-AUC is 0.700 [0.600, 0.800] (version 1: 0.700 [0.600, 0.800]), its "
         "calibration error 0.125 [0.025, 0.225] (version 1: 0.125 [0.025, 0.225]); 95 % intervals in brackets.",
-        "Since version 1 learned, 1 of 2 features have moved (the furthest: requests_1d, PSI 0.31); it expects a "
-        "PR-AUC of 0.79 today, 0.82 then.",
+        "Since version 1 learned, 1 of 2 features have moved (the furthest: requests_1d, PSI 0.31); going by its own "
+        "risks, its PR-AUC should be 0.79 today, 0.82 then.",
         "Left out, since it became known later: 12,000 requests, 3 labels.",
         "packaged: w/bento/stillwatch/2-abc",
         "Next: restart `stillwatch serve`, which goes on with the model it was started with. If it disappoints, "

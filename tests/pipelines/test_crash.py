@@ -93,7 +93,9 @@ def test_an_ingest_killed_at_twenty_moments_and_run_again_gives_the_undisturbed_
     assert process.wait(PATIENCE) == 0
     length = time.monotonic() - began
     whole = tables(tmp_path / "whole")
-    assert all(len(frame) for frame in whole.values()), "each table must hold something to lose"
+    assert all(len(frame) for name, frame in whole.items() if "campaign" not in name), (
+        "each table must hold something to lose"
+    )
     chance = random.Random(7)
     moments = [(i + chance.random()) / KILLS * length for i in range(KILLS)]
     stages, killed = set(), 0

@@ -20,6 +20,7 @@ from training.fit import Trees
 from training.model import Model, load
 from training.promotion import Decision, gate
 from training.tracking.client import connect
+from training.tracking.registry import registered_version
 from training.tracking.runs import _experiment, _log
 from training.tracking.sweep import UNREGISTERED, sweep
 from training.train import OURS, Trained
@@ -208,6 +209,17 @@ def test_what_belongs_to_a_version_is_found_again(uri: str, store: Path, trained
     assert risks.columns == ["account_id", *trained.candidates]
     assert np.array_equal(risks[OURS].to_numpy(), trained.candidates[OURS].risk)
     assert tracking.reference(uri, version - 1) is None
+
+
+@pytest.mark.parametrize("damage", [b"no Parquet", None])
+def test_a_version_that_lost_its_risks_says_so(uri: str, store: Path, trained: Trained, damage: bytes | None) -> None:
+    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": f"of {damage!r}"})
+    version = tracking.record(uri, store / "artifacts", replace(trained, model=model))
+    run = registered_version(connect(uri), version).run_id
+    [file] = [found for found in (store / "artifacts").rglob("risks.parquet") if run in found.parts]
+    file.unlink() if damage is None else file.write_bytes(damage)
+    with pytest.raises(IntegrityError, match="has lost the risks that it was judged by"):
+        tracking.risks(uri, version)
 
 
 def test_a_version_that_is_found_by_its_inputs_waits_at_the_gate_unless_it_is_the_champion(

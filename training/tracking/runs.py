@@ -109,7 +109,9 @@ def _log(
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=own, description=told) as run:
         ours = trained.candidates[OURS]
         chosen = {**ours.parameters, "seed": trained.seed, "features": len(trained.model.features)}
-        plan = {f"plan.{name}": str(value) for name, value in json.loads(trained.model.origin["plan"]).items()}
+        plan = {
+            f"plan.{name}": str(value) for name, value in json.loads(trained.model.origin.get("plan", "{}")).items()
+        }
         mlflow.log_params({**params, **plan, **chosen, **trained.counts})
         client = mlflow.MlflowClient()
         log_report(client, run.info.run_id, ours.report)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from benchmarks.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
+from pipelines import champion
 from pipelines.champion import Judged, promote
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
@@ -49,6 +50,9 @@ def judged(
     workspace = Workspace(tmp_path_factory.mktemp("compared"))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("STILLWATCH_TRACKING_URI", raising=False)
+        # a release that reads the features of the small world
+        patch.setattr(champion, "FEATURE_NAMES", trained.model.features)
+        patch.setattr(champion, "SCHEMA_VERSION", trained.model.schema_version)
         settings.cache_clear()
         first, second = (tracking.record(workspace.tracking_uri, workspace.artifacts, each) for each in (weak, trained))
         promote(workspace, first, now=NOW, reason="there must be one to begin with")
