@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from mlflow.tracking._tracking_service import utils as places
 
 from features.errors import InputError
 from pipelines.settings import settings
@@ -69,8 +70,12 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def workspace(filled_workspace: Path, tmp_path: Path) -> Path:
-    """A copy of the shared workspace whose MLflow knows that it moved, so that the original stays as it is."""
+def workspace(filled_workspace: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the shared workspace whose MLflow knows that it moved, so that the original stays as it is.
+
+    MLflow remembers for the whole process where a run's artifacts are, by the run's id: it has to forget, or tests of
+    another file would read this copy's instead of the original's.
+    """
     copied = Path(shutil.copytree(filled_workspace, tmp_path / "copied"))
     with closing(sqlite3.connect(copied / "mlruns" / "mlflow.db")) as store, store:
         for table, column in (
@@ -80,7 +85,9 @@ def workspace(filled_workspace: Path, tmp_path: Path) -> Path:
         ):
             moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
             store.execute(moved, (str(filled_workspace.resolve()), str(copied.resolve())))
-    return copied
+    places._artifact_repos_cache.clear()
+    yield copied
+    places._artifact_repos_cache.clear()
 
 
 def content(folder: Path) -> dict[str, bytes]:
