@@ -37,8 +37,10 @@ PURE, MIXED = Cell(100, 1.0), Cell(100, 0.25)  # what ablation and modes are tol
 QUICK, QUICK_FAMILIES = (PURE, MIXED), 3
 STRICT, STRICTER = recall_name(0.001), recall_name(STRICTEST)
 WORST = 12  # cohorts that are shown
+DISSECTED = 6  # families of which ablation and modes are measured: these take most of the time
 _TRUE = pl.col("true")
 Rows = Mapping[Cell, pl.DataFrame]
+Modes = Mapping[str, tuple[Learnt, frozenset[str]]]  # a model, and the features that it is not shown
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,16 @@ class Found:
     alarms: pl.DataFrame
 
 
-def judge(made: World, rows: Rows, family: str, seed: int) -> Found:
-    """Train without a family and judge it in all cells."""
+def judge(made: World, rows: Rows, family: str, seed: int, *, with_parts: bool) -> Found:
+    """Train without a family and judge it in all cells; `with_parts` also without parts of the features."""
     taught = replace(without(made, [family], LABELLED), seed=seed)
     models = against_literature(taught)
     here = {cell: _among_honest(frame, family) for cell, frame in rows.items()}
     whole = {cell: _judged(frame, family, models) for cell, frame in here.items()}
     own = {cell: here[cell] for cell in QUICK if cell in here}
-    parts = dict(ablated(taught))
-    found = {cell: _with_modes(_judged(frame, family, models, parts), models[OURS], frame)
-             for cell, frame in own.items()}  # fmt: skip
+    parts = dict(ablated(taught)) if with_parts else {}
+    modes = dict(in_modes(taught, models[OURS])) if with_parts else {}
+    found = {cell: _with_modes(_judged(frame, family, models, parts), modes, frame) for cell, frame in own.items()}
     say(f"without {family}: done")
     return Found(whole, found, alarms(whole[PURE], here[PURE]))
 
@@ -76,6 +78,19 @@ def ablated(taught: Taught) -> Iterator[tuple[str, Learnt]]:
         rest = [feature.name for feature in FEATURES if feature.family != family]
         lesson = lessons(taught.examples, taught.planted, rest, taught.plan, taught.seed)[1]
         yield f"without {family}", taught.learn(taught.blend, lesson)
+
+
+def in_modes(taught: Taught, whole: Learnt) -> Iterator[tuple[str, tuple[Learnt, frozenset[str]]]]:
+    """For each mode ours, ours taught without gaps, and a model that was only ever taught what the mode has."""
+    gapless = replace(taught, plan=replace(taught.plan, blanks=0.0))
+    full = gapless.learn(gapless.blend, gapless.both[1])
+    for name, blank in MODES.items():
+        rest = [feature.name for feature in FEATURES if feature.name not in blank]
+        lesson = lessons(gapless.examples, gapless.planted, rest, gapless.plan, gapless.seed)[1]
+        yield f"{name}: ours", (whole, blank)
+        yield f"{name}: taught without gaps", (full, blank)
+        yield f"{name}: a model of its own", (gapless.learn(gapless.blend, lesson), blank)
+    yield "nothing lacks: taught without gaps", (full, frozenset())
 
 
 def alarms(judged: Judged, rows: pl.DataFrame) -> pl.DataFrame:
@@ -94,10 +109,10 @@ def _judged(rows: pl.DataFrame, family: str, *models: Mapping[str, Learnt]) -> J
     return Judged(family, rows["true"].to_numpy(), risks)
 
 
-def _with_modes(judged: Judged, model: Learnt, rows: pl.DataFrame) -> Judged:
-    modes = {f"mode: {name}": model.risk(blanked(rows, blank)) for name, blank in MODES.items()}
+def _with_modes(judged: Judged, modes: Modes, rows: pl.DataFrame) -> Judged:
+    risks = {name: model.risk(blanked(rows, blank)) for name, (model, blank) in modes.items()}
     kept = {name: risk for name, risk in judged.risks.items() if name == OURS or name.startswith("without ")}
-    return replace(judged, risks=kept | modes)
+    return replace(judged, risks=kept | risks)
 
 
 def by_cell(found: Sequence[Found], figure: str, seed: int) -> list[str]:
@@ -113,14 +128,16 @@ def by_cell(found: Sequence[Found], figure: str, seed: int) -> list[str]:
     return table(["requests", "share", *names], rows)
 
 
-def by_part(found: Sequence[Found], seed: int) -> list[str]:
+def by_part(every: Sequence[Found], seed: int) -> list[str]:
     """A row for each family of features left out and each mode: recall at 0.1 % and PR-AUC in the two cells."""
-    shown = list(found[0].parts)
-    rows = []
+    shown, rows = list(every[0].parts), []
+    found = [one for one in every if len(one.parts[shown[0]].risks) > 1]
     for name in found[0].parts[shown[0]].risks:
         means = [mean_figures([one.parts[cell] for one in found], name, seed) for cell in shown]
         rows.append([name, *(told(mean[figure]) for mean in means for figure in (STRICT, "pr_auc"))])
-    return table(["ours", *(f"{what}, {cell.name}" for cell in shown for what in ("recall at 0.1 %", "PR-AUC"))], rows)
+    head = ["ours", *(f"{what}, {cell.name}" for cell in shown for what in ("recall at 0.1 %", "PR-AUC"))]
+    families = ", ".join(one.parts[shown[0]].family for one in found)
+    return [f"Means over {len(found)} families, drawn by the seed: {families}.", "", *table(head, rows)]
 
 
 def by_cohort(found: Sequence[Found]) -> list[str]:
@@ -155,8 +172,10 @@ def sent(rows: Rows) -> list[str]:
 
 def everything(made: World, rows: Rows, left_out: Sequence[str], seed: int) -> tuple[dict[str, list[str]], list[Found]]:
     """All tables by the part of the page that they belong to, and what the picture shows."""
+    dissected = set(np.random.default_rng(seed).permutation(left_out)[:DISSECTED])
     with ThreadPoolExecutor(2) as hands:
-        found = list(hands.map(lambda family: judge(made, rows, family, seed), left_out))
+        calls = [hands.submit(judge, made, rows, one, seed, with_parts=one in dissected) for one in left_out]
+        found = [call.result() for call in calls]
     parts = {
         "cells": [*scope(made, found), "", *by_cell(found, STRICT, seed)],
         "sent": sent(rows),

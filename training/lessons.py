@@ -36,7 +36,7 @@ class Plan:
     most_folds: int = 4
     replicates: int = 300
     search: int = 0
-    blanks: float = 0.0
+    blanks: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
