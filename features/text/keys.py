@@ -8,7 +8,7 @@ from features.text.words import U64, Ints, Words, mix, sum_by_text
 EDGE_WORDS = 5
 COUNTED_WORDS = 255  # of a text, for sums over its words: a SimHash counter has eight bits
 _HEAD_WORDS = 191
-_FRAME_HEAD, _FRAME_WORDS, _FRAME_LEAST = 16, 4, 2
+_FRAME_HEAD, _FRAME_TAIL, _FRAME_WORDS, _FRAME_LEAST = 16, 12, 3, 2
 _BAND_HEAD = 8
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 # bit i of a byte, moved to byte i of a word: eight counters of eight bits are then added by one addition
@@ -47,15 +47,24 @@ def edge(words: Words, salt: np.uint64, *, from_end: bool) -> U64:
 def skeleton(words: Words, frames: U64, salt: np.uint64) -> tuple[U64, npt.NDArray[np.bool_]]:
     """Key of the frame around a payload, and whether the text has one.
 
-    The frame is the order of the first four words of `frames` (0 for none) among the first sixteen. What stands
-    between them (names, numbers, the payload) does not count, so the key outlives a changed payload; frames number
-    words of one meaning alike, so it outlives many paraphrases.
+    The frame is the order of the first three words of `frames` (0 for none) among the first sixteen; where there are
+    not two, of those among the last twelve, for a payload that comes first. What stands between them (names, numbers,
+    the payload) does not count, so the key outlives a changed payload; frames number words of one meaning alike, so it
+    outlives many paraphrases.
     """
-    chosen = (frames > 0) & (words.position < _FRAME_HEAD)
+    is_frame, position = frames > 0, words.position
+    to_end = np.repeat(words.counts, words.counts) - position
+    head, in_head = _frame(words, frames, is_frame & (position < _FRAME_HEAD), salt)
+    tail, in_tail = _frame(words, frames, is_frame & (to_end <= _FRAME_TAIL), salt ^ np.uint64(1))
+    has_head = in_head >= _FRAME_LEAST
+    return np.where(has_head, head, tail), has_head | (in_tail > 0)
+
+
+def _frame(words: Words, frames: U64, chosen: npt.NDArray[np.bool_], salt: np.uint64) -> tuple[U64, Ints]:
+    """Key of the order of each text's first chosen frame words, and how many these are."""
     marks = Words(mix(frames[chosen] + salt), words.offsets_of(chosen), words.scripts[chosen])
     first = marks.where(marks.position < _FRAME_WORDS)
-    key = mix(_in_order(first.hashes, first.position, first.offsets) + salt)
-    return key, first.counts >= _FRAME_LEAST
+    return mix(_in_order(first.hashes, first.position, first.offsets) + salt), first.counts
 
 
 def band(words: Words, salt: np.uint64) -> U64:
