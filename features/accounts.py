@@ -15,6 +15,7 @@ from features.families import (
     coordination,
     coverage,
     infrastructure,
+    periods,
     rhythm,
     segment,
     sessions,
@@ -38,6 +39,7 @@ _FAMILIES = (
     change,
     segment,
     coverage,
+    periods,
 )
 
 

@@ -17,6 +17,7 @@ from features.catalogue import (
     coordination,
     coverage,
     infrastructure,
+    periods,
     rhythm,
     segment,
     sessions,
@@ -53,6 +54,7 @@ FEATURES: tuple[Feature, ...] = (
     *change.FEATURES,
     *segment.FEATURES,
     *coverage.FEATURES,
+    *periods.FEATURES,
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 SHARED_KINDS: tuple[str, ...] = tuple(sharing.SHARED)

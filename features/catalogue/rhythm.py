@@ -20,6 +20,18 @@ _PACING = Signal(
     "Bits of minutes and counts of five-minute slots in hour rollups",
     "Draw gaps from people's. Costs throughput of each account.",
 )
+_WEEK = Signal(
+    "the hours of the week",
+    "Traffic of a pool is spread over the week by a scheduler, and not by anyone's life (`reasoning-2026-02`).",
+    "Sums of hour rollups by hour of the week",
+    "Follow a person's timetable. Costs the hours that person is away.",
+)
+_PROBES = Signal(
+    "probes at fixed intervals",
+    "Expected, not disclosed: a look at fixed intervals whether the answers are still the model's.",
+    "Bits of minutes in hour rollups: minutes without others around them",
+    "Probe at random times, or among other requests. Costs nothing but the plan to do so.",
+)
 
 FEATURES = (
     *rows("rhythm", _SLEEP, "7d", [
@@ -51,5 +63,15 @@ FEATURES = (
         ("adjacent_share", "share", "Share of gaps of one minute", "{:.0%} of gaps last a minute"),
         ("burstiness", "ratio", "Variance over mean of requests in five-minute slots of active hours",
          "five-minute counts vary {:.1f} times as much as chance"),
+    ]),
+    *rows("rhythm", _WEEK, "28d", [
+        ("week_entropy", "bits", "Entropy of the hour of the week",
+         "spread over the hours of the week with {:.1f} bits"),
+        ("week_likeness", "ratio", "Cosine of the counts by hour of the week of the last 7 days and of the days before",
+         "the last week's timetable is {:.0%} like those before"),
+    ]),
+    *rows("rhythm", _PROBES, "28d", [
+        ("probe_interval", "share", "Commonest interval, to a minute, between minutes that stand 10 minutes alone",
+         "{:.0%} of lone requests come at one fixed interval"),
     ]),
 )  # fmt: skip

@@ -20,6 +20,12 @@ _NEW = Signal(
     "Sums of hour rollups since the first",
     "Let accounts grow slowly. Costs weeks of waiting.",
 )
+_BELOW = Signal(
+    "just below the limits",
+    "Accounts are run just below what they are allowed, and never over it (`pools-2026-07`).",
+    "Sums of hour rollups against the busiest hour and day",
+    "Let volume fluctuate as people's does. Costs throughput, or more accounts.",
+)
 
 FEATURES = (
     *rows("sessions", _SESSIONS, "28d", [
@@ -45,5 +51,11 @@ FEATURES = (
          "{:.0%} of active days are near its maximum"),
         ("throttled_at_peak", "share", "Requests answered 429 in hours with half or more of the busiest hour's",
          "{:.1%} of requests in busy hours ran into the rate limit"),
+    ]),
+    *rows("sessions", _BELOW, "28d", [
+        ("near_peak_hours", "share", "Active hours with 90 % or more of the busiest hour's requests",
+         "{:.0%} of active hours are as busy as its busiest"),
+        ("below_limit_days", "share", "Active days with 80 % or more of the busiest day's requests and no answer 429",
+         "{:.0%} of active days are near its maximum and never over the rate limit"),
     ]),
 )  # fmt: skip

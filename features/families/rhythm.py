@@ -16,11 +16,22 @@ _NIGHT_HOURS = 8
 _GAP_UNIT = 64  # log gaps are summed in 1/64 octave
 _SESSION_MINUTES = 360
 _SATURDAY = 6
+_ALONE = 10  # minutes without a request on either side of a probe
+_PROBES = 4  # fewer lone minutes have no interval
 
 
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account that was active in the history."""
-    tables = [_week(history), _days(history), _hours_of_day(history), _gaps(history), _slots(history)]
+    between = gaps(history)
+    tables = [
+        _week(history),
+        _days(history),
+        _hours_of_day(history),
+        _hours_of_week(history),
+        _gaps(between),
+        _probes(between),
+        _slots(history),
+    ]
     joined = tables[0]
     for table in tables[1:]:
         joined = joined.join(table, on="account_id", how="full", coalesce=True)
@@ -67,6 +78,24 @@ def _hours_of_day(history: History) -> pl.DataFrame:
     return entropies.join(index.select("account_id", quiet), on="account_id")
 
 
+def _hours_of_week(history: History) -> pl.DataFrame:
+    """How the requests spread over the hours of the week (UTC), and whether the last week is like those before it.
+
+    The likeness is the cosine of both counts: 1 for the same timetable, whatever the volume.
+    """
+    requests, late = pl.col("requests"), history.within(_WEEK)
+    at = (pl.col("hour").dt.weekday().alias("day"), pl.col("hour").dt.hour().alias("at"))
+    of_week = history.hours.group_by("account_id", *at).agg(
+        requests.sum(), late=requests.filter(late).sum(), before=requests.filter(~late).sum()
+    )
+    late_count, before = pl.col("late"), pl.col("before")
+    lengths = (late_count**2).sum().sqrt() * (before**2).sum().sqrt()
+    return of_week.group_by("account_id").agg(
+        week_entropy_28d=entropy(requests),
+        week_likeness_28d=share((late_count * before).sum(), lengths).clip(upper_bound=1),
+    )
+
+
 def _quietest(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
     """Share of each row in its smallest circular run of eight columns, shape (n, 24) to (n,)."""
     sums = np.cumsum(np.hstack([np.zeros((len(counts), 1)), counts, counts[:, :_NIGHT_HOURS]]), axis=1)
@@ -75,18 +104,18 @@ def _quietest(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
 
 
 def gaps(history: History) -> pl.DataFrame:
-    """Minutes with a request: `account_id`, `gap` to the one before, in minutes, null for the first; in order."""
+    """Minutes with a request, in order: `account_id`, `minute`, `gap` to the one before, null for the first."""
     masks = history.hours["minutes"].to_numpy().astype(np.uint64)
     bits = np.unpackbits(masks.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
     row, minute = np.nonzero(bits)
-    at = history.hours.select("account_id", pl.col("hour").dt.epoch("s") // 60)[row]
-    gap = (pl.col("hour") - pl.col("hour").shift(1)).over("account_id")
-    return at.with_columns(pl.col("hour") + pl.Series(minute)).select("account_id", gap=gap)
+    at = history.hours.select("account_id", minute=pl.col("hour").dt.epoch("s") // 60)[row]
+    seen = at.with_columns(pl.col("minute") + pl.Series(minute))
+    return seen.with_columns(gap=pl.col("minute").diff().over("account_id"))
 
 
-def _gaps(history: History) -> pl.DataFrame:
+def _gaps(minutes: pl.DataFrame) -> pl.DataFrame:
     """Gaps between successive minutes with a request, in minutes."""
-    between = gaps(history).drop_nulls()
+    between = minutes.drop_nulls()
     commonest = (
         between.filter(pl.col("gap") > 1)
         .group_by("account_id", "gap")
@@ -110,6 +139,28 @@ def _gaps(history: History) -> pl.DataFrame:
         .join(commonest, on="account_id", how="left")
         .with_columns(top_gap_share_28d=share(pl.col("len"), pl.col("long")))
         .drop("len", "long")
+    )
+
+
+def _probes(minutes: pl.DataFrame) -> pl.DataFrame:
+    """Share of the intervals between lone minutes that are the commonest one, to a minute.
+
+    The same question asked every so often shows so, however much else the account asks in between.
+    """
+    after = pl.col("gap").shift(-1).over("account_id")
+    lone = minutes.filter((pl.col("gap") > _ALONE).fill_null(True) & (after > _ALONE).fill_null(True))
+    between = lone.select("account_id", interval=pl.col("minute").diff().over("account_id")).drop_nulls()
+    counts = between.group_by("account_id", "interval").len()
+    near = pl.concat([counts.with_columns(pl.col("interval") + shift) for shift in (-1, 0, 1)])
+    commonest = near.group_by("account_id", "interval").agg(pl.col("len").sum()).group_by("account_id").agg(
+        pl.col("len").max()
+    )  # fmt: skip
+    return (
+        between.group_by("account_id")
+        .agg(intervals=pl.len())
+        .filter(pl.col("intervals") >= _PROBES - 1)
+        .join(commonest, on="account_id")
+        .select("account_id", probe_interval_28d=share(pl.col("len"), pl.col("intervals")))
     )
 
 

@@ -14,6 +14,7 @@ _APART = 30  # minutes without a request that end a session
 _DAY = timedelta(days=1)
 _LOG_UNIT = 64
 _NEAR = 0.8  # of the busiest day
+_CLOSE = 9  # tenths of the busiest hour
 
 
 def read_out(history: History) -> pl.DataFrame:
@@ -54,16 +55,21 @@ def _sessions(history: History) -> pl.DataFrame:
 
 
 def _hours(history: History) -> pl.DataFrame:
-    """Where in the hour requests fall, and how those of the busiest hours are answered."""
+    """Where in the hour requests fall, how many hours are as busy as it gets, and how these are answered."""
     slots = [pl.col("slots").list.get(i).sum().alias(f"slot_{i}") for i in range(SLOTS)]
     requests = pl.col("requests")
     busy = requests * 2 >= requests.max()
     sums = history.hours.group_by("account_id").agg(
-        *slots, requests.sum(), busy=requests.filter(busy).sum(), throttled=pl.col("throttled").filter(busy).sum()
+        *slots,
+        requests.sum(),
+        busy=requests.filter(busy).sum(),
+        throttled=pl.col("throttled").filter(busy).sum(),
+        near_peak_hours_28d=(requests * 10 >= requests.max() * _CLOSE).mean(),
     )
     pairs = pl.sum_horizontal(pl.col(f"slot_{i}") * (pl.col(f"slot_{i}") - 1) for i in range(SLOTS))
     return sums.select(
         "account_id",
+        "near_peak_hours_28d",
         clock_focus_28d=share(pairs * SLOTS, requests * (requests - 1)),
         throttled_at_peak_28d=share(pl.col("throttled"), pl.col("busy")),
     )
@@ -73,7 +79,7 @@ def _ramp(history: History) -> pl.DataFrame:
     """How soon a new account is at its most, and how evenly it stays there; null for the first of older ones."""
     begin = full_hour(history.as_of) - HISTORY
     new = history.seen.select("account_id", pl.when(pl.col("first_seen") >= begin).then("first_seen").alias("first"))
-    hours = history.hours.select("account_id", "hour", "requests").join(new, on="account_id")
+    hours = history.hours.select("account_id", "hour", "requests", "throttled").join(new, on="account_id")
     requests, since = pl.col("requests"), pl.col("hour") - pl.col("first")
     first_day = share(requests.filter(since < _DAY).sum(), requests.sum())
     half = since.filter(requests * 2 >= requests.max()).min().dt.total_hours()
@@ -81,9 +87,12 @@ def _ramp(history: History) -> pl.DataFrame:
         first_day_share_28d=pl.when(pl.col("first").first().is_not_null()).then(first_day),
         hours_to_half_peak_28d=(half + 1).log(2),
     )
-    daily = hours.group_by("account_id", pl.col("hour").dt.date()).agg(requests.sum())
-    near = daily.group_by("account_id").agg(near_peak_days_28d=(requests >= _NEAR * requests.max()).mean())
-    return ramp.join(near, on="account_id")
+    daily = hours.group_by("account_id", pl.col("hour").dt.date()).agg(requests.sum(), pl.col("throttled").sum())
+    near = requests >= _NEAR * requests.max()
+    days = daily.group_by("account_id").agg(
+        near_peak_days_28d=near.mean(), below_limit_days_28d=(near & (pl.col("throttled") == 0)).mean()
+    )
+    return ramp.join(days, on="account_id")
 
 
 def _returns(history: History) -> pl.DataFrame:

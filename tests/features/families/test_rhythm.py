@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 Read = Callable[..., dict[str, dict[str, Any]]]
 Names = Callable[[str], list[str]]
-GAPS = {"gap_median_28d", "gap_spread_28d", "gap_variation_28d", "top_gap_share_28d", "adjacent_share_28d"}
+GAPS = {
+    "gap_median_28d",
+    "gap_spread_28d",
+    "gap_variation_28d",
+    "top_gap_share_28d",
+    "adjacent_share_28d",
+    "probe_interval_28d",
+}
 
 
 def entropy(counts: list[int]) -> float:
@@ -53,8 +60,29 @@ def plain(times: list[datetime], as_of: datetime) -> dict[str, float | None]:
         "night_share_28d": min(sum((of_day * 2)[h : h + 8]) for h in range(24)) / len(times),
         "weekend_share_28d": sum(t.isoweekday() > 5 for t in times) / len(times),
         "burstiness_28d": statistics.pvariance(counts) / statistics.mean(counts),
+        **plain_week(times, hour - timedelta(days=7)),
         **plain_gaps(times),
     }
+
+
+def plain_week(times: list[datetime], cut: datetime) -> dict[str, float | None]:
+    late = Counter((t.weekday(), t.hour) for t in times if t >= cut)
+    before = Counter((t.weekday(), t.hour) for t in times if t < cut)
+    lengths = math.hypot(*late.values()) * math.hypot(*before.values())
+    return {
+        "week_entropy_28d": entropy(list((late + before).values())),
+        "week_likeness_28d": share(sum(n * before[at] for at, n in late.items()), lengths),
+    }
+
+
+def plain_probes(minutes: list[int]) -> float | None:
+    lone = [one for one in minutes if not any(0 < abs(one - other) <= 10 for other in minutes)]
+    gaps = Counter(b - a for a, b in pairwise(lone))
+    if gaps.total() < 3:
+        return None
+    return (
+        max(gaps[one - 1] + gaps[one] + gaps[one + 1] for gap in gaps for one in (gap - 1, gap, gap + 1)) / gaps.total()
+    )
 
 
 def plain_gaps(times: list[datetime]) -> dict[str, float | None]:
@@ -71,6 +99,7 @@ def plain_gaps(times: list[datetime]) -> dict[str, float | None]:
         "gap_variation_28d": statistics.pstdev(short) / statistics.mean(short) if short else None,
         "top_gap_share_28d": share(max(Counter(long).values(), default=0), len(long)),
         "adjacent_share_28d": gaps.count(1) / len(gaps),
+        "probe_interval_28d": plain_probes(minutes),
     }
 
 
@@ -123,7 +152,31 @@ def test_the_quietest_hours_may_span_midnight(features_of: Read, as_of: Any) -> 
 
 def test_one_request_has_no_gaps(names_of: Names, features_of: Read) -> None:
     read = features_of([{}])["a"]
-    assert {name for name in names_of("rhythm") if read[name] is None} == GAPS
+    assert {name for name in names_of("rhythm") if read[name] is None} == {*GAPS, "week_likeness_28d"}
+
+
+def test_probes_among_bursts_of_other_traffic_are_seen(features_of: Read, as_of: Any) -> None:
+    probes = [as_of - timedelta(minutes=61 * i + i % 2) for i in range(9)]  # every hour or so, to a minute
+    others = [as_of - timedelta(minutes=61 * i + 30 + k + i) for i in range(5) for k in range(4)]
+    read = features_of([{"timestamp": time} for time in [*probes, *others]])["a"]
+    assert read["probe_interval_28d"] == 1
+    assert read["top_gap_share_28d"] < 0.5
+
+
+def test_a_few_lone_requests_have_no_interval(features_of: Read, as_of: Any) -> None:
+    times = [as_of - timedelta(hours=i) for i in range(3)]
+    assert features_of([{"timestamp": time} for time in times])["a"]["probe_interval_28d"] is None
+
+
+def test_the_same_timetable_is_alike_whatever_the_volume(features_of: Read, as_of: Any) -> None:
+    lately = [as_of - timedelta(days=1), as_of - timedelta(days=2)]
+    before = [time - timedelta(days=7 * week) for time in lately for week in (1, 2, 3)]
+    elsewhere = [as_of - timedelta(days=10, hours=5)]
+    same = features_of([{"timestamp": time} for time in lately + before])["a"]
+    assert same["week_likeness_28d"] == pytest.approx(1)
+    assert same["week_entropy_28d"] == 1
+    other = features_of([{"timestamp": time} for time in lately + elsewhere])["a"]
+    assert other["week_likeness_28d"] == 0
 
 
 def test_gaps_of_one_account_do_not_reach_into_the_next(features_of: Read, as_of: Any) -> None:

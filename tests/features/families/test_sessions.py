@@ -33,6 +33,8 @@ def plain(events: list[dict[str, Any]], first: datetime, as_of: datetime) -> dic
     pairs = len(times) * (len(times) - 1)
     later = [full(time) for time in times if full(time) >= min(hours) + DAY]
     is_new = full(first) >= full(as_of) - 28 * DAY
+    throttled = {event["timestamp"].date() for event in events if event["status_code"] == 429}
+    near = [day for day, n in days.items() if n >= 0.8 * max(days.values())]
     half = min(hour for hour in hours if hours[hour] * 2 >= max(hours.values()))
     return {
         "sessions_per_day_28d": len(found) / len(days),
@@ -44,7 +46,9 @@ def plain(events: list[dict[str, Any]], first: datetime, as_of: datetime) -> dic
         "same_hour_share_28d": sum(hour - DAY in hours for hour in later) / len(later) if later else None,
         "first_day_share_28d": sum(full(t) - full(first) < DAY for t in times) / len(times) if is_new else None,
         "hours_to_half_peak_28d": math.log2(1 + (half - full(first)) / timedelta(hours=1)) if is_new else None,
-        "near_peak_days_28d": sum(n >= 0.8 * max(days.values()) for n in days.values()) / len(days),
+        "near_peak_days_28d": len(near) / len(days),
+        "below_limit_days_28d": len(set(near) - throttled) / len(days),
+        "near_peak_hours_28d": sum(10 * n >= 9 * max(hours.values()) for n in hours.values()) / len(hours),
         "throttled_at_peak_28d": sum(event["status_code"] == 429 for event in busy) / len(busy),
     }
 
@@ -68,6 +72,17 @@ def test_a_job_of_every_morning_comes_by_the_clock(features_of: Read, as_of: Any
     read = features_of([{"timestamp": as_of - DAY * i} for i in range(10)])["a"]
     assert read["clock_focus_28d"] == 12
     assert read["same_hour_share_28d"] == read["near_peak_days_28d"] == 1
+
+
+def test_an_account_that_keeps_just_below_its_limit_is_near_its_peak_and_never_throttled(
+    features_of: Read, as_of: Any
+) -> None:
+    counts = {0: 10, 1: 9, 2: 8, 3: 9}  # one hour of each day
+    rows = [{"timestamp": as_of - DAY * day} for day, n in counts.items() for _ in range(n)]
+    read = features_of([*rows, {"timestamp": as_of - DAY * 3, "status_code": 429}])["a"]
+    assert read["near_peak_hours_28d"] == 0.75
+    assert read["near_peak_days_28d"] == 1
+    assert read["below_limit_days_28d"] == 0.75
 
 
 def test_sessions_of_one_account_do_not_reach_into_the_next(features_of: Read, as_of: Any) -> None:

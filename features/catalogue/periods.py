@@ -1,0 +1,30 @@
+"""Contract rows of the family `periods`: what comes back after a fixed number of hours."""
+
+from features.catalogue.feature import Signal, rows
+
+_PERIODS = Signal(
+    "periods of hours",
+    "Synchronised traffic, identical patterns (`reasoning-2026-02`): jobs start every so many hours.",
+    "Autocorrelation of the hour rollups' requests",
+    "Start at random hours. Costs nothing but the plan to do so.",
+)
+_LIFE = Signal(
+    "a day and a week of its own",
+    "Load that is spread evenly over accounts has no day and no week, people's has both (`reasoning-2026-02`).",
+    "Autocorrelation of the hour rollups' requests",
+    "Follow a person's days and weeks. Costs the hours that person is away.",
+)
+
+FEATURES = (
+    *rows("periods", _PERIODS, "28d", [
+        ("period_strength", "correlation", "Highest peak of the autocorrelation of hourly requests at 2 to 23 hours",
+         "requests come back every few hours with a correlation of {:.2f}"),
+        ("period_hours", "hours", "Where that peak lies", "requests come back every {:.0f} hours"),
+    ]),
+    *rows("periods", _LIFE, "28d", [
+        ("day_correlation", "correlation", "Autocorrelation of hourly requests at 24 hours",
+         "an hour and that of the day before correlate by {:.2f}"),
+        ("week_correlation", "correlation", "Autocorrelation of hourly requests at 168 hours",
+         "an hour and that of the week before correlate by {:.2f}"),
+    ]),
+)  # fmt: skip
