@@ -16,6 +16,7 @@ from features.families import (
     coverage,
     infrastructure,
     periods,
+    releases,
     rhythm,
     segment,
     sessions,
@@ -40,6 +41,7 @@ _FAMILIES = (
     segment,
     coverage,
     periods,
+    releases,
 )
 
 
@@ -58,7 +60,7 @@ def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:
     known = pl.concat([pl.DataFrame(schema={"account_id": pl.String}), *parts], how="diagonal_relaxed")
     if not parts:
         return pl.DataFrame(schema=FEATURES_SCHEMA)
-    return _finished(volume.against_plan(known, known, lake.accounts(as_of)), as_of)
+    return _finished(_against_plan(known, known, known, lake.accounts(as_of)), as_of)
 
 
 def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> pl.DataFrame:
@@ -78,7 +80,15 @@ def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFra
     if not len(known):
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     plans = pl.concat([lake.accounts(as_of), added.accounts(as_of)])
-    return _finished(volume.against_plan(known, volume.used(lake.account_rollups(as_of)), plans), as_of)
+    used = volume.used(lake.account_rollups(as_of))
+    return _finished(_against_plan(known, used, releases.moved(lake, as_of), plans), as_of)
+
+
+def _against_plan(
+    features: pl.DataFrame, used: pl.DataFrame, moved: pl.DataFrame, accounts: pl.DataFrame
+) -> pl.DataFrame:
+    """Add what compares accounts of the same plan: all of them, which no part of a history holds."""
+    return releases.against_plan(volume.against_plan(features, used, accounts), moved, accounts)
 
 
 def _finished(features: pl.DataFrame, as_of: datetime) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from features.identity import Keyring, addresses, is_public_mail
-from features.schemas import AccountRows, Events
+from features.schemas import AccountRows, Events, ReleaseRows
 from features.text import CODES, KEYS, claims_vendor, clipped, flag_bits, reduce_texts
 
 _COUNTS = (
@@ -136,3 +136,9 @@ def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFr
         billing_country=keyring.key(pl.col("billing_country"), "country"),
     )
     return AccountRows.validate(rows.select(AccountRows.column_names())), int(malformed.sum())
+
+
+def to_release_rows(releases: pl.DataFrame, keyring: Keyring) -> pl.DataFrame:
+    """Reduce valid rows of `Releases` to `ReleaseRows`: models have the keys that events have for them."""
+    rows = releases.select("released_at", model=keyring.key(pl.col("model"), "model"))
+    return ReleaseRows.validate(rows.select(ReleaseRows.column_names()))

@@ -16,6 +16,8 @@ days, their requests with the key and the squares of these, and, over those whos
 hours from 1970 to registration and the squares of these. All integers, so groups of accounts add.
 """
 RECENT = timedelta(days=3)
+PIVOTS = {"1d": timedelta(days=1), "3d": timedelta(days=3)}
+"""How long after a release it is looked at who has moved to the new model; the first has to have passed."""
 WHOLE = 1 << 20  # the weight of an account in its segment: integers add exactly
 _SEGMENT = ("segment", "kind", "key")
 _PART_ROWS = 6_000_000  # key counts read out at once: bounds memory to some 2 GB
@@ -36,6 +38,10 @@ class History:
         segments: `segment`, `kind`, `key`, `weight`: the keys of all accounts of a plan ("" where it isn't known),
             every account having the same weight `WHOLE`, divided by its requests.
         accounts: `AccountRows` of all accounts registered by then, these or others.
+        release: `model`, `since` (full hour) of the latest release of the 28 days that a day has passed since; models
+            of the same hour are one release. No rows without one.
+        adopted: `account_id`, `adopted` (requests on the released models since then), `adopted_1d`, `adopted_3d` (those
+            of `PIVOTS`), `first` (the first hour); accounts without any are left out.
     """
 
     as_of: datetime
@@ -45,6 +51,8 @@ class History:
     sharing: pl.DataFrame
     segments: pl.DataFrame
     accounts: pl.DataFrame
+    release: pl.DataFrame
+    adopted: pl.DataFrame
 
     def within(self, window: timedelta) -> pl.Expr:
         """True for hours in the trailing window, which begins at a full hour."""
@@ -61,6 +69,7 @@ def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
     keys = lake.key_rollups(as_of)
     sharing = _sharing(keys, accounts, as_of)
     segments = _segments(_counted(keys, USUAL_KINDS), accounts)
+    release = latest_release(lake, as_of)
     parts = 1 + keys.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS
     size = -(-len(seen) // parts) or 1
     for begin in range(0, len(seen), size):
@@ -75,6 +84,8 @@ def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
             sharing,
             segments,
             accounts,
+            release,
+            adoption(keys.filter(chosen), release).collect(engine="streaming"),
         )
 
 
@@ -89,6 +100,8 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
     keys = _dated(added.key_rollups(as_of), as_of).collect(engine="streaming")
     known = _counts(lake.key_rollups(as_of).join(keys.lazy().select("kind", "key").unique(), on=["kind", "key"],
                                                  how="semi"), accounts, as_of).collect(engine="streaming")  # fmt: skip
+    release = latest_release(lake, as_of)
+    adopted = adoption(added.key_rollups(as_of), release).collect(engine="streaming")
     usual = _segments(_counted(lake.key_rollups(as_of), USUAL_KINDS), accounts)
     for (_,), group in groups.sort("group", "account_id").group_by("group", maintain_order=True):
         ids = group.select("account_id")
@@ -106,7 +119,31 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
             .group_by(_SEGMENT)
             .agg(pl.col("weight").sum()),
             pl.concat([accounts, registered]),
+            release,
+            adopted.join(ids, on="account_id"),
         )
+
+
+def latest_release(lake: Lake, as_of: datetime) -> pl.DataFrame:
+    """`History.release` as known at as_of."""
+    hour, since = full_hour(as_of), pl.col("since")
+    known = lake.releases(as_of).select("model", since=pl.col("released_at").dt.truncate("1h"))
+    return known.filter(since.is_between(hour - HISTORY, hour - PIVOTS["1d"])).filter(since == since.max())
+
+
+def adoption(keys: pl.LazyFrame, release: pl.DataFrame) -> pl.LazyFrame:
+    """`History.adopted` of the accounts of `KeyRollups`, for a `History.release`."""
+    requests, passed = pl.col("requests"), pl.col("hour") - pl.col("since")
+    new = keys.filter(pl.col("kind") == KEY_KINDS.index("model")).join(release.lazy(), left_on="key", right_on="model")
+    return (
+        new.filter(passed >= timedelta())
+        .group_by("account_id")
+        .agg(
+            requests.sum().alias("adopted"),
+            *[requests.filter(passed < time).sum().alias(f"adopted_{label}") for label, time in PIVOTS.items()],
+            first=pl.col("hour").min(),
+        )
+    )
 
 
 def weighed(keys: pl.LazyFrame) -> pl.LazyFrame:

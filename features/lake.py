@@ -26,7 +26,7 @@ from features.schemas import (
     Enforcement,
     Events,
     KeyRollups,
-    Releases,
+    ReleaseRows,
 )
 
 HISTORY = timedelta(days=28)  # the longest window
@@ -47,7 +47,7 @@ TABLES: dict[str, type[dy.Schema]] = {
     "key_rollups": KeyRollups,
     "accounts": AccountRows,
     "enforcement": Enforcement,
-    "releases": Releases,
+    "releases": ReleaseRows,
     "rejects": Rejects,
     "campaigns": CampaignRows,
     "campaign_lineage": CampaignLineage,
@@ -136,6 +136,10 @@ class Lake:
         """`AccountRows` registered at or before as_of."""
         return self.scan("accounts").filter(pl.col("created_at") <= as_of).collect()
 
+    def releases(self, as_of: datetime) -> pl.DataFrame:
+        """`ReleaseRows` released at or before as_of."""
+        return self.scan("releases").filter(pl.col("released_at") <= as_of).collect()
+
     def later(self, as_of: datetime) -> dict[str, int]:
         """Rows of each table that became known after as_of."""
         times = {
@@ -149,7 +153,7 @@ class Lake:
 
     def stamp(self) -> str:
         """Changes whenever something was appended that features are read from."""
-        tables = [self._open(table) for table in ("account_rollups", "key_rollups", "accounts")]
+        tables = [self._open(table) for table in ("account_rollups", "key_rollups", "accounts", "releases")]
         return ".".join("-" if table is None else str(table.version()) for table in tables)
 
     def _known(self, table: str, as_of: datetime) -> tuple[datetime, pl.LazyFrame]:

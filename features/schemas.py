@@ -203,6 +203,13 @@ class AccountRows(dy.Schema):
     billing_country = dy.Int64(nullable=True)
 
 
+class ReleaseRows(dy.Schema):
+    """When a model became available."""
+
+    model = dy.Int64(description="the key that events have for it")
+    released_at = dy.Datetime(time_unit="us", time_zone="UTC")
+
+
 class AccountRollups(dy.Schema):
     """What one account did in one hour. Rows of the same account and hour add (see features.rollups)."""
 

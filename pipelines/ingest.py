@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from features.errors import InputError
-from features.events import is_blank, request_key, to_account_rows, to_events
+from features.events import is_blank, request_key, to_account_rows, to_events, to_release_rows
 from features.identity import Keyring
 from features.intake import Checked, InputFile, batches, check, input_files
 from features.schemas import INPUT_TABLES
@@ -195,6 +195,8 @@ def _store_small(workspace: Workspace, file: InputFile, keyring: Keyring, count:
     good = pl.concat(parts)
     if file.table == "accounts":
         good, count.malformed_addresses = to_account_rows(good, keyring)
+    elif file.table == "releases":
+        good = to_release_rows(good, keyring)
     by = _SMALL[file.table]
     stored = workspace.lake.scan(file.table).select(by).collect()
     fresh = good.unique(by, keep="first", maintain_order=True).join(stored, on=by, how="anti", nulls_equal=True)

@@ -18,6 +18,7 @@ from features.catalogue import (
     coverage,
     infrastructure,
     periods,
+    releases,
     rhythm,
     segment,
     sessions,
@@ -55,6 +56,7 @@ FEATURES: tuple[Feature, ...] = (
     *segment.FEATURES,
     *coverage.FEATURES,
     *periods.FEATURES,
+    *releases.FEATURES,
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 SHARED_KINDS: tuple[str, ...] = tuple(sharing.SHARED)

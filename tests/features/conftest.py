@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from features.accounts import read_out
-from features.events import request_key, to_account_rows, to_events
+from features.events import request_key, to_account_rows, to_events, to_release_rows
 from features.identity import Keyring
 from features.lake import TABLES, Lake
 from features.rollups import roll_up, roll_up_keys
@@ -26,6 +26,7 @@ SECRET = bytes(range(32))
 Rows = Sequence[Mapping[str, Any]]
 _NUMBERS = {"request_key": 0, "input_tokens": 100, "output_tokens": 50, "status_code": 200}
 _EVENT = dict.fromkeys(("source", "channel", "model", "shape"), 1) | _NUMBERS | {"timestamp": AS_OF, "account_id": "a"}
+RELEASED = {"m1": 99, "m2": 12, "m3": 5}  # days ago
 _ACCOUNT = {"created_at": AS_OF - timedelta(days=100), "plan": "free"}
 
 
@@ -53,11 +54,19 @@ def make_account_rows(rows: Rows) -> pl.DataFrame:
     return pl.DataFrame([{**_ACCOUNT, **row} for row in rows], schema=schema, orient="row")
 
 
-def make_lake(parts: Iterable[pl.DataFrame], accounts: pl.DataFrame | None = None) -> MemoryLake:
+def make_releases(days: Mapping[str, float]) -> pl.DataFrame:
+    """`ReleaseRows` of models, released so many days before `AS_OF`."""
+    rows = [(name, AS_OF - timedelta(days=ago)) for name, ago in days.items()]
+    schema = {"model": pl.String(), "released_at": pl.Datetime("us", "UTC")}
+    return to_release_rows(pl.DataFrame(rows, schema, orient="row"), Keyring(SECRET))
+
+
+def make_lake(parts: Iterable[pl.DataFrame], accounts: pl.DataFrame | None = None, days: Any = RELEASED) -> MemoryLake:
     """A lake into which each part was ingested by itself: it has its own rollups."""
     frames = list(parts)
     tables = {
         "events": pl.concat(frames),
+        "releases": make_releases(days),
         "account_rollups": pl.concat([roll_up(part.lazy()) for part in frames]).collect(),
         "key_rollups": pl.concat([roll_up_keys(part.lazy()) for part in frames]).collect(),
     }

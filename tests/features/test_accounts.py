@@ -99,6 +99,7 @@ def test_delta_tables_are_read_as_frames_in_memory(
         lake.append("events", [world.events[source - 1 :: 3].with_columns(source=pl.lit(source, pl.Int64))], source)
         lake.roll_up(source)
     lake.append("accounts", [world.accounts], 4)
+    lake.append("releases", [lake_of([world.events]).scan("releases").collect()], 5)
     for moment in (as_of, as_of - timedelta(days=3, minutes=7)):
         in_memory = read_out(lake_of([world.events], world.accounts), moment)
         assert bits(read_out(lake, moment)) == bits(in_memory)

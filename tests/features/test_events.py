@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from features.events import request_key, to_account_rows, to_events
+from features.events import request_key, to_account_rows, to_events, to_release_rows
 from features.identity import Keyring
-from features.schemas import AccountRows, Accounts, Events
+from features.schemas import AccountRows, Accounts, Events, ReleaseRows
 from features.text import reduce_texts
 
 
@@ -134,3 +134,14 @@ def test_registrations_share_keys_with_requests(requests_of: Any, accounts_of: A
     assert rows["signup_subnet"][1] == events["subnet"][0] == events["subnet"][1]
     assert rows["billing_country"].to_list()[:3] == [events["country"][1], events["country"][0], None]
     assert not {name for name, dtype in rows.schema.items() if dtype == pl.String} - {"account_id", "plan", "programme"}
+
+
+def test_releases_share_keys_with_requests_and_keep_no_name(requests_of: Any, keyring: Keyring) -> None:
+    released = pl.DataFrame(
+        {"model": ["a", "b"], "released_at": [datetime(2026, 6, day, tzinfo=UTC) for day in (1, 2)]}
+    )
+    rows = to_release_rows(released, keyring)
+    ReleaseRows.validate(rows)
+    events, _ = reduced(requests_of, keyring, model=["b", "c"])
+    assert rows["model"].is_in(events["model"].implode()).to_list() == [False, True]
+    assert rows["released_at"].equals(released["released_at"])

@@ -13,7 +13,8 @@ from features.lake import Lake
 
 LakeOf = Callable[..., Lake]
 ON_PLAN = {"requests_on_plan_28d": "requests_28d", "output_on_plan_28d": "output_tokens_28d"}
-OTHERS = [name for name in FEATURE_NAMES if name not in ON_PLAN]
+PIVOTS = ("pivot_1d_on_plan_28d", "pivot_3d_on_plan_28d")
+OTHERS = [name for name in FEATURE_NAMES if name not in {*ON_PLAN, *PIVOTS}]
 GROUPS = {f"acct-{i:04d}": ("ones", "twos", "alone")[0 if i % 2 else 1 if i else 2] for i in range(0, 48, 3)}
 
 
@@ -75,6 +76,22 @@ def test_what_is_used_is_compared_with_the_medians_of_the_lake_alone(
             assert isinstance(median, float)
             expected = pl.Series([(row[name] + 1) / (median + 1)]).log(2)[0]
             assert row[ratio] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_a_pivot_is_compared_with_the_median_of_the_lake_alone(
+    world: Any, lake_of: LakeOf, base: Lake, added: Lake, as_of: datetime
+) -> None:
+    everything = read_out(lake_of([world.events], world.accounts), as_of).join(
+        world.accounts.select("account_id", "plan"), on="account_id"
+    )
+    beside = read_out_beside(base, added, as_of, groups()).select("account_id", *PIVOTS)
+    for name in PIVOTS:
+        above = everything.select("account_id", "plan", here=name).join(beside, on="account_id", how="left")
+        medians = part(above, False).group_by("plan").agg(moved=pl.col("here").median())  # of the lake, less all's
+        want = part(above, True).join(medians, on="plan").select(want=pl.col("here") - pl.col("moved"), got=name)
+        assert want.drop_nulls().height > 5
+        assert want.select((pl.col("want") - pl.col("got")).abs().max()).item() < 1e-6
+        assert want.select((pl.col("want").is_null() == pl.col("got").is_null()).all()).item()
 
 
 @pytest.mark.parametrize("name", ["ones", "alone"])

@@ -175,7 +175,9 @@ def test_the_stamp_changes_when_something_is_appended_that_features_are_read_fro
     stamps.append(lake.stamp())
     lake.append("accounts", [account_rows_of([{"account_id": "a"}])], 3)
     stamps.append(lake.stamp())
-    assert len(set(stamps)) == 5
+    lake.append("releases", [pl.DataFrame({"model": [7], "released_at": [at(9)]})], 4)
+    stamps.append(lake.stamp())
+    assert len(set(stamps)) == 6
     ingest(lake, events_of([{}]), 1)
     assert lake.stamp() == stamps[-1] == Lake(lake.root).stamp()
 

@@ -1,0 +1,23 @@
+"""Contract rows of the family `releases`: how an account answers to the release of a model."""
+
+from features.catalogue.feature import Signal, rows
+
+_PIVOT = Signal(
+    "pivot to a new model",
+    "Within 24 h of a release nearly half of a campaign's traffic moved to the new model (`pivot-2026-02`).",
+    "Requests by model in hour rollups, and a median of each plan",
+    "Move to a new model as slowly as others. Costs days of the better model's answers.",
+)
+
+FEATURES = rows("releases", _PIVOT, "28d", [
+    ("pivot_1d_on_plan", "share above median",
+     "Share of requests on the latest released model in the 24 hours after, less the median of the plan's accounts",
+     "{:+.0%} of requests on a new model within a day, against its plan's median"),
+    ("pivot_3d_on_plan", "share above median",
+     "Share of requests on the latest released model in the 72 hours after, less the median of the plan's accounts",
+     "{:+.0%} of requests on a new model within three days, against its plan's median"),
+    ("newest_share", "share", "Requests on the latest released model of all since its release",
+     "{:.0%} of requests since the latest release are on the new model"),
+    ("hours_to_newest", "octaves", "log2(1 + hours) from the latest release to the first use of the new model",
+     "used the new model after {plain:,.0f} hours"),
+])  # fmt: skip
