@@ -42,6 +42,8 @@ class History:
             of the same hour are one release. No rows without one.
         adopted: `account_id`, `adopted` (requests on the released models since then), `adopted_1d`, `adopted_3d` (those
             of `PIVOTS`), `first` (the first hour); accounts without any are left out.
+        blocked: `account_id`, `key`, `before`, `after`: requests by model before and after the first hour in which some
+            were refused; accounts without such an hour are left out.
     """
 
     as_of: datetime
@@ -53,6 +55,7 @@ class History:
     accounts: pl.DataFrame
     release: pl.DataFrame
     adopted: pl.DataFrame
+    blocked: pl.DataFrame
 
     def within(self, window: timedelta) -> pl.Expr:
         """True for hours in the trailing window, which begins at a full hour."""
@@ -76,16 +79,18 @@ def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
         some = seen[begin : begin + size]
         first, last = pl.lit(some["account_id"][0]), pl.lit(some["account_id"][-1])
         chosen = pl.col("account_id").is_between(first, last)
+        hours = lake.account_rollups(as_of).filter(chosen).sort("account_id", "hour").collect(engine="streaming")
         yield History(
             as_of,
             some,
-            lake.account_rollups(as_of).filter(chosen).sort("account_id", "hour").collect(engine="streaming"),
+            hours,
             _dated(keys.filter(chosen), as_of).collect(engine="streaming"),
             sharing,
             segments,
             accounts,
             release,
             adoption(keys.filter(chosen), release).collect(engine="streaming"),
+            _around_blocks(hours, keys.filter(chosen)),
         )
 
 
@@ -102,6 +107,7 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
                                                  how="semi"), accounts, as_of).collect(engine="streaming")  # fmt: skip
     release = latest_release(lake, as_of)
     adopted = adoption(added.key_rollups(as_of), release).collect(engine="streaming")
+    blocked = _around_blocks(hours, added.key_rollups(as_of))
     usual = _segments(_counted(lake.key_rollups(as_of), USUAL_KINDS), accounts)
     for (_,), group in groups.sort("group", "account_id").group_by("group", maintain_order=True):
         ids = group.select("account_id")
@@ -121,6 +127,7 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
             pl.concat([accounts, registered]),
             release,
             adopted.join(ids, on="account_id"),
+            blocked.join(ids, on="account_id"),
         )
 
 
@@ -143,6 +150,21 @@ def adoption(keys: pl.LazyFrame, release: pl.DataFrame) -> pl.LazyFrame:
             *[requests.filter(passed < time).sum().alias(f"adopted_{label}") for label, time in PIVOTS.items()],
             first=pl.col("hour").min(),
         )
+    )
+
+
+def _around_blocks(hours: pl.DataFrame, keys: pl.LazyFrame) -> pl.DataFrame:
+    """`History.blocked` of the accounts of `hours`."""
+    hour, requests = pl.col("hour"), pl.col("requests")
+    blocks = hours.filter(pl.col("refused") > 0).group_by("account_id").agg(block=hour.min())
+    models = keys.filter(pl.col("kind") == KEY_KINDS.index("model")).join(blocks.lazy(), on="account_id")
+    return (
+        models.group_by("account_id", "key")
+        .agg(
+            before=requests.filter(hour < pl.col("block")).sum(),
+            after=requests.filter(hour > pl.col("block")).sum(),
+        )
+        .collect(engine="streaming")
     )
 
 

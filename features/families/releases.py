@@ -1,6 +1,8 @@
-"""Releases: how soon, and with how much of its traffic, an account moves to a model that was just released.
+"""Releases: how soon, and with how much of its traffic, an account moves to a model that was just released, or leaves
+the one that it was refused.
 
-Null without a release within 28 days that a day has passed since, and for accounts without a request after it.
+A move is null without a release within 28 days that a day has passed since, and for accounts without a request after
+it.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +18,8 @@ _COMPARED = {f"pivot_{label}": f"pivot_{label}_on_plan_28d" for label in PIVOTS}
 
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account, and `pivot_1d`, `pivot_3d`, which `against_plan` compares."""
-    return _moved(history.hours.lazy(), history.adopted.lazy(), history.release, history.as_of).collect()
+    moved = _moved(history.hours.lazy(), history.adopted.lazy(), history.release, history.as_of).collect()
+    return moved.join(_left(history), on="account_id", how="full", coalesce=True)
 
 
 def moved(lake: Lake, as_of: datetime) -> pl.DataFrame:
@@ -36,6 +39,15 @@ def against_plan(features: pl.DataFrame, everyone: pl.DataFrame, accounts: pl.Da
     planned = features.join(plans, on="account_id", how="left").join(medians, on="plan", how="left")
     above = [(pl.col(name) - pl.col(f"{name}_median")).alias(feature) for name, feature in _COMPARED.items()]
     return planned.with_columns(above).drop("plan", *[f"{name}_median" for name in _COMPARED])
+
+
+def _left(history: History) -> pl.DataFrame:
+    """How much less of the traffic the model has that was most used before a block; null without requests on a side."""
+    before, after = pl.col("before"), pl.col("after")
+    ordered = history.blocked.sort("account_id", "before", "key", descending=[False, True, False])
+    return ordered.group_by("account_id", maintain_order=True).agg(
+        left_model_after_block_28d=share(before.first(), before.sum()) - share(after.first(), after.sum())
+    )
 
 
 def _moved(hours: pl.LazyFrame, adopted: pl.LazyFrame, release: pl.DataFrame, as_of: datetime) -> pl.LazyFrame:

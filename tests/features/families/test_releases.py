@@ -19,6 +19,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 PIVOTS = ("pivot_1d_on_plan_28d", "pivot_3d_on_plan_28d")
 NAMES = (*PIVOTS, "newest_share_28d", "hours_to_newest_28d")
+LEFT = "left_model_after_block_28d"
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +50,32 @@ def moved(events: list[tuple[datetime, int]], since: datetime, new: int, within:
     return asked.count(new) / len(asked) if asked else None
 
 
+def left(events: list[dict[str, Any]]) -> float | None:
+    hours = [(e["timestamp"].replace(minute=0, second=0, microsecond=0), e["model"], e["status_code"]) for e in events]
+    block = min((hour for hour, _, status in hours if status in {401, 403, 451}), default=None)
+    before, after = ([m for h, m, _ in hours if block and sign * (h - block) > 0 * HOUR] for sign in (-1, 1))
+    if not before or not after:
+        return None
+    main = min(set(before), key=lambda used: (-before.count(used), used))
+    return before.count(main) / len(before) - after.count(main) / len(after)
+
+
+def test_an_account_that_goes_back_to_another_model_after_a_block_shows_it(features_of: Any, as_of: datetime) -> None:
+    def at(hour: int, used: int, status: int = 200) -> dict[str, Any]:
+        return {"timestamp": as_of - 50 * HOUR + hour * HOUR, "model": used, "status_code": status}
+
+    asked = {
+        "retreats": [at(0, 7), at(1, 7), at(2, 7), at(3, 5), at(4, 7, 403), at(5, 5), at(6, 5), at(7, 7), at(8, 5)],
+        "stays": [at(0, 7), at(4, 7, 451), at(5, 7)],
+        "came blocked": [at(4, 7, 403), at(5, 5)],
+        "is throttled": [at(0, 7), at(4, 7, 429), at(5, 5)],
+    }
+    found = features_of([{"account_id": name, **row} for name, some in asked.items() for row in some])
+    assert {name: row[LEFT] for name, row in found.items()} == {
+        "retreats": 0.5, "stays": 0, "came blocked": None, "is throttled": None,
+    }  # fmt: skip
+
+
 def test_the_world_is_read_as_by_plain_python(
     names_of: Names, past: Any, agree: Any, as_of: datetime, model: Callable[[str], int]
 ) -> None:
@@ -70,7 +97,8 @@ def test_the_world_is_read_as_by_plain_python(
             known = [s for other, s in share.items() if s is not None and plan.get(other) == plan.get(account)]
             own = share[account]
             want[name] = None if own is None or account not in plan else own - statistics.median(known)
-        assert set(want) == set(names_of("releases")) == set(NAMES)
+        want[LEFT] = left(past.events[account])
+        assert set(want) == set(names_of("releases")) == {*NAMES, LEFT}
         agree(past.features[account], want)
 
 
