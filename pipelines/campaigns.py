@@ -1,7 +1,7 @@
-"""Campaigns: who acts together as of a time, into files: members, and a table of campaigns."""
+"""Campaigns: who acts together as of a time, into files: members, a table of campaigns, and what ties each member."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -18,12 +18,20 @@ from pipelines.workspace import Workspace
 from training.dataset import matrix
 
 _TEMPLATES = 5  # keys that are told of a campaign
+_AROUND = timedelta(days=3)  # before and after the first ban
+_BAN = "ban"
 
 
 def campaigns(
-    workspace: Workspace, as_of: datetime, out: Path, progress: Progress, table: Path | None = None
+    workspace: Workspace,
+    as_of: datetime,
+    out: Path,
+    progress: Progress,
+    table: Path | None = None,
+    evidence: Path | None = None,
 ) -> pl.DataFrame:
-    """Group accounts as of a time and write the contract's table of members, and one of campaigns if asked.
+    """Group accounts as of a time and write the contract's table of members, and where asked one of campaigns and one
+    of what ties each member to its campaign.
 
     Returns:
         `MEMBERS_SCHEMA`, sorted.
@@ -31,8 +39,9 @@ def campaigns(
     Raises:
         InputError: nothing is known at that time, or a file can't be written.
     """
-    for path in [out, table] if table else [out]:
-        check_out(path)
+    for path in (out, table, evidence):
+        if path:
+            check_out(path)
     check_known(workspace, as_of)
     progress("campaigns", 0.0)
     tied, found = grouped(workspace.lake, as_of)
@@ -41,6 +50,8 @@ def campaigns(
     write(members.select(MEMBERS_SCHEMA.names()), out)
     if table:
         write(_table(workspace, as_of, tied, found, members, progress), table)
+    if evidence:
+        write(_ties(tied, found, members), evidence)
     return members.select(MEMBERS_SCHEMA.names())
 
 
@@ -74,6 +85,8 @@ def _table(
         )
         .join(found.groups.select("group", "surprise"), on="group")
         .join(_evidence(tied, found), on="group", how="left")
+        .join(_succession(workspace, as_of, members), on="group", how="left")
+        .with_columns(pl.col("banned", "successors").fill_null(0))
         .drop("group")
         .sort("accounts", "campaign_id", descending=[True, False])
     )
@@ -94,6 +107,66 @@ def _evidence(tied: Links, found: Groups) -> pl.DataFrame:
         kinds=pl.col("kind").unique().sort(),
         templates=pl.col("template").filter("is_template").head(_TEMPLATES),
     )
+
+
+def _ties(tied: Links, found: Groups, members: pl.DataFrame) -> pl.DataFrame:
+    """One row per campaign, member and kind of shared key, the heaviest first.
+
+    `keys`: how many of the campaign's keys of that kind the member shows; `others`: the most other members that show
+    one of them; `weight`: share of the member's traffic times tie, added. Nothing of another account, and no key.
+    """
+    kinds = pl.Series([kind.name for kind in LINK_KINDS])
+    known = tied.keys.select("tie", kind=kinds.gather(tied.keys["kind"])).with_row_index("key")
+    shown = (
+        found.members.select("group", "account")
+        .join(tied.pairs, on="account")
+        .join(found.keys.select("group", "key"), on=["group", "key"])
+        .join(known, on="key")
+        .with_columns(others=pl.len().over("group", "key").cast(pl.Int64) - 1)
+        .filter(pl.col("others") > 0)
+    )
+    named = members.select("group", "account", "campaign_id", "account_id")
+    return (
+        shown.sort("group", "account", "key")
+        .group_by("group", "account", "kind", maintain_order=True)
+        .agg(
+            keys=pl.len().cast(pl.Int64),
+            others=pl.col("others").max(),
+            weight=(pl.col("share") * pl.col("tie")).sum(),
+        )
+        .join(named, on=["group", "account"])
+        .select("campaign_id", "account_id", "kind", "keys", "others", "weight")
+        .sort("campaign_id", "account_id", "weight", "kind", descending=[False, False, True, False])
+    )
+
+
+def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) -> pl.DataFrame:
+    """`group` of which a member was banned by then, and what came of the ban.
+
+    `banned`: members; `successors`: members whose first request came after the first ban; `volume_kept`: the
+    campaign's requests in the three days after the first ban over those in the three days before, null until these
+    have passed or where there were none before.
+    """
+    lake, own = workspace.lake, members.select("group", "account_id")
+    bans = lake.scan("enforcement").filter((pl.col("action") == _BAN) & (pl.col("acted_at") <= as_of)).collect()
+    banned = own.join(bans.group_by("account_id").agg(pl.col("acted_at").min()), on="account_id")
+    firsts = banned.group_by("group").agg(banned=pl.len().cast(pl.Int64), ban=pl.col("acted_at").min())
+    hit = own.join(firsts, on="group")
+    came = pl.col("first_seen") > pl.col("ban")
+    successors = hit.join(lake.seen(as_of), on="account_id").group_by("group").agg(came.sum().cast(pl.Int64))
+    hours = lake.account_rollups(as_of).select("account_id", "hour", "requests")
+    since, requests = pl.col("hour") - pl.col("ban").dt.truncate("1h"), pl.col("requests")
+    after = requests.filter(since.is_between(timedelta(), _AROUND, closed="left")).sum()
+    before = requests.filter(since.is_between(-_AROUND, timedelta(), closed="left")).sum()
+    is_over = pl.col("ban").first() + _AROUND <= pl.lit(as_of)
+    kept = (
+        hours.join(hit.lazy(), on="account_id")
+        .group_by("group")
+        .agg(volume_kept=pl.when(is_over & (before > 0)).then(after / before))
+        .collect(engine="streaming")
+    )
+    told = firsts.drop("ban").join(successors.rename({"first_seen": "successors"}), on="group", how="left")
+    return told.join(kept, on="group", how="left")
 
 
 def _risks(workspace: Workspace, as_of: datetime, members: pl.DataFrame, progress: Progress) -> pl.DataFrame:

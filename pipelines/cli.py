@@ -118,6 +118,7 @@ def campaigns(
     as_of: AsOf,
     out: Out,
     table: Annotated[Path | None, typer.Option("--table", help="One row per campaign, as Parquet.")] = None,
+    evidence: Annotated[Path | None, typer.Option("--evidence", help="What ties each member, as Parquet.")] = None,
     workspace: Root = WORKSPACE,
 ) -> None:
     """Find the groups of accounts that act together."""
@@ -127,7 +128,7 @@ def campaigns(
 
     place = Workspace(workspace)
     with place.locked("campaigns"), console.progress() as report:
-        members = run(place, as_of, out, report, table)
+        members = run(place, as_of, out, report, table, evidence)
     accounts, groups = members["account_id"].n_unique(), members["campaign_id"].n_unique()
     print(f"{out}: {accounts:,} accounts in {groups:,} campaigns")
     console.left_out(place.lake.later(as_of))

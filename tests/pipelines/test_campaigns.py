@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from features.coordination import LINK_KINDS
 from pipelines.memberships import MEMBERS_SCHEMA, ensure_campaigns
 from pipelines.workspace import Workspace
 
@@ -24,8 +25,8 @@ def filled(filled_workspace: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def asked(stillwatch: Run, as_of: datetime, tmp_path: Path) -> Callable[..., pl.DataFrame]:
-    def ask(workspace: Path, when: datetime = as_of, table: Path | None = None) -> pl.DataFrame:
-        out, more = tmp_path / "out.parquet", ("--table", table) if table else ()
+    def ask(workspace: Path, when: datetime = as_of, **files: Path) -> pl.DataFrame:
+        out, more = tmp_path / "out.parquet", [part for name, file in files.items() for part in (f"--{name}", file)]
         said = stillwatch("campaigns", "--as-of", when.isoformat(), "--out", out, "--workspace", workspace, *more)
         assert said.returncode == 0, said.stderr
         return pl.read_parquet(out)
@@ -101,6 +102,61 @@ def test_the_table_of_campaigns_describes_each(
     assert told["mean_risk"].is_between(0, 1).all() and told["mean_risk"].null_count() == 0
     assert (told["first_seen"] <= told["last_seen"]).all()
     assert (told["requests"] > 0).all() and (told["kinds"].list.len() > 0).all()
+
+
+def test_what_ties_a_member_is_told_without_keys_and_without_other_accounts(
+    filled: Path, asked: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    members = asked(filled, evidence=tmp_path / "evidence.parquet")
+    told = pl.read_parquet(tmp_path / "evidence.parquet")
+    names = {"campaign_id": pl.String, "account_id": pl.String, "kind": pl.String, "keys": pl.Int64}
+    assert told.schema == names | {"others": pl.Int64, "weight": pl.Float64}
+    assert told.select("campaign_id", "account_id", "kind").is_unique().all()
+    own = members.select("campaign_id", "account_id")
+    assert_frame_equal(told.select(own.columns).unique().sort(own.columns), own.sort(own.columns))
+    assert set(told["kind"]) <= {kind.name for kind in LINK_KINDS}
+    sizes = told.join(members.group_by("campaign_id").len(), on="campaign_id")
+    assert sizes.select(pl.col("others").is_between(1, pl.col("len") - 1).all()).item()
+    assert (told["weight"] > 0).all()
+    heaviest = told.group_by("account_id", "campaign_id", maintain_order=True).agg(pl.col("weight"))
+    assert heaviest["weight"].list.eval(pl.element().diff() > 0).list.sum().sum() == 0
+
+
+def test_what_became_of_a_campaign_after_a_ban_is_told_as_far_as_it_was_known(
+    filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    lake, early = Workspace(filled).lake, as_of - timedelta(days=6)
+    ban = as_of - timedelta(days=5, minutes=30)
+    members = asked(filled, table=tmp_path / "before.parquet")
+    first = members["campaign_id"][0]
+    chosen = members.filter(pl.col("campaign_id") == first)["account_id"]
+    rows = pl.DataFrame({"account_id": chosen.head(2), "action": "ban", "acted_at": [ban, ban + timedelta(days=9)]})
+    lake.append("enforcement", [rows.with_columns(pl.col("acted_at").cast(pl.Datetime("us", "UTC")))], 4711)
+    asked(filled, table=tmp_path / "after.parquet")
+    asked(filled, early, table=tmp_path / "early.parquet")
+    before, after, past = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in ("before", "after", "early"))
+    known = lake.scan("enforcement").filter((pl.col("action") == "ban") & (pl.col("acted_at") <= as_of)).collect()
+    for row in after.iter_rows(named=True):
+        own = members.filter(pl.col("campaign_id") == row["campaign_id"]).select("account_id")
+        bans = known.join(own, on="account_id")
+        assert row["banned"] == bans["account_id"].n_unique()
+        if not len(bans):
+            assert (row["successors"], row["volume_kept"]) == (0, None)
+            continue
+        begin = bans["acted_at"].min()
+        asked_for = lake.scan("events").filter(pl.col("timestamp") <= as_of).collect().join(own, on="account_id")
+        came = asked_for.group_by("account_id").agg(pl.col("timestamp").min().dt.truncate("1h"))["timestamp"] > begin
+        assert row["successors"] == came.sum()
+        hour, days = begin.replace(minute=0, second=0, microsecond=0), timedelta(days=3)
+        count = {s: asked_for.filter(pl.col("timestamp").is_between(hour + s - days, hour + s, closed="left")).height
+                 for s in (timedelta(), days)}  # fmt: skip
+        if begin + days <= as_of and count[timedelta()]:
+            assert row["volume_kept"] == pytest.approx(count[days] / count[timedelta()])
+        else:
+            assert row["volume_kept"] is None
+    of_first = [frame.filter(pl.col("campaign_id") == first)["banned"].sum() for frame in (before, after)]
+    assert of_first[1] == of_first[0] + 1
+    assert past["banned"].sum() <= known.filter(pl.col("acted_at") <= early)["account_id"].n_unique()
 
 
 def test_a_folder_as_a_file_is_a_bad_call(filled: Path, as_of: datetime, stillwatch: Run, tmp_path: Path) -> None:
