@@ -4,6 +4,8 @@
 integers, or, for `minutes`, a bitwise or. No floating point is added, so the equality is exact.
 """
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from features.schemas import KEY_KINDS, SLOTS, TOPIC_SIZE, AccountRollups, KeyRollups
@@ -107,19 +109,24 @@ def merge(*rollups: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def roll_up_keys(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Events (`Events`) to `KeyRollups`: one row per kind, key, account and hour; absent keys are left out."""
-    kinds = [
-        events.select(
-            pl.lit(code, pl.Int8).alias("kind"),
-            pl.col(kind).alias("key"),
-            "account_id",
-            hour=pl.col("timestamp").dt.truncate("1h"),
-        ).filter(pl.col("key").is_not_null())
-        for code, kind in enumerate(KEY_KINDS)
-    ]
-    return pl.concat([kind.group_by(_KEY_BY).agg(requests=pl.len().cast(pl.Int64)) for kind in kinds]).select(
-        KeyRollups.column_names()
-    )
+    """Events (`Events`) to `KeyRollups`: one row per kind, key, account and hour; absent keys are left out.
+
+    Most accounts send little, so many events are the only one of their account and hour: their rows are the rollup as
+    they are, and only the others are grouped. The columns needed are read here, not when the result is collected.
+    """
+    hour = pl.col("timestamp").dt.truncate("1h").alias("hour")
+    shown = events.select("account_id", hour, *KEY_KINDS).with_columns(alone=pl.len().over(_BY) == 1)
+    read = shown.collect(engine="streaming")
+    single, several = (list(_by_kind(part.lazy())) for part in (read.filter("alone"), read.filter(~pl.col("alone"))))
+    grouped = [kind.group_by(_KEY_BY).agg(requests=pl.len().cast(pl.Int64)) for kind in several]
+    return pl.concat([*(kind.with_columns(requests=pl.lit(1, pl.Int64)) for kind in single), *grouped])
+
+
+def _by_kind(events: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
+    """`kind`, `key`, `account_id`, `hour` of the events that show a key of each kind."""
+    for code, kind in enumerate(KEY_KINDS):
+        key = pl.col(kind).alias("key")
+        yield events.select(pl.lit(code, pl.Int8).alias("kind"), key, *_BY).drop_nulls("key")
 
 
 def merge_keys(*rollups: pl.LazyFrame) -> pl.LazyFrame:
