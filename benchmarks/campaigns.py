@@ -32,6 +32,7 @@ PAGE = "campaigns.md"
 OURS = "stillwatch"
 SIZES = (10_000, 100_000, 1_000_000)
 PAIRS_EACH = 50  # pairs of an account and a key, for each account of the scale run
+_TABLES = ("accounts.parquet", "pairs.parquet")
 PURE = 0.5  # share of true members from which a group is no honest one
 
 
@@ -64,16 +65,19 @@ class Agreement:
 def main() -> None:
     """Measure what is asked for, print it, and write it into the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("worlds", "scale", "one-scale"), default="worlds")
+    parser.add_argument("what", nargs="?", choices=("worlds", "scale", "make-scale", "one-scale"), default="worlds")
     parser.add_argument("--scenario", action="append", choices=sorted(PRESETS))
     parser.add_argument("--pools", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--accounts", type=int, action="append")
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--docs", action="store_true", help=f"write the result into docs/{PAGE}")
     given = parser.parse_args()
+    if given.what == "make-scale":
+        return report(lambda: _write(large(given.accounts[0]), given.folder))
     if given.what == "one-scale":
-        made = large(given.accounts[0])
-        return report(lambda: group(weighted(*made)))
+        accounts, pairs = (pl.read_parquet(given.folder / name) for name in _TABLES)
+        return report(lambda: group(weighted(accounts, pairs)))
     lines = (
         worlds(given.scenario or sorted(PRESETS), given.pools, given.seed)
         if given.what == "worlds"
@@ -160,9 +164,16 @@ def scale(sizes: Iterable[int]) -> list[str]:
     rows = []
     for size in sizes:
         say(f"{size:,} accounts")
-        spent: Measured = in_process("benchmarks.campaigns", "one-scale", "--accounts", str(size))
+        with tempfile.TemporaryDirectory() as folder:  # made in a process of its own: it takes more memory
+            in_process("benchmarks.campaigns", "make-scale", "--accounts", str(size), "--folder", folder)
+            spent: Measured = in_process("benchmarks.campaigns", "one-scale", "--folder", folder)
         rows.append((f"{size:,}", f"{size * PAIRS_EACH:,}", f"{spent.seconds:.1f}", f"{spent.peak:.2f}"))
     return table(("accounts", "pairs of an account and a key", "seconds", "peak GB"), rows)
+
+
+def _write(tables: Iterable[pl.DataFrame], folder: Path) -> None:
+    for name, frame in zip(_TABLES, tables, strict=True):
+        frame.write_parquet(folder / name)
 
 
 def large(count: int, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
