@@ -73,6 +73,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--docs", action="store_true", help=f"write the result into docs/{PAGE}")
     given = parser.parse_args()
+    if given.what.endswith("-scale") and (not given.folder or (given.what == "make-scale" and not given.accounts)):
+        parser.error(f"{given.what} is a part of `scale`, which runs it: give `scale`")
     if given.what == "make-scale":
         return report(lambda: _write(large(given.accounts[0]), given.folder))
     if given.what == "one-scale":

@@ -82,10 +82,13 @@ def ours(taught: Taught) -> Mapping[str, Learnt]:
 
 
 def against_rivals(taught: Taught) -> Mapping[str, Learnt]:
-    """Ours with and without planting, and the rivals."""
+    """Ours with and without planting, ours where nobody is in a campaign (its risks rank and no more), and rivals."""
     rivals = (Boosting(USUAL, name="plain LightGBM"), LogisticRegression(), VolumeRule(VOLUME_FEATURE))
     others = {rival.name: taught.learn(rival, taught.both[0]) for rival in rivals}
-    return ours(taught) | {"without planting": taught.learn(taught.blend, taught.confirmed)} | others
+    whole = ours(taught)[OURS]
+    alone = replace(whole, calibrator=replace(whole.calibrator, lift=0.0))
+    planted = taught.learn(taught.blend, taught.confirmed)
+    return {OURS: whole, "without campaigns": alone, "without planting": planted} | others
 
 
 def against_literature(taught: Taught) -> Mapping[str, Learnt]:

@@ -28,7 +28,7 @@ from benchmarks.means import FIGURES, told
 from benchmarks.pictures import poisoned as picture
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.train import VOLUME_FEATURE
-from training.dataset import BESIDE, KEYS, matrix, targets
+from training.dataset import BESIDE, GROUPED, KEYS, is_grouped, matrix, targets
 from training.groups import campaigns_of
 from training.metrics import Figure, Flags, Numbers
 from training.overall import figures
@@ -127,7 +127,7 @@ def moved(examples: pl.DataFrame, asleep: Sleepers, share: float) -> pl.DataFram
     pairs = pl.DataFrame({"account_id": asleep.accounts, "model": asleep.models})
     aims = rows.select("account_id").join(pairs, on="account_id", how="left", maintain_order="left")
     aims = aims.join(shown, left_on="model", right_on="account_id", how="left", maintain_order="left")
-    names = [name for name in examples.columns if name not in (*KEYS, *BESIDE)]
+    names = [name for name in examples.columns if name not in (*KEYS, *BESIDE, GROUPED)]
     places = rows.select(pl.col("account_id").rank("dense") - 1).to_series().to_numpy()
     draws = np.random.default_rng([asleep.seed, 47]).random((len(asleep.accounts), len(names)))[places]
     columns = [
@@ -152,7 +152,7 @@ def decide(challenger: Trained, champion: Trained) -> Decision:
     label, (_, codes) = targets(test.frame), campaigns_of(test.frame)
     risk = {name: judged.risk for name, judged in challenger.candidates.items()}
     theirs = {name: other for name, other in risk.items() if name != OURS}
-    theirs[CHAMPION] = champion.model.predict(matrix(test.frame, champion.model.features))
+    theirs[CHAMPION] = champion.model.predict(matrix(test.frame, champion.model.features), is_grouped(test.frame))
     if test.digest == own.digest:
         known, earlier, lasting = champion.report, None, ()
     else:
@@ -160,7 +160,7 @@ def decide(challenger: Trained, champion: Trained) -> Decision:
         again = judge(challenger.model, own, as_of=champion.as_of, seed=champion.seed, name=OURS)
         earlier = again, champion.report
         _, own_codes = campaigns_of(own.frame)
-        now = challenger.model.predict(matrix(own.frame, challenger.model.features))
+        now = challenger.model.predict(matrix(own.frame, challenger.model.features), is_grouped(own.frame))
         lasting = gains(targets(own.frame), now, champion.candidates[OURS].risk, own_codes, seed=champion.seed)
     over = {name: gains(label, risk[OURS], other, codes, seed=challenger.seed) for name, other in theirs.items()}
     return gate(challenger.report, known, evidence=Evidence(gains=over, earlier=earlier, lasting=lasting))
@@ -176,7 +176,7 @@ class Clean:
 
     def figures(self, trained: Trained) -> dict[str, Figure]:
         """A model's figures."""
-        risk: Numbers = trained.model.predict(matrix(self.rows, trained.model.features))
+        risk: Numbers = trained.model.predict(matrix(self.rows, trained.model.features), is_grouped(self.rows))
         found = figures(self.label, risk, self.campaign, seed=0)
         return {figure.name: figure for figure in found if figure.name in FIGURES}
 

@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from features.campaigns import Groups
@@ -177,5 +178,6 @@ def _risks(workspace: Workspace, as_of: datetime, members: pl.DataFrame, progres
         ensure_features(workspace, [as_of], progress)
         asked = entities.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
         features = workspace.lookup.historical(asked)
-        return entities.with_columns(risk=pl.Series(model.predict(matrix(features, FEATURE_NAMES)), dtype=pl.Float64))
+        risks = model.predict(matrix(features, FEATURE_NAMES), np.ones(len(entities), dtype=np.bool_))
+        return entities.with_columns(risk=pl.Series(risks, dtype=pl.Float64))
     return pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64})

@@ -18,7 +18,7 @@ from pipelines.workspace import Workspace
 from serving.package import current, package
 from training import model as models
 from training import tracking
-from training.dataset import matrix, targets
+from training.dataset import is_grouped, matrix, targets
 from training.evaluate import Report
 from training.frozen import Frozen
 from training.groups import campaigns_of
@@ -211,7 +211,7 @@ def _remembered(test: Frozen, ours: dict[str, Numbers], told: pl.DataFrame, seed
 
 
 def _risk(model: models.Model, frame: pl.DataFrame) -> Numbers:
-    return model.predict(matrix(frame, model.features))
+    return model.predict(matrix(frame, model.features), is_grouped(frame))
 
 
 def _footprints(compared: dict[str, tuple[models.Model, Path]], frame: pl.DataFrame) -> tuple[Footprint, Footprint]:

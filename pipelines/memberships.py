@@ -11,6 +11,7 @@ from features.continuity import named
 from features.coordination import Links, links
 from features.lake import Lake
 from pipelines.workspace import Workspace
+from training.dataset import GROUPED
 
 if TYPE_CHECKING:
     from pipelines.build import Progress  # which brings memberships online
@@ -41,6 +42,16 @@ def strongest(members: pl.DataFrame) -> pl.DataFrame:
     return first.unique("account_id", keep="first", maintain_order=True).select("account_id", "campaign_id")
 
 
+def with_grouped(workspace: Workspace, examples: pl.DataFrame, progress: "Progress") -> pl.DataFrame:
+    """Adds the column `training.dataset.GROUPED`: was the account in a campaign as of the time of its row."""
+    times = examples["as_of"].unique().sort()  # earliest first, so that ids last
+    told = [ensure_campaigns(workspace, time, progress).select("account_id", as_of=_at(time)) for time in times]
+    none = examples.select("account_id", "as_of").clear()
+    grouped = pl.concat([none, *told]).unique().with_columns(pl.lit(True).alias(GROUPED))
+    joined = examples.join(grouped, on=["account_id", "as_of"], how="left", maintain_order="left")
+    return joined.with_columns(pl.col(GROUPED).fill_null(False))
+
+
 def told_of(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataFrame:
     """The members under lasting ids (with `group`), which are stored unless this very answer is there."""
     accounts = tied.accounts.select("account_id", "created_at").with_row_index("account")
@@ -51,11 +62,15 @@ def told_of(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataF
     if len(stored) and stored["stamp"][0] == stamp:
         return told
     version = stored["version"][0] + 1 if len(stored) else 0
-    stamped = [pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of"), pl.lit(version, pl.Int64).alias("version")]
+    stamped = [_at(as_of).alias("as_of"), pl.lit(version, pl.Int64).alias("version")]
     source = int(hashlib.sha256(f"{as_of.isoformat()} {version}".encode()).hexdigest()[:15], 16)
     lake.append("campaign_lineage", [names.lineage.with_columns(stamped)], source)
     lake.append("campaigns", [told.with_columns(*stamped, pl.lit(stamp).alias("stamp"))], source)
     return told
+
+
+def _at(time: datetime) -> pl.Expr:
+    return pl.lit(time).cast(pl.Datetime("us", "UTC"))
 
 
 def _stamp(lake: Lake) -> str:

@@ -16,7 +16,7 @@ from pipelines.settings import settings
 from pipelines.train import Fitted, fit, gather
 from pipelines.workspace import Workspace
 from training import tracking
-from training.dataset import matrix
+from training.dataset import is_grouped, matrix
 from training.drift import Drift, expect, measure, objections
 from training.frozen import latest
 
@@ -138,7 +138,7 @@ def _drift(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -
     if then is None or then.schema_version != SCHEMA_VERSION:
         return None
     model, accounts = champion_model(workspace, is_current=True), latest(examples)
-    now = expect(model.predict(matrix(accounts, model.features)), model.review_threshold)
+    now = expect(model.predict(matrix(accounts, model.features), is_grouped(accounts)), model.review_threshold)
     return measure(then, accounts, now)
 
 

@@ -18,6 +18,7 @@ from features.schemas import Labels
 from pipelines.build import Progress, ensure_features
 from pipelines.detectors import with_detectors
 from pipelines.groups import groups_of, with_course
+from pipelines.memberships import with_grouped
 from pipelines.planting import Planting, planted_examples
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
@@ -89,7 +90,7 @@ def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress
     chosen = entities(workspace.lake.seen(as_of), labels, as_of, times)
     examples = with_course(workspace.lake, workspace.lookup.historical(chosen.frame))
     # those silent in all windows teach nothing, or that silence is a sign
-    heard = examples.filter(pl.col(VOLUME_FEATURE).is_not_null())
+    heard = with_grouped(workspace, examples.filter(pl.col(VOLUME_FEATURE).is_not_null()), progress)
     with threadpool_limits(1, user_api="blas"):
         return chosen, with_detectors(workspace.lake, heard)
 

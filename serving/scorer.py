@@ -16,6 +16,7 @@ Matrix = npt.NDArray[np.float32]
 Risks = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
 
 MOST_REASONS = 5
 SURE_REASONS = 3
@@ -27,36 +28,44 @@ WORTH_SAYING = 0.1
 CHUNK = 1_024
 """Accounts explained at a time: bounds the memory of TreeSHAP, which holds accounts x features floats."""
 
+IN_CAMPAIGN = "campaign: acts together with the other accounts of its campaign_id, more than chance explains"
 
-def assess(model: Model, matrix: Matrix, known: npt.NDArray[np.bool_]) -> Risks:
-    """Risk per row of `matrix` (n, F); NaN for the rows that are not `known`, which the model never sees."""
+
+def assess(model: Model, matrix: Matrix, known: Flags, grouped: Flags) -> Risks:
+    """Risk per row of `matrix` (n, F), `grouped` those in a campaign; NaN for the rows that are not `known`, which the
+    model never sees.
+    """
     risks = np.full(len(matrix), np.nan)
     if known.any():
-        risks[known] = model.predict(matrix if known.all() else matrix[known])
+        risks[known] = model.predict(matrix if known.all() else matrix[known], grouped[known])
     return risks
 
 
-def explain(model: Model, matrix: Matrix, risks: Risks, features: tuple[Feature, ...]) -> list[list[str]]:
+def explain(
+    model: Model, matrix: Matrix, risks: Risks, features: tuple[Feature, ...], grouped: Flags
+) -> list[list[str]]:
     """Reasons for the rows at or above the review threshold, an empty list for every other row.
 
-    `matrix` is (n, F), `risks` (n,), NaN for an unknown account. TreeSHAP costs about 200 predictions a row,
-    hence the threshold.
+    `matrix` is (n, F), `risks` (n,), NaN for an unknown account, `grouped` (n,) those in a campaign. TreeSHAP costs
+    about 200 predictions a row, hence the threshold.
     """
     answer: list[list[str]] = [[] for _ in range(len(risks))]
     flagged = np.flatnonzero(risks >= model.review_threshold)
-    for row, texts in zip(flagged.tolist(), reasons(model, matrix[flagged], features), strict=True):
+    found = reasons(model, matrix[flagged], features, grouped[flagged])
+    for row, texts in zip(flagged.tolist(), found, strict=True):
         answer[row] = texts
     return answer
 
 
-def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...]) -> list[list[str]]:
+def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], grouped: Flags) -> list[list[str]]:
     """Per row of `matrix` (n, F) up to five sentences on what raised its risk most, the heaviest first.
 
-    Contributions are TreeSHAP values (Lundberg et al. 2020). Features of one signal are added up and told once,
-    by the one that weighs most. A feature without a value is passed over unless nothing else remains.
+    Contributions are TreeSHAP values (Lundberg et al. 2020), and the lift of those in a campaign. Features of one
+    signal are added up and told once, by the one that weighs most. A feature without a value is passed over unless
+    nothing else remains.
     """
-    chunks = [matrix[start : start + CHUNK] for start in range(0, len(matrix), CHUNK)]
-    return [texts for chunk in chunks for texts in _chunk_reasons(model, chunk, features)]
+    parts = [slice(start, start + CHUNK) for start in range(0, len(matrix), CHUNK)]
+    return [texts for part in parts for texts in _chunk_reasons(model, matrix[part], features, grouped[part])]
 
 
 def score(
@@ -78,10 +87,11 @@ def score(
     which features are `stale`. `risks` spares a second prediction to a caller that has `assess`ed already; `campaigns`
     are the ids of the accounts' campaigns (null: in none).
     """
+    told = campaigns or [None] * len(matrix)
     if risks is None:
-        risks = assess(model, matrix, is_known(as_of))
-    texts = [[]] * len(risks) if features is None else explain(model, matrix, risks, features)
-    columns = zip(account_ids, as_of, risks.tolist(), campaigns or [None] * len(risks), texts, strict=True)
+        risks = assess(model, matrix, is_known(as_of), is_known(told))
+    texts = [[]] * len(risks) if features is None else explain(model, matrix, risks, features, is_known(told))
+    columns = zip(account_ids, as_of, risks.tolist(), told, texts, strict=True)
     return [
         AccountScore(
             account_id=account_id,
@@ -95,9 +105,9 @@ def score(
     ]
 
 
-def is_known(as_of: Sequence[datetime | None]) -> npt.NDArray[np.bool_]:
-    """True for the rows that have stored features."""
-    return np.fromiter((time is not None for time in as_of), dtype=np.bool_, count=len(as_of))
+def is_known(told: Sequence[datetime | str | None]) -> Flags:
+    """True for the rows of which something is told: the time of their features, their campaign."""
+    return np.fromiter((one is not None for one in told), dtype=np.bool_, count=len(told))
 
 
 def _status(time: datetime | None, oldest: datetime) -> Status:
@@ -106,7 +116,7 @@ def _status(time: datetime | None, oldest: datetime) -> Status:
     return "stale" if time < oldest else "scored"
 
 
-def _chunk_reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...]) -> list[list[str]]:
+def _chunk_reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], grouped: Flags) -> list[list[str]]:
     contributions = np.asarray(model.contributions(matrix), dtype=np.float64)
     present = np.isfinite(matrix)
     columns, weights = _heaviest(np.where(present, contributions, 0.0), features)
@@ -116,10 +126,15 @@ def _chunk_reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...]) 
     rank = np.arange(weights.shape[1])
     told = (weights > 0) & ((rank < SURE_REASONS) | (weights >= WORTH_SAYING * weights[:, :1]))
     # Only flagged rows come here, and each has just cost a TreeSHAP: formatting them is not what counts.
-    return [
+    texts = [
         [_word(features[column], float(values[column])) for column in row[tell].tolist()]
         for values, row, tell in zip(matrix, columns, told, strict=True)
     ]
+    lift = model.calibrator.lift
+    for row in np.flatnonzero(grouped & (lift > 0)).tolist():
+        texts[row].insert(int((weights[row, told[row]] > lift).sum()), IN_CAMPAIGN)
+        del texts[row][MOST_REASONS:]
+    return texts
 
 
 def _heaviest(contributions: Weights, features: tuple[Feature, ...]) -> tuple[Columns, Weights]:

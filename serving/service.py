@@ -134,7 +134,8 @@ class Endpoint:
 
     async def _score_few(self, ids: list[str]) -> list[AccountScore]:
         found = self.lookup.online(ids)
-        risks = scorer.assess(self.model, found.matrix, scorer.is_known(found.as_of))
+        known, grouped = scorer.is_known(found.as_of), scorer.is_known(found.campaigns)
+        risks = scorer.assess(self.model, found.matrix, known, grouped)
         if reads_reasons.get() and (risks >= self.model.review_threshold).any():
             return await anyio.to_thread.run_sync(self._answer, ids, found, risks, limiter=self.threads)
         return self._answer(ids, found, risks)

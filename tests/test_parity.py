@@ -65,7 +65,8 @@ def test_the_batch_score_is_the_packaged_model_on_the_online_features(
     filled_workspace: Path, online: tuple[np.ndarray, list[datetime | None]], scores: pl.DataFrame
 ) -> None:
     model = models.load(current(filled_workspace / "bento") / "src" / "model")
-    assert model.predict(online[0]).tolist() == scores["risk"].to_list()
+    grouped = scores["campaign_id"].is_not_null().to_numpy()
+    assert model.predict(online[0], grouped).tolist() == scores["risk"].to_list()
 
 
 def test_the_endpoint_gives_the_risk_and_reasons_of_the_batch_score(

@@ -6,9 +6,13 @@ smoothed targets), then bent at a few knots towards the observed log-odds of bin
 to the line by `PRIOR` pseudo-observations; the knots are made increasing (pool adjacent violators) with a
 least slope. Beyond the outer knots there is no evidence: the curve goes on growing, but with the logarithm
 only.
+
+Being in a reported campaign is evidence about an account that its own features do not hold, and is added last, as one
+number of log-odds, the same for all: the `lift`. Were it a feature, trees would learn by heart that the members of a
+campaign that nobody has labelled are honest; here a label of one account cannot tell on another's group.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,25 +25,31 @@ STEEPEST = 11.0
 LEAST_SLOPE = 0.02
 TAIL = 0.1
 LEAST_RATE, MOST_RATE = 1e-4, 0.5
+USUAL_LIFT, LIFT_SPREAD = 3.0, 0.5  # odds of 20: mean and standard deviation of what a lift is before labels are seen
+MOST_SHIFT = 3.0
 Numbers = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrator:
-    """Knots (`score`, `log_odds`), both strictly increasing, and the share of true rows they were fitted
-    at.
+    """Knots (`score`, `log_odds`), both strictly increasing, the share of true rows they were fitted at, and the
+    `lift`: log-odds that being in a campaign adds, never negative.
     """
 
     score: tuple[float, ...]
     log_odds: tuple[float, ...]
     base_rate: float
+    lift: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` if the knots do not rise strictly or are not finite."""
+        """Raises `ValueError` if the knots do not rise strictly, or if anything is not finite or the lift negative."""
         x, y = np.array(self.score), np.array(self.log_odds)
         rising = x.size == y.size >= 2 and bool((np.diff(x) > 0).all() and (np.diff(y) > 0).all())
         if not rising or not np.isfinite([*self.score, *self.log_odds, self.base_rate]).all():
             raise ValueError("the knots of a calibrator must be finite and rise strictly")
+        if not 0.0 <= self.lift < np.inf:
+            raise ValueError(f"the lift of a calibrator must be finite and not negative, got {self.lift}")
 
     def at(self, base_rate: float) -> "Calibrator":
         """The same curve where another share of accounts is true: all odds are multiplied by the ratio of the odds.
@@ -50,11 +60,15 @@ class Calibrator:
         if not 0.0 < base_rate < 1.0:
             raise ValueError(f"a base rate lies between 0 and 1, got {base_rate}")
         shift = float(logit(base_rate) - logit(np.clip(self.base_rate, 1e-6, 1 - 1e-6)))
-        return Calibrator(self.score, tuple(y + shift for y in self.log_odds), base_rate)
+        return replace(self, log_odds=tuple(y + shift for y in self.log_odds), base_rate=base_rate)
 
-    def apply(self, scores: Numbers) -> Numbers:
-        """Risks in [0, 1] of raw scores, (n,) each: a higher score never gets a lower risk."""
-        risk: Numbers = expit(self.bend(scores))
+    def apply(self, scores: Numbers, grouped: Flags | None = None) -> Numbers:
+        """Risks in [0, 1] of raw scores, (n,) each: a higher score never gets a lower risk.
+
+        `grouped`, (n,): which rows are in a campaign; none if absent.
+        """
+        odds = self.bend(scores) if grouped is None else self.bend(scores) + self.lift * grouped
+        risk: Numbers = expit(odds)
         return risk
 
     def bend(self, scores: Numbers) -> Numbers:
@@ -67,7 +81,7 @@ class Calibrator:
         return bent
 
 
-def fit_calibrator(scores: Numbers, label: NDArray[np.bool_], bins: int = 8) -> Calibrator:
+def fit_calibrator(scores: Numbers, label: Flags, bins: int = 8) -> Calibrator:
     """Fit on out-of-fold scores and labels, (n,) each, one row per account.
 
     With one class only, or scores that are all the same, the curve is a gentle line through the (smoothed)
@@ -87,6 +101,27 @@ def fit_calibrator(scores: Numbers, label: NDArray[np.bool_], bins: int = 8) -> 
     return _curve(x, isotonic_regression(y, sample_weight=count), float(label.mean()))
 
 
+def with_lift(calibrator: Calibrator, scores: Numbers, label: Flags, grouped: Flags) -> Calibrator:
+    """The same with a lift, and moved so that the mean risk stays: both fitted on out-of-fold rows, (n,) each.
+
+    Members of campaigns that nobody has labelled count as false here, so labels alone would find too small a lift. It
+    is held to `USUAL_LIFT` by a normal prior (maximum a posteriori), and is that where no row is true or all are.
+    """
+    if label.all() or not label.any():
+        return replace(calibrator, lift=USUAL_LIFT)
+    before = calibrator.bend(scores)
+
+    def loss(at: Numbers) -> tuple[float, Numbers]:
+        odds = before + at[0] + at[1] * grouped
+        off, away = expit(odds) - label, (at[1] - USUAL_LIFT) / LIFT_SPREAD
+        value = float(np.sum(np.logaddexp(0.0, odds) - label * odds) + away**2 / 2)
+        return value, np.array([off.sum(), (off * grouped).sum() + away / LIFT_SPREAD])
+
+    bounds = [(-MOST_SHIFT, MOST_SHIFT), (0.0, None)]
+    shift, lift = minimize(loss, np.array([0.0, USUAL_LIFT]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return replace(calibrator, log_odds=tuple(float(y + shift) for y in calibrator.log_odds), lift=float(lift))
+
+
 def estimated_rate(calibrator: Calibrator, scores: Numbers, steps: int = 200) -> float:
     """The share of true accounts among unlabelled scores (n,), by expectation and maximisation (Saerens, Latinne and
     Decaestecker 2002); it lies between 1 in 10,000 and 1/2.
@@ -103,7 +138,7 @@ def estimated_rate(calibrator: Calibrator, scores: Numbers, steps: int = 200) ->
     return rate
 
 
-def _line(scores: Numbers, label: NDArray[np.bool_]) -> tuple[float, float]:
+def _line(scores: Numbers, label: Flags) -> tuple[float, float]:
     """Slope and intercept by maximum likelihood with Platt's targets; the slope is held above zero."""
     true = int(label.sum())
     target = np.where(label, (true + 1) / (true + 2), 1 / (label.size - true + 2))
@@ -122,7 +157,7 @@ def _line(scores: Numbers, label: NDArray[np.bool_]) -> tuple[float, float]:
     return slope, float(best[1]) - slope * centre
 
 
-def _bins(scores: Numbers, label: NDArray[np.bool_], bins: int) -> tuple[Numbers, Numbers, Numbers]:
+def _bins(scores: Numbers, label: Flags, bins: int) -> tuple[Numbers, Numbers, Numbers]:
     """Mean score, rows and true rows of bins that split the scores of both classes evenly."""
     inner = np.linspace(0.0, 1.0, bins + 1)[1:-1]
     edges = np.unique(np.concatenate([np.quantile(scores[side], inner) for side in (label, ~label)]))

@@ -22,6 +22,7 @@ IDLE = timedelta(days=28)
 TIME = pl.Datetime("us", "UTC")
 KEYS = ("account_id", "as_of", "label", "campaign", "labelled_at")
 BESIDE = ("began", "served")  # optional columns for reporting only: first request, requests before the snapshot
+GROUPED = "grouped"  # optional column: was the account in a campaign as of the snapshot; no feature, see `calibrate`
 DETECTED = ("mmd", "prada")  # optional columns for rivals only: scores of windows of single requests' texts
 
 
@@ -133,6 +134,13 @@ def matrix(examples: pl.DataFrame, features: Sequence[str]) -> NDArray[np.float3
         raise InputError(f"The examples lack the feature columns {missing}: build features with the model's schema.")
     columns = examples.select(pl.col(name).cast(pl.Float32).fill_null(float("nan")) for name in features)
     return np.ascontiguousarray(columns.to_numpy(), dtype=np.float32).reshape(examples.height, len(features))
+
+
+def is_grouped(examples: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which rows were in a campaign, (n,); none where that is not known."""
+    if GROUPED not in examples.columns:
+        return np.zeros(examples.height, dtype=np.bool_)
+    return examples[GROUPED].fill_null(False).to_numpy().astype(np.bool_)
 
 
 def targets(examples: pl.DataFrame) -> NDArray[np.bool_]:

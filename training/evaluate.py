@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from features.catalogue import MODES
 from features.errors import IntegrityError
 from training.costs import Cost, costs
-from training.dataset import DETECTED, targets
+from training.dataset import DETECTED, GROUPED, targets
 from training.detection import Detection, Predict, detect
 from training.frozen import Frozen
 from training.groups import Codes, Found, Group, campaigns_of, found, judge_groups
@@ -23,8 +23,11 @@ from training.overall import figures
 from training.review import Review, queue, review
 
 FORMAT = 2
-# What the rivals' detectors read is text too.
-BLANK = {name: blank.union(DETECTED if blank >= MODES["no text"] else ()) for name, blank in MODES.items()}
+# What the rivals' detectors read is text too; and which campaigns would be found without a part is not known.
+BLANK = {
+    name: blank.union(DETECTED if blank >= MODES["no text"] else (), (GROUPED,) if blank else ())
+    for name, blank in MODES.items()
+}
 READABLE = (1, 2)  # format 1 had no groups, queue, detection and costs
 
 
@@ -159,7 +162,7 @@ def _modes(
 
 def blanked(frame: pl.DataFrame, names: frozenset[str]) -> pl.DataFrame:
     """The same rows, with some features unknown."""
-    return frame.with_columns(pl.lit(None, pl.Float32).alias(name) for name in frame.columns if name in names)
+    return frame.with_columns(pl.lit(None, frame.schema[name]).alias(name) for name in frame.columns if name in names)
 
 
 def _reliability(label: Flags, risk: Numbers) -> tuple[Bin, ...]:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from features.errors import InputError, IntegrityError
 
-FORMAT = 2
+FORMAT = 3
 BOOSTER, LABEL, MANIFEST, SIGNATURE = "booster.txt", "label.json", "manifest.json", "model.sig"
 UNREGISTERED = "unregistered"
 REFUSAL = "restore the folder from the registry or train again"

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.dataset import matrix, targets
+from training.dataset import is_grouped, matrix, targets
 from training.dropout import with_blanks
 from training.fit import Learning, Settings
 from training.folds import folds
@@ -43,7 +43,8 @@ class Plan:
 class Lesson:
     """What a candidate learns from, and which rows (n,) are real accounts as a scoring run would see them.
 
-    `certain` of these serve to calibrate; `base_rate` is given where they hold no confirmed account.
+    `certain` of these serve to calibrate; `base_rate` is given where they hold no confirmed account. `grouped` rows
+    (n,) are in a campaign; absent for a candidate that is not to know of campaigns.
     """
 
     data: Learning
@@ -51,6 +52,7 @@ class Lesson:
     certain: NDArray[np.bool_]
     suspects: int = 0
     base_rate: float | None = None
+    grouped: NDArray[np.bool_] | None = None
 
 
 def lessons(
@@ -63,20 +65,21 @@ def lessons(
 ) -> tuple[Lesson, Lesson]:
     """For the rivals and for ours.
 
-    The rivals stay plain: they take every unlabelled account for what it seems, and planted ones only where nothing is
-    confirmed. They are shown the columns `beside` as well.
+    The rivals stay plain: they take every unlabelled account for what it seems, planted ones only where nothing is
+    confirmed, and know of no campaign. They are shown the columns `beside` as well.
     """
     shown = (*features, *beside)
     everything = together(examples, planted)
     data, last, unreal = learning(everything, features, plan, seed), _last(everything), is_planted(everything)
+    grouped = is_grouped(everything)
     suspect = suspects(data, everything["label"].is_null().to_numpy(), seed)
     trusted, counted = distrust(data, suspect), int((suspect & last).sum())
     if not (data.label & ~unreal).any():
         # planted accounts stand for those that nobody has confirmed, at the rate that is assumed for these
-        ours = Lesson(trusted, last & ~unreal, last & ~suspect, counted, plan.prior)
+        ours = Lesson(trusted, last & ~unreal, last & ~suspect, counted, plan.prior, grouped)
         wide = learning(everything, shown, plan, seed)
         return Lesson(wide, last & ~unreal, last, base_rate=plan.prior), _with_blanks(ours, plan, seed)
-    ours = Lesson(trusted, last & ~unreal, last & ~suspect & ~unreal, counted)
+    ours = Lesson(trusted, last & ~unreal, last & ~suspect & ~unreal, counted, grouped=grouped)
     alone = learning(examples, shown, plan, seed)
     return Lesson(alone, _last(examples), _last(examples)), _with_blanks(ours, plan, seed)
 
@@ -87,7 +90,9 @@ def _with_blanks(lesson: Lesson, plan: Plan, seed: int) -> Lesson:
         return lesson
     data, row = with_blanks(lesson.data, plan.blanks, seed)
     is_own = np.arange(row.size) < lesson.real.size
-    return replace(lesson, data=data, real=is_own & lesson.real[row], certain=is_own & lesson.certain[row])
+    grouped = None if lesson.grouped is None else lesson.grouped[row]
+    real, certain = is_own & lesson.real[row], is_own & lesson.certain[row]
+    return replace(lesson, data=data, real=real, certain=certain, grouped=grouped)
 
 
 def learning(examples: pl.DataFrame, features: Sequence[str], plan: Plan, seed: int) -> Learning:

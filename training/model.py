@@ -63,15 +63,16 @@ class Model:
         scores = self.booster.predict(matrix, raw_score=True, num_threads=threads, predict_disable_shape_check=True)
         return np.asarray(scores, dtype=np.float64) + self.linear.raw(matrix)
 
-    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    def predict(self, matrix: NDArray[np.float32], grouped: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """Calibrated risks in [0, 1], (n,), of features (n, F) float32 in the label's order; NaN = unknown.
 
-        Raises `InputError` for another number of columns.
+        `grouped`, (n,), says which accounts are in a campaign; none if absent. Raises `InputError` for another number
+        of columns.
         """
         if matrix.shape[0] == 0:
             self._check(matrix)
             return np.zeros(0)
-        return self.calibrator.apply(self.raw(matrix))
+        return self.calibrator.apply(self.raw(matrix), grouped)
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the risk of each row, (n, F), in log-odds before calibration.
@@ -98,6 +99,7 @@ class _Knots(Strict):
     score: list[float]
     log_odds: list[float]
     base_rate: float
+    lift: float
 
 
 class _Weights(Strict):
@@ -137,7 +139,7 @@ def _contents(model: Model) -> dict[str, bytes]:
 
 def _label(model: Model) -> _Label:
     curve = model.calibrator
-    knots = _Knots(score=list(curve.score), log_odds=list(curve.log_odds), base_rate=curve.base_rate)
+    knots = _Knots(score=list(curve.score), log_odds=list(curve.log_odds), base_rate=curve.base_rate, lift=curve.lift)
     return _Label(
         name=model.name,
         schema_version=model.schema_version,
@@ -215,6 +217,6 @@ def _linear(label: _Label, folder: Path) -> Linear:
 def _calibrator(label: _Label, folder: Path) -> Calibrator:
     knots = label.calibrator
     try:
-        return Calibrator(tuple(knots.score), tuple(knots.log_odds), knots.base_rate)
+        return Calibrator(tuple(knots.score), tuple(knots.log_odds), knots.base_rate, knots.lift)
     except ValueError as error:
-        raise IntegrityError(f"{folder / LABEL} holds a calibrator whose knots do not rise: {REFUSAL}.") from error
+        raise IntegrityError(f"{folder / LABEL} holds a calibrator that can't be ({error}): {REFUSAL}.") from error

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from training.dataset import DETECTED, weights
+from training.dataset import DETECTED, GROUPED, weights
 
 MARK = "planted:"
 
@@ -25,8 +25,8 @@ def together(examples: pl.DataFrame, planted: pl.DataFrame | None) -> pl.DataFra
         raise InputError(f"Planted examples must be of campaigns whose names begin with {MARK!r}: plant them again.")
     if examples["account_id"].is_in(planted["account_id"].implode()).any():
         raise InputError("A planted account has the id of a real one: choose another seed for planting.")
-    unknown = [name for name in DETECTED if name in examples.columns and name not in planted.columns]
-    whole = planted.with_columns(pl.lit(None, pl.Float32).alias(name) for name in unknown)
+    unknown = [name for name in (*DETECTED, GROUPED) if name in examples.columns and name not in planted.columns]
+    whole = planted.with_columns(pl.lit(None, examples.schema[name]).alias(name) for name in unknown)
     return pl.concat([examples, whole.select(examples.columns)]).sort("account_id", "as_of")
 
 

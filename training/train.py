@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from training.baselines import Candidate, LogisticRegression, Narrow, Scorer, VolumeRule
 from training.blend import Blend, Blended
-from training.calibrate import Calibrator, fit_calibrator
-from training.dataset import digest, matrix
+from training.calibrate import Calibrator, fit_calibrator, with_lift
+from training.dataset import digest, is_grouped, matrix
 from training.evaluate import Report, evaluate
 from training.fit import Boosting
 from training.frozen import Frozen
@@ -146,7 +146,7 @@ def judge(
         test = replace(test, notes=(*test.notes, note))
     return evaluate(
         test,
-        lambda rows: model.predict(matrix(rows, model.features)),
+        lambda rows: model.predict(matrix(rows, model.features), is_grouped(rows)),
         model=name,
         as_of=as_of,
         seed=seed,
@@ -167,17 +167,21 @@ class Learnt:
 
     def risk(self, rows: pl.DataFrame) -> Numbers:
         """Risks (n,) of examples."""
-        return self.calibrator.apply(self.scorer.raw(matrix(rows, self.features)))
+        return self.calibrator.apply(self.scorer.raw(matrix(rows, self.features)), is_grouped(rows))
 
 
 def learn(candidate: Candidate, lesson: Lesson, seed: int, plan: Plan) -> Learnt:
     """Tune, calibrate on out-of-fold scores, then fit on all rows of the lesson."""
-    data, real, certain = lesson.data, lesson.real, lesson.certain
+    data, real, certain, grouped = lesson.data, lesson.real, lesson.certain, lesson.grouped
     tuned, scores = candidate.tune(data, seed)
     calibrator = fit_calibrator(scores[certain], data.label[certain])
+    if grouped is not None:
+        known = certain & real  # nobody knows which campaign a planted account would have been in
+        calibrator = with_lift(calibrator, scores[known], data.label[known], grouped[known])
     if lesson.base_rate is not None:
         calibrator = calibrator.at(lesson.base_rate)
-    thresholds = _thresholds(calibrator.apply(scores[real]), data.label[real], plan.review_rate)
+    risk = calibrator.apply(scores[real], None if grouped is None else grouped[real])
+    thresholds = _thresholds(risk, data.label[real], plan.review_rate)
     return Learnt(tuned.fit(data, seed), calibrator, thresholds, data.features, tuned.parameters())
 
 

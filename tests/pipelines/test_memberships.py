@@ -1,12 +1,13 @@
 """Memberships: which campaign an account is told to be in, in the score file, online and at the endpoint alike."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipelines.memberships import MEMBERS_SCHEMA, ensure_campaigns, strongest
+from pipelines.memberships import MEMBERS_SCHEMA, ensure_campaigns, strongest, with_grouped
 from pipelines.workspace import Workspace
 
 
@@ -37,3 +38,21 @@ def test_the_endpoint_names_the_campaigns_of_the_score_file(
     some = pl.concat([scores.drop_nulls("campaign_id")[:40], scores.filter(pl.col("campaign_id").is_null())[:40]])
     answer = ask([*some["account_id"], "nobody"])["scores"]
     assert [one["campaign_id"] for one in answer] == [*some["campaign_id"], None]
+
+
+def test_an_example_is_grouped_if_its_account_was_in_a_campaign_at_its_own_time(
+    filled_workspace: Path, scores: pl.DataFrame
+) -> None:
+    workspace, now = Workspace(filled_workspace), scores["as_of"][0]
+    times = [now, now - timedelta(days=14)]
+    accounts = scores.select("account_id").sample(fraction=1.0, shuffle=True, seed=1)
+    asked = pl.concat([accounts.with_columns(as_of=pl.lit(time).cast(pl.Datetime("us", "UTC"))) for time in times])
+    marked = with_grouped(workspace, asked, lambda _step, _done: None)
+    assert marked.drop("grouped").equals(asked)
+    counts = []
+    for time in times:
+        members = set(ensure_campaigns(workspace, time, lambda _step, _done: None)["account_id"])
+        here = marked.filter(pl.col("as_of") == time)
+        assert set(here.filter("grouped")["account_id"]) == members
+        counts.append(len(members))
+    assert counts[0] > counts[1], "nothing grew, so the times say little"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logit
 
 from features.catalogue import FEATURE_NAMES, FEATURES, Feature, Signal
 from serving import scorer
@@ -20,6 +21,11 @@ def features(rows: int, seed: int = 5) -> scorer.Matrix:
     matrix = random.normal(size=(rows, len(FEATURES))).astype(np.float32)
     matrix[random.random(matrix.shape) < 0.1] = np.nan
     return matrix
+
+
+def alone(matrix: scorer.Matrix) -> scorer.Flags:
+    """Nobody is in a campaign."""
+    return np.zeros(len(matrix), dtype=np.bool_)
 
 
 def scored(model: Model, matrix: scorer.Matrix, as_of: list[datetime | None], ids: list[str]) -> list[AccountScore]:
@@ -62,27 +68,27 @@ def test_a_risk_that_was_assessed_before_is_not_predicted_again(model: Model) ->
 
 def test_unknown_rows_are_never_given_to_the_model(model: Model) -> None:
     matrix = features(4)
-    risks = scorer.assess(model, matrix, np.array([True, False, True, False]))
+    risks = scorer.assess(model, matrix, np.array([True, False, True, False]), alone(matrix))
     assert np.isnan(risks[[1, 3]]).all()
     assert np.array_equal(risks[[0, 2]], model.predict(matrix)[[0, 2]])
 
 
 def test_no_accounts_give_no_scores(model: Model) -> None:
     assert scored(model, features(0), [], []) == []
-    assert scorer.reasons(model, features(0), FEATURES) == []
+    assert scorer.reasons(model, features(0), FEATURES, alone(features(0))) == []
 
 
 def test_reasons_of_many_rows_are_those_of_each_row_alone(model: Model) -> None:
     matrix = features(scorer.CHUNK + 40, seed=9)
-    together = scorer.reasons(model, matrix, FEATURES)
+    together = scorer.reasons(model, matrix, FEATURES, alone(matrix))
     assert len(together) == len(matrix)
     for row in (0, scorer.CHUNK - 1, scorer.CHUNK, len(matrix) - 1):
-        assert together[row] == scorer.reasons(model, matrix[row : row + 1], FEATURES)[0]
+        assert together[row] == scorer.reasons(model, matrix[row : row + 1], FEATURES, alone(matrix[:1]))[0]
 
 
 def test_flagged_accounts_get_one_to_five_different_sentences(model: Model) -> None:
     matrix = features(300)
-    texts = scorer.explain(model, matrix, model.predict(matrix), FEATURES)
+    texts = scorer.explain(model, matrix, model.predict(matrix), FEATURES, alone(matrix))
     flagged = model.predict(matrix) >= model.review_threshold
     assert 10 < flagged.sum() < 290
     assert all(1 <= len(text) <= 5 and len(set(text)) == len(text) for text in np.array(texts, object)[flagged])
@@ -93,7 +99,8 @@ def test_the_first_reason_is_the_signal_that_adds_most(model: Model) -> None:
     matrix = features(50)
     contributions = model.contributions(matrix)
     names = [feature.signal.name for feature in FEATURES]
-    for values, adds, text in zip(matrix, contributions, scorer.reasons(model, matrix, FEATURES), strict=True):
+    told = scorer.reasons(model, matrix, FEATURES, alone(matrix))
+    for values, adds, text in zip(matrix, contributions, told, strict=True):
         adds = np.where(np.isfinite(values), adds, 0.0)
         totals = {name: sum(add for add, other in zip(adds, names, strict=True) if other == name) for name in names}
         best = max(totals, key=lambda name: totals[name])
@@ -113,11 +120,11 @@ def test_features_of_one_signal_are_told_once() -> None:
 
 def test_a_feature_without_a_value_speaks_only_if_nothing_else_does(model: Model) -> None:
     matrix = np.full((1, len(FEATURES)), np.nan, dtype=np.float32)
-    words = scorer.reasons(model, matrix, FEATURES)[0]
+    words = scorer.reasons(model, matrix, FEATURES, alone(matrix))[0]
     raising = model.contributions(matrix)[0].max() > 0
     assert bool(words) == raising
     assert all(word.startswith("no value is known for this: ") for word in words)
-    some = scorer.reasons(model, features(60), FEATURES)
+    some = scorer.reasons(model, features(60), FEATURES, alone(features(60)))
     assert not any(word.startswith("no value is known") for text in some for word in text)
 
 
@@ -133,6 +140,30 @@ def test_the_threshold_itself_is_worth_a_look(model: Model) -> None:
     risks = model.predict(matrix)
     row = int(np.argmax(risks))
     edge = replace(model, thresholds={"review": float(risks[row])})
-    assert scorer.explain(edge, matrix, risks, FEATURES)[row]
+    assert scorer.explain(edge, matrix, risks, FEATURES, alone(matrix))[row]
     above = replace(model, thresholds={"review": float(np.nextafter(risks[row], 1.0))})
-    assert not any(scorer.explain(above, matrix, risks, FEATURES))
+    assert not any(scorer.explain(above, matrix, risks, FEATURES, alone(matrix)))
+
+
+def test_an_account_in_a_campaign_is_told_so_where_the_lift_ranks_among_its_reasons(model: Model) -> None:
+    matrix = features(200)
+    everyone = np.ones(len(matrix), dtype=np.bool_)
+    before = scorer.reasons(model, matrix, FEATURES, alone(matrix))
+    for lift in (1e6, 1e-9):
+        lifted = replace(model, calibrator=replace(model.calibrator, lift=lift))
+        after = scorer.reasons(lifted, matrix, FEATURES, everyone)
+        for texts, known in zip(after, before, strict=True):
+            expected = [scorer.IN_CAMPAIGN, *known] if lift > 1 else [*known, scorer.IN_CAMPAIGN]
+            assert texts == expected[: scorer.MOST_REASONS]
+    assert scorer.reasons(model, matrix, FEATURES, everyone) == before, "a model without a lift says nothing of it"
+
+
+def test_a_campaign_raises_the_risk_of_its_accounts_alone(model: Model) -> None:
+    lifted = replace(model, calibrator=replace(model.calibrator, lift=2.0))
+    matrix, campaigns = features(3), ["c-1", None, None]
+    options = {"features": None, "now": NOW, "freshness": DAY}
+    answer = scorer.score(lifted, matrix, [NOW, NOW, None], list("abc"), campaigns=campaigns, **options)  # type: ignore[arg-type]
+    plain = model.predict(matrix)
+    assert logit(answer[0].risk) == pytest.approx(logit(plain[0]) + 2.0)
+    assert answer[1].risk == plain[1]
+    assert answer[2].risk is None

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from features.catalogue import MODES
 from features.errors import IntegrityError
-from training.dataset import targets
-from training.evaluate import Report, blanked, evaluate, read_report
+from training.dataset import is_grouped, targets
+from training.evaluate import BLANK, Report, blanked, evaluate, read_report
 from training.frozen import freeze
 from training.metrics import recall_name
 from training.splits import by_campaign
@@ -212,3 +213,9 @@ def test_rows_of_the_course_are_judged_as_they_were(world, as_of) -> None:
     evaluate(test, predict, model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5)
     assert any(rows.equals(test.course) for rows in seen)
     assert seen[0].equals(test.frame)
+
+
+def test_without_a_part_of_the_features_no_campaign_is_believed(world: Callable[..., pl.DataFrame]) -> None:
+    frame = world(honest=5, campaigns=1, size=2).with_columns(grouped=pl.lit(True))
+    for name, blank in BLANK.items():
+        assert is_grouped(blanked(frame, blank)).any() == (not MODES[name])

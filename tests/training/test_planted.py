@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from features.errors import InputError
-from training.dataset import digest, matrix, weights
+from training.dataset import digest, is_grouped, matrix, weights
 from training.model import fingerprint
 from training.planted import MARK, is_planted, together, weigh
 from training.promotion import UNJUDGED, Evidence, gate
@@ -192,3 +192,8 @@ def test_the_first_model_does_not_stand_in_the_way_by_a_test_set_that_nothing_co
 def test_without_planted_accounts_nothing_can_be_learnt_where_nothing_is_confirmed(learn, world) -> None:
     with pytest.raises(InputError, match="Fewer than two true accounts are known"):
         learn(world(honest=100, campaigns=0))
+
+
+def test_no_planted_account_is_taken_for_a_member_of_a_campaign(labelled: pl.DataFrame, planted: pl.DataFrame) -> None:
+    whole = together(labelled.with_columns(grouped=pl.lit(True)), planted)
+    assert np.array_equal(is_grouped(whole), ~is_planted(whole))

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from training.baselines import VolumeRule
-from training.dataset import matrix
+from training.dataset import is_grouped, matrix
 from training.fit import Settings
 from training.model import fingerprint
 from training.splits import by_time, leave_out
@@ -161,3 +161,18 @@ def test_a_search_may_set_the_trees_and_is_the_same_again(world, features, as_of
     assert fingerprint(first.model) == fingerprint(second.model)
     found, usual = first.candidates[OURS].parameters, Settings()
     assert any(found[name] != getattr(usual, name) for name in ("num_leaves", "learning_rate", "lambda_l2"))
+
+
+def test_ours_alone_learns_what_a_campaign_tells(
+    world: Any, features: tuple[str, ...], as_of: datetime, plan: Plan
+) -> None:
+    examples = world(honest=400, campaigns=5, size=12, snapshots=2)
+    grouped = examples.with_columns(grouped=pl.col("label").fill_null(False) | pl.col("account_id").str.ends_with("77"))
+    told = train(grouped, features, as_of=as_of, seed=1, schema_version="s1", volume_feature="requests_28d", plan=plan)
+    assert told.model.calibrator.lift > 1.0
+    assert [judged.calibrator.lift for name, judged in told.candidates.items() if name != OURS] == [0.0, 0.0]
+    rows = told.split.test.frame
+    alone = told.model.predict(matrix(rows, features))
+    risk = told.model.predict(matrix(rows, features), is_grouped(rows))
+    assert np.array_equal(risk, told.candidates[OURS].risk)
+    assert np.array_equal(risk > alone, is_grouped(rows))
