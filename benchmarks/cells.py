@@ -14,18 +14,23 @@ from benchmarks.measure import ROOT
 from features.accounts import read_out
 from pipelines.detectors import with_detectors
 from pipelines.ingest import Inputs, ingest
+from pipelines.memberships import with_grouped
 from pipelines.simulate import simulate
 from pipelines.train import VOLUME_FEATURE
 from pipelines.workspace import Workspace
 
 BESIDE = ("accounts", "enforcement", "releases")
+OWN = ("diluted.py", "cells.py")  # what makes cells, beside the code that makes worlds
 
 
 def cells(
     scenario: str, pools: Path | None, chosen: Sequence[Cell], *, scale: float, seed: int, kept: Path | None = None
 ) -> Mapping[Cell, pl.DataFrame]:
-    """Features of every account of each cell at the world's end, with `true`, `family` and `cohort` of the truth."""
-    own = hashlib.sha256((ROOT / "benchmarks" / "diluted.py").read_bytes()).hexdigest()
+    """Features of every account of each cell at the world's end, whether it was in a campaign then, and the truth.
+
+    Of the truth: `true`, `family` and `cohort`.
+    """
+    own = hashlib.sha256(b"".join((ROOT / "benchmarks" / file).read_bytes() for file in OWN)).hexdigest()
     name = f"{scenario} {scale:g} {seed} {pools is not None} {code()} {own}"
     with tempfile.TemporaryDirectory() as scratch:
         folder = (kept or Path(scratch)) / f"cells-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
@@ -51,5 +56,7 @@ def _judged(tables: Path, cell: Cell, seed: int, scratch: Path) -> pl.DataFrame:
     features = read_out(workspace.lake, as_of).filter(pl.col(VOLUME_FEATURE).is_not_null())
     with threadpool_limits(1, user_api="blas"):
         rows = with_detectors(workspace.lake, features)
+    timed = rows.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
+    rows = with_grouped(workspace, timed, silent).drop("as_of")
     known = truth.unique("account_id", keep="first", maintain_order=True)
     return rows.join(known.select("account_id", "family", "cohort", true="label"), on="account_id")

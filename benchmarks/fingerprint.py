@@ -62,12 +62,12 @@ def judge(made: World, rows: Rows, family: str, seed: int, *, with_parts: bool) 
     """Train without a family and judge it in all cells; `with_parts` also without parts of the features."""
     taught = replace(without(made, [family], LABELLED), seed=seed)
     models = against_literature(taught)
-    here = {cell: _among_honest(frame, family) for cell, frame in rows.items()}
-    whole = {cell: _judged(frame, family, models) for cell, frame in here.items()}
+    here = {cell: among_honest(frame, family) for cell, frame in rows.items()}
+    whole = {cell: judged_by(frame, family, models) for cell, frame in here.items()}
     own = {cell: here[cell] for cell in QUICK if cell in here}
     parts = dict(ablated(taught)) if with_parts else {}
     modes = dict(in_modes(taught, models[OURS])) if with_parts else {}
-    found = {cell: _with_modes(_judged(frame, family, models, parts), modes, frame) for cell, frame in own.items()}
+    found = {cell: _with_modes(judged_by(frame, family, models, parts), modes, frame) for cell, frame in own.items()}
     say(f"without {family}: done")
     return Found(whole, found, alarms(whole[PURE], here[PURE]))
 
@@ -100,11 +100,13 @@ def alarms(judged: Judged, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select("account_id", "cohort", "true", flagged).filter(~pl.col("true"))
 
 
-def _among_honest(rows: pl.DataFrame, family: str) -> pl.DataFrame:
+def among_honest(rows: pl.DataFrame, family: str) -> pl.DataFrame:
+    """Accounts of a cell, of campaigns only those of the family."""
     return rows.filter(~pl.col("true") | (pl.col("family") == family))
 
 
-def _judged(rows: pl.DataFrame, family: str, *models: Mapping[str, Learnt]) -> Judged:
+def judged_by(rows: pl.DataFrame, family: str, *models: Mapping[str, Learnt]) -> Judged:
+    """What models say of these accounts."""
     risks = {name: model.risk(rows) for some in models for name, model in some.items()}
     return Judged(family, rows["true"].to_numpy(), risks)
 

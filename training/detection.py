@@ -2,7 +2,7 @@
 
 The threshold is the one that flags 0.1 % of the honest accounts at their last snapshot (1 % where these are too few).
 Accounts are looked at on their snapshots only, so days and requests are upper bounds. An account that is never found
-counts as found never, not as absent: medians are over all true accounts.
+counts as found never, not as absent: quantiles are over all true accounts.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,8 @@ from training.metrics import FALSE_POSITIVE_RATES, Figure, Flags, Numbers, Value
 from training.overall import NEEDED, needs
 
 DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 56, 91)
-NAMES = ("detected", "days", "requests", "served_share")
+NAMES = ("detected", "days", "days_90", "requests", "requests_90", "served_share")
+MOST = 0.9  # of the accounts: when that many are found is told beside when half of them are
 Predict = Callable[[pl.DataFrame], Numbers]
 
 
@@ -35,8 +36,9 @@ class Detection(Value):
         false_positive_rate: of the last snapshots, that gives the threshold; None if there are too few to say.
         threshold: risk at and above which an account is found.
         accounts: true accounts with a course.
-        figures: share `detected`; until half of them are found: `days` since the first request and `requests` served;
-            `served_share`: of all their requests, those served before they were found.
+        figures: share `detected`; until half of them are found: `days` since the first request and `requests` served,
+            and `days_90`, `requests_90` until `MOST` are; `served_share`: of all their requests, those served before
+            they were found.
         curve: share found over days.
         note: what the figures lack.
     """
@@ -125,11 +127,13 @@ def _figures(course: _Course, draws: Draws) -> Iterator[Figure]:
         return
     found = np.isfinite(course.days).astype(np.float64)
     yield _mean("detected", found, np.ones(accounts), draws, accounts)
-    yield _median("days", course.days, draws)
+    yield _until("days", course.days, 0.5, draws)
+    yield _until("days_90", course.days, MOST, draws)
     if np.isnan(course.served).any():
-        yield from (unknown(name, "the course does not say what was served") for name in NAMES[2:])
+        yield from (unknown(name, "the course does not say what was served") for name in NAMES[3:])
         return
-    yield _median("requests", course.requests, draws)
+    yield _until("requests", course.requests, 0.5, draws)
+    yield _until("requests_90", course.requests, MOST, draws)
     yield _mean("served_share", course.until, course.served, draws)
 
 
@@ -147,20 +151,23 @@ def _mean(name: str, part: Numbers, whole: Numbers, draws: Draws, count: int | N
     return with_interval(name, float(part.sum() / whole.sum()), measured(draws, share), count)
 
 
-def _median(name: str, value: Numbers, draws: Draws) -> Figure:
-    """The least value that half of the accounts do not exceed; some may be infinite."""
+def _until(name: str, value: Numbers, share: float, draws: Draws) -> Figure:
+    """The least value that so many of the accounts do not exceed; some may be infinite."""
     order = np.argsort(value, kind="stable")
 
-    def median(weight: Numbers) -> Numbers:
+    def quantile(weight: Numbers) -> Numbers:
         below = np.cumsum(weight[:, order], axis=-1)
-        place = (below < below[:, -1:] / 2).sum(axis=-1)
+        place = (below < below[:, -1:] * share).sum(axis=-1)
         return np.where(below[:, -1] > 0, value[order][np.minimum(place, value.size - 1)], np.nan)
 
-    middle = float(median(np.ones((1, value.size)))[0])
-    if not np.isfinite(middle):
-        return unknown(name, "fewer than half of the true accounts are found")
-    drawn = measured(draws, median)
-    figure = with_interval(name, middle, drawn)
+    told = "half" if share == 0.5 else f"{share:.0%}"
+    point = float(quantile(np.ones((1, value.size)))[0])
+    if not np.isfinite(point):
+        return unknown(name, f"fewer than {told} of the true accounts are found")
+    drawn = measured(draws, quantile)
+    figure = with_interval(name, point, drawn)
     if np.isinf(drawn).mean() <= 0.025:
         return figure
-    return Figure(name=name, value=middle, low=figure.low, note="no upper bound: half of them may not be found at all")
+    return Figure(
+        name=name, value=point, low=figure.low, note=f"no upper bound: {told} of them may not be found at all"
+    )

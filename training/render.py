@@ -28,7 +28,9 @@ WORST = (
 COURSE = {
     "detected": "found in their course",
     "days": "days until half are found",
+    "days_90": "days until 90 % are found",
     "requests": "requests until half are found",
+    "requests_90": "requests until 90 % are found",
     "served_share": "share served until found",
 }
 

@@ -46,14 +46,16 @@ def values(found: Detection) -> dict[str, float | None]:
 
 
 def test_days_and_requests_are_counted_from_the_first_request_to_the_first_crossing() -> None:
-    got = judge(course([14] * 2 + [3] * 6 + [None] * 4))
+    got = judge(course([14] * 2 + [3] * 6 + [1] * 3 + [None]))
     assert (got.false_positive_rate, got.accounts, got.note) == (0.001, 12, "")
     assert values(got) == pytest.approx(
         {
-            "detected": 8 / 12,
+            "detected": 11 / 12,
             "days": 17.0,  # the sixth of twelve is found three days before the end, twenty after its begin
+            "days_90": 19.0,  # and the eleventh one day before it
             "requests": 970.0,
-            "served_share": (2 * 860 + 6 * 970 + 4 * 1000) / 12_000,
+            "requests_90": 990.0,
+            "served_share": (2 * 860 + 6 * 970 + 3 * 990 + 1000) / 12_000,
         }
     )
 
@@ -64,6 +66,13 @@ def test_an_account_that_is_never_found_counts_as_found_never() -> None:
     assert got.figure("days").note == "fewer than half of the true accounts are found"
     assert got.figure("requests").value is None
     assert values(got)["detected"] == pytest.approx(5 / 11)
+
+
+def test_nine_of_ten_take_longer_than_half_and_may_never_be_found() -> None:
+    got = judge(course([14] * 6 + [1] * 4 + [None] * 2))
+    assert values(got)["days"] == 6.0
+    assert values(got)["days_90"] is values(got)["requests_90"] is None
+    assert got.figure("days_90").note == "fewer than 90% of the true accounts are found"
 
 
 def test_half_that_may_not_be_found_leaves_the_interval_open() -> None:
