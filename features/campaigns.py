@@ -27,11 +27,11 @@ _ITERATIONS = 5  # of Leiden: after these, other seeds give nearly the same part
 LEAST_SURPRISE = 9.0
 """Decimal logarithm of the odds against chance from which a group is a campaign."""
 
-LEAST_MEMBERSHIP = 0.25
+LEAST_MEMBERSHIP = 0.2
 _LEAST_TIE = 0.006  # share of traffic times tie below which a pair says nothing
 _LEAST_STRENGTH = 0.04  # tied traffic that a member shows at least, and as a share of what the group's median shows
-_OF_MEDIAN = 0.3
-_HOUSEHOLD = 4  # customers: keys of so few are a family's, a hobbyist's or a small firm's
+_OF_MEDIAN = 0.2
+_HOUSEHOLD = 4  # customers: keys of so few are a family's, a hobbyist's or a small firm's; they support, no more
 _PARTS = 1 << 24  # weights are added as integers, so that the order of the rows does not show
 # What of each sort of evidence makes an account evident: tied traffic above this.
 _EVIDENT = {"template": 0.1, "wide": 0.03, "narrow": 0.03}
@@ -101,7 +101,8 @@ def group(links: Links, seed: int = 0) -> Groups:
 def _ties(links: Links) -> pl.DataFrame:
     """`account`, `key`, `weight` (integer) and `sort` of evidence, of pairs that say something."""
     template = pl.col("kind").is_in([i for i, kind in enumerate(LINK_KINDS) if kind.evidence == "template"])
-    wide = pl.col("customers") > _HOUSEHOLD
+    supports = pl.col("kind").is_in([i for i, kind in enumerate(LINK_KINDS) if kind.supports])
+    wide = (pl.col("customers") > _HOUSEHOLD) & ~supports
     keys = links.keys.with_row_index("key_number").select(
         pl.col("key_number").alias("key"),
         "tie",
@@ -189,8 +190,8 @@ def _judged(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> pl.DataFra
     """How unlikely each group is, if its members were customers drawn at random.
 
     Of each sort of evidence: the binomial tail of so many evident customers, when as few of all are. Sorts are added as
-    if independent. What households share (an instrument, an address) can at most double what templates say: a chain of
-    households is none.
+    if independent. What households share (an instrument, an address) and kinds that support can at most double what
+    templates say: a chain of households is none, nor is a wave of registrations.
     """
     customer = links.accounts.select("customer").with_row_index("account")
     everywhere = ties.group_by("account", "sort").agg(pl.col("weight").sum())

@@ -7,6 +7,7 @@ pairs of an account and a key. A key ties by three things multiplied:
   organisation are one customer, so that an enterprise's or a class's own keys tie nothing;
 - *newness*: how many of those who show it are new to it, beyond what is usual for keys of that kind. An account is new
   to a key if it registered lately, or sent enough without the key before it took it up that the change is no chance.
+  One that is banned counts as new to all of its keys: what it shares with others, its successors may go on with.
   A prompt of a development kit or of a public test set has sharers of all ages, who have always shown it;
 - how much of the account's traffic the key is.
 
@@ -20,11 +21,15 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from features.bursts import with_bursts
 from features.lake import Lake
 from features.schemas import KEY_KINDS
 
 RECENT = timedelta(days=56)
 """An account registered within this time before T is young: twice the window, so that a long campaign's still are."""
+
+BAN = "ban"  # the action of enforcement
+SIGNUP_TIME = "signup_time"  # when an account registered, as `features.bursts` counts it
 
 _FEW = 100  # accounts of which a kind's usual share is half its own and half all kinds'
 _PARTS = 1 << 20  # shares are added in 2**-20 parts
@@ -39,14 +44,16 @@ class LinkKind:
     """A kind of key that ties accounts.
 
     Attributes:
-        name: of `KEY_KINDS`, or a column of `AccountRows`.
+        name: of `KEY_KINDS`, a column of `AccountRows`, or `SIGNUP_TIME`.
         evidence: kinds with the same word are not independent of one another.
         weight: against other kinds, for the same share of an account's traffic.
+        supports: it proves nothing where nothing else ties the accounts; chance and fashion give it to many.
     """
 
     name: str
     evidence: str
     weight: float
+    supports: bool = False
 
     @property
     def of_traffic(self) -> bool:
@@ -68,6 +75,8 @@ LINK_KINDS: tuple[LinkKind, ...] = (
     LinkKind("signup_address", "network", 0.5),
     LinkKind("signup_subnet", "network", 0.25),
     LinkKind("mail_domain", "registration", 0.25),
+    LinkKind("client", "client", 0.25, supports=True),
+    LinkKind(SIGNUP_TIME, "registration", 0.1, supports=True),
 )
 EVIDENCE: tuple[str, ...] = tuple(dict.fromkeys(kind.evidence for kind in LINK_KINDS))
 
@@ -146,14 +155,21 @@ def _accounts(lake: Lake, as_of: datetime) -> pl.DataFrame:
         .with_columns(
             customer=pl.coalesce(pl.lit("o") + organisation, pl.lit("a") + pl.col("account_id")).rank("dense"),
             young=(pl.col("created_at") > as_of - RECENT).fill_null(False),
+            banned=_is_banned(lake, as_of),
         )
+        .pipe(with_bursts, as_of, RECENT)
     )
+
+
+def _is_banned(lake: Lake, as_of: datetime) -> pl.Expr:
+    bans = lake.scan("enforcement").filter((pl.col("action") == BAN) & (pl.col("acted_at") <= as_of))
+    return pl.col("account_id").is_in(bans.select("account_id").unique().collect().to_series().implode())
 
 
 def _of_traffic(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataFrame:
     """Pairs with the keys that requests show."""
     kinds = {KEY_KINDS.index(kind.name): code for code, kind in enumerate(LINK_KINDS) if kind.of_traffic}
-    numbers = accounts.lazy().select("account_id", "customer", "young").with_row_index("account")
+    numbers = accounts.lazy().select("account_id", "customer", "young", "banned").with_row_index("account")
     counted = (
         lake.key_rollups(as_of)
         .filter(pl.col("kind").is_in(list(kinds)))
@@ -177,20 +193,27 @@ def _of_traffic(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataF
             pl.col("kind").replace_strict(kinds, return_dtype=pl.Int8),
             "key",
             share=pl.col("requests") / pl.col("all"),
-            new=pl.col("young") | took_up,
+            new=pl.col("young") | pl.col("banned") | took_up,
         )
         .collect(engine="streaming")
     )
 
 
 def _of_registration(accounts: pl.DataFrame) -> pl.DataFrame:
-    """Pairs with what accounts registered with; the share is 1. Mail providers open to everyone tie nobody."""
+    """Pairs with what accounts registered with, and when; the share is 1. Who came in a burst is new to its hours.
+
+    Mail providers open to everyone tie nobody.
+    """
     private = accounts.with_row_index("account").with_columns(
         mail_domain=pl.when(~pl.col("public_mail").fill_null(True)).then("mail_domain")
     )
     parts = [
         private.select(
-            "account", pl.lit(code, pl.Int8).alias("kind"), key=kind.name, share=pl.lit(1.0), new="young"
+            "account",
+            pl.lit(code, pl.Int8).alias("kind"),
+            key=kind.name,
+            share=pl.lit(1.0),
+            new=pl.col("burst") if kind.name == SIGNUP_TIME else pl.col("young") | pl.col("banned"),
         ).drop_nulls("key")
         for code, kind in enumerate(LINK_KINDS)
         if not kind.of_traffic

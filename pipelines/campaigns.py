@@ -9,7 +9,7 @@ import polars as pl
 
 from features.campaigns import Groups
 from features.catalogue import FEATURE_NAMES
-from features.coordination import LINK_KINDS, Links
+from features.coordination import BAN, LINK_KINDS, Links
 from features.errors import InputError, IntegrityError
 from pipelines.build import Progress, check_known, ensure_features
 from pipelines.champion import champion_model
@@ -20,7 +20,6 @@ from training.dataset import matrix
 
 _TEMPLATES = 5  # keys that are told of a campaign
 _AROUND = timedelta(days=3)  # before and after the first ban
-_BAN = "ban"
 
 
 def campaigns(
@@ -149,7 +148,7 @@ def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) ->
     have passed or where there were none before.
     """
     lake, own = workspace.lake, members.select("group", "account_id")
-    bans = lake.scan("enforcement").filter((pl.col("action") == _BAN) & (pl.col("acted_at") <= as_of)).collect()
+    bans = lake.scan("enforcement").filter((pl.col("action") == BAN) & (pl.col("acted_at") <= as_of)).collect()
     banned = own.join(bans.group_by("account_id").agg(pl.col("acted_at").min()), on="account_id")
     firsts = banned.group_by("group").agg(banned=pl.len().cast(pl.Int64), ban=pl.col("acted_at").min())
     hit = own.join(firsts, on="group")

@@ -125,6 +125,20 @@ def test_households_and_hobbyists_are_no_campaigns_however_many_there_are() -> N
     assert sets(group(graph.links())) == []
 
 
+@pytest.mark.parametrize("kind", [kind.name for kind in LINK_KINDS if kind.supports])
+def test_what_only_supports_makes_no_campaign_by_itself_but_joins_what_wordings_part(kind: str) -> None:
+    wave = Graph()
+    wave.show(wave.people(80), kind, 8000, 1.0, True)
+    assert sets(group(wave.links())) == []
+    graph = Graph()
+    one, other = campaign(graph, 14, 2000, 0.2), campaign(graph, 14, 3000, 0.2)
+    apart = group(graph.links()).campaigns().groups["surprise"].sum()
+    graph.show([*one, *other], kind, 8000, 1.0, True)
+    found = group(graph.links()).campaigns()
+    assert set().union(*sets(found)) == {*one, *other}
+    assert found.groups["surprise"].sum() > apart
+
+
 def test_a_farm_that_shares_instruments_but_no_template_is_found() -> None:
     graph = Graph()
     farm = graph.people(20)

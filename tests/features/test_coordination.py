@@ -1,6 +1,7 @@
 """Links: what ties accounts, and what does not."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.coordination import LINK_KINDS, Links, links, weighted
+from features.coordination import BAN, LINK_KINDS, SIGNUP_TIME, Links, links, weighted
 from features.lake import Lake
 from features.schemas import KEY_KINDS, AccountRows
 
@@ -81,8 +82,8 @@ def test_the_order_of_pairs_changes_nothing() -> None:
     assert_frame_equal(one.pairs, other.pairs, check_exact=True)
 
 
-def test_every_kind_of_link_is_a_key_of_requests_or_a_column_of_registrations() -> None:
-    assert {kind.name for kind in LINK_KINDS} <= {*KEY_KINDS, *AccountRows.column_names()}
+def test_every_kind_of_link_is_a_key_of_requests_or_known_from_registrations() -> None:
+    assert {kind.name for kind in LINK_KINDS} <= {*KEY_KINDS, *AccountRows.column_names(), SIGNUP_TIME}
     assert len({kind.name for kind in LINK_KINDS}) == len(LINK_KINDS)
 
 
@@ -110,6 +111,41 @@ def test_an_old_account_that_takes_a_template_up_is_new_to_it(
     assert found.keys.filter(pl.col("kind") == PREFIX)["key"].to_list() == [RARE]
     assert found.pairs["new"].all()
     assert found.pairs["share"].to_list() == [pytest.approx(45 / 100)] * 9
+
+
+def test_a_template_of_old_accounts_ties_from_the_day_on_that_some_of_them_are_banned(
+    lake_of: Callable[..., Lake], events_of: Callable[[Rows], pl.DataFrame], account_rows_of: Any, as_of: datetime
+) -> None:
+    rows = [row for i in range(60) for row in habit(f"old{i}", as_of, COMMON, range(20))]
+    rows += [row for i in range(8) for row in habit(f"ours{i}", as_of, RARE, range(20))]
+    lake = lake_of([events_of(rows)], account_rows_of([{"account_id": n} for n in {row["account_id"] for row in rows}]))
+    banned_at = as_of - timedelta(days=1)
+    bans = [{"account_id": f"ours{i}", "action": BAN, "acted_at": banned_at} for i in range(4)]
+    bans.append({"account_id": "ours5", "action": "warning", "acted_at": banned_at})
+    schema = {"account_id": pl.String, "action": pl.String, "acted_at": pl.Datetime("us", "UTC")}
+    known = replace(lake, tables={**lake.tables, "enforcement": pl.DataFrame(bans, schema=schema)})
+    assert not len(links(lake, as_of).keys)
+    assert not len(links(known, banned_at - timedelta(hours=1)).keys)
+    tied = links(known, as_of)
+    assert set(tied.keys["key"]) == {RARE}
+    assert not tied.accounts["young"].any()
+
+
+def test_who_registered_in_one_sitting_is_tied_a_little_and_who_registered_evenly_is_not(
+    lake_of: Callable[..., Lake], events_of: Callable[[Rows], pl.DataFrame], account_rows_of: Any, as_of: datetime
+) -> None:
+    times = {f"even{i}": as_of - timedelta(hours=9 * i + 30) for i in range(100)}
+    times |= {f"sitting{i}": as_of - timedelta(days=12, minutes=i) for i in range(20)}
+    rows = [row for name in times for row in habit(name, as_of, hash(name) % 10**9, [0])]
+    registered = account_rows_of([{"account_id": name, "created_at": time} for name, time in times.items()])
+    found = links(lake_of([events_of(rows)], registered), as_of)
+    kind = next(code for code, kind in enumerate(LINK_KINDS) if kind.name == SIGNUP_TIME)
+    by_time = found.keys.with_row_index("row").filter(pl.col("kind") == kind)
+    tied = found.pairs.join(by_time, left_on="key", right_on="row")
+    names = found.accounts["account_id"].gather(tied["account"]).to_list()
+    assert {name for name, new in zip(names, tied["new"], strict=True) if new} >= {f"sitting{i}" for i in range(20)}
+    assert by_time["tie"].max() < LINK_KINDS[kind].weight == 0.1
+    assert len(by_time) <= 2
 
 
 def test_what_becomes_known_later_changes_no_link(world: Any, lake_of: Callable[..., Lake], as_of: datetime) -> None:
