@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("ingest", "rollups", "build", "endpoint", "worlds", "campaigns")
+ALL = ("ingest", "rollups", "build", "endpoint", "worlds", "campaigns", "day")
 REAL = ("real_input", "judging", "poisoning", "fingerprint", "structure", "early")
 ALONE = ("kills",)  # takes half an hour of retrainings
 # These fit two models at a time; more threads within each would only wait for one another.

@@ -1,6 +1,6 @@
 """How few requests it takes: families that training never saw, at several numbers of requests and campaign shares.
 
-python -m benchmarks fingerprint --pools DIR [--scale F] [--seed N] [--kept DIR] [--quick] [--docs]
+python -m benchmarks fingerprint --pools DIR [--scale F] [--seed N] [--kept DIR] [--quick] [--no-parts] [--docs]
 
 Models learn on one world, each without one family (of labels and of planting), and are judged in another world of the
 same scenario, whose accounts they have never seen, cut and diluted before anything reads it (`benchmarks.diluted`).
@@ -172,9 +172,14 @@ def sent(rows: Rows) -> list[str]:
     return table(["at most", "median of campaign accounts", "of honest accounts"], medians)
 
 
-def everything(made: World, rows: Rows, left_out: Sequence[str], seed: int) -> tuple[dict[str, list[str]], list[Found]]:
-    """All tables by the part of the page that they belong to, and what the picture shows."""
-    dissected = set(np.random.default_rng(seed).permutation(left_out)[:DISSECTED])
+def everything(
+    made: World, rows: Rows, left_out: Sequence[str], seed: int, dissect: int = DISSECTED
+) -> tuple[dict[str, list[str]], list[Found]]:
+    """All tables by the part of the page that they belong to, and what the picture shows.
+
+    Of `dissect` families ablation and modes are measured; of none, there is no table of them.
+    """
+    dissected = set(np.random.default_rng(seed).permutation(left_out)[:dissect])
     with ThreadPoolExecutor(2) as hands:
         calls = [hands.submit(judge, made, rows, one, seed, with_parts=one in dissected) for one in left_out]
         found = [call.result() for call in calls]
@@ -182,9 +187,10 @@ def everything(made: World, rows: Rows, left_out: Sequence[str], seed: int) -> t
         "cells": [*scope(made, found), "", *by_cell(found, STRICT, seed)],
         "sent": sent(rows),
         "stricter": by_cell(found, STRICTER, seed),
-        "parts": by_part(found, seed),
         "cohorts": by_cohort(found),
     }
+    if dissected:
+        parts["parts"] = by_part(found, seed)
     return parts, found
 
 
@@ -197,6 +203,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kept", type=Path, help="folder that keeps worlds and cells from one run to the next")
     parser.add_argument("--quick", action="store_true", help="two cells and three families")
+    parser.add_argument(
+        "--no-parts", action="store_true", help="neither ablation nor modes, which take most of the time"
+    )
     parser.add_argument("--docs", action="store_true", help="write docs/fingerprint.md and its picture")
     given = parser.parse_args()
     made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
@@ -207,7 +216,7 @@ def main() -> None:
     with threadpool_limits(1, user_api="blas"):
         if given.quick:
             left_out = np.random.default_rng(given.seed).permutation(left_out)[:QUICK_FAMILIES].tolist()
-        parts, found = everything(made, rows, left_out, given.seed)
+        parts, found = everything(made, rows, left_out, given.seed, 0 if given.no_parts else DISSECTED)
         print("\n".join("\n".join([f"\n{name}", *lines]) for name, lines in parts.items()))
         if given.docs:
             for name, lines in parts.items():

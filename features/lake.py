@@ -151,9 +151,9 @@ class Lake:
         counts = [self.scan(table).select((pl.col(time) > as_of).sum().alias(table)) for table, time in times.items()]
         return {frame.columns[0]: frame.item() or 0 for frame in pl.collect_all(counts)}
 
-    def stamp(self) -> str:
-        """Changes whenever something was appended that features are read from."""
-        tables = [self._open(table) for table in ("account_rollups", "key_rollups", "accounts", "releases")]
+    def stamp(self, *more: str) -> str:
+        """Changes whenever something was appended that features are read from, or to one of `more` tables."""
+        tables = [self._open(table) for table in ("account_rollups", "key_rollups", "accounts", "releases", *more)]
         return ".".join("-" if table is None else str(table.version()) for table in tables)
 
     def _known(self, table: str, as_of: datetime) -> tuple[datetime, pl.LazyFrame]:

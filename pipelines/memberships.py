@@ -74,7 +74,7 @@ def _at(time: datetime) -> pl.Expr:
 
 
 def _stamp(lake: Lake) -> str:
-    return f"{lake.stamp()}/{GROUPING}"
+    return f"{lake.stamp('enforcement')}/{GROUPING}"
 
 
 def _answers(lake: Lake, as_of: datetime) -> pl.DataFrame:

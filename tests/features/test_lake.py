@@ -163,6 +163,14 @@ def test_later_counts_what_became_known_after_the_time(lake: Lake, events_of: Ma
     assert set(lake.accounts(at(10))["account_id"]) == {"9", "10"}
 
 
+def test_a_stamp_that_bans_belong_to_changes_with_them_and_that_of_features_does_not(lake: Lake) -> None:
+    acted = pl.DataFrame({"account_id": ["a"], "action": ["ban"], "acted_at": [at(9)]})
+    before = lake.stamp(), lake.stamp("enforcement")
+    lake.append("enforcement", [acted], 3)
+    assert lake.stamp() == before[0]
+    assert lake.stamp("enforcement") != before[1]
+
+
 def test_the_stamp_changes_when_something_is_appended_that_features_are_read_from(
     lake: Lake, events_of: Make, account_rows_of: Make
 ) -> None:

@@ -1,5 +1,6 @@
 """Memberships: which campaign an account is told to be in, in the score file, online and at the endpoint alike."""
 
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -56,3 +57,22 @@ def test_an_example_is_grouped_if_its_account_was_in_a_campaign_at_its_own_time(
         assert set(here.filter("grouped")["account_id"]) == members
         counts.append(len(members))
     assert counts[0] > counts[1], "nothing grew, so the times say little"
+
+
+def test_campaigns_are_grouped_again_when_a_ban_becomes_known(
+    filled_workspace: Path, scores: pl.DataFrame, tmp_path: Path
+) -> None:
+    shutil.copytree(filled_workspace, tmp_path / "copy")
+    workspace, now = Workspace(tmp_path / "copy"), scores["as_of"][0]
+
+    def version() -> int:
+        ensure_campaigns(workspace, now, lambda _step, _done: None)
+        told = workspace.lake.scan("campaigns").filter(pl.col("as_of") == now)
+        return int(told.select(pl.col("version").max()).collect().item())
+
+    first = version()
+    assert version() == first
+    ban = {"account_id": [scores["account_id"][0]], "action": ["ban"], "acted_at": [now - timedelta(days=1)]}
+    acted = pl.DataFrame(ban, schema_overrides={"acted_at": pl.Datetime("us", "UTC")})
+    workspace.lake.append("enforcement", [acted], 987_654_321)
+    assert version() == first + 1

@@ -1,0 +1,39 @@
+"""What becomes of campaigns from one asking to the next, by hand and in a small history that grows by a day."""
+
+import polars as pl
+import pytest
+
+from benchmarks.day import PAGE, PART, Lasting, compared, measured
+from benchmarks.documents import DOCS
+
+
+def told(**campaigns: str) -> pl.DataFrame:
+    rows = [(name, account) for name, accounts in campaigns.items() for account in accounts]
+    return pl.DataFrame(rows, schema={"campaign_id": pl.String, "account_id": pl.String}, orient="row")
+
+
+def test_campaigns_that_stay_grow_split_and_go_are_told_apart() -> None:
+    before = told(stays="abc", grows="def", renamed="gh", splits="ijkl", goes="mn")
+    after = told(stays="abc", grows="defy", new="gh", splits="ij", other="kl")
+    assert compared(before, after) == Lasting(before=5, unchanged=2, same=1, lasting=3, kept=2)
+
+
+def test_nothing_before_or_after_is_nothing_that_lasts() -> None:
+    assert compared(told(), told(a="xy")) == Lasting(0, 0, 0, 0, 0)
+    assert compared(told(a="xy"), told()) == Lasting(1, 0, 0, 0, 0)
+
+
+@pytest.mark.slow
+def test_a_small_history_that_grows_by_a_day_gives_the_campaigns_of_the_whole_and_keeps_their_ids() -> None:
+    row = measured("small", 0.5, 12, 3)
+    assert row[0] == "12"
+    same, unchanged = map(int, row[-2].split(" of "))
+    kept, lasting = map(int, row[-1].split(" of "))
+    assert (same, kept) == (unchanged, lasting)
+    assert lasting > 0
+
+
+def test_the_page_has_a_place_for_it() -> None:
+    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    assert f"<!-- {PART} -->" in page
+    assert f"<!-- /{PART} -->" in page
