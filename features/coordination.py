@@ -45,12 +45,14 @@ class LinkKind:
 
     Attributes:
         name: of `KEY_KINDS`, a column of `AccountRows`, or `SIGNUP_TIME`.
+        words: what analysts call keys of this kind.
         evidence: kinds with the same word are not independent of one another.
         weight: against other kinds, for the same share of an account's traffic.
         supports: it proves nothing where nothing else ties the accounts; chance and fashion give it to many.
     """
 
     name: str
+    words: str
     evidence: str
     weight: float
     supports: bool = False
@@ -62,21 +64,21 @@ class LinkKind:
 
 
 LINK_KINDS: tuple[LinkKind, ...] = (
-    LinkKind("prefix", "template", 1.0),
-    LinkKind("suffix", "template", 1.0),
-    LinkKind("skeleton", "template", 0.25),
-    LinkKind("band", "template", 0.25),
-    LinkKind("exact", "template", 0.5),
-    LinkKind("simhash", "template", 0.5),
-    LinkKind("system", "template", 1.0),
-    LinkKind("address", "network", 1.0),
-    LinkKind("subnet", "network", 0.5),
-    LinkKind("payment", "payment", 1.0),
-    LinkKind("signup_address", "network", 0.5),
-    LinkKind("signup_subnet", "network", 0.25),
-    LinkKind("mail_domain", "registration", 0.25),
-    LinkKind("client", "client", 0.25, supports=True),
-    LinkKind(SIGNUP_TIME, "registration", 0.1, supports=True),
+    LinkKind("prefix", "openings of prompts", "template", 1.0),
+    LinkKind("suffix", "endings of prompts", "template", 1.0),
+    LinkKind("skeleton", "frames of prompts", "template", 0.25),
+    LinkKind("band", "near-equal openings", "template", 0.25),
+    LinkKind("exact", "whole prompts", "template", 0.5),
+    LinkKind("simhash", "near-equal prompts", "template", 0.5),
+    LinkKind("system", "system prompts", "template", 1.0),
+    LinkKind("address", "addresses", "network", 1.0),
+    LinkKind("subnet", "subnets", "network", 0.5),
+    LinkKind("payment", "payment instruments", "payment", 1.0),
+    LinkKind("signup_address", "sign-up addresses", "network", 0.5),
+    LinkKind("signup_subnet", "sign-up subnets", "network", 0.25),
+    LinkKind("mail_domain", "mail domains", "registration", 0.25),
+    LinkKind("client", "clients", "client", 0.25, supports=True),
+    LinkKind(SIGNUP_TIME, "hours of registration", "registration", 0.1, supports=True),
 )
 EVIDENCE: tuple[str, ...] = tuple(dict.fromkeys(kind.evidence for kind in LINK_KINDS))
 

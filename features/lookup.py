@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 _STAMP = b"stillwatch"
-_CAMPAIGN = pl.Schema({"account_id": pl.String(), "campaign_id": pl.String()})
+_CAMPAIGN = pl.Schema({"account_id": pl.String(), "campaign_id": pl.String(), "ties": pl.String()})
 _AROUND = timedelta(days=2)  # Feast compares in the local time zone; `latest.parquet` holds one time only
 
 
@@ -38,11 +38,13 @@ class Online(NamedTuple):
         matrix: shape (n, features) in catalogue order, NaN where unknown.
         as_of: the time of each row, None for an unknown account.
         campaigns: the campaign that each account belongs to most, None for none.
+        ties: what it shares with that campaign's other accounts, for analysts; None for none.
     """
 
     matrix: npt.NDArray[np.float32]
     as_of: list[datetime | None]
     campaigns: list[str | None]
+    ties: list[str | None]
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class FeatureLookup:
         Args:
             as_of: their time.
             now: the clock; what is online for a time after it was a mistake and gives way.
-            campaigns: `account_id`, `campaign_id` of the accounts in one as of that time.
+            campaigns: `account_id`, `campaign_id`, `ties` of the accounts in one as of that time.
 
         Returns:
             False if the online store holds a later time, and was left as it is.
@@ -136,7 +138,7 @@ class FeatureLookup:
 
     def online(self, account_ids: Sequence[str]) -> Online:
         """The newest features and campaigns of n accounts, in the order asked; repeats allowed."""
-        wanted = ["account_vector:vector", "account_vector:campaign_id"]
+        wanted = [f"account_vector:{name}" for name in ("vector", "campaign_id", "ties")]
         response = self._store.get_online_features(wanted, {"account_id": list(account_ids)})
         columns = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
         result = columns["vector"]
@@ -147,7 +149,8 @@ class FeatureLookup:
             times.append(time.ToDatetime(tzinfo=UTC) if len(vector) else None)
             if len(vector):
                 matrix[row] = vector
-        return Online(matrix, times, [value.string_val or None for value in columns["campaign_id"].values])
+        campaigns, ties = ([one.string_val or None for one in columns[name].values] for name in ("campaign_id", "ties"))
+        return Online(matrix, times, campaigns, ties)
 
     def _offline(self, as_of: datetime) -> Path:
         return self.root / "offline" / f"{as_of.astimezone(UTC):%Y-%m-%dT%H%M%S.%f}.parquet"
@@ -219,7 +222,8 @@ def _apply(store: "FeatureStore", root: Path) -> None:
         pl.DataFrame(schema=FEATURES_SCHEMA).write_parquet(root / "offline" / "0000.parquet")
     if not (root / "latest.parquet").exists():
         vectors = pl.DataFrame(schema=FEATURES_SCHEMA).select("account_id", "as_of", _vector())
-        vectors.with_columns(campaign_id=pl.lit(None, pl.String)).write_parquet(root / "latest.parquet")
+        nowhere = {name: pl.lit(None, pl.String) for name in ("campaign_id", "ties")}
+        vectors.with_columns(**nowhere).write_parquet(root / "latest.parquet")
     with redirect_stdout(StringIO()):
         store.apply(definitions(root))
 

@@ -275,6 +275,7 @@ class CampaignRows(dy.Schema):
     account_id = dy.String()
     membership = dy.Float64(description="share of the account's tied traffic that goes to the campaign, in (0, 1]")
     strength = dy.Float64(description="that traffic, as a share of the account's")
+    ties = dy.String(description="what it shares with the others, for analysts: kinds of keys and counts")
 
 
 class CampaignLineage(dy.Schema):

@@ -13,7 +13,7 @@ from features.coordination import BAN, LINK_KINDS, Links
 from features.errors import InputError, IntegrityError
 from pipelines.build import Progress, check_known, ensure_features
 from pipelines.champion import champion_model
-from pipelines.memberships import MEMBERS_SCHEMA, grouped, told_of
+from pipelines.memberships import MEMBERS_SCHEMA, evidence_of, grouped, told_of
 from pipelines.outputs import check_out, write
 from pipelines.workspace import Workspace
 from training.dataset import matrix
@@ -110,31 +110,16 @@ def _evidence(tied: Links, found: Groups) -> pl.DataFrame:
 
 
 def _ties(tied: Links, found: Groups, members: pl.DataFrame) -> pl.DataFrame:
-    """One row per campaign, member and kind of shared key, the heaviest first.
+    """One row per campaign, member and kind of shared key, the heaviest first; nothing of another account, and no key.
 
-    `keys`: how many of the campaign's keys of that kind the member shows; `others`: the most other members that show
-    one of them; `weight`: share of the member's traffic times tie, added. Nothing of another account, and no key.
+    `keys`, `others` and `weight` as `evidence_of` counts them.
     """
-    kinds = pl.Series([kind.name for kind in LINK_KINDS])
-    known = tied.keys.select("tie", kind=kinds.gather(tied.keys["kind"])).with_row_index("key")
-    shown = (
-        found.members.select("group", "account")
-        .join(tied.pairs, on="account")
-        .join(found.keys.select("group", "key"), on=["group", "key"])
-        .join(known, on="key")
-        .with_columns(others=pl.len().over("group", "key").cast(pl.Int64) - 1)
-        .filter(pl.col("others") > 0)
-    )
     named = members.select("group", "account", "campaign_id", "account_id")
+    kinds = pl.Series([kind.name for kind in LINK_KINDS])
+    counted = evidence_of(tied, found)
+    worded = counted.with_columns(kind=kinds.gather(counted["kind"]))
     return (
-        shown.sort("group", "account", "key")
-        .group_by("group", "account", "kind", maintain_order=True)
-        .agg(
-            keys=pl.len().cast(pl.Int64),
-            others=pl.col("others").max(),
-            weight=(pl.col("share") * pl.col("tie")).sum(),
-        )
-        .join(named, on=["group", "account"])
+        worded.join(named, on=["group", "account"])
         .select("campaign_id", "account_id", "kind", "keys", "others", "weight")
         .sort("campaign_id", "account_id", "weight", "kind", descending=[False, False, True, False])
     )

@@ -8,7 +8,7 @@ import polars as pl
 
 from features.campaigns import GROUPING, Groups, group
 from features.continuity import named
-from features.coordination import Links, links
+from features.coordination import LINK_KINDS, Links, links
 from features.lake import Lake
 from pipelines.workspace import Workspace
 from training.dataset import GROUPED
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pipelines.build import Progress  # which brings memberships online
 
 MEMBERS_SCHEMA = pl.Schema({"campaign_id": pl.String(), "account_id": pl.String(), "membership": pl.Float64()})
+_TOLD = (*MEMBERS_SCHEMA.names(), "ties")
+_KINDS = 3  # of shared keys that are told of a member
 _SEED = 0  # of the grouping: another one gives another answer to the same question
 
 
@@ -27,19 +29,23 @@ def grouped(lake: Lake, as_of: datetime) -> tuple[Links, Groups]:
 
 
 def ensure_campaigns(workspace: Workspace, as_of: datetime, progress: "Progress") -> pl.DataFrame:
-    """The members of campaigns as of a time, `MEMBERS_SCHEMA`; grouped anew only if the lake holds more since."""
+    """The members of campaigns as of a time, grouped anew only if the lake holds more since.
+
+    Returns:
+        `MEMBERS_SCHEMA`, and `ties`: what a member shares with the others, in an analyst's words.
+    """
     told = _stored(workspace.lake, as_of)
     if not len(told) or told["stamp"][0] != _stamp(workspace.lake):
         progress("campaigns", 0.0)
         told = told_of(workspace.lake, as_of, *grouped(workspace.lake, as_of))
         progress("campaigns", 1.0)
-    return told.select(MEMBERS_SCHEMA.names()).sort("campaign_id", "account_id")
+    return told.select(_TOLD).sort("campaign_id", "account_id")
 
 
 def strongest(members: pl.DataFrame) -> pl.DataFrame:
-    """`account_id`, `campaign_id`: of each account in campaigns the one it belongs to most."""
+    """`account_id`, `campaign_id`, `ties`: of each account in campaigns the one it belongs to most."""
     first = members.sort("membership", "campaign_id", descending=[True, False])
-    return first.unique("account_id", keep="first", maintain_order=True).select("account_id", "campaign_id")
+    return first.unique("account_id", keep="first", maintain_order=True).select("account_id", "campaign_id", "ties")
 
 
 def with_grouped(workspace: Workspace, examples: pl.DataFrame, progress: "Progress") -> pl.DataFrame:
@@ -58,7 +64,9 @@ def told_of(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataF
     members = found.members.join(accounts, on="account", maintain_order="left")
     stored, stamp = _stored(lake, as_of), _stamp(lake)
     names = named(members, _past(lake, as_of))
-    told = members.join(names.ids, on="group").sort("campaign_id", "account_id")
+    words = _words(evidence_of(tied, found))
+    named_members = members.join(names.ids, on="group").join(words, on=["group", "account"], how="left")
+    told = named_members.with_columns(pl.col("ties").fill_null("")).sort("campaign_id", "account_id")
     if len(stored) and stored["stamp"][0] == stamp:
         return told
     version = stored["version"][0] + 1 if len(stored) else 0
@@ -67,6 +75,46 @@ def told_of(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataF
     lake.append("campaign_lineage", [names.lineage.with_columns(stamped)], source)
     lake.append("campaigns", [told.with_columns(*stamped, pl.lit(stamp).alias("stamp"))], source)
     return told
+
+
+def evidence_of(tied: Links, found: Groups) -> pl.DataFrame:
+    """What ties each account to its group, one row per `group`, `account`, `kind` (position in `LINK_KINDS`).
+
+    `keys`: how many of the group's keys it shows; `others`: the most other members that show one of them; `weight`:
+    share of its traffic times tie, added. Sorted by group and account, the heaviest kind first.
+    """
+    known = tied.keys.select("tie", "kind").with_row_index("key")
+    shown = (
+        found.members.select("group", "account")
+        .join(tied.pairs, on="account")
+        .join(found.keys.select("group", "key"), on=["group", "key"])
+        .join(known, on="key")
+        .with_columns(others=pl.len().over("group", "key").cast(pl.Int64) - 1)
+        .filter(pl.col("others") > 0)
+    )
+    return (
+        shown.sort("group", "account", "key")
+        .group_by("group", "account", "kind", maintain_order=True)
+        .agg(
+            keys=pl.len().cast(pl.Int64),
+            others=pl.col("others").max(),
+            weight=(pl.col("share") * pl.col("tie")).sum(),
+        )
+        .sort("group", "account", "weight", "kind", descending=[False, False, True, False])
+    )
+
+
+def _words(evidence: pl.DataFrame) -> pl.DataFrame:
+    """`group`, `account`, `ties`: `openings of prompts (12 keys, up to 61 accounts), subnets (1 key, ...)`."""
+    names = {code: kind.words for code, kind in enumerate(LINK_KINDS)}
+    counts = [
+        pl.format("{} {}", count, pl.when(pl.col(count) == 1).then(pl.lit(one)).otherwise(pl.lit(f"{one}s")))
+        for count, one in (("keys", "key"), ("others", "account"))
+    ]
+    kind = pl.col("kind").replace_strict(names, return_dtype=pl.String)
+    return evidence.group_by("group", "account", maintain_order=True).agg(
+        ties=pl.format("{} ({}, up to {})", kind, *counts).head(_KINDS).str.join(", ")
+    )
 
 
 def _at(time: datetime) -> pl.Expr:

@@ -45,9 +45,10 @@ def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) 
 def _scored(workspace: Workspace, model: models.Model, accounts: pl.DataFrame) -> pl.DataFrame:
     features = workspace.lookup.historical(accounts.select("account_id", "as_of")).select(FEATURE_NAMES)
     matrix = features.fill_null(float("nan")).to_numpy(order="c")
-    grouped = accounts["campaign_id"].is_not_null().to_numpy()
-    risks = model.predict(matrix, grouped)
+    risks = model.predict(matrix, accounts["campaign_id"].is_not_null().to_numpy())
     return accounts.with_columns(
         risk=pl.Series(risks, dtype=pl.Float64),
-        reasons=pl.Series(explain(model, matrix, risks, FEATURES, grouped), dtype=pl.List(pl.String)),
+        reasons=pl.Series(
+            explain(model, matrix, risks, FEATURES, accounts["ties"].to_list()), dtype=pl.List(pl.String)
+        ),
     )

@@ -28,7 +28,8 @@ WORTH_SAYING = 0.1
 CHUNK = 1_024
 """Accounts explained at a time: bounds the memory of TreeSHAP, which holds accounts x features floats."""
 
-IN_CAMPAIGN = "campaign: acts together with the other accounts of its campaign_id, more than chance explains"
+IN_CAMPAIGN = "campaign: shares {} with other accounts of its campaign_id, more than chance explains"
+"""What is said of an account in a campaign, with what ties it to the others."""
 
 
 def assess(model: Model, matrix: Matrix, known: Flags, grouped: Flags) -> Risks:
@@ -42,22 +43,22 @@ def assess(model: Model, matrix: Matrix, known: Flags, grouped: Flags) -> Risks:
 
 
 def explain(
-    model: Model, matrix: Matrix, risks: Risks, features: tuple[Feature, ...], grouped: Flags
+    model: Model, matrix: Matrix, risks: Risks, features: tuple[Feature, ...], ties: Sequence[str | None]
 ) -> list[list[str]]:
     """Reasons for the rows at or above the review threshold, an empty list for every other row.
 
-    `matrix` is (n, F), `risks` (n,), NaN for an unknown account, `grouped` (n,) those in a campaign. TreeSHAP costs
-    about 200 predictions a row, hence the threshold.
+    `matrix` is (n, F), `risks` (n,), NaN for an unknown account, `ties` (n,) what an account shares with the others of
+    its campaign, None for one in no campaign. TreeSHAP costs about 200 predictions a row, hence the threshold.
     """
     answer: list[list[str]] = [[] for _ in range(len(risks))]
     flagged = np.flatnonzero(risks >= model.review_threshold)
-    found = reasons(model, matrix[flagged], features, grouped[flagged])
+    found = reasons(model, matrix[flagged], features, [ties[row] for row in flagged.tolist()])
     for row, texts in zip(flagged.tolist(), found, strict=True):
         answer[row] = texts
     return answer
 
 
-def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], grouped: Flags) -> list[list[str]]:
+def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], ties: Sequence[str | None]) -> list[list[str]]:
     """Per row of `matrix` (n, F) up to five sentences on what raised its risk most, the heaviest first.
 
     Contributions are TreeSHAP values (Lundberg et al. 2020), and the lift of those in a campaign. Features of one
@@ -65,7 +66,7 @@ def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], grouped
     nothing else remains.
     """
     parts = [slice(start, start + CHUNK) for start in range(0, len(matrix), CHUNK)]
-    return [texts for part in parts for texts in _chunk_reasons(model, matrix[part], features, grouped[part])]
+    return [texts for part in parts for texts in _chunk_reasons(model, matrix[part], features, ties[part])]
 
 
 def score(
@@ -79,18 +80,20 @@ def score(
     freshness: timedelta,
     risks: Risks | None = None,
     campaigns: Sequence[str | None] | None = None,
+    ties: Sequence[str | None] | None = None,
 ) -> list[AccountScore]:
     """One score per account, in the order asked; repeats are answered as often as they are asked.
 
     `matrix` is (n, F) in the model's feature order, `as_of` the time of each row (null: unknown account),
     `features` their contract rows (None: no reasons are given), `now` the clock of the caller, `freshness` the age from
     which features are `stale`. `risks` spares a second prediction to a caller that has `assess`ed already; `campaigns`
-    are the ids of the accounts' campaigns (null: in none).
+    are the ids of the accounts' campaigns (null: in none), `ties` what they share with these.
     """
     told = campaigns or [None] * len(matrix)
+    shared = [one and (tie or "keys") for one, tie in zip(told, ties or [None] * len(matrix), strict=True)]
     if risks is None:
         risks = assess(model, matrix, is_known(as_of), is_known(told))
-    texts = [[]] * len(risks) if features is None else explain(model, matrix, risks, features, is_known(told))
+    texts = [[]] * len(risks) if features is None else explain(model, matrix, risks, features, shared)
     columns = zip(account_ids, as_of, risks.tolist(), told, texts, strict=True)
     return [
         AccountScore(
@@ -116,7 +119,9 @@ def _status(time: datetime | None, oldest: datetime) -> Status:
     return "stale" if time < oldest else "scored"
 
 
-def _chunk_reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], grouped: Flags) -> list[list[str]]:
+def _chunk_reasons(
+    model: Model, matrix: Matrix, features: tuple[Feature, ...], ties: Sequence[str | None]
+) -> list[list[str]]:
     contributions = np.asarray(model.contributions(matrix), dtype=np.float64)
     present = np.isfinite(matrix)
     columns, weights = _heaviest(np.where(present, contributions, 0.0), features)
@@ -131,8 +136,8 @@ def _chunk_reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], 
         for values, row, tell in zip(matrix, columns, told, strict=True)
     ]
     lift = model.calibrator.lift
-    for row in np.flatnonzero(grouped & (lift > 0)).tolist():
-        texts[row].insert(int((weights[row, told[row]] > lift).sum()), IN_CAMPAIGN)
+    for row in np.flatnonzero(is_known(ties) & (lift > 0)).tolist():
+        texts[row].insert(int((weights[row, told[row]] > lift).sum()), IN_CAMPAIGN.format(ties[row]))
         del texts[row][MOST_REASONS:]
     return texts
 

@@ -152,6 +152,7 @@ class Endpoint:
             freshness=self.freshness,
             risks=risks,
             campaigns=found.campaigns,
+            ties=found.ties,
         )
 
     def __is_ready__(self) -> bool:

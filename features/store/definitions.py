@@ -13,7 +13,7 @@ from feast.types import Array, Float32, String
 from features.catalogue import FEATURES, SCHEMA_VERSION
 
 VALID = timedelta(days=1)
-LAYOUT = "2"  # of the views besides the catalogue: another one is applied again
+LAYOUT = "3"  # of the views besides the catalogue: another one is applied again
 
 
 def definitions(root: Path) -> list[Entity | FeatureView | FeatureService]:
@@ -49,6 +49,7 @@ def definitions(root: Path) -> list[Entity | FeatureView | FeatureService]:
         schema=[
             Field(name="vector", dtype=Array(Float32), description="all features, in catalogue order"),
             Field(name="campaign_id", dtype=String, description="of the campaign it belongs to most; null for none"),
+            Field(name="ties", dtype=String, description="what it shares with that campaign's accounts, for analysts"),
         ],
         source=FileSource(name="latest", path=str(root / "latest.parquet"), timestamp_field="as_of"),
         tags={"schema_version": SCHEMA_VERSION},

@@ -51,7 +51,7 @@ def test_offline_and_online_reads_are_bit_identical_to_what_was_read_out(
     features = snapshots[as_of]
     assert len(features) >= 1_000
     offline = lookup.historical(entities(features))
-    online, times, _ = lookup.online(features["account_id"].to_list())
+    online, times, *_ = lookup.online(features["account_id"].to_list())
     assert offline.equals(features)
     assert vectors(offline).tobytes() == online.tobytes() == vectors(features).tobytes()
     assert times == [as_of] * len(features)
@@ -118,7 +118,7 @@ def test_no_rows_are_asked_for_and_none_come(lookup: FeatureLookup, snapshots: d
 
 def test_an_unknown_account_has_no_time_and_no_values(lookup: FeatureLookup, as_of: datetime) -> None:
     asked = ["nobody", "acct-0001", "", "acct-0001", "ünknown\0"]
-    matrix, times, _ = lookup.online(asked)
+    matrix, times, *_ = lookup.online(asked)
     assert matrix.shape == (5, len(FEATURE_NAMES))
     assert matrix.dtype == np.float32
     assert times == [None, as_of, None, as_of, None]
@@ -204,7 +204,7 @@ def test_redis_gives_the_same_bits_as_sqlite(
     features = snapshots[as_of]
     store.write(features, as_of, "stamp")
     assert store.materialize(as_of)
-    online, times, _ = store.online([*features["account_id"], "nobody"])
+    online, times, *_ = store.online([*features["account_id"], "nobody"])
     assert online[:-1].tobytes() == vectors(features).tobytes()
     assert times == [as_of] * len(features) + [None]
     assert not (store.root / "online.db").exists()
@@ -214,8 +214,10 @@ def test_an_account_has_its_campaign_online_and_others_have_none(
     lookup: FeatureLookup, as_of: datetime, tmp_path: Path
 ) -> None:
     copied = FeatureLookup(shutil.copytree(lookup.root, tmp_path / "copied"))
-    members = pl.DataFrame({"account_id": ["acct-0001"], "campaign_id": ["campaign_1"]})
-    assert copied.materialize(as_of, campaigns=members)
-    assert copied.online(["acct-0002", "acct-0001", "nobody"]).campaigns == [None, "campaign_1", None]
+    told = {"account_id": ["acct-0001"], "campaign_id": ["campaign_1"], "ties": ["subnets (1 key, up to 4 accounts)"]}
+    assert copied.materialize(as_of, campaigns=pl.DataFrame(told))
+    found = copied.online(["acct-0002", "acct-0001", "nobody"])
+    assert found.campaigns == [None, "campaign_1", None]
+    assert found.ties == [None, *told["ties"], None]
     assert copied.materialize(as_of)
-    assert copied.online(["acct-0001"]).campaigns == [None]
+    assert (copied.online(["acct-0001"]).campaigns, copied.online(["acct-0001"]).ties) == ([None], [None])

@@ -14,18 +14,25 @@ from pipelines.workspace import Workspace
 
 def test_of_two_campaigns_an_account_names_the_one_it_belongs_to_most() -> None:
     members = pl.DataFrame(
-        [("one", "a", 0.4), ("two", "a", 0.6), ("two", "b", 0.5), ("one", "b", 0.5)],
-        schema=MEMBERS_SCHEMA,
+        [("one", "a", 0.4, "x"), ("two", "a", 0.6, "y"), ("two", "b", 0.5, "z"), ("one", "b", 0.5, "x")],
+        schema=MEMBERS_SCHEMA | {"ties": pl.String()},
         orient="row",
     )
-    assert dict(strongest(members).iter_rows()) == {"a": "two", "b": "one"}
+    assert set(strongest(members).iter_rows()) == {("a", "two", "y"), ("b", "one", "x")}
 
 
 def test_scores_name_the_campaign_that_an_account_belongs_to_most(filled_workspace: Path, scores: pl.DataFrame) -> None:
     members = ensure_campaigns(Workspace(filled_workspace), scores["as_of"][0], lambda _step, _done: None)
     named = scores.drop_nulls("campaign_id").select("account_id", "campaign_id").sort("account_id")
     assert 30 < len(named) < len(scores) / 2
-    assert named.equals(strongest(members).sort("account_id"))
+    assert named.equals(strongest(members).drop("ties").sort("account_id"))
+    ties = dict(strongest(members).select("account_id", "ties").iter_rows())
+    told = scores.select("account_id", pl.col("reasons").list.filter(pl.element().str.starts_with("campaign: "))).rows()
+    said = {account: texts[0] for account, texts in told if texts}
+    assert len(said) > 20
+    assert all(
+        f"shares {ties[account]} with other accounts of its campaign_id" in text for account, text in said.items()
+    )
 
 
 def test_accounts_in_campaigns_have_higher_risks(scores: pl.DataFrame) -> None:

@@ -23,9 +23,9 @@ def features(rows: int, seed: int = 5) -> scorer.Matrix:
     return matrix
 
 
-def alone(matrix: scorer.Matrix) -> scorer.Flags:
+def alone(matrix: scorer.Matrix) -> list[str | None]:
     """Nobody is in a campaign."""
-    return np.zeros(len(matrix), dtype=np.bool_)
+    return [None] * len(matrix)
 
 
 def scored(model: Model, matrix: scorer.Matrix, as_of: list[datetime | None], ids: list[str]) -> list[AccountScore]:
@@ -68,7 +68,7 @@ def test_a_risk_that_was_assessed_before_is_not_predicted_again(model: Model) ->
 
 def test_unknown_rows_are_never_given_to_the_model(model: Model) -> None:
     matrix = features(4)
-    risks = scorer.assess(model, matrix, np.array([True, False, True, False]), alone(matrix))
+    risks = scorer.assess(model, matrix, np.array([True, False, True, False]), np.zeros(4, dtype=np.bool_))
     assert np.isnan(risks[[1, 3]]).all()
     assert np.array_equal(risks[[0, 2]], model.predict(matrix)[[0, 2]])
 
@@ -147,13 +147,15 @@ def test_the_threshold_itself_is_worth_a_look(model: Model) -> None:
 
 def test_an_account_in_a_campaign_is_told_so_where_the_lift_ranks_among_its_reasons(model: Model) -> None:
     matrix = features(200)
-    everyone = np.ones(len(matrix), dtype=np.bool_)
+    everyone = [f"subnets ({row} keys, up to 4 accounts)" for row in range(len(matrix))]
+    said = [f"campaign: shares {ties} with other accounts of its campaign_id, more than chance" for ties in everyone]
     before = scorer.reasons(model, matrix, FEATURES, alone(matrix))
     for lift in (1e6, 1e-9):
         lifted = replace(model, calibrator=replace(model.calibrator, lift=lift))
         after = scorer.reasons(lifted, matrix, FEATURES, everyone)
-        for texts, known in zip(after, before, strict=True):
-            expected = [scorer.IN_CAMPAIGN, *known] if lift > 1 else [*known, scorer.IN_CAMPAIGN]
+        for texts, known, words in zip(after, before, said, strict=True):
+            campaign = f"{words} explains"
+            expected = [campaign, *known] if lift > 1 else [*known, campaign]
             assert texts == expected[: scorer.MOST_REASONS]
     assert scorer.reasons(model, matrix, FEATURES, everyone) == before, "a model without a lift says nothing of it"
 

@@ -90,9 +90,7 @@ def test_a_thousand_accounts_get_bit_for_bit_the_risks_and_reasons_of_batch_scor
     risks = model.predict(matrix)
     scores = client.scores(ids)
     assert [one["risk"] for one in scores] == risks.tolist()
-    assert [one["reasons"] for one in scores] == scorer.explain(
-        model, matrix, risks, FEATURES, np.zeros(len(matrix), dtype=np.bool_)
-    )
+    assert [one["reasons"] for one in scores] == scorer.explain(model, matrix, risks, FEATURES, [None] * len(matrix))
     flagged = risks >= model.review_threshold
     assert 20 < flagged.sum() < 900
     assert [bool(one["reasons"]) for one in scores] == flagged.tolist()
