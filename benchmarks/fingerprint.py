@@ -50,15 +50,17 @@ class Found:
     Attributes:
         cells: every model in every cell.
         parts: ours without one family of features, and in each mode, in the cells `PURE` and `MIXED`.
+        wide: every model in these two cells, in several worlds together.
         alarms: honest accounts of `PURE` with their cohort, and whether ours flags them at 0.1 %.
     """
 
     cells: Mapping[Cell, Judged]
     parts: Mapping[Cell, Judged]
+    wide: Mapping[Cell, Judged]
     alarms: pl.DataFrame
 
 
-def judge(made: World, rows: Rows, family: str, seed: int, *, with_parts: bool) -> Found:
+def judge(made: World, rows: Rows, wide: Rows, family: str, seed: int, *, with_parts: bool) -> Found:
     """Train without a family and judge it in all cells; `with_parts` also without parts of the features."""
     taught = replace(without(made, [family], LABELLED), seed=seed)
     models = against_literature(taught)
@@ -68,8 +70,9 @@ def judge(made: World, rows: Rows, family: str, seed: int, *, with_parts: bool) 
     parts = dict(ablated(taught)) if with_parts else {}
     modes = dict(in_modes(taught, models[OURS])) if with_parts else {}
     found = {cell: _with_modes(judged_by(frame, family, models, parts), modes, frame) for cell, frame in own.items()}
+    many = {cell: judged_by(among_honest(frame, family), family, models) for cell, frame in wide.items()}
     say(f"without {family}: done")
-    return Found(whole, found, alarms(whole[PURE], here[PURE]))
+    return Found(whole, found, many, alarms(many[PURE], among_honest(wide[PURE], family)))
 
 
 def ablated(taught: Taught) -> Iterator[tuple[str, Learnt]]:
@@ -117,15 +120,15 @@ def _with_modes(judged: Judged, modes: Modes, rows: pl.DataFrame) -> Judged:
     return replace(judged, risks=kept | risks)
 
 
-def by_cell(found: Sequence[Found], figure: str, seed: int) -> list[str]:
+def by_cell(found: Sequence[Mapping[Cell, Judged]], figure: str, seed: int) -> list[str]:
     """A row for each cell: a figure of every model, mean over families; or why there is none."""
-    honest = min(int((~judged.label).sum()) for one in found for judged in one.cells.values())
+    honest = min(int((~judged.label).sum()) for one in found for judged in one.values())
     if honest < NEEDED[figure]:
         return [f"Not to be measured here: it needs {NEEDED[figure]:,} honest accounts, there are {honest:,}."]
-    names = list(next(iter(found[0].cells.values())).risks)
+    names = list(next(iter(found[0].values())).risks)
     rows = []
-    for cell in found[0].cells:
-        means = [mean_figures([one.cells[cell] for one in found], name, seed)[figure] for name in names]
+    for cell in found[0]:
+        means = [mean_figures([one[cell] for one in found], name, seed)[figure] for name in names]
         rows.append([f"{cell.requests:,}", f"{cell.share:.0%}", *map(told, means)])
     return table(["requests", "share", *names], rows)
 
@@ -153,12 +156,12 @@ def by_cohort(found: Sequence[Found]) -> list[str]:
     return table(["cohort", "accounts", "flagged", f"alarms of {len(found)} models together"], rows)
 
 
-def scope(made: World, found: Sequence[Found]) -> list[str]:
+def scope(made: World, found: Sequence[Mapping[Cell, Judged]], where: str) -> list[str]:
     """What was measured on."""
-    pure = [one.cells[PURE] for one in found]
+    pure = [one[PURE] for one in found]
     honest, members = int((~pure[0].label).sum()), sum(int(one.label.sum()) for one in pure)
     return [
-        f"Trained on {made.name}; judged in a world of the next seed: {len(found)} families, {members} accounts of "
+        f"Trained on {made.name}; judged in {where}: {len(found)} families, {members} accounts of "
         f"theirs, each family among {honest:,} honest accounts."
     ]
 
@@ -172,8 +175,17 @@ def sent(rows: Rows) -> list[str]:
     return table(["at most", "median of campaign accounts", "of honest accounts"], medians)
 
 
+def several(scenario: str, pools: Path | None, seeds: Sequence[int], *, scale: float, kept: Path | None) -> Rows:
+    """The cells `PURE` and `MIXED` of several worlds together; each keeps its own campaigns as of its own end."""
+    every: dict[Cell, list[pl.DataFrame]] = {cell: [] for cell in QUICK}
+    for seed in seeds:
+        for cell, frame in cells(scenario, pools, QUICK, scale=scale, seed=seed, kept=kept).items():
+            every[cell].append(frame.with_columns(pl.format("{}-{}", pl.lit(seed), "account_id").alias("account_id")))
+    return {cell: pl.concat(frames) for cell, frames in every.items()}
+
+
 def everything(
-    made: World, rows: Rows, left_out: Sequence[str], seed: int, dissect: int = DISSECTED
+    made: World, rows: Rows, wide: Rows, left_out: Sequence[str], seed: int, dissect: int = DISSECTED
 ) -> tuple[dict[str, list[str]], list[Found]]:
     """All tables by the part of the page that they belong to, and what the picture shows.
 
@@ -181,12 +193,14 @@ def everything(
     """
     dissected = set(np.random.default_rng(seed).permutation(left_out)[:dissect])
     with ThreadPoolExecutor(2) as hands:
-        calls = [hands.submit(judge, made, rows, one, seed, with_parts=one in dissected) for one in left_out]
+        calls = [hands.submit(judge, made, rows, wide, one, seed, with_parts=one in dissected) for one in left_out]
         found = [call.result() for call in calls]
+    narrow, many = [one.cells for one in found], [one.wide for one in found]
+    stricter = [line for figure in (STRICTER, STRICT) for line in ("", f"{figure}:", "", *by_cell(many, figure, seed))]
     parts = {
-        "cells": [*scope(made, found), "", *by_cell(found, STRICT, seed)],
+        "cells": [*scope(made, narrow, "a world of the next seed"), "", *by_cell(narrow, STRICT, seed)],
         "sent": sent(rows),
-        "stricter": by_cell(found, STRICTER, seed),
+        "stricter": [*scope(made, many, "several worlds of further seeds together"), *stricter],
         "cohorts": by_cohort(found),
     }
     if dissected:
@@ -202,6 +216,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.7)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kept", type=Path, help="folder that keeps worlds and cells from one run to the next")
+    parser.add_argument("--worlds", type=int, default=5, help="worlds that recall at 0.01 %% is judged in together")
     parser.add_argument("--quick", action="store_true", help="two cells and three families")
     parser.add_argument(
         "--no-parts", action="store_true", help="neither ablation nor modes, which take most of the time"
@@ -211,12 +226,14 @@ def main() -> None:
     made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
     chosen = QUICK if given.quick else EVERY
     rows = cells(given.scenario, given.pools, chosen, scale=given.scale, seed=given.seed + 1, kept=given.kept)
+    seeds = range(given.seed + 1, given.seed + 1 + given.worlds)
+    wide = several(given.scenario, given.pools, seeds, scale=given.scale, kept=given.kept)
     known = set(rows[PURE].filter("true")["family"])
     left_out = [family for family in families(made) if family in known]
     with threadpool_limits(1, user_api="blas"):
         if given.quick:
             left_out = np.random.default_rng(given.seed).permutation(left_out)[:QUICK_FAMILIES].tolist()
-        parts, found = everything(made, rows, left_out, given.seed, 0 if given.no_parts else DISSECTED)
+        parts, found = everything(made, rows, wide, left_out, given.seed, 0 if given.no_parts else DISSECTED)
         print("\n".join("\n".join([f"\n{name}", *lines]) for name, lines in parts.items()))
         if given.docs:
             for name, lines in parts.items():

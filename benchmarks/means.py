@@ -36,10 +36,14 @@ class Judged:
 
 
 def mean_figures(judged: Sequence[Judged], name: str, seed: int, replicates: int = 300) -> dict[str, Figure]:
-    """Means of a model over families with 95 % intervals: families are drawn, and within each its accounts."""
+    """Means of a model over families with 95 % intervals: families are drawn, and within each its accounts.
+
+    The honest accounts are the same for all families, so a draw of them is too: their chance does not average out.
+    """
     rng = np.random.default_rng(seed)
     points = np.array([list(one.values(name).values()) for one in judged])
-    drawn = np.array([_measure(one.label, one.risks[name], _resamples(one.label, rng, replicates)) for one in judged])
+    weights = (_resamples(one.label, rng, np.random.default_rng([seed, 1]), replicates) for one in judged)
+    drawn = np.array([_measure(one.label, one.risks[name], w) for one, w in zip(judged, weights, strict=True)])
     chosen = rng.integers(0, len(judged), (replicates, len(judged)))
     means = drawn[chosen, np.arange(replicates)[:, None]].mean(axis=1)
     return {figure: with_interval(figure, float(points[:, i].mean()), means[:, i]) for i, figure in enumerate(FIGURES)}
@@ -50,10 +54,12 @@ def told(figure: Figure) -> str:
     return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
 
 
-def _resamples(label: NDArray[np.bool_], rng: np.random.Generator, replicates: int) -> Numbers:
+def _resamples(
+    label: NDArray[np.bool_], true: np.random.Generator, honest: np.random.Generator, replicates: int
+) -> Numbers:
     """Weights (R, n) of rows drawn with replacement, true and honest ones apart, so that the base rate stays."""
     weight = np.zeros((replicates, label.size))
-    for side in (label, ~label):
+    for side, rng in ((label, true), (~label, honest)):
         count = int(side.sum())
         weight[:, side] = rng.multinomial(count, np.full(count, 1 / count), size=replicates)
     return weight

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
-from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA
+from features.catalogue import FEATURE_NAMES, FEATURES, FEATURES_SCHEMA
 from features.families import (
     account,
     change,
@@ -43,6 +43,12 @@ _FAMILIES = (
     periods,
     releases,
 )
+
+_SHOWS = {
+    "text": ("words_mean_28d", "top_system_share_28d"),
+    "infrastructure": ("addresses_28d", "networks_28d", "countries_28d", "clients_28d"),
+}
+"""Features that are known as soon as any request has a text, or an address, network, country or client."""
 
 
 def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:
@@ -94,7 +100,17 @@ def _against_plan(
 def _finished(features: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     stamp = pl.lit(as_of).cast(FEATURES_SCHEMA["as_of"]).alias("as_of")
     numbers = pl.col(FEATURE_NAMES).cast(pl.Float32).fill_nan(None)
-    return features.select("account_id", stamp, numbers).sort("account_id")
+    finished = features.select("account_id", stamp, numbers).sort("account_id")
+    return finished.with_columns(pl.lit(None, pl.Float32).alias(name) for name in _lacking(finished))
+
+
+def _lacking(features: pl.DataFrame) -> list[str]:
+    """Features of signals that need what no account's requests show: a share of 0 would tell of what is not known.
+
+    A model was taught such rows with the very same features unknown (`features.catalogue.MODES`).
+    """
+    shown = {need: any(features[name].count() for name in names) for need, names in _SHOWS.items()}
+    return [f.name for f in FEATURES if not all(shown[need] for need in f.signal.needs)]
 
 
 def read_families(history: History) -> pl.DataFrame:

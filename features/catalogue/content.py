@@ -1,6 +1,6 @@
 """Contract rows of the family `content`: what is asked, as far as keys and flags tell. Null without text."""
 
-from features.catalogue.feature import Signal, rows
+from features.catalogue.feature import ONE_MORE_NATS, Signal, rows
 
 _KEYS = "Counts of keys"
 
@@ -64,8 +64,9 @@ FEATURES = (
          "many tasks in few templates ({:.1f} bits more tasks than beginnings)"),
     ]),
     *rows("content", _TOPIC, "28d", [
-        ("topic_focus", "share", "Squared length of the mean topic vector over the mean squared length by chance",
-         "prompts keep to one kind of text ({:.1f} against 1 by chance)"),
+        ("topic_focus", ONE_MORE_NATS,
+         "Squared length of the added topic vectors over what unrelated ones would have, ln(1 + ratio)",
+         "prompts keep to one kind of text ({plain:,.1f} times chance)"),
     ]),
     *rows("content", _FORM, "28d", [
         ("words_mean", "words", "Mean words of a prompt", "prompts of {:.0f} words"),

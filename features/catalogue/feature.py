@@ -1,8 +1,18 @@
 """The form of a contract row: a feature, and the signal that it is a measure of."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import expm1
 
-_MOST_OCTAVES = 60.0  # what nobody can have: keeps a hostile value from overflowing
+_MOST = 45.0  # octaves or nats, what nobody can have: keeps a hostile value from overflowing
+ONE_MORE, ONE_MORE_NATS = "octaves of one more", "nats of one more"
+"""Units of log2(1 + x) and ln(1 + x), which 0 has a place in too."""
+
+_PLAIN: Mapping[str, Callable[[float], float]] = {
+    "octaves": lambda value: 2**value,
+    ONE_MORE: lambda value: 2**value - 1,
+    ONE_MORE_NATS: expm1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class Feature:
         meaning: one sentence.
         unit: of the value.
         window: "1h", "1d", "7d", "28d" or "life".
-        phrase: an analyst's words, formatted with the value, and with `plain`, which for octaves is 2 ** value.
+        phrase: an analyst's words, formatted with the value, and with `plain`, the number of which it is a logarithm.
         signal: what it is a measure of.
     """
 
@@ -48,7 +58,7 @@ class Feature:
 
     def told(self, value: float) -> str:
         """The analyst's words for a value."""
-        plain = 2 ** min(value, _MOST_OCTAVES) if self.unit == "octaves" else value
+        plain = _PLAIN[self.unit](min(value, _MOST)) if self.unit in _PLAIN else value
         return self.phrase.format(value, plain=plain)
 
 

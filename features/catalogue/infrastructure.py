@@ -1,6 +1,6 @@
 """Contract rows of the family `infrastructure`: from where and with what. Null without these columns."""
 
-from features.catalogue.feature import Signal, rows
+from features.catalogue.feature import ONE_MORE, Signal, rows
 
 _KEYS = "Counts of keys"
 
@@ -42,9 +42,9 @@ _MISSING = Signal(
 
 FEATURES = (
     *rows("infrastructure", _ADDRESSES, "28d", [
-        ("addresses", "octaves", "log2(1 + addresses)", "about {plain:,.0f} addresses"),
+        ("addresses", ONE_MORE, "log2(1 + addresses)", "about {plain:,.0f} addresses"),
         ("addresses_per_day", "per day", "Addresses per active day", "{:.1f} addresses a day"),
-        ("subnets", "octaves", "log2(1 + subnets)", "about {plain:,.0f} subnets"),
+        ("subnets", ONE_MORE, "log2(1 + subnets)", "about {plain:,.0f} subnets"),
         ("networks", "networks", "Autonomous systems", "{:.0f} networks"),
         ("top_address_share", "share", "Requests from the commonest address", "{:.0%} of requests from one address"),
     ]),

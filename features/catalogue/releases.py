@@ -1,6 +1,6 @@
 """Contract rows of the family `releases`: how an account answers to the release of a model."""
 
-from features.catalogue.feature import Signal, rows
+from features.catalogue.feature import ONE_MORE, Signal, rows
 
 _PIVOT = Signal(
     "pivot to a new model",
@@ -26,7 +26,7 @@ FEATURES = (
          "{:+.0%} of requests on a new model within three days, against its plan's median"),
         ("newest_share", "share", "Requests on the latest released model of all since its release",
          "{:.0%} of requests since the latest release are on the new model"),
-        ("hours_to_newest", "octaves", "log2(1 + hours) from the latest release to the first use of the new model",
+        ("hours_to_newest", ONE_MORE, "log2(1 + hours) from the latest release to the first use of the new model",
          "used the new model after {plain:,.0f} hours"),
     ]),
     *rows("releases", _BLOCK, "28d", [

@@ -1,6 +1,6 @@
 """Contract rows of the family `sessions`: how an account comes and goes, and how it comes back."""
 
-from features.catalogue.feature import Signal, rows
+from features.catalogue.feature import ONE_MORE, Signal, rows
 
 _SESSIONS = Signal(
     "sessions",
@@ -30,8 +30,8 @@ _BELOW = Signal(
 FEATURES = (
     *rows("sessions", _SESSIONS, "28d", [
         ("sessions_per_day", "per day", "Sessions per active day", "{:.1f} sessions a day"),
-        ("session_minutes", "octaves", "Mean of log2(1 + minutes) of a session", "sessions of {plain:,.0f} minutes"),
-        ("longest_session", "octaves", "log2(1 + minutes) of the longest session",
+        ("session_minutes", ONE_MORE, "Mean of log2(1 + minutes) of a session", "sessions of {plain:,.0f} minutes"),
+        ("longest_session", ONE_MORE, "log2(1 + minutes) of the longest session",
          "one session of {plain:,.0f} minutes"),
         ("session_requests", "octaves", "Requests per session, log2", "{plain:,.0f} requests in a session"),
         ("brief_sessions", "share", "Sessions of one minute", "{:.0%} of sessions last a minute"),
@@ -45,7 +45,7 @@ FEATURES = (
     *rows("sessions", _NEW, "28d", [
         ("first_day_share", "share", "Requests in the first 24 hours of an account that began within 28 days",
          "{:.0%} of requests came in its first 24 hours"),
-        ("hours_to_half_peak", "octaves", "log2(1 + hours) from the first to half of the busiest hour's volume, "
+        ("hours_to_half_peak", ONE_MORE, "log2(1 + hours) from the first to half of the busiest hour's volume, "
          "of an account that began within 28 days", "at half of its peak after {plain:,.0f} hours"),
         ("near_peak_days", "share", "Active days with 80 % or more of the busiest day's requests",
          "{:.0%} of active days are near its maximum"),

@@ -1,6 +1,6 @@
 """Contract rows of the family `volume`: how much, how long, and how the API is used."""
 
-from features.catalogue.feature import Signal, rows
+from features.catalogue.feature import ONE_MORE, Signal, rows
 
 _HOURS = "Sums of hour rollups"
 
@@ -58,10 +58,10 @@ FEATURES = (
     *rows("volume", _LENGTHS, "28d", [
         ("output_per_input", "octaves", "Output tokens over input tokens, log2",
          "{plain:.2g} output tokens for each input token"),
-        ("input_mean", "octaves", "Mean of log2(1 + input tokens)", "requests of about {plain:,.0f} input tokens"),
+        ("input_mean", ONE_MORE, "Mean of log2(1 + input tokens)", "requests of about {plain:,.0f} input tokens"),
         ("input_spread", "octaves", "Standard deviation of log2(1 + input tokens)",
          "input lengths vary by a factor of {plain:.1f}"),
-        ("output_mean", "octaves", "Mean of log2(1 + output tokens)", "answers of about {plain:,.0f} tokens"),
+        ("output_mean", ONE_MORE, "Mean of log2(1 + output tokens)", "answers of about {plain:,.0f} tokens"),
         ("output_spread", "octaves", "Standard deviation of log2(1 + output tokens)",
          "answer lengths vary by a factor of {plain:.1f}"),
     ]),

@@ -1,6 +1,6 @@
 """Contract rows of the family `worst`: the worst day and the busiest hour."""
 
-from features.catalogue.feature import Signal, rows
+from features.catalogue.feature import ONE_MORE, Signal, rows
 
 _DAYS = "Sums of hour rollups by day; each day is given five requests at the account's own mean"
 
@@ -33,13 +33,13 @@ FEATURES = (
          "on its worst day {:.0%} of requests are single turns"),
         ("worst_throttled", "share", "Requests of the worst day answered 429",
          "on its worst day {:.1%} of requests ran into the rate limit"),
-        ("worst_answer", "octaves", "Mean of log2(1 + output tokens) on the day of the longest answers",
+        ("worst_answer", ONE_MORE, "Mean of log2(1 + output tokens) on the day of the longest answers",
          "answers of about {plain:,.0f} tokens on its day of the longest"),
         ("busiest_hour", "octaves", "log2 of the busiest hour's requests", "{plain:,.0f} requests in one hour"),
         ("busiest_hour_share", "share", "Other requests that fall in the busiest hour of one of them",
          "{:.0%} of requests fell in one hour"),
         ("most_hours", "hours", "Most hours with a request on one day", "active in {:.0f} hours of one day"),
-        ("most_output", "octaves", "log2(1 + output tokens) of the day with the most",
+        ("most_output", ONE_MORE, "log2(1 + output tokens) of the day with the most",
          "{plain:,.0f} output tokens in one day"),
     ]),
 )  # fmt: skip

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from benchmarks.documents import DOCS
-from benchmarks.fingerprint import EVERY, MIXED, PURE, STRICT, STRICTER, everything, sent
+from benchmarks.fingerprint import EVERY, MIXED, PURE, STRICT, STRICTER, by_cell, everything, sent
 from benchmarks.pictures import few_requests
 from features.catalogue import FEATURES, MODES
 from training.train import OURS
@@ -17,7 +17,8 @@ SIZE, HONEST = 12, 1_100  # of each family, and of the honest ones, in `accounts
 @pytest.fixture(scope="module")
 def measured(accounts, world_of) -> tuple[dict[str, list[str]], list]:
     rows = {PURE: accounts("j", 1.0), MIXED: accounts("j", 0.3)}
-    return everything(world_of(accounts("t", 1.0)), rows, ["family 0"], 1)
+    wide = {cell: pl.concat([frame] * 10) for cell, frame in rows.items()}
+    return everything(world_of(accounts("t", 1.0)), rows, wide, ["family 0"], 1)
 
 
 def test_every_model_has_a_figure_in_every_cell(measured, cells_of) -> None:
@@ -30,7 +31,17 @@ def test_every_model_has_a_figure_in_every_cell(measured, cells_of) -> None:
 
 
 def test_what_so_few_accounts_cannot_tell_is_said_instead_of_a_number(measured) -> None:
-    assert measured[0]["stricter"] == ["Not to be measured here: it needs 10,000 honest accounts, there are 1,100."]
+    few = by_cell([one.cells for one in measured[1]], STRICTER, 1)
+    assert few == ["Not to be measured here: it needs 10,000 honest accounts, there are 1,100."]
+
+
+def test_several_worlds_together_tell_of_one_false_alarm_in_ten_thousand(measured, cells_of) -> None:
+    lines = measured[0]["stricter"]
+    assert "among 11,000 honest accounts" in lines[0]
+    rows = [row for row in cells_of(lines) if row[0] == "100"]
+    strictest, strict = ([float(row[2].split()[0]) for row in rows[i : i + 2]] for i in (0, 2))
+    assert len(rows) == 4
+    assert all(few <= many for few, many in zip(strictest, strict, strict=True))
 
 
 def test_without_the_features_that_tell_ours_finds_little_by_family_or_mode(measured, cells_of) -> None:
@@ -51,7 +62,7 @@ def test_a_model_is_not_told_of_the_family_that_it_is_judged_on(measured) -> Non
 def test_false_alarms_are_counted_by_cohort(measured, cells_of) -> None:
     _, _, *rows = cells_of(measured[0]["cohorts"])
     assert {row[0] for row in rows} == {f"cohort {i}" for i in range(4)}
-    assert sum(int(row[3]) for row in rows) <= 0.001 * HONEST + 1
+    assert sum(int(row[3]) for row in rows) <= 0.001 * 10 * HONEST + 1
 
 
 def test_requests_that_were_really_sent_are_shown(accounts, cells_of) -> None:

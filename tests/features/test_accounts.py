@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import features.history
 from features.accounts import read_out
-from features.catalogue import FEATURE_NAMES, FEATURES, FEATURES_SCHEMA
+from features.catalogue import FEATURE_NAMES, FEATURES, FEATURES_SCHEMA, MODES
+from features.events import request_key, to_events
 from features.lake import Lake, full_hour
 from features.rollups import roll_up, roll_up_keys
 
@@ -89,6 +90,29 @@ def test_accounts_without_registration_or_text_or_metadata_are_read(
     features = read_out(lake_of([events_of([{}])]), as_of)
     assert features.schema == FEATURES_SCHEMA
     assert features["requests_1h"].to_list() == [1]
+
+
+LACKING = {
+    "no text": ["prompt", "system_prompt"],
+    "no infrastructure": ["client_address", "asn", "country", "user_agent", "tls_ja4"],
+}
+LACKING["neither"] = [*LACKING["no text"], *LACKING["no infrastructure"]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_provider_lacks_leaves_features_unknown_and_all_others_as_they_were(
+    mode: str, world: Any, requests_of: Any, keyring: Any, lake_of: LakeOf, as_of: datetime
+) -> None:
+    log = requests_of(60, 4_000).with_columns(request_key=request_key(keyring))
+    bare = log.with_columns(pl.lit(None, log.schema[name]).alias(name) for name in LACKING[mode])
+    whole, lacking = (
+        read_out(lake_of([to_events(requests, keyring, source=1)[0]], world.accounts), as_of)
+        for requests in (log, bare)
+    )
+    unknown = [name for name in FEATURE_NAMES if not lacking[name].count()]
+    assert set(unknown) >= MODES[mode]
+    assert bits(whole)[0] == bits(lacking)[0]
+    assert lacking.drop(MODES[mode]).equals(whole.drop(MODES[mode]))
 
 
 def test_delta_tables_are_read_as_frames_in_memory(
