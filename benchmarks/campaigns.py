@@ -6,7 +6,7 @@ python -m benchmarks.campaigns scale [--accounts N ...] [--docs]
 
 import argparse
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
@@ -27,12 +27,14 @@ from pipelines.simulate import simulate
 from pipelines.simulate.giveaway import JUDGED, judged
 from pipelines.simulate.presets import PRESETS
 from pipelines.workspace import Workspace
+from training.intervals import wilson
 
 PAGE = "campaigns.md"
 OURS = "stillwatch"
 SIZES = (10_000, 100_000, 1_000_000)
 PAIRS_EACH = 50  # pairs of an account and a key, for each account of the scale run
 _TABLES = ("accounts.parquet", "pairs.parquet")
+TOGETHER = ("organization_id", "payment_fingerprint", "signup_address")
 PURE = 0.5  # share of true members from which a group is no honest one
 
 
@@ -47,6 +49,8 @@ class Agreement:
         found: members of campaigns that are in any group.
         honest: groups of which most members are honest.
         groups: reported.
+        accused: groups of honest accounts that belong together (`belonging`) of which a reported group holds half.
+        belong: groups of honest accounts that belong together.
     """
 
     precision: float
@@ -55,6 +59,8 @@ class Agreement:
     found: float
     honest: int
     groups: int
+    accused: int
+    belong: int
 
     @property
     def f1(self) -> float:
@@ -93,7 +99,8 @@ def main() -> None:
 
 def worlds(scenarios: Iterable[str], pools: Path | None, seed: int) -> list[str]:
     """A row for each world and way to group."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    accused: dict[str, tuple[int, int]] = {}
     for scenario in scenarios:
         if PRESETS[scenario].pools and pools is None:
             say(f"{scenario} is left out: it needs --pools")
@@ -101,10 +108,24 @@ def worlds(scenarios: Iterable[str], pools: Path | None, seed: int) -> list[str]
         for name, agreement in world(scenario, pools, seed).items():
             figures = (agreement.precision, agreement.recall, agreement.f1, agreement.jaccard, agreement.found)
             cells = [f"{figure:.2f}" for figure in figures]
-            rows.append((scenario, name, *cells, f"{agreement.honest} of {agreement.groups}"))
+            some, of = accused.get(name, (0, 0))
+            accused[name] = (some + agreement.accused, of + agreement.belong)
+            of_honest = f"{agreement.accused} of {agreement.belong:,}"
+            rows.append((scenario, name, *cells, f"{agreement.honest} of {agreement.groups}", of_honest))
     told = "with real pools" if pools else "without pools"
-    head = ("world", "groups by", "precision", "recall", "F1", "best Jaccard", "members found", "honest groups")
-    return [f"Worlds of seed {seed}, {told}; pairs of accounts.", "", *table(head, rows)]
+    head = ("world", "groups by", "precision", "recall", "F1", "best Jaccard", "members found", "reported are honest",
+            "honest are reported")  # fmt: skip
+    return [f"Worlds of seed {seed}, {told}; pairs of accounts.", "", *table(head, rows), "", *_overall(accused)]
+
+
+def _overall(told: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Of all worlds together: how many honest groups each way to group reports."""
+    rows = []
+    for name, (some, of) in told.items():
+        share = some / max(of, 1)
+        low, high = wilson(share, of)
+        rows.append((name, f"{some:,}", f"{of:,}", f"{share:.2%} [{low:.2%}, {high:.2%}]"))
+    return table(("groups by", "honest groups reported", "of", "share, 95 %"), rows)
 
 
 def world(scenario: str, pools: Path | None, seed: int) -> dict[str, Agreement]:
@@ -117,10 +138,11 @@ def world(scenario: str, pools: Path | None, seed: int) -> dict[str, Agreement]:
         parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
         ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=lambda *_: None)
         say(f"{scenario}: grouping")
-        return compared(workspace.lake, _end(workspace.lake), pl.read_parquet(tables / "truth.parquet"))
+        truth, registered = (pl.read_parquet(tables / f"{name}.parquet") for name in ("truth", "accounts"))
+        return compared(workspace.lake, _end(workspace.lake), truth, registered)
 
 
-def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame) -> dict[str, Agreement]:
+def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame, registered: pl.DataFrame) -> dict[str, Agreement]:
     """Agreement of every way to group with the truth as of a time."""
     accounts, pairs = shown(lake, as_of)
     numbers = accounts.select("account_id").with_row_index("account")
@@ -132,11 +154,25 @@ def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame) -> dict[str, Agre
     for name, grouper in GROUPERS.items():
         say(f"  {name}")
         found[name] = grouper(known)
-    return {name: agreement(groups, true) for name, groups in found.items()}
+    honest = belonging(registered.join(truth.filter("label"), on="account_id", how="anti"), numbers)
+    return {name: agreement(groups, true, honest) for name, groups in found.items()}
 
 
-def agreement(found: Found, true: Found) -> Agreement:
-    """How groups agree with true campaigns; an account may be in several of either."""
+def belonging(honest: pl.DataFrame, numbers: pl.DataFrame) -> Found:
+    """Honest accounts that belong together: of one organisation, else one instrument, else one address of sign-up.
+
+    Enterprises, teams, gateways and their customers, classes, households, hobbyists: as many groups as a world has.
+    """
+    marks = pl.coalesce(pl.format(f"{name} {{}}", name) for name in TOGETHER)
+    groups = honest.join(numbers, on="account_id").group_by(marks.alias("mark")).agg("account").drop_nulls("mark")
+    return [set(accounts) for accounts in groups.sort("mark")["account"].to_list() if len(accounts) > 1]
+
+
+def agreement(found: Found, true: Found, honest: Sequence[set[int]] = ()) -> Agreement:
+    """How groups agree with true campaigns, and with honest accounts that belong together.
+
+    An account may be in several groups and several campaigns.
+    """
     told, meant = _pairs(found), _pairs(true)
     both = len(told & meant)
     members: set[int] = set().union(*true)
@@ -149,6 +185,8 @@ def agreement(found: Found, true: Found) -> Agreement:
         found=len(members & reported) / max(len(members), 1),
         honest=sum(len(one & members) < PURE * len(one) for one in found),
         groups=len(found),
+        accused=sum(any(len(one & group) >= max(2, len(one) / 2) for group in found) for one in honest),
+        belong=len(honest),
     )
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from benchmarks.campaigns import agreement, large
+from benchmarks.campaigns import TOGETHER, agreement, belonging, large
 from benchmarks.groupers import GROUPERS, Known
 from features.campaigns import group
 from features.coordination import weighted
@@ -21,6 +21,24 @@ def test_a_half_found_campaign_and_an_honest_group_cost_what_they_should() -> No
     assert found.recall == pytest.approx(1 / 6)
     assert (found.jaccard, found.found) == pytest.approx((2 / 4, 2 / 4))
     assert (found.honest, found.groups) == (1, 2)
+
+
+def test_honest_accounts_that_belong_together_are_accused_where_a_group_holds_half_of_them() -> None:
+    told = agreement([{1, 2, 3}, {8, 9}], [{8, 9}], [{1, 2, 4, 5}, {3, 6}, {10, 11}])
+    assert (told.accused, told.belong) == (1, 3)
+
+
+def test_honest_accounts_belong_together_by_organisation_else_instrument_else_address() -> None:
+    rows = [
+        ("a", "o", "p", None),
+        ("b", "o", None, "s"),
+        ("c", None, "p", "s"),
+        ("d", None, "p", None),
+        ("e",) + (None,) * 3,
+    ]
+    honest = pl.DataFrame(rows, ["account_id", *TOGETHER], orient="row")
+    numbers = honest.select("account_id").with_row_index("account")
+    assert belonging(honest, numbers) == [{0, 1}, {2, 3}]
 
 
 def test_where_nothing_is_reported_nothing_is_found() -> None:
