@@ -44,11 +44,18 @@ _FAMILIES = (
     releases,
 )
 
-_SHOWS = {
-    "text": ("words_mean_28d", "top_system_share_28d"),
-    "infrastructure": ("addresses_28d", "networks_28d", "countries_28d", "clients_28d"),
+_ANYWAY = {
+    "first_turn_share_28d",
+    "system_share_28d",
+    "shared_kinds_28d",
+    "models_28d",
+    "channels_28d",
+    "api_keys_28d",
+    "without_address_share_28d",
+    "without_agent_share_28d",
+    "signup_subnet_accounts",
 }
-"""Features that are known as soon as any request has a text, or an address, network, country or client."""
+"""Features of signals that need texts or infrastructure, which have a value without them too."""
 
 
 def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:
@@ -109,8 +116,8 @@ def _lacking(features: pl.DataFrame) -> list[str]:
 
     A model was taught such rows with the very same features unknown (`features.catalogue.MODES`).
     """
-    shown = {need: any(features[name].count() for name in names) for need, names in _SHOWS.items()}
-    return [f.name for f in FEATURES if not all(shown[need] for need in f.signal.needs)]
+    shows = {need for f in FEATURES if f.name not in _ANYWAY and features[f.name].count() for need in f.signal.needs}
+    return [f.name for f in FEATURES if not shows.issuperset(f.signal.needs)]
 
 
 def read_families(history: History) -> pl.DataFrame:

@@ -253,6 +253,8 @@ class AccountRollups(dy.Schema):
     jailbreak = dy.Int64()
     vendor = dy.Int64()
     clean_trace = dy.Int64()
+    refusal = dy.Int64()
+    tongue = dy.Int64()
 
 
 class KeyRollups(dy.Schema):

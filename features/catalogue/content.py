@@ -27,7 +27,8 @@ _TOPIC = Signal(
 )
 _ASKED = Signal(
     "what is asked for",
-    "Step-by-step elicitation, reasoning behind a given answer, rubric grading, safe rewrites (`reasoning-2026-02`).",
+    "Step-by-step elicitation, reasoning behind a given answer, rubric grading, safe rewrites (`reasoning-2026-02`). "
+    "12,000 variants of jailbreaks, and a map of what is refused.",
     "Sums of flags",
     "Ask in other words or languages. Costs little until the words are learned, and answers may be worse.",
     needs=("text",),
@@ -91,5 +92,9 @@ FEATURES = (
          "{:.0%} of requests name the model after a vendor's assistant"),
         ("clean_trace_share", "share", "Requests that ask to clean, shorten or repair a trace of reasoning",
          "{:.0%} of requests ask to clean up reasoning"),
+        ("refusal_share", "share", "Requests about what the model refuses, and why",
+         "{:.0%} of requests are about what the model refuses"),
+        ("tongue_share", "share", "Requests that say in which language to reason",
+         "{:.0%} of requests say in which language to reason"),
     ]),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from features.history import History
 
 _WEIGHT = 5  # requests at the account's own mean that every day is given: a day of one request is no evidence
 _LOG_UNIT = 64  # of AccountRollups.output_log
-_ASKED = ("stepwise", "explain", "rubric", "generate", "rewrite", "jailbreak", "clean_trace")
+_ASKED = ("stepwise", "explain", "rubric", "generate", "rewrite", "jailbreak", "clean_trace", "refusal")
 _PARTS = {  # column: of which requests
     **dict.fromkeys((*_ASKED, "schema", "code"), "with_text"),
     **dict.fromkeys(("first_turns", "throttled", "output_log"), "requests"),

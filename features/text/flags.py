@@ -16,6 +16,7 @@ _GIVEN = (
     r"(?:an? |the |now )?(?:ai |large )?(?:language )?(?:model |assistant )?(?:called |named |by |from )?"
 )
 _TRACES = r"(?:traces?|chains?[- ]of[- ]thought|reasoning|thought process|scratchpad|trajector)"
+_TONGUES = "english|chinese|mandarin|japanese|korean|french|german|spanish|russian|arabic|hindi|portuguese"
 FLAGS: dict[str, str] = {
     "stepwise": r"step[- ]by[- ]step|chain of thought|think (?:aloud|it through|carefully)|let'?s think|"
     r"(?:show|write out|include) (?:all )?(?:your|the) (?:full )?(?:work|reasoning|steps|thinking)|"
@@ -48,6 +49,12 @@ FLAGS: dict[str, str] = {
     rf"reformat|edit|reconstruct){_SPAN}{_TRACES}|{_TRACES}{_SPAN}(?:remove|delete|clean|drop)|"
     r"(?:整理|清洗|清理|修复|精简|改写|润色)[^\n]{0,12}(?:推理|思维链|思考|轨迹)|"
     r"(?:推理|思维链|思考)[^\n]{0,9}(?:整理|清洗|清理|精简)",
+    # what the model turns down and why: asked about, not asked for
+    "refusal": r"refus(?:e|es|ed|al|als|ing)\b|declin(?:e|es|ed|ing) to|(?:content|safety|usage) polic|"
+    r"your (?:guidelines|polic|restrictions|limitations)|(?:allowed|permitted|comfortable|willing) to "
+    r"(?:answer|discuss|help|talk|respond|write)|拒绝|(?:安全|内容|使用)(?:政策|准则|规范)",
+    "tongue": rf"(?:think|reason|thoughts?|reasoning|chain of thought){_SPAN} in (?:{_TONGUES})|"
+    r"用(?:中文|汉语|英文|英语|日语|法语|德语)[^\n]{0,6}(?:思考|推理|分析)|(?:思考|推理)[^\n]{0,9}用(?:中文|汉语|英文|英语)",
 }
 _PATTERNS = {name: f"(?s){pattern}" for name, pattern in FLAGS.items()}
 

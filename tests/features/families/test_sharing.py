@@ -11,6 +11,8 @@ from features.catalogue import SHARED_KINDS
 Read = Callable[..., dict[str, dict[str, Any]]]
 Names = Callable[[str], list[str]]
 
+ELSEWHERE = {"account_id": "z", "address": 1}  # so that the provider has addresses
+
 
 def plain(past: Any, account: str) -> dict[str, float | None]:
     """The family's features of one account, from the events of all."""
@@ -42,7 +44,7 @@ def test_the_world_is_read_as_by_plain_python(names_of: Names, past: Any, agree:
 
 def test_an_ending_shared_by_four_accounts_is_two_octaves(features_of: Read) -> None:
     rows = [{"account_id": name, "suffix": 5} for name in "abcd"] + [{"account_id": "a", "suffix": 6}] * 3
-    read = features_of(rows)
+    read = features_of([*rows, ELSEWHERE])
     assert (read["b"]["shared_suffix_28d"], read["b"]["shared_suffix_share_28d"]) == (2, 1)
     assert (read["a"]["shared_suffix_28d"], read["a"]["shared_suffix_share_28d"]) == (0.5, 0.25)
     assert read["a"]["shared_kinds_28d"] == 1
@@ -50,7 +52,7 @@ def test_an_ending_shared_by_four_accounts_is_two_octaves(features_of: Read) -> 
 
 
 def test_a_key_of_another_kind_is_not_shared(features_of: Read) -> None:
-    read = features_of([{"account_id": "a", "prefix": 5}, {"account_id": "b", "suffix": 5}])
+    read = features_of([{"account_id": "a", "prefix": 5}, {"account_id": "b", "suffix": 5}, ELSEWHERE])
     assert read["a"]["shared_prefix_28d"] == read["b"]["shared_suffix_28d"] == read["a"]["shared_kinds_28d"] == 0
 
 

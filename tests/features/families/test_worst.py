@@ -13,7 +13,7 @@ from features.text import FLAGS
 Read = Callable[..., dict[str, dict[str, Any]]]
 Names = Callable[[str], list[str]]
 RUBRIC = 1 << list(FLAGS).index("rubric")
-ASKED = ("stepwise", "explain", "rubric", "generate", "rewrite", "jailbreak", "clean_trace")
+ASKED = ("stepwise", "explain", "rubric", "generate", "rewrite", "jailbreak", "clean_trace", "refusal")
 
 
 def worst(values: list[list[float]]) -> float | None:
