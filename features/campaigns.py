@@ -8,6 +8,7 @@ so many of its members share so much that chance does not do it (`surprise`).
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -37,19 +38,11 @@ _PARTS = 1 << 24  # weights are added as integers, so that the order of the rows
 _EVIDENT = {"template": 0.1, "wide": 0.03, "narrow": 0.03}
 
 
-_LIMITS = (
-    RESOLUTION,
-    _NEIGHBOURHOOD,
-    LEAST_SURPRISE,
-    LEAST_MEMBERSHIP,
-    _LEAST_TIE,
-    _LEAST_STRENGTH,
-    _OF_MEDIAN,
-    _HOUSEHOLD,
-    _EVIDENT,
-)
-GROUPING: str = hashlib.sha256(repr((LINK_KINDS, _LIMITS)).encode()).hexdigest()[:12]
-"""Changes with the settings of the grouping: what was grouped under others is grouped again."""
+_MOST_SURPRISE = 300.0  # of one tail: beyond, its probability is no number any more
+
+_CODE = ("coordination.py", "bursts.py", "campaigns.py")
+GROUPING: str = hashlib.sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in _CODE)).hexdigest()[:12]
+"""Changes with the code of the grouping: what was grouped by another is grouped again."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +192,9 @@ def _judged(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> pl.DataFra
     templates say: a chain of households is none, nor is a wave of registrations.
     """
     customer = links.accounts.select("customer").with_row_index("account")
-    everywhere = ties.group_by("account", "sort").agg(pl.col("weight").sum())
-    usual = _evident(everywhere, "weight").group_by("sort").agg(usual=pl.len() / max(len(links.accounts), 1))
+    everywhere = ties.group_by("account", "sort").agg(pl.col("weight").sum()).join(customer, on="account")
+    usual = _evident(everywhere, "weight").group_by("sort").agg(usual=pl.col("customer").n_unique())
+    usual = usual.with_columns(pl.col("usual") / max(customer["customer"].n_unique(), 1))
     members = shown.join(customer, on="account")
     customers = members.group_by("group").agg(customers=pl.col("customer").n_unique())
     evident = (
@@ -211,7 +205,7 @@ def _judged(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> pl.DataFra
         .join(customers, on="group")
     )
     tail = binom.logsf(evident["evident"].to_numpy() - 1, evident["customers"].to_numpy(), evident["usual"].to_numpy())
-    tails = evident.with_columns(tail=pl.Series(-tail / np.log(10), dtype=pl.Float64))
+    tails = evident.with_columns(tail=pl.Series(-tail / np.log(10), dtype=pl.Float64).clip(0, _MOST_SURPRISE))
     by_sort = {sort: pl.col("tail").filter(pl.col("sort") == sort).sum() for sort in _EVIDENT}
     found = tails.group_by("group").agg(
         surprise=by_sort["template"] + by_sort["wide"] + pl.min_horizontal(by_sort["template"], by_sort["narrow"])

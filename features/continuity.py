@@ -1,7 +1,7 @@
 """Continuity: a campaign keeps its id from one asking to the next, while it grows, splits or swallows another.
 
 Ids are taken over from the past by the largest overlap, and a new one is derived from the campaign's oldest account: so
-the same data give the same ids, also in another workspace.
+the same data, asked about at the same times in the same order, give the same ids.
 """
 
 import hashlib
@@ -36,7 +36,8 @@ def named(members: pl.DataFrame, past: pl.DataFrame) -> Named:
 
     Args:
         members: `group`, `account_id`, `strength`, `created_at`.
-        past: `campaign_id`, `account_id`: campaigns as they were last known.
+        past: `campaign_id`, `account_id`, `is_now`: campaigns as they were last known, and if as of this very time:
+            these keep their ids before others, so that asking again changes none.
     """
     common = _overlaps(members, past)
     taken: dict[int, str] = {}
@@ -60,17 +61,17 @@ def named(members: pl.DataFrame, past: pl.DataFrame) -> Named:
 def _overlaps(members: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     """`group`, `campaign_id`, `accounts` in common, the largest first."""
     size = members.group_by("group").agg(size=pl.len())
-    past_size = past.group_by("campaign_id").agg(past_size=pl.len())
+    past_size = past.group_by("campaign_id").agg(past_size=pl.len(), is_now=pl.col("is_now").any())
     smaller = pl.min_horizontal("size", "past_size")
     return (
-        members.join(past, on="account_id")
+        members.join(past.select("campaign_id", "account_id"), on="account_id")
         .group_by("group", "campaign_id")
         .agg(accounts=pl.len().cast(pl.Int64))
         .join(size, on="group")
         .join(past_size, on="campaign_id")
         .filter((pl.col("accounts") >= _LEAST_COMMON) & (pl.col("accounts") >= _LEAST_CONTAINED * smaller))
         .join(_founders(members), on="group")
-        .sort("accounts", "campaign_id", "founder", "group", descending=[True, False, False, False])
+        .sort("is_now", "accounts", "campaign_id", "founder", "group", descending=[True, True, False, False, False])
     )
 
 

@@ -22,13 +22,12 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.bursts import with_bursts
-from features.lake import Lake
+from features.lake import HISTORY, Lake, full_hour
 from features.schemas import KEY_KINDS
 
 RECENT = timedelta(days=56)
 """An account registered within this time before T is young: twice the window, so that a long campaign's still are."""
 
-BAN = "ban"  # the action of enforcement
 SIGNUP_TIME = "signup_time"  # when an account registered, as `features.bursts` counts it
 
 _FEW = 100  # accounts of which a kind's usual share is half its own and half all kinds'
@@ -147,25 +146,26 @@ def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
 
 
 def _accounts(lake: Lake, as_of: datetime) -> pl.DataFrame:
-    """Accounts seen up to as_of with their customers; one without a registration is its own customer, and not young."""
+    """Accounts that sent something within the window, or are banned, with their customers; one without a registration
+    is its own customer, and not young.
+
+    Others show nothing, and would only make what the rest show look rarer.
+    """
+    banned = lake.banned(as_of)["account_id"].implode()
     rows = lake.accounts(as_of).unique("account_id", keep="first", maintain_order=True)
     organisation = pl.col("organization").cast(pl.String)
     return (
         lake.seen(as_of)
+        .filter((pl.col("last_seen") >= full_hour(as_of) - HISTORY) | pl.col("account_id").is_in(banned))
         .select("account_id")
         .join(rows, on="account_id", how="left", maintain_order="left")
         .with_columns(
             customer=pl.coalesce(pl.lit("o") + organisation, pl.lit("a") + pl.col("account_id")).rank("dense"),
             young=(pl.col("created_at") > as_of - RECENT).fill_null(False),
-            banned=_is_banned(lake, as_of),
+            banned=pl.col("account_id").is_in(banned),
         )
         .pipe(with_bursts, as_of, RECENT)
     )
-
-
-def _is_banned(lake: Lake, as_of: datetime) -> pl.Expr:
-    bans = lake.scan("enforcement").filter((pl.col("action") == BAN) & (pl.col("acted_at") <= as_of))
-    return pl.col("account_id").is_in(bans.select("account_id").unique().collect().to_series().implode())
 
 
 def _of_traffic(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataFrame:

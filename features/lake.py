@@ -21,6 +21,7 @@ from features.rollups import merge, roll_up, roll_up_keys
 from features.schemas import (
     AccountRollups,
     AccountRows,
+    CampaignAnswers,
     CampaignLineage,
     CampaignRows,
     Enforcement,
@@ -30,6 +31,7 @@ from features.schemas import (
 )
 
 HISTORY = timedelta(days=28)  # the longest window
+BAN, RESTORE = "ban", "restore"  # actions of enforcement
 
 
 class Rejects(dy.Schema):
@@ -50,6 +52,7 @@ TABLES: dict[str, type[dy.Schema]] = {
     "releases": ReleaseRows,
     "rejects": Rejects,
     "campaigns": CampaignRows,
+    "campaign_answers": CampaignAnswers,
     "campaign_lineage": CampaignLineage,
 }
 _PARTITIONS = {"events": "day"}
@@ -150,6 +153,13 @@ class Lake:
         }
         counts = [self.scan(table).select((pl.col(time) > as_of).sum().alias(table)) for table, time in times.items()]
         return {frame.columns[0]: frame.item() or 0 for frame in pl.collect_all(counts)}
+
+    def banned(self, as_of: datetime) -> pl.DataFrame:
+        """Accounts whose last ban by then was not taken back: `account_id`, `acted_at` (of that ban)."""
+        acts = self.scan("enforcement").filter(pl.col("action").is_in([BAN, RESTORE]) & (pl.col("acted_at") <= as_of))
+        # of a ban and a restore at one moment the ban holds: it is the safer reading
+        last = acts.collect().sort("acted_at", pl.col("action") == BAN).group_by("account_id").last()
+        return last.filter(pl.col("action") == BAN).select("account_id", "acted_at").sort("account_id")
 
     def stamp(self, *more: str) -> str:
         """Changes whenever something was appended that features are read from, or to one of `more` tables."""

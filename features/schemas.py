@@ -14,30 +14,9 @@ FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter")
 ACTIONS = ("ban", "throttle", "restore")
 
 # What accounts can share: the kinds of keys, in the order of their stored codes. Append only.
-KEY_KINDS = (
-    "prefix",
-    "suffix",
-    "exact",
-    "simhash",
-    "system",
-    "address",
-    "subnet",
-    "asn",
-    "country",
-    "client",
-    "agent",
-    "tls",
-    "api_key",
-    "model",
-    "channel",
-    "skeleton",
-    "band",
-    "language",
-    "capability",
-    "cell",
-    "system_skeleton",
-    "shape",
-    "max_tokens",
+KEY_KINDS: tuple[str, ...] = tuple(
+    "prefix suffix exact simhash system address subnet asn country client agent tls api_key model channel skeleton "
+    "band language capability cell system_skeleton shape max_tokens".split()
 )
 SLOTS = 12  # five-minute slots of an hour
 TOPIC_SIZE = 16
@@ -278,6 +257,14 @@ class CampaignRows(dy.Schema):
     membership = dy.Float64(description="share of the account's tied traffic that goes to the campaign, in (0, 1]")
     strength = dy.Float64(description="that traffic, as a share of the account's")
     ties = dy.String(description="what it shares with the others, for analysts: kinds of keys and counts")
+
+
+class CampaignAnswers(dy.Schema):
+    """That campaigns were asked for as of a time: an answer without any has no other row."""
+
+    as_of = dy.Datetime(time_unit="us", time_zone="UTC")
+    version = dy.Int64(description="as in CampaignRows")
+    stamp = dy.String(description="as in CampaignRows")
 
 
 class CampaignLineage(dy.Schema):

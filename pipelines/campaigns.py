@@ -9,12 +9,14 @@ import polars as pl
 
 from features.campaigns import Groups
 from features.catalogue import FEATURE_NAMES
-from features.coordination import BAN, LINK_KINDS, Links
-from features.errors import InputError, IntegrityError
+from features.coordination import LINK_KINDS, Links
+from features.errors import InputError
+from features.lake import HISTORY, full_hour
 from pipelines.build import Progress, check_known, ensure_features
 from pipelines.champion import champion_model
 from pipelines.memberships import MEMBERS_SCHEMA, evidence_of, grouped, told_of
 from pipelines.outputs import check_out, write
+from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training.dataset import matrix
 
@@ -130,11 +132,10 @@ def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) ->
 
     `banned`: members; `successors`: members whose first request came after the first ban; `volume_kept`: the
     campaign's requests in the three days after the first ban over those in the three days before, null until these
-    have passed or where there were none before.
+    have passed, where there were none before, and where the days before are not all within the window.
     """
     lake, own = workspace.lake, members.select("group", "account_id")
-    bans = lake.scan("enforcement").filter((pl.col("action") == BAN) & (pl.col("acted_at") <= as_of)).collect()
-    banned = own.join(bans.group_by("account_id").agg(pl.col("acted_at").min()), on="account_id")
+    banned = own.join(lake.banned(as_of), on="account_id")
     firsts = banned.group_by("group").agg(banned=pl.len().cast(pl.Int64), ban=pl.col("acted_at").min())
     hit = own.join(firsts, on="group")
     came = pl.col("first_seen") > pl.col("ban")
@@ -143,11 +144,12 @@ def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) ->
     since, requests = pl.col("hour") - pl.col("ban").dt.truncate("1h"), pl.col("requests")
     after = requests.filter(since.is_between(timedelta(), _AROUND, closed="left")).sum()
     before = requests.filter(since.is_between(-_AROUND, timedelta(), closed="left")).sum()
-    is_over = pl.col("ban").first() + _AROUND <= pl.lit(as_of)
+    ban = pl.col("ban").first()
+    is_known = (ban + _AROUND <= pl.lit(as_of)) & (ban - _AROUND >= pl.lit(full_hour(as_of) - HISTORY))
     kept = (
         hours.join(hit.lazy(), on="account_id")
         .group_by("group")
-        .agg(volume_kept=pl.when(is_over & (before > 0)).then(after / before))
+        .agg(volume_kept=pl.when(is_known & (before > 0)).then(after / before))
         .collect(engine="streaming")
     )
     told = firsts.drop("ban").join(successors.rename({"first_seen": "successors"}), on="group", how="left")
@@ -157,8 +159,9 @@ def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) ->
 def _risks(workspace: Workspace, as_of: datetime, members: pl.DataFrame, progress: Progress) -> pl.DataFrame:
     """`account_id`, `risk` by the champion; no rows where there is none for these features."""
     entities = members.select("account_id").unique().sort("account_id")
-    with suppress(InputError, IntegrityError):
-        model = champion_model(workspace, is_current=True)
+    with suppress(InputError):
+        model, told = champion_model(workspace, is_current=True), settings().base_rate
+        model = model if told is None else model.at(told)
         ensure_features(workspace, [as_of], progress)
         asked = entities.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
         features = workspace.lookup.historical(asked)

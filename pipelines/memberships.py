@@ -34,8 +34,8 @@ def ensure_campaigns(workspace: Workspace, as_of: datetime, progress: "Progress"
     Returns:
         `MEMBERS_SCHEMA`, and `ties`: what a member shares with the others, in an analyst's words.
     """
-    told = _stored(workspace.lake, as_of)
-    if not len(told) or told["stamp"][0] != _stamp(workspace.lake):
+    told, before = _stored(workspace.lake, as_of), _answered(workspace.lake, as_of)
+    if before is None or before[1] != _stamp(workspace.lake):
         progress("campaigns", 0.0)
         told = told_of(workspace.lake, as_of, *grouped(workspace.lake, as_of))
         progress("campaigns", 1.0)
@@ -62,18 +62,19 @@ def told_of(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataF
     """The members under lasting ids (with `group`), which are stored unless this very answer is there."""
     accounts = tied.accounts.select("account_id", "created_at").with_row_index("account")
     members = found.members.join(accounts, on="account", maintain_order="left")
-    stored, stamp = _stored(lake, as_of), _stamp(lake)
+    before, stamp = _answered(lake, as_of), _stamp(lake)
     names = named(members, _past(lake, as_of))
     words = _words(evidence_of(tied, found))
     named_members = members.join(names.ids, on="group").join(words, on=["group", "account"], how="left")
     told = named_members.with_columns(pl.col("ties").fill_null("")).sort("campaign_id", "account_id")
-    if len(stored) and stored["stamp"][0] == stamp:
+    if before and before[1] == stamp:
         return told
-    version = stored["version"][0] + 1 if len(stored) else 0
+    version = before[0] + 1 if before else 0
     stamped = [_at(as_of).alias("as_of"), pl.lit(version, pl.Int64).alias("version")]
     source = int(hashlib.sha256(f"{as_of.isoformat()} {version}".encode()).hexdigest()[:15], 16)
     lake.append("campaign_lineage", [names.lineage.with_columns(stamped)], source)
     lake.append("campaigns", [told.with_columns(*stamped, pl.lit(stamp).alias("stamp"))], source)
+    lake.append("campaign_answers", [pl.select(*stamped, pl.lit(stamp).alias("stamp"))], source)
     return told
 
 
@@ -125,17 +126,33 @@ def _stamp(lake: Lake) -> str:
     return f"{lake.stamp('enforcement')}/{GROUPING}"
 
 
-def _answers(lake: Lake, as_of: datetime) -> pl.DataFrame:
-    """What was told up to as_of, of each time the newest version; nothing that a later time gave is in it."""
-    rows = lake.scan("campaigns").filter(pl.col("as_of") <= as_of).collect()
-    return rows.filter(pl.col("version") == pl.col("version").max().over("as_of"))
+def _newest(lake: Lake, as_of: datetime) -> pl.LazyFrame:
+    """`as_of`, `version`, `stamp` of the newest answer of each time up to as_of; nothing later is in it."""
+    header = ("as_of", "version", "stamp")
+    answers = pl.concat([lake.scan(table).select(header) for table in ("campaign_answers", "campaigns")]).unique()
+    known = answers.filter(pl.col("as_of") <= as_of)
+    return known.filter(pl.col("version") == pl.col("version").max().over("as_of"))
+
+
+def _answered(lake: Lake, as_of: datetime) -> tuple[int, str] | None:
+    """Version and stamp of what was told as of this very time, also if it was that there are none."""
+    rows = _newest(lake, as_of).filter(pl.col("as_of") == as_of).select("version", "stamp").collect().rows()
+    return rows[0] if rows else None
 
 
 def _stored(lake: Lake, as_of: datetime) -> pl.DataFrame:
-    return _answers(lake, as_of).filter(pl.col("as_of") == as_of)
+    rows = lake.scan("campaigns").filter(pl.col("as_of") == as_of)
+    return rows.join(_newest(lake, as_of), on=["as_of", "version", "stamp"], how="semi").collect()
 
 
 def _past(lake: Lake, as_of: datetime) -> pl.DataFrame:
-    """The members of each campaign when it was last told: one that was below the threshold for a day comes back."""
-    answers = _answers(lake, as_of)
-    return answers.filter(pl.col("as_of") == pl.col("as_of").max().over("campaign_id"))
+    """`campaign_id`, `account_id`, `is_now`: the members of each campaign when it was last told, and if as of now.
+
+    One that was below the threshold for a day comes back.
+    """
+    rows = (
+        lake.scan("campaigns").filter(pl.col("as_of") <= as_of).select("as_of", "version", "campaign_id", "account_id")
+    )
+    told = rows.join(_newest(lake, as_of), on=["as_of", "version"], how="semi").collect()
+    last = told.filter(pl.col("as_of") == pl.col("as_of").max().over("campaign_id"))
+    return last.select("campaign_id", "account_id", is_now=pl.col("as_of") == as_of)

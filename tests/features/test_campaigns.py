@@ -181,3 +181,11 @@ def test_where_nothing_is_shared_there_is_no_group() -> None:
     graph.rows = [row for row in graph.rows if row[1] == KIND["payment"]]
     empty: Any = group(graph.links())
     assert len(empty.members) == len(empty.groups) == len(empty.keys) == 0
+
+
+def test_a_campaign_of_any_size_surprises_by_a_finite_number() -> None:
+    graph = Graph()
+    found = group((campaign(graph, 900, 5_000, 0.9), graph.links())[1])
+    surprise = found.groups["surprise"]
+    assert surprise.is_finite().all()
+    assert surprise.max() > 250

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.continuity import Named, named
 
 Members = Mapping[int, str]
-PAST = pl.Schema({"campaign_id": pl.String, "account_id": pl.String})
+PAST = pl.Schema({"campaign_id": pl.String, "account_id": pl.String, "is_now": pl.Boolean})
 CREATED = datetime(2026, 5, 1, tzinfo=UTC)
 
 
@@ -32,7 +32,8 @@ def members(groups: Members) -> pl.DataFrame:
 
 
 def past(campaigns: Mapping[str, str]) -> pl.DataFrame:
-    rows = [(name, letter) for name, letters in campaigns.items() for letter in letters]
+    """Campaigns and their members; those of a name that begins with `now` were told as of this very time."""
+    rows = [(name, letter, name.startswith("now")) for name, letters in campaigns.items() for letter in letters]
     return pl.DataFrame(rows, schema=PAST, orient="row")
 
 
@@ -79,6 +80,11 @@ def test_an_account_of_two_campaigns_does_not_give_both_the_same_id() -> None:
     assert both[0] != both[1]
 
 
+def test_asking_about_a_time_again_keeps_its_ids_whatever_was_told_of_earlier_times_since() -> None:
+    asked = named(members({0: "abcd"}), past({"now": "abcd", "earlier": "abcdefgh"}))
+    assert ids(asked) == {0: "now"}
+
+
 def test_an_id_of_the_past_is_not_given_to_others() -> None:
     gone = ids(named(members({0: "abc"}), past({})))[0]
     assert ids(named(members({0: "abc"}), past({gone: "xyz"})))[0] != gone
@@ -109,5 +115,5 @@ def test_ids_are_one_to_one_and_do_not_depend_on_order(
 def test_asking_again_changes_no_id(now: dict[int, set[str]]) -> None:
     groups = {group: "".join(sorted(letters)) for group, letters in now.items()}
     first = named(members(groups), past({}))
-    told_before = members(groups).join(first.ids, on="group").select(PAST.names())
+    told_before = members(groups).join(first.ids, on="group").with_columns(is_now=False).select(PAST.names())
     assert ids(named(members(groups), told_before)) == ids(first)

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.coordination import BAN, LINK_KINDS, SIGNUP_TIME, Links, links, weighted
-from features.lake import Lake
+from features.coordination import LINK_KINDS, SIGNUP_TIME, Links, links, weighted
+from features.lake import BAN, Lake
 from features.schemas import KEY_KINDS, AccountRows
 
 Rows = Sequence[Mapping[str, Any]]
@@ -129,6 +129,16 @@ def test_a_template_of_old_accounts_ties_from_the_day_on_that_some_of_them_are_b
     tied = links(known, as_of)
     assert set(tied.keys["key"]) == {RARE}
     assert not tied.accounts["young"].any()
+
+
+def test_accounts_that_fell_silent_before_the_window_change_no_link(
+    events_of: Callable[[Rows], pl.DataFrame], lake_of: Callable[..., Lake], as_of: datetime
+) -> None:
+    rows = [{"account_id": f"a{i}", "prefix": i % 3, "timestamp": as_of - timedelta(days=i % 9)} for i in range(30)]
+    gone = [{"account_id": f"b{i}", "prefix": 5, "timestamp": as_of - timedelta(days=40)} for i in range(300)]
+    without, beside = (links(lake_of([events_of(some)]), as_of) for some in (rows, rows + gone))
+    for table in ("accounts", "keys", "pairs"):
+        assert_frame_equal(getattr(without, table), getattr(beside, table), check_exact=True)
 
 
 def test_who_registered_in_one_sitting_is_tied_a_little_and_who_registered_evenly_is_not(

@@ -163,6 +163,18 @@ def test_later_counts_what_became_known_after_the_time(lake: Lake, events_of: Ma
     assert set(lake.accounts(at(10))["account_id"]) == {"9", "10"}
 
 
+def test_banned_is_who_was_not_restored_since_and_nobody_before_the_ban_is_known(lake: Lake) -> None:
+    acts = [("a", "ban", 1), ("a", "restore", 2), ("a", "ban", 3), ("b", "restore", 1), ("b", "ban", 2)]
+    acts += [("c", "ban", 1), ("c", "restore", 2), ("d", "throttle", 1), ("e", "restore", 2), ("e", "ban", 2)]
+    rows = [(account, action, at(hour)) for account, action, hour in acts]
+    schema = {"account_id": pl.String, "action": pl.String, "acted_at": pl.Datetime("us", "UTC")}
+    lake.append("enforcement", [pl.DataFrame(rows, schema, orient="row")], 1)
+    assert lake.banned(at(4)).rows() == [("a", at(3)), ("b", at(2)), ("e", at(2))]
+    assert lake.banned(at(2))["account_id"].to_list() == ["b", "e"]
+    assert lake.banned(at(1))["account_id"].to_list() == ["a", "c"]
+    assert not len(lake.banned(at(0)))
+
+
 def test_a_stamp_that_bans_belong_to_changes_with_them_and_that_of_features_does_not(lake: Lake) -> None:
     acted = pl.DataFrame({"account_id": ["a"], "action": ["ban"], "acted_at": [at(9)]})
     before = lake.stamp(), lake.stamp("enforcement")

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.memberships import MEMBERS_SCHEMA, ensure_campaigns, strongest, with_grouped
+from features.campaigns import Groups
+from pipelines.memberships import MEMBERS_SCHEMA, ensure_campaigns, grouped, strongest, told_of, with_grouped
 from pipelines.workspace import Workspace
 
 
@@ -83,3 +84,26 @@ def test_campaigns_are_grouped_again_when_a_ban_becomes_known(
     acted = pl.DataFrame(ban, schema_overrides={"acted_at": pl.Datetime("us", "UTC")})
     workspace.lake.append("enforcement", [acted], 987_654_321)
     assert version() == first + 1
+
+
+def test_that_there_are_no_campaigns_is_an_answer_too_and_later_ones_are_stored_after_it(
+    filled_workspace: Path, scores: pl.DataFrame, tmp_path: Path
+) -> None:
+    shutil.copytree(filled_workspace, tmp_path / "copy")
+    workspace, now = Workspace(tmp_path / "copy"), scores["as_of"][0]
+    lake = workspace.lake
+    for table in ("campaigns", "campaign_answers", "campaign_lineage"):
+        shutil.rmtree(lake.root / table)
+    tied, found = grouped(lake, now)
+    none = Groups(found.members.clear(), found.groups.clear(), found.keys.clear())
+    assert told_of(lake, now, tied, none).is_empty()
+    assert ensure_campaigns(workspace, now, lambda _step, _done: None).is_empty(), (
+        "grouped again, though nothing changed"
+    )
+    rows = {"account_id": [scores["account_id"][0]], "action": ["ban"], "acted_at": [now - timedelta(days=1)]}
+    lake.append(
+        "enforcement", [pl.DataFrame(rows, schema_overrides={"acted_at": pl.Datetime("us", "UTC")})], 987_654_321
+    )
+    again = ensure_campaigns(workspace, now, lambda _step, _done: None)
+    assert len(again) > 30
+    assert lake.scan("campaigns").select(pl.col("version").max()).collect().item() == 1
