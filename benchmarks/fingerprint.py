@@ -21,7 +21,7 @@ from benchmarks.diluted import Cell
 from benchmarks.documents import DOCS, table, write_part
 from benchmarks.gathered import World, say, world
 from benchmarks.left_out import LABELLED, Taught, against_literature, families, without
-from benchmarks.means import STRICTEST, Judged, mean_figures, told
+from benchmarks.means import STRICTEST, Judged, mean_figures, mean_gains, told
 from benchmarks.pictures import few_requests
 from features.catalogue import FEATURES, MODES
 from pipelines.train import VOLUME_FEATURE
@@ -69,6 +69,7 @@ def judge(made: World, rows: Rows, wide: Rows, family: str, seed: int, *, with_p
     own = {cell: here[cell] for cell in QUICK if cell in here}
     parts = dict(ablated(taught)) if with_parts else {}
     modes = dict(in_modes(taught, models[OURS])) if with_parts else {}
+    modes |= {f"{part}, {mode}": (model, blank) for part, model in parts.items() for mode, blank in MODES.items()}
     found = {cell: _with_modes(judged_by(frame, family, models, parts), modes, frame) for cell, frame in own.items()}
     many = {cell: judged_by(among_honest(frame, family), family, models) for cell, frame in wide.items()}
     say(f"without {family}: done")
@@ -138,11 +139,33 @@ def by_part(every: Sequence[Found], seed: int) -> list[str]:
     shown, rows = list(every[0].parts), []
     found = [one for one in every if len(one.parts[shown[0]].risks) > 1]
     for name in found[0].parts[shown[0]].risks:
+        if ", " in name:  # a part in a mode: `by_gain` tells of it
+            continue
         means = [mean_figures([one.parts[cell] for one in found], name, seed) for cell in shown]
         rows.append([name, *(told(mean[figure]) for mean in means for figure in (STRICT, "pr_auc"))])
     head = ["ours", *(f"{what}, {cell.name}" for cell in shown for what in ("recall at 0.1 %", "PR-AUC"))]
     families = ", ".join(one.parts[shown[0]].family for one in found)
     return [f"Means over {len(found)} families, drawn by the seed: {families}.", "", *table(head, rows)]
+
+
+def by_gain(every: Sequence[Found], seed: int) -> list[str]:
+    """What ours loses of PR-AUC without each family of features, in each mode and cell; in bold where it is no chance.
+
+    Differences of the same draws of families and accounts, so that their intervals tell.
+    """
+    shown = list(every[0].parts)
+    found = [one for one in every if len(one.parts[shown[0]].risks) > 1]
+    rows = []
+    for family in dict.fromkeys(feature.family for feature in FEATURES):
+        part, told_of = f"without {family}", []
+        for mode in ("", *MODES):
+            with_it, without_it = (OURS, part) if not mode else (f"{mode}: ours", f"{part}, {mode}")
+            for cell in shown:
+                gain = mean_gains([one.parts[cell] for one in found], with_it, without_it, seed)["pr_auc"]
+                told_of.append(f"**{told(gain)}**" if (gain.low or 0.0) > 0 else told(gain))
+        rows.append([family, *told_of])
+    modes = ("everything known", *MODES)
+    return table(["family", *(f"{mode}, {cell.share:.0%}" for mode in modes for cell in shown)], rows)
 
 
 def by_cohort(found: Sequence[Found]) -> list[str]:
@@ -204,7 +227,7 @@ def everything(
         "cohorts": by_cohort(found),
     }
     if dissected:
-        parts["parts"] = by_part(found, seed)
+        parts |= {"parts": by_part(found, seed), "gains": by_gain(found, seed)}
     return parts, found
 
 
@@ -217,7 +240,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kept", type=Path, help="folder that keeps worlds and cells from one run to the next")
     parser.add_argument("--worlds", type=int, default=5, help="worlds that recall at 0.01 %% is judged in together")
-    parser.add_argument("--quick", action="store_true", help="two cells and three families")
+    parser.add_argument("--quick", action="store_true", help="two cells and few families")
+    parser.add_argument(
+        "--families", type=int, default=QUICK_FAMILIES, help="how many of a quick run, drawn by the seed"
+    )
     parser.add_argument(
         "--no-parts", action="store_true", help="neither ablation nor modes, which take most of the time"
     )
@@ -232,7 +258,7 @@ def main() -> None:
     left_out = [family for family in families(made) if family in known]
     with threadpool_limits(1, user_api="blas"):
         if given.quick:
-            left_out = np.random.default_rng(given.seed).permutation(left_out)[:QUICK_FAMILIES].tolist()
+            left_out = np.random.default_rng(given.seed).permutation(left_out)[: given.families].tolist()
         parts, found = everything(made, rows, wide, left_out, given.seed, 0 if given.no_parts else DISSECTED)
         print("\n".join("\n".join([f"\n{name}", *lines]) for name, lines in parts.items()))
         if given.docs:

@@ -40,13 +40,25 @@ def mean_figures(judged: Sequence[Judged], name: str, seed: int, replicates: int
 
     The honest accounts are the same for all families, so a draw of them is too: their chance does not average out.
     """
+    points, means = _means(judged, name, seed, replicates)
+    return {figure: with_interval(figure, float(points[i]), means[:, i]) for i, figure in enumerate(FIGURES)}
+
+
+def mean_gains(judged: Sequence[Judged], name: str, other: str, seed: int, replicates: int = 300) -> dict[str, Figure]:
+    """How much higher a model's means are than another's of the very same draws."""
+    ours, theirs = (_means(judged, one, seed, replicates) for one in (name, other))
+    points, means = ours[0] - theirs[0], ours[1] - theirs[1]
+    return {figure: with_interval(figure, float(points[i]), means[:, i]) for i, figure in enumerate(FIGURES)}
+
+
+def _means(judged: Sequence[Judged], name: str, seed: int, replicates: int) -> tuple[Numbers, Numbers]:
+    """The means (figures,) and those of the draws (R, figures), which are the same for every model."""
     rng = np.random.default_rng(seed)
     points = np.array([list(one.values(name).values()) for one in judged])
     weights = (_resamples(one.label, rng, np.random.default_rng([seed, 1]), replicates) for one in judged)
     drawn = np.array([_measure(one.label, one.risks[name], w) for one, w in zip(judged, weights, strict=True)])
     chosen = rng.integers(0, len(judged), (replicates, len(judged)))
-    means = drawn[chosen, np.arange(replicates)[:, None]].mean(axis=1)
-    return {figure: with_interval(figure, float(points[:, i].mean()), means[:, i]) for i, figure in enumerate(FIGURES)}
+    return points.mean(axis=0), drawn[chosen, np.arange(replicates)[:, None]].mean(axis=1)
 
 
 def told(figure: Figure) -> str:

@@ -52,6 +52,15 @@ def test_without_the_features_that_tell_ours_finds_little_by_family_or_mode(meas
     assert max(recall["without content"], recall["no text: ours"]) < 0.2 < recall["without account"]
 
 
+def test_the_family_of_features_that_tells_is_the_one_that_earns_something(measured, cells_of) -> None:
+    head, _, *rows = cells_of(measured[0]["gains"])
+    assert len(head) == 1 + 2 * (1 + len(MODES))
+    lost = {row[0]: float(row[1].strip("*").split()[0]) for row in rows}
+    assert set(lost) == {feature.family for feature in FEATURES}
+    assert max(lost, key=lost.__getitem__) == "content"
+    assert next(row for row in rows if row[0] == "content")[1].startswith("**")
+
+
 def test_a_model_is_not_told_of_the_family_that_it_is_judged_on(measured) -> None:
     for one in measured[1]:
         for judged in one.cells.values():
