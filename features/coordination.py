@@ -22,6 +22,8 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.bursts import with_bursts
+from features.families import releases
+from features.history import adoption, latest_release
 from features.lake import HISTORY, Lake, full_hour
 from features.schemas import KEY_KINDS
 
@@ -29,10 +31,12 @@ RECENT = timedelta(days=56)
 """An account registered within this time before T is young: twice the window, so that a long campaign's still are."""
 
 SIGNUP_TIME = "signup_time"  # when an account registered, as `features.bursts` counts it
+PIVOT = "pivot"  # in which hours after a release an account first used the new model
 
 _FEW = 100  # accounts of which a kind's usual share is half its own and half all kinds'
 _PARTS = 1 << 20  # shares are added in 2**-20 parts
 _SURE = 3.0  # natural log of the odds at which an account has taken a key up, and has not just missed showing it
+_PIVOT_HOURS = 2
 _DOUBT = (
     4.0  # accounts that every key is given beforehand, whose share of new ones is the usual: few sharers prove little
 )
@@ -43,7 +47,7 @@ class LinkKind:
     """A kind of key that ties accounts.
 
     Attributes:
-        name: of `KEY_KINDS`, a column of `AccountRows`, or `SIGNUP_TIME`.
+        name: of `KEY_KINDS`, a column of `AccountRows`, `SIGNUP_TIME` or `PIVOT`.
         words: what analysts call keys of this kind.
         evidence: kinds with the same word are not independent of one another.
         weight: against other kinds, for the same share of an account's traffic.
@@ -78,6 +82,7 @@ LINK_KINDS: tuple[LinkKind, ...] = (
     LinkKind("mail_domain", "mail domains", "registration", 0.25),
     LinkKind("client", "clients", "client", 0.25, supports=True),
     LinkKind(SIGNUP_TIME, "hours of registration", "registration", 0.1, supports=True),
+    LinkKind(PIVOT, "hours of moving to a new model", "release", 0.1, supports=True),
 )
 EVIDENCE: tuple[str, ...] = tuple(dict.fromkeys(kind.evidence for kind in LINK_KINDS))
 
@@ -108,7 +113,7 @@ def links(lake: Lake, as_of: datetime) -> Links:
 def shown(lake: Lake, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Accounts and pairs as `weighted` takes them; of the keys of requests those that two or more customers show."""
     accounts = _accounts(lake, as_of)
-    pairs = pl.concat([_of_traffic(lake, as_of, accounts), _of_registration(accounts)])
+    pairs = pl.concat([_of_traffic(lake, as_of, accounts), _of_accounts(accounts)])
     return accounts.select("account_id", "customer", "created_at", "young"), pairs
 
 
@@ -165,7 +170,19 @@ def _accounts(lake: Lake, as_of: datetime) -> pl.DataFrame:
             banned=pl.col("account_id").is_in(banned),
         )
         .pipe(with_bursts, as_of, RECENT)
+        .join(_pivots(lake, as_of), on="account_id", how="left", maintain_order="left")
     )
+
+
+def _pivots(lake: Lake, as_of: datetime) -> pl.DataFrame:
+    """`account_id`, `pivot` (number of a window of `_PIVOT_HOURS` hours), `has_moved` (more than half of its
+    requests of the first day went to the new model), of the accounts that used a model within a day of its release.
+    """
+    release = latest_release(lake, as_of)
+    first = adoption(lake.key_rollups(as_of), release).filter(pl.col("adopted_1d") > 0)
+    moved = releases.moved(lake, as_of).select("account_id", has_moved=pl.col("pivot_1d") > 0.5)
+    window = pl.col("first").dt.epoch("s") // (_PIVOT_HOURS * 3600)
+    return first.select("account_id", pivot=window).collect(engine="streaming").join(moved, on="account_id")
 
 
 def _of_traffic(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataFrame:
@@ -201,21 +218,23 @@ def _of_traffic(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataF
     )
 
 
-def _of_registration(accounts: pl.DataFrame) -> pl.DataFrame:
-    """Pairs with what accounts registered with, and when; the share is 1. Who came in a burst is new to its hours.
+def _of_accounts(accounts: pl.DataFrame) -> pl.DataFrame:
+    """Pairs with what accounts registered with, and when, and when they moved to a new model; the share is 1.
 
+    Who came in a burst is new to its hours of registration, who went over with most requests to those of moving.
     Mail providers open to everyone tie nobody.
     """
     private = accounts.with_row_index("account").with_columns(
         mail_domain=pl.when(~pl.col("public_mail").fill_null(True)).then("mail_domain")
     )
+    new = {SIGNUP_TIME: pl.col("burst"), PIVOT: pl.col("has_moved")}
     parts = [
         private.select(
             "account",
             pl.lit(code, pl.Int8).alias("kind"),
             key=kind.name,
             share=pl.lit(1.0),
-            new=pl.col("burst") if kind.name == SIGNUP_TIME else pl.col("young") | pl.col("banned"),
+            new=new.get(kind.name, pl.col("young") | pl.col("banned")),
         ).drop_nulls("key")
         for code, kind in enumerate(LINK_KINDS)
         if not kind.of_traffic

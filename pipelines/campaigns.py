@@ -12,6 +12,7 @@ from features.catalogue import FEATURE_NAMES
 from features.coordination import LINK_KINDS, Links
 from features.errors import InputError
 from features.lake import HISTORY, full_hour
+from features.pooled import read_pooled
 from pipelines.build import Progress, check_known, ensure_features
 from pipelines.champion import champion_model
 from pipelines.memberships import MEMBERS_SCHEMA, evidence_of, grouped, told_of
@@ -19,6 +20,7 @@ from pipelines.outputs import check_out, write
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training.dataset import matrix
+from training.model import Model
 
 _TEMPLATES = 5  # keys that are told of a campaign
 _AROUND = timedelta(days=3)  # before and after the first ban
@@ -68,11 +70,12 @@ def _table(
         .agg(pl.col("requests").sum(), tokens=(pl.col("input_tokens") + pl.col("output_tokens")).sum())
         .collect()
     )
+    risks, together = _risks(workspace, as_of, members, progress)
     known = (
         members.join(lake.seen(as_of), on="account_id", how="left")
         .join(used, on="account_id", how="left")
         .join(tied.accounts.select("account_id", "young"), on="account_id")
-        .join(_risks(workspace, as_of, members, progress), on="account_id", how="left")
+        .join(risks, on="account_id", how="left")
     )
     return (
         known.group_by("group", "campaign_id")
@@ -85,6 +88,7 @@ def _table(
             young_share=pl.col("young").mean(),
             mean_risk=pl.col("risk").mean(),
         )
+        .join(together, on="campaign_id", how="left")
         .join(found.groups.select("group", "surprise"), on="group")
         .join(_evidence(tied, found), on="group", how="left")
         .join(_succession(workspace, as_of, members), on="group", how="left")
@@ -156,15 +160,29 @@ def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) ->
     return told.join(kept, on="group", how="left")
 
 
-def _risks(workspace: Workspace, as_of: datetime, members: pl.DataFrame, progress: Progress) -> pl.DataFrame:
-    """`account_id`, `risk` by the champion; no rows where there is none for these features."""
+def _risks(
+    workspace: Workspace, as_of: datetime, members: pl.DataFrame, progress: Progress
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`account_id`, `risk` of the members, and `campaign_id`, `pooled_risk` of what all of them did together, by the
+    champion; no rows where there is none for these features.
+    """
     entities = members.select("account_id").unique().sort("account_id")
     with suppress(InputError):
         model, told = champion_model(workspace, is_current=True), settings().base_rate
         model = model if told is None else model.at(told)
         ensure_features(workspace, [as_of], progress)
         asked = entities.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
-        features = workspace.lookup.historical(asked)
-        risks = model.predict(matrix(features, FEATURE_NAMES), np.ones(len(entities), dtype=np.bool_))
-        return entities.with_columns(risk=pl.Series(risks, dtype=pl.Float64))
-    return pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64})
+        risks = _risk(model, workspace.lookup.historical(asked))
+        pooled = read_pooled(workspace.lake, members, as_of)
+        together = pooled.select("campaign_id", pooled_risk=_risk(model, pooled))
+        return entities.with_columns(risk=risks), together
+    return (
+        pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64}),
+        pl.DataFrame(schema={"campaign_id": pl.String, "pooled_risk": pl.Float64}),
+    )
+
+
+def _risk(model: Model, features: pl.DataFrame) -> pl.Series:
+    """Risks of accounts that are all in campaigns."""
+    risks = model.predict(matrix(features, FEATURE_NAMES), np.ones(len(features), dtype=np.bool_))
+    return pl.Series(risks, dtype=pl.Float64)

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.coordination import LINK_KINDS, SIGNUP_TIME, Links, links, weighted
+from features.coordination import LINK_KINDS, PIVOT, SIGNUP_TIME, Links, links, weighted
 from features.lake import BAN, Lake
 from features.schemas import KEY_KINDS, AccountRows
 
@@ -83,7 +83,7 @@ def test_the_order_of_pairs_changes_nothing() -> None:
 
 
 def test_every_kind_of_link_is_a_key_of_requests_or_known_from_registrations() -> None:
-    assert {kind.name for kind in LINK_KINDS} <= {*KEY_KINDS, *AccountRows.column_names(), SIGNUP_TIME}
+    assert {kind.name for kind in LINK_KINDS} <= {*KEY_KINDS, *AccountRows.column_names(), SIGNUP_TIME, PIVOT}
     assert len({kind.name for kind in LINK_KINDS}) == len(LINK_KINDS)
 
 
@@ -156,6 +156,29 @@ def test_who_registered_in_one_sitting_is_tied_a_little_and_who_registered_evenl
     assert {name for name, new in zip(names, tied["new"], strict=True) if new} >= {f"sitting{i}" for i in range(20)}
     assert by_time["tie"].max() < LINK_KINDS[kind].weight == 0.1
     assert len(by_time) <= 2
+
+
+def test_who_goes_over_to_a_new_model_in_the_same_hours_is_tied_and_who_only_tries_it_then_is_not(
+    lake_of: Callable[..., Lake], events_of: Callable[[Rows], pl.DataFrame], keyring: Any, as_of: datetime
+) -> None:
+    old, new = (pl.select(keyring.key(pl.lit(name), "model")).item() for name in ("m1", "m3"))
+    released = (as_of - timedelta(days=5)).replace(minute=0, second=0, microsecond=0)
+
+    def uses(account: str, begins: int, share: float) -> list[Mapping[str, Any]]:
+        times = [released + timedelta(hours=begins, minutes=m) for m in range(20)]
+        models = [new if i < 20 * share else old for i in range(20)]
+        return [{"account_id": account, "timestamp": t, "model": m} for t, m in zip(times, models, strict=True)]
+
+    rows = [row for i in range(12) for row in uses(f"together{i}", 4, 0.9)]
+    rows += [row for i in range(90) for row in uses(f"tries{i}", i % 22, 0.2)]
+    found = links(lake_of([events_of(rows)], None, {"m3": 5}), as_of)
+    code = next(code for code, kind in enumerate(LINK_KINDS) if kind.name == PIVOT)
+    keys = found.keys.with_row_index("key_number").filter(pl.col("kind") == code)
+    assert len(keys) == 1
+    tied = found.pairs.filter((pl.col("key") == keys["key_number"].item()) & pl.col("new"))["account"].to_list()
+    assert set(found.accounts["account_id"].gather(tied)) == {f"together{i}" for i in range(12)}
+    unreleased = links(lake_of([events_of(rows)], None, {"m1": 99}), as_of)
+    assert not len(unreleased.keys.filter(pl.col("kind") == code))
 
 
 def test_what_becomes_known_later_changes_no_link(world: Any, lake_of: Callable[..., Lake], as_of: datetime) -> None:

@@ -99,7 +99,9 @@ def test_the_table_of_campaigns_describes_each(
     assert told["campaign_id"].sort().to_list() == members["campaign_id"].unique().sort().to_list()
     sizes = dict(members.group_by("campaign_id").len().iter_rows())
     assert all(sizes[name] == accounts for name, accounts in told.select("campaign_id", "accounts").iter_rows())
-    assert told["mean_risk"].is_between(0, 1).all() and told["mean_risk"].null_count() == 0
+    for risk in ("mean_risk", "pooled_risk"):
+        assert told[risk].is_between(0, 1).all() and told[risk].null_count() == 0
+    assert told["pooled_risk"].mean() > 0.5
     assert (told["first_seen"] <= told["last_seen"]).all()
     assert (told["requests"] > 0).all() and (told["kinds"].list.len() > 0).all()
 
