@@ -1,6 +1,6 @@
 """Campaigns found in made-up worlds, beside other ways to group; and what grouping costs as accounts grow.
 
-python -m benchmarks.campaigns worlds [--scenario NAME ...] [--pools DIR] [--seed N] [--docs]
+python -m benchmarks.campaigns worlds [--scenario NAME ...] [--pools DIR] [--seed N] [--times F] [--docs]
 python -m benchmarks.campaigns scale [--accounts N ...] [--docs]
 """
 
@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
 
 from benchmarks.documents import table, write_part
 from benchmarks.gathered import say
@@ -33,8 +34,9 @@ PAGE = "campaigns.md"
 OURS = "stillwatch"
 SIZES = (10_000, 100_000, 1_000_000)
 PAIRS_EACH = 50  # pairs of an account and a key, for each account of the scale run
+_ROWS = 2_000  # accounts whose pairs with all others are looked at together
 _TABLES = ("accounts.parquet", "pairs.parquet")
-TOGETHER = ("organization_id", "payment_fingerprint", "signup_address")
+ORGANISATION, TOGETHER = "organization_id", ("payment_fingerprint", "signup_address")
 PURE = 0.5  # share of true members from which a group is no honest one
 
 
@@ -49,8 +51,9 @@ class Agreement:
         found: members of campaigns that are in any group.
         honest: groups of which most members are honest.
         groups: reported.
-        accused: groups of honest accounts that belong together (`belonging`) of which a reported group holds half.
-        belong: groups of honest accounts that belong together.
+        accused: for each sort of groups of honest accounts that belong together (`belonging`): of how many a reported
+            group holds half; and how many there are.
+        blamed: honest accounts in a reported group; and how many there are.
     """
 
     precision: float
@@ -59,8 +62,8 @@ class Agreement:
     found: float
     honest: int
     groups: int
-    accused: int
-    belong: int
+    accused: tuple[tuple[int, int], ...]
+    blamed: tuple[int, int]
 
     @property
     def f1(self) -> float:
@@ -75,6 +78,7 @@ def main() -> None:
     parser.add_argument("--scenario", action="append", choices=sorted(PRESETS))
     parser.add_argument("--pools", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--times", type=float, default=1.0, help="so many times the accounts of the small worlds")
     parser.add_argument("--accounts", type=int, action="append")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--docs", action="store_true", help=f"write the result into docs/{PAGE}")
@@ -87,7 +91,7 @@ def main() -> None:
         accounts, pairs = (pl.read_parquet(given.folder / name) for name in _TABLES)
         return report(lambda: group(weighted(accounts, pairs)))
     lines = (
-        worlds(given.scenario or sorted(PRESETS), given.pools, given.seed)
+        worlds(given.scenario or sorted(PRESETS), given.pools, given.seed, given.times)
         if given.what == "worlds"
         else scale(given.accounts or SIZES)
     )
@@ -97,44 +101,49 @@ def main() -> None:
     return None
 
 
-def worlds(scenarios: Iterable[str], pools: Path | None, seed: int) -> list[str]:
+def worlds(scenarios: Iterable[str], pools: Path | None, seed: int, times: float = 1.0) -> list[str]:
     """A row for each world and way to group."""
     rows: list[tuple[str, ...]] = []
-    accused: dict[str, tuple[int, int]] = {}
+    accused: dict[str, NDArray[np.int64]] = {}
     for scenario in scenarios:
         if PRESETS[scenario].pools and pools is None:
             say(f"{scenario} is left out: it needs --pools")
             continue
-        for name, agreement in world(scenario, pools, seed).items():
+        for name, agreement in world(scenario, pools, seed, times).items():
             figures = (agreement.precision, agreement.recall, agreement.f1, agreement.jaccard, agreement.found)
             cells = [f"{figure:.2f}" for figure in figures]
-            some, of = accused.get(name, (0, 0))
-            accused[name] = (some + agreement.accused, of + agreement.belong)
-            of_honest = f"{agreement.accused} of {agreement.belong:,}"
+            counts = np.array([*agreement.accused, agreement.blamed])
+            accused[name] = accused.get(name, np.zeros_like(counts)) + counts
+            some, of = counts[:-1].sum(axis=0)
+            of_honest = f"{some} of {of:,}"
             rows.append((scenario, name, *cells, f"{agreement.honest} of {agreement.groups}", of_honest))
     told = "with real pools" if pools else "without pools"
     head = ("world", "groups by", "precision", "recall", "F1", "best Jaccard", "members found", "reported are honest",
             "honest are reported")  # fmt: skip
+    told += f", {times:g} times the accounts" if times != 1 else ""
     return [f"Worlds of seed {seed}, {told}; pairs of accounts.", "", *table(head, rows), "", *_overall(accused)]
 
 
-def _overall(told: Mapping[str, tuple[int, int]]) -> list[str]:
-    """Of all worlds together: how many honest groups each way to group reports."""
+def _overall(told: Mapping[str, NDArray[np.int64]]) -> list[str]:
+    """Of all worlds together: how many honest groups and accounts each way to group reports."""
     rows = []
-    for name, (some, of) in told.items():
-        share = some / max(of, 1)
-        low, high = wilson(share, of)
-        rows.append((name, f"{some:,}", f"{of:,}", f"{share:.2%} [{low:.2%}, {high:.2%}]"))
-    return table(("groups by", "honest groups reported", "of", "share, 95 %"), rows)
+    for name, counts in told.items():
+        shares = [
+            f"{some:,} of {of:,}: {some / max(of, 1):.2%} [{low:.2%}, {high:.2%}]"
+            for some, of in counts.tolist()
+            for low, high in [wilson(some / max(of, 1), of)]
+        ]
+        rows.append((name, *shares))
+    return table(("groups by", "organisations reported", "groups of several customers", "honest accounts"), rows)
 
 
-def world(scenario: str, pools: Path | None, seed: int) -> dict[str, Agreement]:
+def world(scenario: str, pools: Path | None, seed: int, times: float = 1.0) -> dict[str, Agreement]:
     """Make a small world, group its accounts in every way, and compare with the truth."""
     size, days = JUDGED[scenario]
     with tempfile.TemporaryDirectory() as scratch:
         tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
         say(f"{scenario}: making")
-        simulate(judged(PRESETS[scenario]), tables, scale=size, seed=seed, days=days, pools=pools)
+        simulate(judged(PRESETS[scenario]), tables, scale=size * times, seed=seed, days=days, pools=pools)
         parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
         ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=lambda *_: None)
         say(f"{scenario}: grouping")
@@ -154,44 +163,66 @@ def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame, registered: pl.Da
     for name, grouper in GROUPERS.items():
         say(f"  {name}")
         found[name] = grouper(known)
-    honest = belonging(registered.join(truth.filter("label"), on="account_id", how="anti"), numbers)
-    return {name: agreement(groups, true, honest) for name, groups in found.items()}
+    honest = registered.join(truth.filter("label"), on="account_id", how="anti").join(numbers, on="account_id")
+    return {name: agreement(groups, true, belonging(honest), len(honest)) for name, groups in found.items()}
 
 
-def belonging(honest: pl.DataFrame, numbers: pl.DataFrame) -> Found:
-    """Honest accounts that belong together: of one organisation, else one instrument, else one address of sign-up.
-
-    Enterprises, teams, gateways and their customers, classes, households, hobbyists: as many groups as a world has.
+def belonging(honest: pl.DataFrame) -> list[Found]:
+    """Honest accounts (`account` is their number) that belong together: those of one organisation; and of the others
+    those with one instrument, else one address of sign-up: classes, households, hobbyists, several customers each.
     """
-    marks = pl.coalesce(pl.format(f"{name} {{}}", name) for name in TOGETHER)
-    groups = honest.join(numbers, on="account_id").group_by(marks.alias("mark")).agg("account").drop_nulls("mark")
-    return [set(accounts) for accounts in groups.sort("mark")["account"].to_list() if len(accounts) > 1]
+    outside = pl.col(ORGANISATION).is_null()
+    several = pl.coalesce(pl.format(f"{name} {{}}", name) for name in TOGETHER)
+    sorts = (honest.with_columns(mark=ORGANISATION), honest.filter(outside).with_columns(mark=several))
+    groups = [one.drop_nulls("mark").group_by("mark").agg("account").sort("mark")["account"].to_list() for one in sorts]
+    return [[set(accounts) for accounts in one if len(accounts) > 1] for one in groups]
 
 
-def agreement(found: Found, true: Found, honest: Sequence[set[int]] = ()) -> Agreement:
+def agreement(found: Found, true: Found, honest: Sequence[Found] = (), others: int = 0) -> Agreement:
     """How groups agree with true campaigns, and with honest accounts that belong together.
 
     An account may be in several groups and several campaigns.
     """
-    told, meant = _pairs(found), _pairs(true)
-    both = len(told & meant)
+    told, meant, both = _pairs(found, true)
     members: set[int] = set().union(*true)
     reported: set[int] = set().union(*found)
     best = [max((len(one & other) / len(one | other) for other in found), default=0.0) for one in true]
     return Agreement(
-        precision=both / max(len(told), 1),
-        recall=both / max(len(meant), 1),
+        precision=both / max(told, 1),
+        recall=both / max(meant, 1),
         jaccard=float(np.mean(best)) if best else 0.0,
         found=len(members & reported) / max(len(members), 1),
         honest=sum(len(one & members) < PURE * len(one) for one in found),
         groups=len(found),
-        accused=sum(any(len(one & group) >= max(2, len(one) / 2) for group in found) for one in honest),
-        belong=len(honest),
+        accused=tuple(
+            (sum(any(_holds_half(group, one) for group in found) for one in sort), len(sort)) for sort in honest
+        ),
+        blamed=(len(reported - members), others),
     )
 
 
-def _pairs(groups: Found) -> set[tuple[int, int]]:
-    return {pair for one in groups for pair in combinations(sorted(one), 2)}
+def _holds_half(group: set[int], one: set[int]) -> bool:
+    return len(one & group) >= max(2, len(one) / 2)
+
+
+def _pairs(found: Found, true: Found) -> tuple[int, int, int]:
+    """Pairs of accounts in one found group, in one true campaign, and in both; some rows of the pairs at a time."""
+    number = {account: i for i, account in enumerate(sorted(set().union(*found, *true)))}
+    sides = [_belonging_of(groups, number) for groups in (found, true)]
+    counts = np.zeros(3, dtype=np.int64)
+    for begin in range(0, len(number), _ROWS):
+        told, meant = ((side[begin : begin + _ROWS] @ side.T).toarray() > 0 for side in sides)
+        counts += [told.sum(), meant.sum(), (told & meant).sum()]
+    own = [side.getnnz(axis=1) > 0 for side in sides]  # each account meets itself
+    counts -= [own[0].sum(), own[1].sum(), (own[0] & own[1]).sum()]
+    told_pairs, true_pairs, both = (int(count) // 2 for count in counts)
+    return told_pairs, true_pairs, both
+
+
+def _belonging_of(groups: Found, number: Mapping[int, int]) -> sparse.csr_matrix:
+    """Accounts by groups, 1 where it is a member."""
+    ends = np.array([(number[account], i) for i, one in enumerate(groups) for account in one]).reshape(-1, 2)
+    return sparse.csr_matrix((np.ones(len(ends), np.int32), ends.T), shape=(len(number), len(groups)))
 
 
 def _end(lake: Lake) -> datetime:

@@ -1,9 +1,12 @@
 """Agreement of groups with true campaigns, worked out by hand."""
 
+from itertools import combinations
+
+import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.campaigns import TOGETHER, agreement, belonging, large
+from benchmarks.campaigns import ORGANISATION, TOGETHER, agreement, belonging, large
 from benchmarks.groupers import GROUPERS, Known
 from features.campaigns import group
 from features.coordination import weighted
@@ -24,8 +27,9 @@ def test_a_half_found_campaign_and_an_honest_group_cost_what_they_should() -> No
 
 
 def test_honest_accounts_that_belong_together_are_accused_where_a_group_holds_half_of_them() -> None:
-    told = agreement([{1, 2, 3}, {8, 9}], [{8, 9}], [{1, 2, 4, 5}, {3, 6}, {10, 11}])
-    assert (told.accused, told.belong) == (1, 3)
+    told = agreement([{1, 2, 3}, {8, 9}], [{8, 9}], [[{1, 2, 4, 5}, {3, 6}], [{10, 11}]], 20)
+    assert told.accused == ((1, 2), (0, 1))
+    assert told.blamed == (3, 20)
 
 
 def test_honest_accounts_belong_together_by_organisation_else_instrument_else_address() -> None:
@@ -36,9 +40,18 @@ def test_honest_accounts_belong_together_by_organisation_else_instrument_else_ad
         ("d", None, "p", None),
         ("e",) + (None,) * 3,
     ]
-    honest = pl.DataFrame(rows, ["account_id", *TOGETHER], orient="row")
-    numbers = honest.select("account_id").with_row_index("account")
-    assert belonging(honest, numbers) == [{0, 1}, {2, 3}]
+    honest = pl.DataFrame(rows, ["account_id", ORGANISATION, *TOGETHER], orient="row")
+    assert belonging(honest.with_row_index("account")) == [[{0, 1}], [{2, 3}]]
+
+
+def test_pairs_are_counted_once_however_many_groups_hold_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.campaigns._ROWS", 7)
+    rng = np.random.default_rng(3)
+    found, true = ([set(rng.choice(40, 9).tolist()) for _ in range(6)] for _ in range(2))
+    told, meant = ({pair for one in groups for pair in combinations(sorted(one), 2)} for groups in (found, true))
+    figures = agreement(found, true)
+    assert figures.precision == pytest.approx(len(told & meant) / len(told))
+    assert figures.recall == pytest.approx(len(told & meant) / len(meant))
 
 
 def test_where_nothing_is_reported_nothing_is_found() -> None:
