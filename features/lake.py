@@ -200,9 +200,16 @@ class Lake:
         if not path.exists() or not DeltaTable.is_deltatable(str(path)):
             return None
         try:
-            return DeltaTable(path)
+            found = DeltaTable(path)
         except DeltaError as error:
             raise IntegrityError(f"the table {table} in {self.root} can't be read: {error}") from error
+        lacking = _schema(table).keys() - {column.name for column in found.schema().fields}
+        if lacking:
+            raise IntegrityError(
+                f"the table {table} in {self.root} is of an older version and lacks {', '.join(sorted(lacking))}: "
+                "ingest the logs into a new workspace."
+            )
+        return found
 
 
 def full_hour(moment: datetime) -> datetime:

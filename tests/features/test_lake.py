@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dataframely as dy
 import polars as pl
 import pytest
 
@@ -200,6 +201,20 @@ def test_the_stamp_changes_when_something_is_appended_that_features_are_read_fro
     assert len(set(stamps)) == 6
     ingest(lake, events_of([{}]), 1)
     assert lake.stamp() == stamps[-1] == Lake(lake.root).stamp()
+
+
+def test_a_table_of_an_older_version_is_refused_with_what_it_lacks(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Older(dy.Schema):
+        source = dy.Int64()
+        row = dy.Int64()
+
+    with monkeypatch.context() as older:
+        older.setitem(TABLES, "rejects", Older)
+        lake.append("rejects", [pl.DataFrame({"source": [1], "row": [2]})], 1)
+    with pytest.raises(
+        IntegrityError, match="older version and lacks rule, table: ingest the logs into a new workspace"
+    ):
+        lake.scan("rejects")
 
 
 def test_a_damaged_table_is_refused_by_name(lake: Lake, events_of: Make) -> None:
