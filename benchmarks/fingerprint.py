@@ -149,7 +149,8 @@ def by_part(every: Sequence[Found], seed: int) -> list[str]:
 
 
 def by_gain(every: Sequence[Found], seed: int) -> list[str]:
-    """What ours loses of PR-AUC without each family of features, in each mode and cell; in bold where it is no chance.
+    """What ours loses of PR-AUC without each family of features, in each mode and cell; in bold where the interval lies
+    above nought (of so many cells some do by chance).
 
     Differences of the same draws of families and accounts, so that their intervals tell.
     """

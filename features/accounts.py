@@ -26,6 +26,7 @@ from features.families import (
 )
 from features.history import History, histories, histories_beside
 from features.lake import Lake
+from features.schemas import KEY_KINDS
 
 _FAMILIES = (
     volume,
@@ -44,18 +45,11 @@ _FAMILIES = (
     releases,
 )
 
-_ANYWAY = {
-    "first_turn_share_28d",
-    "system_share_28d",
-    "shared_kinds_28d",
-    "models_28d",
-    "channels_28d",
-    "api_keys_28d",
-    "without_address_share_28d",
-    "without_agent_share_28d",
-    "signup_subnet_accounts",
+_SHOWN_BY = {
+    "text": "prefix suffix exact simhash skeleton band language capability cell system system_skeleton".split(),
+    "infrastructure": "address subnet asn country client agent tls".split(),
 }
-"""Features of signals that need texts or infrastructure, which have a value without them too."""
+"""Kinds of keys of which requests show some where a provider has texts, or infrastructure columns."""
 
 
 def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:
@@ -73,7 +67,7 @@ def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:
     known = pl.concat([pl.DataFrame(schema={"account_id": pl.String}), *parts], how="diagonal_relaxed")
     if not parts:
         return pl.DataFrame(schema=FEATURES_SCHEMA)
-    return _finished(_against_plan(known, known, known, lake.accounts(as_of)), as_of)
+    return _finished(_against_plan(known, known, known, lake.accounts(as_of)), lake, as_of)
 
 
 def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> pl.DataFrame:
@@ -94,7 +88,7 @@ def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFra
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     plans = pl.concat([lake.accounts(as_of), added.accounts(as_of)])
     used = volume.used(lake.account_rollups(as_of))
-    return _finished(_against_plan(known, used, releases.moved(lake, as_of), plans), as_of)
+    return _finished(_against_plan(known, used, releases.moved(lake, as_of), plans), lake, as_of)
 
 
 def _against_plan(
@@ -104,20 +98,22 @@ def _against_plan(
     return releases.against_plan(volume.against_plan(features, used, accounts), moved, accounts)
 
 
-def _finished(features: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+def _finished(features: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.DataFrame:
     stamp = pl.lit(as_of).cast(FEATURES_SCHEMA["as_of"]).alias("as_of")
     numbers = pl.col(FEATURE_NAMES).cast(pl.Float32).fill_nan(None)
     finished = features.select("account_id", stamp, numbers).sort("account_id")
-    return finished.with_columns(pl.lit(None, pl.Float32).alias(name) for name in _lacking(finished))
+    return finished.with_columns(pl.lit(None, pl.Float32).alias(name) for name in _lacking(lake, as_of))
 
 
-def _lacking(features: pl.DataFrame) -> list[str]:
+def _lacking(lake: Lake, as_of: datetime) -> list[str]:
     """Features of signals that need what no account's requests show: a share of 0 would tell of what is not known.
 
     A model was taught such rows with the very same features unknown (`features.catalogue.MODES`).
     """
-    shows = {need for f in FEATURES if f.name not in _ANYWAY and features[f.name].count() for need in f.signal.needs}
-    return [f.name for f in FEATURES if not shows.issuperset(f.signal.needs)]
+    codes = lake.key_rollups(as_of).select(pl.col("kind").unique()).collect(engine="streaming")["kind"]
+    kinds = {KEY_KINDS[code] for code in codes}
+    shown = {need for need, some in _SHOWN_BY.items() if kinds.intersection(some)}
+    return [f.name for f in FEATURES if not shown.issuperset(f.signal.needs)]
 
 
 def read_families(history: History) -> pl.DataFrame:

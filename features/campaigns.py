@@ -40,8 +40,8 @@ _EVIDENT = {"template": 0.1, "wide": 0.03, "narrow": 0.03}
 
 _MOST_SURPRISE = 300.0  # of one tail: beyond, its probability is no number any more
 
-_CODE = ("coordination.py", "bursts.py", "campaigns.py")
-GROUPING: str = hashlib.sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in _CODE)).hexdigest()[:12]
+_CODE = ("coordination.py", "bursts.py", "campaigns.py", "history.py", "lake.py", "families/releases.py")
+GROUPING: str = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in _CODE)).hexdigest()[:12]
 """Changes with the code of the grouping: what was grouped by another is grouped again."""
 
 

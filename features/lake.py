@@ -155,11 +155,17 @@ class Lake:
         return {frame.columns[0]: frame.item() or 0 for frame in pl.collect_all(counts)}
 
     def banned(self, as_of: datetime) -> pl.DataFrame:
-        """Accounts whose last ban by then was not taken back: `account_id`, `acted_at` (of that ban)."""
+        """Accounts that are banned then: `account_id`, `acted_at` (of the first ban that was not taken back since)."""
         acts = self.scan("enforcement").filter(pl.col("action").is_in([BAN, RESTORE]) & (pl.col("acted_at") <= as_of))
         # of a ban and a restore at one moment the ban holds: it is the safer reading
-        last = acts.collect().sort("acted_at", pl.col("action") == BAN).group_by("account_id").last()
-        return last.filter(pl.col("action") == BAN).select("account_id", "acted_at").sort("account_id")
+        known, is_ban = acts.collect().sort("acted_at", pl.col("action") == BAN), pl.col("action") == BAN
+        restored = (~is_ban).cum_sum(reverse=True).over("account_id")  # how often, from here on
+        return (
+            known.filter(is_ban & (restored == 0))
+            .group_by("account_id")
+            .agg(pl.col("acted_at").min())
+            .sort("account_id")
+        )
 
     def stamp(self, *more: str) -> str:
         """Changes whenever something was appended that features are read from, or to one of `more` tables."""

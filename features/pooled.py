@@ -1,7 +1,8 @@
 """Pooled: what the members of a campaign did, added up and read out as if one account had done it all.
 
 Rollups add, so a group has features by the code of an account. Keys that others show too are counted over the others
-and the campaign as one: its sharing is what it has in common with those outside. What only a registration tells, and
+and each campaign as one: its sharing is what it has in common with those outside; campaigns with a member in common
+share that member's keys. What only a registration tells, and
 what compares accounts of one plan, is unknown.
 """
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from features.campaigns import Groups
-from features.catalogue import FEATURE_NAMES
+from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.coordination import LINK_KINDS, Links
 from features.errors import InputError
 from features.lake import HISTORY, full_hour
@@ -42,6 +42,7 @@ def campaigns(
 
     Raises:
         InputError: nothing is known at that time, or a file can't be written.
+        IntegrityError: a table was asked for, and the champion is not what was registered and signed.
     """
     for path in (out, table, evidence):
         if path:
@@ -166,9 +167,15 @@ def _risks(
     """`account_id`, `risk` of the members, and `campaign_id`, `pooled_risk` of what all of them did together, by the
     champion; no rows where there is none for these features.
     """
+    nobody = (
+        pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64}),
+        pl.DataFrame(schema={"campaign_id": pl.String, "pooled_risk": pl.Float64}),
+    )
     entities = members.select("account_id").unique().sort("account_id")
     with suppress(InputError):
-        model, told = champion_model(workspace, is_current=True), settings().base_rate
+        model, told = champion_model(workspace, is_current=False), settings().base_rate
+        if model.schema_version != SCHEMA_VERSION:
+            return nobody
         model = model if told is None else model.at(told)
         ensure_features(workspace, [as_of], progress)
         asked = entities.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
@@ -176,10 +183,7 @@ def _risks(
         pooled = read_pooled(workspace.lake, members, as_of)
         together = pooled.select("campaign_id", pooled_risk=_risk(model, pooled))
         return entities.with_columns(risk=risks), together
-    return (
-        pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64}),
-        pl.DataFrame(schema={"campaign_id": pl.String, "pooled_risk": pl.Float64}),
-    )
+    return nobody
 
 
 def _risk(model: Model, features: pl.DataFrame) -> pl.Series:

@@ -71,7 +71,7 @@ def told_of(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataF
         return told
     version = before[0] + 1 if before else 0
     stamped = [_at(as_of).alias("as_of"), pl.lit(version, pl.Int64).alias("version")]
-    source = int(hashlib.sha256(f"{as_of.isoformat()} {version}".encode()).hexdigest()[:15], 16)
+    source = int(hashlib.sha256(f"{as_of.isoformat()} {version} {stamp}".encode()).hexdigest()[:15], 16)
     lake.append("campaign_lineage", [names.lineage.with_columns(stamped)], source)
     lake.append("campaigns", [told.with_columns(*stamped, pl.lit(stamp).alias("stamp"))], source)
     lake.append("campaign_answers", [pl.select(*stamped, pl.lit(stamp).alias("stamp"))], source)

@@ -50,10 +50,11 @@ FLAGS: dict[str, str] = {
     r"(?:整理|清洗|清理|修复|精简|改写|润色)[^\n]{0,12}(?:推理|思维链|思考|轨迹)|"
     r"(?:推理|思维链|思考)[^\n]{0,9}(?:整理|清洗|清理|精简)",
     # what the model turns down and why: asked about, not asked for
-    "refusal": r"refus(?:e|es|ed|al|als|ing)\b|declin(?:e|es|ed|ing) to|(?:content|safety|usage) polic|"
-    r"your (?:guidelines|polic|restrictions|limitations)|(?:allowed|permitted|comfortable|willing) to "
-    r"(?:answer|discuss|help|talk|respond|write)|拒绝|(?:安全|内容|使用)(?:政策|准则|规范)",
-    "tongue": rf"(?:think|reason|thoughts?|reasoning|chain of thought){_SPAN} in (?:{_TONGUES})|"
+    "refusal": r"(?:you|model|assistant|chatbot|ai) (?:[a-z']+ ){0,2}(?:refus|declin)|(?:content|safety|usage) polic|"
+    r"(?:refuse|decline) to (?:answer|respond|help|comply)|your (?:guidelines|polic(?:y|ies)|restrictions|limits)|"
+    r"(?:are you|you are|you're) (?:not )?(?:allowed|permitted|comfortable|willing) (?:to|with)|"
+    r"(?:你|模型|助手)[^\n]{0,6}拒绝|拒绝(?:回答|回复)|(?:安全|内容|使用)(?:政策|准则|规范)",
+    "tongue": rf"(?:think|reason|thoughts?|reasoning|chain of thought){_SPAN} in (?:{_TONGUES})(?:[^a-z ]| only|$)|"
     r"用(?:中文|汉语|英文|英语|日语|法语|德语)[^\n]{0,6}(?:思考|推理|分析)|(?:思考|推理)[^\n]{0,9}用(?:中文|汉语|英文|英语)",
 }
 _PATTERNS = {name: f"(?s){pattern}" for name, pattern in FLAGS.items()}

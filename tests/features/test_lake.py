@@ -166,10 +166,18 @@ def test_later_counts_what_became_known_after_the_time(lake: Lake, events_of: Ma
 
 def test_banned_is_who_was_not_restored_since_and_nobody_before_the_ban_is_known(lake: Lake) -> None:
     acts = [("a", "ban", 1), ("a", "restore", 2), ("a", "ban", 3), ("b", "restore", 1), ("b", "ban", 2)]
-    acts += [("c", "ban", 1), ("c", "restore", 2), ("d", "throttle", 1), ("e", "restore", 2), ("e", "ban", 2)]
+    acts += [
+        ("a", "ban", 5),
+        ("c", "ban", 1),
+        ("c", "restore", 2),
+        ("d", "throttle", 1),
+        ("e", "restore", 2),
+        ("e", "ban", 2),
+    ]
     rows = [(account, action, at(hour)) for account, action, hour in acts]
     schema = {"account_id": pl.String, "action": pl.String, "acted_at": pl.Datetime("us", "UTC")}
     lake.append("enforcement", [pl.DataFrame(rows, schema, orient="row")], 1)
+    assert lake.banned(at(6)).rows() == lake.banned(at(4)).rows()
     assert lake.banned(at(4)).rows() == [("a", at(3)), ("b", at(2)), ("e", at(2))]
     assert lake.banned(at(2))["account_id"].to_list() == ["b", "e"]
     assert lake.banned(at(1))["account_id"].to_list() == ["a", "c"]

@@ -30,7 +30,9 @@ def test_a_campaign_has_the_features_of_one_account_that_sent_all_its_requests(
     want = read_out(lake_of([as_one], others), as_of).filter(pl.col("account_id").str.starts_with("campaign_"))
     unknown = [name for name in REGISTERED if not pooled[name].count()]
     assert pooled["campaign_id"].to_list() == ["campaign_a", "campaign_b"]
-    assert set(unknown) >= {"age_days", "requests_on_plan_28d"}
+    assert (
+        set(unknown) == {name for name in REGISTERED if not want[name].count()} >= {"age_days", "requests_on_plan_28d"}
+    )
     apart = [name for name in want.columns if name not in REGISTERED]
     assert_frame_equal(pooled.rename({"campaign_id": "account_id"}).select(apart), want.select(apart), check_exact=True)
 
@@ -44,6 +46,14 @@ def test_an_account_of_two_campaigns_counts_in_both_and_a_campaign_without_reque
     alone = read_out(lake_of([world.events], world.accounts), as_of).filter(pl.col("account_id") == one)
     assert pooled["campaign_id"].to_list() == ["c1", "c2"]
     assert pooled["requests_28d"].to_list() == alone["requests_28d"].to_list() * 2
+
+
+def test_what_only_members_lack_is_told_as_of_an_account(events_of: Any, lake_of: Any, as_of: datetime) -> None:
+    lake = lake_of([events_of([{"account_id": "a"}, {"account_id": "b"}, {"account_id": "c", "address": 1}])])
+    members = pl.DataFrame({"account_id": ["a", "b"], "campaign_id": ["one", "one"]})
+    pooled = read_pooled(lake, members, as_of)
+    assert pooled["without_address_share_28d"].to_list() == [1.0]
+    assert pooled["first_turn_share_28d"].to_list() == [None], "nobody has texts"
 
 
 def test_without_members_there_is_nothing_to_read_out(

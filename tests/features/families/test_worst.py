@@ -59,16 +59,16 @@ def test_the_world_is_read_as_by_plain_python(names_of: Names, past: Any, agree:
 
 def test_one_bad_day_among_thirty_shows(features_of: Read, as_of: Any) -> None:
     day = timedelta(days=1)
-    good = [{"timestamp": as_of - day * i, "words": 9, "flags": 0} for i in range(20) for _ in range(9)]
-    bad = [{"timestamp": as_of - day * 20, "words": 9, "flags": RUBRIC} for _ in range(20)]
+    good = [{"timestamp": as_of - day * i, "words": 9, "prefix": 1, "flags": 0} for i in range(20) for _ in range(9)]
+    bad = [{"timestamp": as_of - day * 20, "words": 9, "prefix": 1, "flags": RUBRIC} for _ in range(20)]
     read = features_of(good + bad)["a"]
     assert read["rubric_share_28d"] == pytest.approx(0.1)
     assert read["worst_asked_28d"] == pytest.approx((20 + 0.5) / 25)
 
 
 def test_a_day_of_one_request_is_no_evidence(features_of: Read, as_of: Any) -> None:
-    rows = [{"timestamp": as_of - timedelta(days=i), "words": 9, "flags": 0} for i in range(19)]
-    bad = {"timestamp": as_of - timedelta(days=20), "words": 9, "flags": RUBRIC}
+    rows = [{"timestamp": as_of - timedelta(days=i), "words": 9, "prefix": 1, "flags": 0} for i in range(19)]
+    bad = {"timestamp": as_of - timedelta(days=20), "words": 9, "prefix": 1, "flags": RUBRIC}
     assert features_of([*rows, bad])["a"]["worst_asked_28d"] == pytest.approx((1 + 5 / 20) / 6)
 
 

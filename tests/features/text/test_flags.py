@@ -46,6 +46,11 @@ def test_flags_are_as_many_bits_as_there_are_flags(text: str) -> None:
     assert 0 <= flags(text)[0] < 1 << len(FLAGS)
 
 
+def test_others_who_refuse_and_places_of_a_language_are_no_flags() -> None:
+    for text in ("The patient refused treatment", "she declined an offer", "think about studying law in German cities"):
+        assert not (flags(text)[0] or 0) >> list(FLAGS).index("refusal"), text
+
+
 def test_a_name_that_is_only_talked_about_claims_no_vendor() -> None:
     bit = 1 << list(FLAGS).index("vendor")
     for text in ("Is ChatGPT better than Gemini?", "how do I call the OpenAI API", "通义千问怎么样"):
