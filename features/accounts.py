@@ -15,6 +15,7 @@ from features.families import (
     coordination,
     coverage,
     infrastructure,
+    mixture,
     periods,
     releases,
     rhythm,
@@ -43,6 +44,7 @@ _FAMILIES = (
     coverage,
     periods,
     releases,
+    mixture,
 )
 
 _SHOWN_BY = {

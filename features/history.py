@@ -42,6 +42,7 @@ class History:
             of the same hour are one release. No rows without one.
         adopted: `account_id`, `adopted` (requests on the released models since then), `adopted_1d`, `adopted_3d` (those
             of `PIVOTS`), `first` (the first hour); accounts without any are left out.
+        at_once: `account_id`, `hour`, `subnets`, `countries`: how many different ones in the hours that show a subnet.
         blocked: `account_id`, `key`, `before`, `after`: requests by model before and after the first hour in which some
             were refused; accounts without such an hour are left out.
     """
@@ -55,6 +56,7 @@ class History:
     accounts: pl.DataFrame
     release: pl.DataFrame
     adopted: pl.DataFrame
+    at_once: pl.DataFrame
     blocked: pl.DataFrame
 
     def within(self, window: timedelta) -> pl.Expr:
@@ -90,6 +92,7 @@ def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
             accounts,
             release,
             adoption(keys.filter(chosen), release).collect(engine="streaming"),
+            _at_once(keys.filter(chosen)),
             _around_blocks(hours, keys.filter(chosen)),
         )
 
@@ -107,6 +110,7 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
                                                  how="semi"), accounts, as_of).collect(engine="streaming")  # fmt: skip
     release = latest_release(lake, as_of)
     adopted = adoption(added.key_rollups(as_of), release).collect(engine="streaming")
+    at_once = _at_once(added.key_rollups(as_of))
     blocked = _around_blocks(hours, added.key_rollups(as_of))
     usual = _segments(_counted(lake.key_rollups(as_of), USUAL_KINDS), accounts)
     for (_,), group in groups.sort("group", "account_id").group_by("group", maintain_order=True):
@@ -127,6 +131,7 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
             pl.concat([accounts, registered]),
             release,
             adopted.join(ids, on="account_id"),
+            at_once.join(ids, on="account_id"),
             blocked.join(ids, on="account_id"),
         )
 
@@ -151,6 +156,17 @@ def adoption(keys: pl.LazyFrame, release: pl.DataFrame) -> pl.LazyFrame:
             first=pl.col("hour").min(),
         )
     )
+
+
+def _at_once(keys: pl.LazyFrame) -> pl.DataFrame:
+    """`History.at_once` of the accounts of `KeyRollups`."""
+    subnet, country = (KEY_KINDS.index(kind) for kind in ("subnet", "country"))
+    kind = pl.col("kind")
+    shown = keys.filter(kind.is_in([subnet, country])).select("account_id", "hour", "kind", "key").unique()
+    counted = shown.group_by("account_id", "hour").agg(
+        subnets=(kind == subnet).sum().cast(pl.Int64), countries=(kind == country).sum().cast(pl.Int64)
+    )
+    return counted.filter(pl.col("subnets") > 0).collect(engine="streaming")
 
 
 def _around_blocks(hours: pl.DataFrame, keys: pl.LazyFrame) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from features.catalogue import (
     coordination,
     coverage,
     infrastructure,
+    mixture,
     periods,
     releases,
     rhythm,
@@ -57,6 +58,7 @@ FEATURES: tuple[Feature, ...] = (
     *coverage.FEATURES,
     *periods.FEATURES,
     *releases.FEATURES,
+    *mixture.FEATURES,
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 SHARED_KINDS: tuple[str, ...] = tuple(sharing.SHARED)

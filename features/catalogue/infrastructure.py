@@ -11,6 +11,13 @@ _ADDRESSES = Signal(
     "One lasting residential address for each account. Costs a proxy's rent each.",
     needs=("infrastructure",),
 )
+_AT_ONCE = Signal(
+    "several places at once",
+    "A proxy network of over 20,000 accounts gives each request another way out (`hydra-2026-06`).",
+    "Different keys of each account and hour",
+    "Hold one address for hours, or keep accounts apart. Costs speed, or a lasting address for each account.",
+    needs=("infrastructure",),
+)
 _PLACES = Signal(
     "places that do not fit",
     "Resellers carry requests of regions that are not served.",
@@ -47,6 +54,13 @@ FEATURES = (
         ("subnets", ONE_MORE, "log2(1 + subnets)", "about {plain:,.0f} subnets"),
         ("networks", "networks", "Autonomous systems", "{:.0f} networks"),
         ("top_address_share", "share", "Requests from the commonest address", "{:.0%} of requests from one address"),
+    ]),
+    *rows("infrastructure", _AT_ONCE, "28d", [
+        ("subnets_at_once", "subnets", "Different subnets in an hour that shows one, mean",
+         "{:.1f} subnets within one hour on average"),
+        ("most_subnets_at_once", "subnets", "Most different subnets in one hour", "up to {:.0f} subnets in one hour"),
+        ("countries_at_once", "share", "Hours with a subnet in which requests came from several countries",
+         "{:.0%} of active hours have requests of several countries"),
     ]),
     *rows("infrastructure", _PLACES, "28d", [
         ("countries", "countries", "Countries of the requests", "requests from {:.0f} countries"),

@@ -30,7 +30,7 @@ FEATURES = (
          "used the new model after {plain:,.0f} hours"),
     ]),
     *rows("releases", _BLOCK, "28d", [
-        ("left_model_after_block", "share",
+        ("left_model_after_block", "difference of shares",
          "Share of the most used model before the first hour with a refused request, less its share after that hour",
          "{:+.0%} of requests left its most used model after a block"),
     ]),

@@ -2,19 +2,33 @@
 
 from features.catalogue.feature import Feature, Signal, rows
 
-USUAL: dict[str, tuple[str, ...]] = {"shape": (), "cell": ("text",), "capability": ("text",)}
+USUAL: dict[str, tuple[str, ...]] = {
+    "shape": (),
+    "cell": ("text",),
+    "capability": ("text",),
+    "asn": ("infrastructure",),
+}
 """Kinds of keys whose distribution is compared, and what they need."""
 
-_WORDS = {"shape": "shape: octaves of tokens, turns, tools", "cell": "topic cell", "capability": "capability asked for"}
-_NAMES = {"shape": "shapes of requests", "cell": "topics", "capability": "capabilities"}
+_WORDS = {
+    "shape": "shape: octaves of tokens, turns, tools",
+    "cell": "topic cell",
+    "capability": "capability asked for",
+    "asn": "autonomous system",
+}
+_NAMES = {"shape": "shapes of requests", "cell": "topics", "capability": "capabilities", "asn": "networks"}
 
 
 def _signal(kind: str) -> Signal:
     return Signal(
         f"unusual {_NAMES[kind]}",
-        "Campaigns ask for what they train: coding, agents, reasoning, grading, at lengths that suit a data set.",
+        "Campaigns ask for what they train: coding, agents, reasoning, grading, at lengths that suit a data set."
+        if kind != "asn"
+        else "Proxy pools come by way of networks that ordinary customers of a plan do not use (`hydra-2026-06`).",
         "Counts of keys, and their sums over all accounts of a plan",
-        "Mix in what others of the plan ask for. Costs its tokens: half of the traffic halves the distance.",
+        "Mix in what others of the plan ask for. Costs its tokens: half of the traffic halves the distance."
+        if kind != "asn"
+        else "Rent addresses in the networks of homes. Costs a dearer proxy for each account.",
         needs=USUAL[kind],
     )
 
@@ -33,4 +47,8 @@ def _of(kind: str) -> tuple[Feature, ...]:
     ])  # fmt: skip
 
 
-FEATURES = tuple(row for kind in USUAL for row in _of(kind))
+FEATURES = tuple(row for kind in USUAL for row in _of(kind)) + rows("segment", _signal("cell"), "28d", [
+    ("topic_mmd", "squared", "Unbiased squared maximum mean discrepancy of the topics of account and plan, of four "
+     "Gaussian kernels about the median distance of topic cells, by random Fourier features",
+     "topics far from its plan's (squared discrepancy {:.3f})"),
+])  # fmt: skip

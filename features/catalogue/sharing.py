@@ -12,11 +12,12 @@ SHARED: dict[str, str] = {
     "address": "address",
     "subnet": "subnet",
     "client": "client fingerprint",
+    "asn": "network",
 }
 """Kinds of keys whose accounts are counted, in an analyst's words."""
 
 TEXTS = ("prefix", "suffix", "skeleton", "band", "system", "exact")
-WITH_AGE = ("prefix", "suffix", "skeleton", "band", "system", "subnet", "client")
+WITH_AGE = ("prefix", "suffix", "skeleton", "band", "system", "subnet", "client", "asn")
 
 _TEXT = Signal(
     "texts of other accounts",

@@ -10,6 +10,12 @@ _USE = Signal(
     _HOURS,
     "Send less from each account. Costs more accounts for the same data set.",
 )
+_PROGRAMME = Signal(
+    "use against its programme",
+    "Programmes for education, research and startups are ways in for fraudulent accounts.",
+    _HOURS + ", and a median of each programme",
+    "Use as little as students do. Costs that many more accounts, each through the programme's checks.",
+)
 _PLAN = Signal(
     "use for the plan",
     "A whole plan's worth is drawn from cheap or free accounts.",
@@ -54,6 +60,12 @@ FEATURES = (
          "{plain:.1f} times the requests of its plan's median"),
         ("output_on_plan", "octaves", "Output tokens over the median of accounts with the same plan, log2",
          "{plain:.1f} times the output tokens of its plan's median"),
+    ]),
+    *rows("volume", _PROGRAMME, "28d", [
+        ("requests_on_programme", "octaves", "Requests over the median of accounts in the same programme, log2",
+         "{plain:.1f} times the requests of its programme's median"),
+        ("output_on_programme", "octaves", "Output tokens over the median of accounts in the same programme, log2",
+         "{plain:.1f} times the output tokens of its programme's median"),
     ]),
     *rows("volume", _LENGTHS, "28d", [
         ("output_per_input", "octaves", "Output tokens over input tokens, log2",

@@ -13,10 +13,14 @@ def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account that was active in the history."""
     kinds = _distinct(history).join(_totals(history), on="account_id", how="left")
     kinds = kinds.join(_mismatch(history), on="account_id", how="left")
+    kinds = kinds.join(_at_once(history), on="account_id", how="left")
     requests = pl.col("requests")
     return kinds.select(
         "account_id",
         "country_mismatch_28d",
+        "subnets_at_once_28d",
+        "most_subnets_at_once_28d",
+        "countries_at_once_28d",
         addresses_28d=(pl.col("address") + 1).log(2),
         addresses_per_day_28d=share(pl.col("address"), pl.col("days")),
         subnets_28d=(pl.col("subnet") + 1).log(2),
@@ -60,3 +64,13 @@ def _mismatch(history: History) -> pl.DataFrame:
     requests = pl.col("requests")
     elsewhere = requests.filter(pl.col("key") != pl.col("billing_country")).sum()
     return from_country.group_by("account_id").agg(country_mismatch_28d=share(elsewhere, requests.sum()))
+
+
+def _at_once(history: History) -> pl.DataFrame:
+    """Different subnets in an hour, mean and most, and the share of hours with several countries."""
+    subnets = pl.col("subnets")
+    return history.at_once.group_by("account_id").agg(
+        subnets_at_once_28d=share(subnets.sum(), pl.len()),
+        most_subnets_at_once_28d=subnets.max(),
+        countries_at_once_28d=share((pl.col("countries") > 1).sum(), pl.len()),
+    )

@@ -3,19 +3,35 @@
 The account itself is taken out of its segment. All measures are means over requests or over pairs of requests, so they
 mean the same for 50 requests as for 5,000 (the squared distance is the unbiased estimate of Gretton et al. 2012, with
 the kernel that is 1 for the same key and else 0).
+
+The discrepancy of topics has Gaussian kernels instead, so that neighbouring cells count as near. Its random Fourier
+features (Rahimi and Recht 2007) are a table over the cells: what adds is the count of each cell, and nothing else has
+to be kept.
 """
 
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
 import polars as pl
+from scipy.sparse import csr_array
+from scipy.spatial.distance import pdist
 
 from features.catalogue import USUAL_KINDS
 from features.exact import agreement, fixed_sum, share
 from features.history import WHOLE, History, weighed
 from features.schemas import KEY_KINDS
+from features.text import CELLS, centres
 
 _LEAST = 50 * WHOLE  # fewer accounts are no segment: then all accounts are
 _UNSEEN = WHOLE // 100  # given to every key, seen in the segment or not
 _TAIL = 0.05  # share of the segment's requests that count as rare
 _BY = ("segment", "kind")
+_CELL = KEY_KINDS.index("cell")
+_WIDTHS = (0.5, 1.0, 2.0, 4.0)  # of the kernels, in median distances of cells
+_WAVES = 32  # random frequencies of each kernel, a cosine and a sine each
+_WAVE_UNIT = 1 << 10  # waves in whole numbers, so that their sums are exact
+Waves = npt.NDArray[np.int64]
 
 
 def read_out(history: History) -> pl.DataFrame:
@@ -28,7 +44,50 @@ def read_out(history: History) -> pl.DataFrame:
         of_kind = read.filter(pl.col("kind") == KEY_KINDS.index(kind)).drop("kind")
         named = of_kind.rename({name: f"{kind}_{name}_28d" for name in of_kind.columns if name != "account_id"})
         wide = wide.join(named, on="account_id", how="left")
-    return wide
+    in_cells = own.filter(pl.col("kind") == _CELL)
+    return wide.join(_discrepancy(in_cells, segments), on="account_id", how="left")
+
+
+def _discrepancy(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+    """`account_id`, `topic_mmd_28d` of the accounts with two topics or more, whose segment has others."""
+    total = pl.col("requests").sum()
+    accounts = own.group_by("account_id").agg(pl.col("segment").first(), total=total).sort("account_id")
+    of_plan = segments.filter(pl.col("kind") == _CELL).select("segment", "key", "weight")
+    plans = of_plan.group_by("segment").agg(whole=pl.col("weight").sum()).sort("segment").with_row_index("plan")
+    placed = own.join(accounts.with_row_index("row").select("row", "account_id"), on="account_id")
+    asked = _summed(placed["row"], placed["key"], placed["requests"], len(accounts))
+    weighted = _summed(placed["row"], placed["key"], placed["weight"], len(accounts))
+    usual = of_plan.join(plans, on="segment", nulls_equal=True)
+    plan = accounts.join(plans, on="segment", how="left", nulls_equal=True, maintain_order="left")
+    others = _summed(usual["plan"], usual["key"], usual["weight"], len(plans))[plan["plan"]] - weighted
+    n = plan["total"].to_numpy().astype(np.float64)
+    alike = (asked / _WAVE_UNIT) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        there = others / (plan["whole"].to_numpy() - WHOLE)[:, None] / _WAVE_UNIT
+        # cos² + sin² is 1, so a request is as like itself as there are frequencies
+        within = (alike.sum(axis=1) - n * alike.shape[1] / 2) / (n * (n - 1))
+        between = (asked / _WAVE_UNIT * there).sum(axis=1) / n
+        squared = (within - 2 * between + (there**2).sum(axis=1)) / (alike.shape[1] / 2)
+    known = plan.select("account_id", topic_mmd_28d=pl.Series(squared))
+    return known.filter((plan["total"] > 1) & (plan["whole"] > WHOLE))
+
+
+def _summed(row: pl.Series, cell: pl.Series, times: pl.Series, rows: int) -> Waves:
+    """The waves of cells, each so many times, summed by row: shape (rows, waves)."""
+    counts = csr_array((times.to_numpy(), (row.to_numpy(), cell.to_numpy())), shape=(rows, CELLS), dtype=np.int64)
+    return np.asarray(counts @ _waves())
+
+
+@cache
+def _waves() -> Waves:
+    """Random Fourier features of the kernels for each cell, shape (cells, waves)."""
+    at = centres().T.astype(np.float64)
+    median = np.median(pdist(at))
+    rng = np.random.default_rng(0)
+    drawn = [rng.standard_normal((at.shape[1], _WAVES)) / (width * median) for width in _WIDTHS]
+    angles = at @ np.concatenate(drawn, axis=1)
+    waves: Waves = np.rint(np.concatenate([np.cos(angles), np.sin(angles)], axis=1) * _WAVE_UNIT).astype(np.int64)
+    return waves
 
 
 def _with_all(segments: pl.DataFrame) -> pl.DataFrame:

@@ -25,7 +25,7 @@ _SHARES = {
     "tools_share_28d": "with_tools",
 }
 
-_COMPARED = {"requests_28d": "requests_on_plan_28d", "output_tokens_28d": "output_on_plan_28d"}
+_COMPARED = {"requests_28d": "requests_on_{}_28d", "output_tokens_28d": "output_on_{}_28d"}
 
 
 def read_out(history: History) -> pl.DataFrame:
@@ -63,11 +63,21 @@ def used(rollups: pl.LazyFrame) -> pl.DataFrame:
 
 
 def against_plan(features: pl.DataFrame, everyone: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
-    """Add what an account uses over the median of its plan's active accounts, which `everyone` holds."""
-    plans = accounts.select("account_id", "plan")
-    medians = (
-        everyone.join(plans, on="account_id").group_by("plan").agg(pl.col(*_COMPARED).median().name.suffix("_median"))
-    )
-    planned = features.join(plans, on="account_id", how="left").join(medians, on="plan", how="left")
-    ratios = [((pl.col(name) + 1) / (pl.col(f"{name}_median") + 1)).log(2).alias(r) for name, r in _COMPARED.items()]
-    return planned.with_columns(ratios).drop("plan", *[f"{name}_median" for name in _COMPARED])
+    """Add what an account uses over the median of the active accounts of its plan, and of its programme.
+
+    `everyone` holds these; null for an account of none.
+    """
+    for group in ("plan", "programme"):
+        members = accounts.select("account_id", group).drop_nulls()
+        medians = (
+            everyone.join(members, on="account_id")
+            .group_by(group)
+            .agg(pl.col(*_COMPARED).median().name.suffix("_median"))
+        )
+        placed = features.join(members, on="account_id", how="left").join(medians, on=group, how="left")
+        ratios = [
+            ((pl.col(name) + 1) / (pl.col(f"{name}_median") + 1)).log(2).alias(ratio.format(group))
+            for name, ratio in _COMPARED.items()
+        ]
+        features = placed.with_columns(ratios).drop(group, *[f"{name}_median" for name in _COMPARED])
+    return features

@@ -15,7 +15,7 @@ Keys are keyed with the workspace's secret; codes and cells are small numbers th
 """
 
 from features.text.flags import FLAGS, claims_vendor, flag_bits
-from features.text.lexicon import CELLS, TOPIC_LENGTH, TOPIC_SIZE
+from features.text.lexicon import CELLS, TOPIC_LENGTH, TOPIC_SIZE, centres
 from features.text.lists import CAPABILITIES, LANGUAGES
 from features.text.reduction import CODES, KEYS, TextHasher, reduce_texts
 from features.text.words import LONGEST, clipped
@@ -31,6 +31,7 @@ __all__ = [
     "TOPIC_LENGTH",
     "TOPIC_SIZE",
     "TextHasher",
+    "centres",
     "claims_vendor",
     "clipped",
     "flag_bits",

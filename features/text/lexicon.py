@@ -93,7 +93,7 @@ class Lexicon:
         topic = sums[:, _TOPIC].astype(np.float64)
         length = np.sqrt((topic**2).sum(axis=1, keepdims=True))
         topic = np.rint(topic * (TOPIC_LENGTH / np.maximum(length, 1)))
-        cell: Ints = (topic.astype(np.float32) @ _centres()).argmax(axis=1)
+        cell: Ints = (topic.astype(np.float32) @ centres()).argmax(axis=1)
         codes = _strongest(sums[:, _LANGUAGES], 1), _strongest(sums[:, _ASKS], _LEAST_ASK)
         return Said(*codes, topic.astype(np.int16), cell)
 
@@ -143,8 +143,8 @@ def _asks() -> dict[str, dict[str, float]]:
 
 
 @cache
-def _centres() -> Weights:
-    """Centres of the cells, shape (16, 512); whole numbers, so that products are exact."""
+def centres() -> Weights:
+    """Centres of the topics' cells, shape (16, 512); whole numbers, so that products are exact."""
     return pl.read_parquet(TABLES / "cells.parquet")["centre"].to_numpy().astype(np.float32).T.copy()
 
 

@@ -129,6 +129,7 @@ def make_requests(accounts: int, requests: int, seed: int = 0, days: float = 40)
     system = pl.Series(pick(["Be terse.", None, "You grade essays.", None]))
     agent = pl.when(moved).then(pl.lit("go/1")).otherwise(pl.Series(pick(["curl/8", "py/3", "node/20", None])))
     time = pl.lit(AS_OF) - pl.duration(seconds=pl.Series(second))
+    network = who % 7 + rng.integers(1 + who % 3, size=requests)
     columns = {
         "request_id": pl.Series([f"r{seed}-{i}" for i in range(requests)]),
         "timestamp": time.cast(pl.Datetime("us", "UTC")),
@@ -150,7 +151,7 @@ def make_requests(accounts: int, requests: int, seed: int = 0, days: float = 40)
         "finish_reason": pl.Series(pick(["stop", "length", "content_filter", None])),
         "status_code": pl.Series(pick([200, 200, 200, 429, 403])),
         "client_address": address,
-        "asn": pl.Series((who % 7 + rng.integers(1 + who % 3, size=requests)).tolist()),
+        "asn": pl.Series(np.where(who % 20 == 0, 900 + who, network).tolist()),
         "country": pl.Series(pick(["US", "DE", "FR", None])),
         "user_agent": pl.coalesce(mine, agent),
         "tls_ja4": pl.Series(pick(["t13a", "t13b"])),

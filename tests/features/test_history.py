@@ -13,8 +13,9 @@ from features.lake import Lake
 
 LakeOf = Callable[..., Lake]
 ON_PLAN = {"requests_on_plan_28d": "requests_28d", "output_on_plan_28d": "output_tokens_28d"}
+ON_PROGRAMME = ("requests_on_programme_28d", "output_on_programme_28d")
 PIVOTS = ("pivot_1d_on_plan_28d", "pivot_3d_on_plan_28d")
-OTHERS = [name for name in FEATURE_NAMES if name not in {*ON_PLAN, *PIVOTS}]
+OTHERS = [name for name in FEATURE_NAMES if name not in {*ON_PLAN, *ON_PROGRAMME, *PIVOTS}]
 GROUPS = {f"acct-{i:04d}": ("ones", "twos", "alone")[0 if i % 2 else 1 if i else 2] for i in range(0, 48, 3)}
 
 

@@ -12,7 +12,9 @@ from features.catalogue import FEATURES
 from features.lake import Lake
 from features.pooled import read_pooled
 
-REGISTERED = [f.name for f in FEATURES if f.family == "account" or f.name.endswith("_on_plan_28d")]
+REGISTERED = [
+    f.name for f in FEATURES if f.family == "account" or f.name.endswith(("_on_plan_28d", "_on_programme_28d"))
+]
 
 
 def test_a_campaign_has_the_features_of_one_account_that_sent_all_its_requests(

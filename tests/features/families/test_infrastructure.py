@@ -1,6 +1,7 @@
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 Read = Callable[..., dict[str, dict[str, Any]]]
@@ -19,6 +20,12 @@ def plain(events: list[dict[str, Any]], billing_country: int | None) -> dict[str
     days = len({e["timestamp"].date() for e in events})
     elsewhere = sum(n for country, n in seen["country"].items() if country != billing_country)
 
+    at = defaultdict(list)
+    for event in events:
+        at[event["timestamp"].replace(minute=0, second=0, microsecond=0)].append(event)
+    shown = {kind: [len({e[kind] for e in some} - {None}) for some in at.values()] for kind in ("subnet", "country")}
+    both = [(subnets, countries) for subnets, countries in zip(*shown.values(), strict=True) if subnets]
+
     def ratio(part: int | None, whole: int | None) -> float | None:
         return part / whole if part and whole else None
 
@@ -29,6 +36,9 @@ def plain(events: list[dict[str, Any]], billing_country: int | None) -> dict[str
         "addresses_28d": octaves(count["address"]),
         "addresses_per_day_28d": ratio(count["address"], days),
         "subnets_28d": octaves(count["subnet"]),
+        "subnets_at_once_28d": share(sum(subnets for subnets, _ in both), len(both)),
+        "most_subnets_at_once_28d": max((subnets for subnets, _ in both), default=None),
+        "countries_at_once_28d": share(sum(countries > 1 for _, countries in both), len(both)),
         "networks_28d": count["asn"],
         "countries_28d": count["country"],
         "country_mismatch_28d": share(elsewhere, seen["country"].total()) if billing_country else None,
@@ -48,6 +58,14 @@ def test_the_world_is_read_as_by_plain_python(names_of: Names, past: Any, agree:
         want = plain(events, past.accounts[account]["billing_country"])
         assert set(want) == set(names_of("infrastructure"))
         agree(past.features[account], want)
+
+
+def test_places_at_once_are_those_of_one_hour(features_of: Read, as_of: Any) -> None:
+    at = [as_of - timedelta(hours=hours) for hours in (1, 1, 1, 5, 9)]
+    places = zip(at, (1, 2, 3, 1, None), (7, 7, 8, 7, 8), strict=True)
+    read = features_of([{"timestamp": time, "subnet": subnet, "country": country} for time, subnet, country in places])
+    assert (read["a"]["subnets_at_once_28d"], read["a"]["most_subnets_at_once_28d"]) == (2, 3)
+    assert read["a"]["countries_at_once_28d"] == 0.5
 
 
 def test_a_mismatch_needs_both_countries(features_of: Read) -> None:

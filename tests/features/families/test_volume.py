@@ -55,7 +55,9 @@ def test_the_world_is_read_as_by_plain_python(past: Any, agree: Any) -> None:
 
 def test_the_oracle_names_all_but_what_compares_accounts(names_of: Names, past: Any) -> None:
     named = set(plain(next(iter(past.events.values())), past.as_of))
-    assert set(names_of("volume")) - named == {"requests_on_plan_28d", "output_on_plan_28d"}
+    assert set(names_of("volume")) - named == {
+        f"{used}_on_{group}_28d" for used in ("requests", "output") for group in ("plan", "programme")
+    }
 
 
 def test_windows_begin_at_a_full_hour_and_end_at_the_time(features_of: Read, as_of: Any) -> None:
@@ -84,6 +86,15 @@ def test_an_account_is_compared_with_the_median_of_its_plan(features_of: Read) -
     assert [read[name]["requests_on_plan_28d"] for name in used] == [-1, 0, 1, 0, None]
     assert read["a"]["output_on_plan_28d"] == pytest.approx(math.log2(4 / 10))
     assert read["unregistered"]["output_on_plan_28d"] is None
+
+
+def test_an_account_of_a_programme_is_compared_with_the_median_of_that(features_of: Read) -> None:
+    used = {"a": 1, "b": 3, "c": 7, "d": 31}
+    rows = [{"account_id": name, "output_tokens": 3} for name, times in used.items() for _ in range(times)]
+    programmes = [{"account_id": name, "programme": None if name == "d" else "research"} for name in used]
+    read = features_of(rows, programmes)
+    assert [read[name]["requests_on_programme_28d"] for name in used] == [-1, 0, 1, None]
+    assert read["a"]["output_on_programme_28d"] == pytest.approx(math.log2(4 / 10))
 
 
 def test_registered_accounts_without_requests_do_not_move_the_median(features_of: Read) -> None:
