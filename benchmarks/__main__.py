@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 ALL = ("ingest", "rollups", "build", "endpoint", "worlds", "campaigns", "day")
-REAL = ("real_input", "judging", "poisoning", "fingerprint", "structure", "early")
+REAL = ("real_input", "judging", "poisoning", "fingerprint", "columns", "structure", "early")
 ALONE = ("kills",)  # takes half an hour of retrainings
 # These fit two models at a time; more threads within each would only wait for one another.
-ONE_THREAD = {"judging", "poisoning", "fingerprint", "structure", "early"}
+ONE_THREAD = {"judging", "poisoning", "fingerprint", "columns", "structure", "early"}
 
 
 def main() -> int:
