@@ -46,6 +46,17 @@ def cells(
         return {cell: pl.read_parquet(file) for cell, file in files.items()}
 
 
+def several(
+    scenario: str, pools: Path | None, chosen: Sequence[Cell], seeds: Sequence[int], *, scale: float, kept: Path | None
+) -> Mapping[Cell, pl.DataFrame]:
+    """The cells of several worlds together; each keeps its own campaigns as of its own end."""
+    every: dict[Cell, list[pl.DataFrame]] = {cell: [] for cell in chosen}
+    for seed in seeds:
+        for cell, frame in cells(scenario, pools, chosen, scale=scale, seed=seed, kept=kept).items():
+            every[cell].append(frame.with_columns(pl.format("{}-{}", pl.lit(seed), "account_id").alias("account_id")))
+    return {cell: pl.concat(frames) for cell, frames in every.items()}
+
+
 def _judged(tables: Path, cell: Cell, seed: int, scratch: Path) -> pl.DataFrame:
     workspace, log = Workspace(scratch / "workspace"), scratch / "requests.parquet"
     truth, as_of = pl.read_parquet(tables / "truth.parquet"), end(tables)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cells import cells
+from benchmarks.cells import cells, several
 from benchmarks.diluted import Cell
 from benchmarks.documents import DOCS, table, write_part
 from benchmarks.gathered import World, say, world
@@ -199,15 +199,6 @@ def sent(rows: Rows) -> list[str]:
     return table(["at most", "median of campaign accounts", "of honest accounts"], medians)
 
 
-def several(scenario: str, pools: Path | None, seeds: Sequence[int], *, scale: float, kept: Path | None) -> Rows:
-    """The cells `PURE` and `MIXED` of several worlds together; each keeps its own campaigns as of its own end."""
-    every: dict[Cell, list[pl.DataFrame]] = {cell: [] for cell in QUICK}
-    for seed in seeds:
-        for cell, frame in cells(scenario, pools, QUICK, scale=scale, seed=seed, kept=kept).items():
-            every[cell].append(frame.with_columns(pl.format("{}-{}", pl.lit(seed), "account_id").alias("account_id")))
-    return {cell: pl.concat(frames) for cell, frames in every.items()}
-
-
 def everything(
     made: World, rows: Rows, wide: Rows, left_out: Sequence[str], seed: int, dissect: int = DISSECTED
 ) -> tuple[dict[str, list[str]], list[Found]]:
@@ -254,7 +245,7 @@ def main() -> None:
     chosen = QUICK if given.quick else EVERY
     rows = cells(given.scenario, given.pools, chosen, scale=given.scale, seed=given.seed + 1, kept=given.kept)
     seeds = range(given.seed + 1, given.seed + 1 + given.worlds)
-    wide = several(given.scenario, given.pools, seeds, scale=given.scale, kept=given.kept)
+    wide = several(given.scenario, given.pools, QUICK, seeds, scale=given.scale, kept=given.kept)
     known = set(rows[PURE].filter("true")["family"])
     left_out = [family for family in families(made) if family in known]
     with threadpool_limits(1, user_api="blas"):

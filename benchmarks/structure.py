@@ -1,8 +1,8 @@
 """What structure adds: recall with and without sight of other accounts, from few requests, families left out.
 
-python -m benchmarks structure --pools DIR [--scale F] [--seed N] [--kept DIR] [--families N] [--docs]
+python -m benchmarks structure --pools DIR [--scale F] [--seed N] [--kept DIR] [--worlds N] [--families N] [--docs]
 
-As `benchmarks.fingerprint`: models learn on one world, each without one family, and are judged in the next one, cut and
+As `benchmarks.fingerprint`: models learn on one world, each without one family, and are judged in others, cut and
 diluted. Ours as it ships; where nobody is in a campaign; and taught without features of coordination, then without any
 feature that looks at other accounts.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cells import cells
+from benchmarks.cells import several
 from benchmarks.diluted import Cell
 from benchmarks.documents import table, write_part
 from benchmarks.fingerprint import Rows, among_honest, judged_by
@@ -81,22 +81,22 @@ def by_cell(found: Sequence[Mapping[Cell, Judged]], seed: int) -> list[str]:
     return lines
 
 
-def scope(made: World, found: Sequence[Mapping[Cell, Judged]]) -> str:
+def scope(made: World, found: Sequence[Mapping[Cell, Judged]], worlds: str) -> str:
     """What was measured on."""
     pure = [next(iter(one.values())) for one in found]
     honest, members = int((~pure[0].label).sum()), sum(int(one.label.sum()) for one in pure)
     return (
-        f"Trained on {made.name}; judged in a world of the next seed: {len(found)} families, {members} accounts of "
+        f"Trained on {made.name}; judged in {worlds} together: {len(found)} families, {members} accounts of "
         f"theirs, each family among {honest:,} honest accounts."
     )
 
 
-def everything(made: World, rows: Rows, left_out: Sequence[str], seed: int) -> list[str]:
+def everything(made: World, rows: Rows, left_out: Sequence[str], seed: int, worlds: str) -> list[str]:
     """The part of the page."""
     with ThreadPoolExecutor(2) as hands:
         calls = [hands.submit(judge, made, rows, family, seed) for family in left_out]
         found = [call.result() for call in calls]
-    return [scope(made, found), "", *by_cell(found, seed)]
+    return [scope(made, found, worlds), "", *by_cell(found, seed)]
 
 
 def main() -> None:
@@ -107,17 +107,19 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kept", type=Path, help="folder that keeps worlds and cells from one run to the next")
+    parser.add_argument("--worlds", type=int, default=5, help="worlds of the next seeds that are judged together")
     parser.add_argument("--families", type=int, help="leave out so many families, drawn by the seed; else all")
     parser.add_argument("--docs", action="store_true", help=f"write docs/{PAGE}")
     given = parser.parse_args()
     made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
-    rows = cells(given.scenario, given.pools, CELLS, scale=given.scale, seed=given.seed + 1, kept=given.kept)
+    seeds = range(given.seed + 1, given.seed + 1 + given.worlds)
+    rows = several(given.scenario, given.pools, CELLS, seeds, scale=given.scale, kept=given.kept)
     known = set(rows[CELLS[0]].filter("true")["family"])
     left_out = [family for family in families(made) if family in known]
     if given.families:
         left_out = np.random.default_rng(given.seed).permutation(left_out)[: given.families].tolist()
     with threadpool_limits(1, user_api="blas"):
-        lines = everything(made, rows, left_out, given.seed)
+        lines = everything(made, rows, left_out, given.seed, f"{given.worlds} worlds of the next seeds")
     print("\n".join(lines))
     if given.docs:
         write_part(PAGE, PART, lines)

@@ -22,7 +22,7 @@ def grouped(rows: pl.DataFrame) -> pl.DataFrame:
 def lines(accounts, world_of) -> list[str]:
     made = world_of(grouped(accounts("t", 1.0, "coordination")))
     rows = {cell: grouped(accounts("j", tell, "coordination")) for cell, tell in ((FEW, 0.4), (MANY, 1.0))}
-    return everything(made, rows, ["family 0"], 1)
+    return everything(made, rows, ["family 0"], 1, "2 worlds of the next seeds")
 
 
 def test_every_model_has_a_row_in_every_cell(lines, cells_of) -> None:
@@ -40,7 +40,9 @@ def test_a_model_without_sight_of_others_finds_less_where_only_these_tell(lines,
 
 
 def test_the_scope_and_what_can_not_be_measured_are_told(lines) -> None:
-    assert lines[0].startswith("Trained on a small table; judged in a world of the next seed: 1 families, 12 accounts")
+    assert lines[0].startswith(
+        "Trained on a small table; judged in 2 worlds of the next seeds together: 1 families, 12 accounts"
+    )
     assert lines[-1] == "0.01 % is not to be measured here: it needs 10,000 honest accounts."
 
 
