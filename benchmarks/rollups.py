@@ -74,7 +74,6 @@ def theirs(events: str) -> None:
         "succeeded": "status_code BETWEEN 200 AND 299",
         "throttled": "status_code = 429",
         "refused": "status_code IN (401, 403, 451)",
-        "cut_short": "finish_reason = 'length'",
         "filtered": "finish_reason = 'content_filter'",
         "capped": "max_tokens IS NOT NULL",
         "cold": "temperature <= 0.05",

@@ -39,7 +39,6 @@ def _sums() -> dict[str, pl.Expr]:
         "input_log_squared": (pl.col("input_log") ** 2).sum(),
         "output_log": pl.col("output_log").sum(),
         "output_log_squared": (pl.col("output_log") ** 2).sum(),
-        "cut_short": _count(pl.col("finish_reason") == "length"),
         "filtered": _count(pl.col("finish_reason") == "content_filter"),
         "capped": _count(known["max_tokens"]),
         "cold": _count(pl.col("temperature") <= 0.05),

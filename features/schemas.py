@@ -209,7 +209,6 @@ class AccountRollups(dy.Schema):
     input_log_squared = dy.Int64(description="sum of its squares, in 1/4096")
     output_log = dy.Int64()
     output_log_squared = dy.Int64()
-    cut_short = dy.Int64(description="finish_reason is length")
     filtered = dy.Int64(description="finish_reason is content_filter")
     capped = dy.Int64(description="max_tokens was set")
     cold = dy.Int64(description="temperature was set and at most 0.05")

@@ -58,8 +58,6 @@ FEATURES = (
     *rows("content", _SWEEP, "28d", [
         ("prefix_entropy", "share", "Entropy of beginnings over its maximum",
          "beginnings are {:.0%} as varied as they could be"),
-        ("suffix_entropy", "share", "Entropy of endings over its maximum",
-         "endings are {:.0%} as varied as they could be"),
         ("new_prefixes", "per request", "Different beginnings per request", "{:.2f} new beginnings per request"),
         ("fill_entropy", "bits", "Entropy of prompts less entropy of beginnings",
          "many tasks in few templates ({:.1f} bits more tasks than beginnings)"),

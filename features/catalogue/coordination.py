@@ -1,8 +1,12 @@
 """Contract rows of the family `coordination`: do the accounts that show the same keys act as one?"""
 
-from features.catalogue.feature import Signal, rows
-from features.catalogue.sharing import SHARED, TEXTS, WITH_AGE
+from features.catalogue.feature import Feature, Signal, rows
+from features.catalogue.sharing import SHARED, TEXTS
 
+ACTING = ("prefix", "suffix", "skeleton", "band", "system", "subnet", "client", "asn")
+"""Kinds of keys whose accounts are looked at."""
+
+_WITH_LOAD = ("prefix", "suffix", "skeleton", "band", "system", "asn")
 _EVEN_COST = "Sums over the accounts of each key, once for all accounts"
 
 _EVEN_TEXT = Signal(
@@ -34,20 +38,19 @@ _BORN_WAY = Signal(
     needs=("infrastructure",),
 )
 
-FEATURES = tuple(
-    row
-    for kind, words in SHARED.items()
-    if kind in WITH_AGE
-    for row in (
-        *rows("coordination", _EVEN_TEXT if kind in TEXTS else _EVEN_WAY, "28d", [
-            (f"even_{kind}", "share", f"Effective number of accounts over the number that show the same {words}, mean "
-             "over requests whose key three or more accounts show",
-             f"requests with its {words} are spread over {{:.0%}} as many accounts as could be"),
-        ]),
-        *rows("coordination", _BORN_TEXT if kind in TEXTS else _BORN_WAY, "28d", [
-            (f"born_{kind}", "octaves", "Spread of all registrations over that of the accounts that show the same "
-             f"{words}, mean over requests whose key others show, log2",
-             f"accounts with its {words} registered {{plain:.3g}} times closer together"),
-        ]),
-    )
-)  # fmt: skip
+
+def _of(kind: str, words: str) -> tuple[Feature, ...]:
+    even = rows("coordination", _EVEN_TEXT if kind in TEXTS else _EVEN_WAY, "28d", [
+        (f"even_{kind}", "share", f"Effective number of accounts over the number that show the same {words}, mean "
+         "over requests whose key three or more accounts show",
+         f"requests with its {words} are spread over {{:.0%}} as many accounts as could be"),
+    ])  # fmt: skip
+    born = rows("coordination", _BORN_TEXT if kind in TEXTS else _BORN_WAY, "28d", [
+        (f"born_{kind}", "octaves", "Spread of all registrations over that of the accounts that show the same "
+         f"{words}, mean over requests whose key others show, log2",
+         f"accounts with its {words} registered {{plain:.3g}} times closer together"),
+    ])  # fmt: skip
+    return (*even, *born) if kind in _WITH_LOAD else born
+
+
+FEATURES = tuple(row for kind in ACTING for row in _of(kind, SHARED[kind]))

@@ -23,5 +23,5 @@ def modes(features: Sequence[Feature]) -> Mapping[str, frozenset[str]]:
 _RISING = tuple(
     f"shared_{kind}{part}" for kind in ("prefix", "suffix", "skeleton", "exact", "address") for part in ("", "_share")
 )
-_RISING += tuple(f"young_{kind}" for kind in ("prefix", "suffix", "skeleton", "subnet"))
+_RISING += tuple(f"young_{kind}" for kind in ("suffix", "skeleton", "subnet"))
 SIGNS: Mapping[str, int] = dict.fromkeys([*(f"{name}_28d" for name in _RISING), "payment_accounts", "signup_burst"], 1)

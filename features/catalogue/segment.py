@@ -44,7 +44,7 @@ def _of(kind: str) -> tuple[Feature, ...]:
          f"{name} distributed unlike its plan's (squared distance {{:.2f}})"),
         (f"{kind}_focus", "share", f"Pairs of requests that agree ({words})",
          f"{{:.0%}} of pairs of requests agree in {name}"),
-    ])  # fmt: skip
+    ][: 2 if kind == "asn" else 4])  # fmt: skip
 
 
 FEATURES = tuple(row for kind in USUAL for row in _of(kind)) + rows("segment", _signal("cell"), "28d", [

@@ -1,6 +1,6 @@
 """Contract rows of the family `sharing`: keys that other accounts show too."""
 
-from features.catalogue.feature import Signal, rows
+from features.catalogue.feature import Feature, Signal, rows
 
 SHARED: dict[str, str] = {
     "prefix": "beginning",
@@ -17,7 +17,8 @@ SHARED: dict[str, str] = {
 """Kinds of keys whose accounts are counted, in an analyst's words."""
 
 TEXTS = ("prefix", "suffix", "skeleton", "band", "system", "exact")
-WITH_AGE = ("prefix", "suffix", "skeleton", "band", "system", "subnet", "client", "asn")
+_WITH_SHARE = ("prefix", "suffix", "skeleton", "band", "exact", "address", "subnet")
+_WITH_AGE = ("suffix", "skeleton", "band", "system", "subnet", "client", "asn")
 
 _TEXT = Signal(
     "texts of other accounts",
@@ -46,17 +47,19 @@ def _signal(kind: str) -> Signal:
     return _TEXT if kind in TEXTS else _WAYS
 
 
-FEATURES = tuple(
-    row
-    for kind, words in SHARED.items()
-    for row in rows("sharing", _signal(kind), "28d", [
+def _of(kind: str, words: str) -> tuple[Feature, ...]:
+    shared, share, young = rows("sharing", _signal(kind), "28d", [
         (f"shared_{kind}", "octaves", f"Mean over requests of log2 of the accounts that show the same {words}",
          f"a {words} of its requests is shown by {{plain:,.1f}} accounts on average"),
         (f"shared_{kind}_share", "share", f"Requests whose {words} other accounts show too",
          f"{{:.0%}} of requests have a {words} seen in other accounts"),
         (f"young_{kind}", "share", f"Mean share of accounts younger than 28 days among those with the same {words}",
          f"{{:.0%}} of the accounts with the same {words} are new"),
-    ][: 3 if kind in WITH_AGE else 2])
-) + rows("sharing", _KINDS, "28d", [
-    ("shared_kinds", "kinds", "Kinds of keys shared with at least one other account", "{:.0f} kinds of shared keys"),
-])  # fmt: skip
+    ])  # fmt: skip
+    return (shared, *[share] * (kind in _WITH_SHARE), *[young] * (kind in _WITH_AGE))
+
+
+FEATURES = tuple(row for kind, words in SHARED.items() for row in _of(kind, words)) + rows(
+    "sharing", _KINDS, "28d",
+    [("shared_kinds", "kinds", "Kinds of keys shared with at least one other account", "{:.0f} kinds of shared keys")],
+)  # fmt: skip

@@ -88,7 +88,6 @@ FEATURES = (
     *rows("volume", _LIMITS, "28d", [
         ("throttled_share", "share", "Requests answered 429", "{:.1%} of requests ran into the rate limit"),
         ("refused_share", "share", "Requests answered 401, 403 or 451", "{:.1%} of requests were refused"),
-        ("cut_short_share", "share", "Answers that hit max_tokens", "{:.0%} of answers were cut at the limit"),
         ("filtered_share", "share", "Answers stopped by the content filter", "{:.1%} of answers were filtered"),
     ]),
 )  # fmt: skip

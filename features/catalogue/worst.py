@@ -25,8 +25,6 @@ FEATURES = (
          "on its worst day {:.0%} of requests ask for the same"),
         ("worst_schema", "share", "Requests of the worst day that fix the output format",
          "on its worst day {:.0%} of requests fix the output format"),
-        ("worst_code", "share", "Requests of the worst day that hold code",
-         "on one day {:.0%} of requests hold code"),
     ]),
     *rows("worst", _DAY, "28d", [
         ("worst_first_turn", "share", "Requests of the worst day that open a conversation",

@@ -59,7 +59,6 @@ def _templates(history: History) -> pl.DataFrame:
             for kind in ("prefix", "suffix", "exact", "system")
         ],
         prefix_entropy_28d=share(pl.col("prefix_entropy"), most),
-        suffix_entropy_28d=share(pl.col("suffix_entropy"), most),
         new_prefixes_28d=share(pl.col("prefix_kinds"), pl.col("prefix_total")),
         fill_entropy_28d=pl.col("exact_entropy") - pl.col("prefix_entropy"),
         repeat_share_28d=1 - share(pl.col("exact_kinds"), pl.col("exact_total")),

@@ -3,7 +3,7 @@
 import polars as pl
 
 from features.catalogue import FEATURE_NAMES
-from features.catalogue.sharing import WITH_AGE
+from features.catalogue.coordination import ACTING
 from features.exact import log_sum, mean_and_spread, share
 from features.history import History, born_hour
 from features.schemas import KEY_KINDS
@@ -17,7 +17,7 @@ _DAY = 24.0  # hours; spreads below are not told apart
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account that shares a key."""
     usual = _usual_spread(history)
-    shared = history.of_kind(*WITH_AGE).join(
+    shared = history.of_kind(*ACTING).join(
         history.sharing.select("kind", "key", even=_evenness(), closer=_closeness(usual)), on=["kind", "key"]
     )
     requests, even = pl.col("requests"), pl.col("even")
@@ -30,7 +30,7 @@ def read_out(history: History) -> pl.DataFrame:
     )
     by_kind = [
         pl.col(name).filter(pl.col("kind") == KEY_KINDS.index(kind)).first().alias(f"{name}_{kind}_28d")
-        for kind in WITH_AGE
+        for kind in ACTING
         for name in ("even", "born")
     ]
     read = per_kind.group_by("account_id").agg(by_kind)

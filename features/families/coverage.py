@@ -12,22 +12,20 @@ from features.schemas import KEY_KINDS
 _DRAWS = 10
 _COUNTED = {
     "prefix": "prefixes",
-    "suffix": "suffixes",
-    "exact": "prompts",
     "skeleton": "frames",
     "cell": "cells",
     "language": "tongues",
     "max_tokens": "limits",
 }
-_GROWING = ("prefix", "exact", "cell", "skeleton")
-_BEHIND = {"fills": ("prefix", "exact"), "frame_fills": ("skeleton", "exact"), "frame_topics": ("skeleton", "cell")}
+_GROWING = ("exact", "cell", "skeleton")
+_BEHIND = {"fills": ("prefix", "exact"), "frame_fills": ("skeleton", "exact")}
 _FLOOR = 0.001  # pairs that agree: fewer can't be told from none
 
 
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account that was active in the history."""
     requests = pl.col("requests")
-    keys = history.of_kind(*_COUNTED)
+    keys = history.of_kind(*_COUNTED, "exact")
     total = keys.group_by("account_id", "kind").agg(total=requests.sum())
     chance = keys.join(total, on=["account_id", "kind"]).with_columns(drawn=drawn(requests, pl.col("total"), _DRAWS))
     enough = pl.col("total").first() >= _DRAWS

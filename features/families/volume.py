@@ -17,7 +17,6 @@ _LOG_UNIT = 64  # of AccountRollups.input_log
 _SHARES = {
     "throttled_share_28d": "throttled",
     "refused_share_28d": "refused",
-    "cut_short_share_28d": "cut_short",
     "filtered_share_28d": "filtered",
     "capped_share_28d": "capped",
     "cold_share_28d": "cold",

@@ -9,7 +9,7 @@ _WEIGHT = 5  # requests at the account's own mean that every day is given: a day
 _LOG_UNIT = 64  # of AccountRollups.output_log
 _ASKED = ("stepwise", "explain", "rubric", "generate", "rewrite", "jailbreak", "clean_trace", "refusal")
 _PARTS = {  # column: of which requests
-    **dict.fromkeys((*_ASKED, "schema", "code"), "with_text"),
+    **dict.fromkeys((*_ASKED, "schema"), "with_text"),
     **dict.fromkeys(("first_turns", "throttled", "output_log"), "requests"),
 }
 
@@ -47,7 +47,6 @@ def read_out(history: History) -> pl.DataFrame:
             "most_output_28d",
             worst_asked_28d=pl.max_horizontal(_ASKED),
             worst_schema_28d="schema",
-            worst_code_28d="code",
             worst_first_turn_28d="first_turns",
             worst_throttled_28d="throttled",
             worst_answer_28d=pl.col("output_log") / _LOG_UNIT,

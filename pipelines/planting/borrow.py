@@ -27,6 +27,7 @@ OWN = (
     "system_skeleton",
     "address",
     "subnet",
+    "asn",
     "client",
     "api_key",
 )

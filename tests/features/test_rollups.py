@@ -130,7 +130,6 @@ def plain_rollup(events: list[dict[str, Any]]) -> dict[str, Any]:
         "input_log_squared": sum(log(event["input_tokens"]) ** 2 for event in events),
         "output_log": sum(log(event["output_tokens"]) for event in events),
         "output_log_squared": sum(log(event["output_tokens"]) ** 2 for event in events),
-        "cut_short": count("finish_reason", lambda reason: reason == "length"),
         "filtered": count("finish_reason", lambda reason: reason == "content_filter"),
         "capped": count("max_tokens", lambda _: True),
         "cold": count("temperature", lambda t: t <= 0.05),

@@ -39,7 +39,6 @@ def plain(events: list[dict[str, Any]]) -> dict[str, float | None]:
     return {
         **{f"top_{kind}_share_28d": share(max(n.values(), default=0), n.total()) for kind, n in keys.items()},
         "prefix_entropy_28d": share(entropy(keys["prefix"]), most),
-        "suffix_entropy_28d": share(entropy(keys["suffix"]), most),
         "new_prefixes_28d": share(len(keys["prefix"]), keys["prefix"].total()),
         "fill_entropy_28d": entropy(keys["exact"]) - entropy(keys["prefix"]) if keys["exact"] else None,
         "repeat_share_28d": 1 - len(keys["exact"]) / keys["exact"].total() if keys["exact"] else None,

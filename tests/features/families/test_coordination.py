@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from features.catalogue.sharing import WITH_AGE
+from features.catalogue.coordination import ACTING
 
 Read = Callable[..., dict[str, dict[str, Any]]]
 Names = Callable[[str], list[str]]
@@ -21,7 +21,7 @@ def plain(past: Any, account: str) -> dict[str, float | None]:
     """The family's features of one account, from the events of all."""
     usual = statistics.pstdev(hours(row["created_at"]) for row in past.accounts.values())
     want: dict[str, float | None] = {}
-    for kind in WITH_AGE:
+    for kind in ACTING:
         holders: dict[Any, Counter[str]] = defaultdict(Counter)
         for name, events in past.events.items():
             for event in events:

@@ -14,8 +14,6 @@ Names = Callable[[str], list[str]]
 Event = dict[str, Any]
 NAMES = {
     "prefix": "prefixes",
-    "suffix": "suffixes",
-    "exact": "prompts",
     "skeleton": "frames",
     "cell": "cells",
     "language": "tongues",
@@ -51,7 +49,7 @@ def growth(events: list[Event], kind: str) -> float | None:
 
 def plain(events: list[Event]) -> dict[str, float | None]:
     """The family's features of one account."""
-    keys = {kind: Counter(e[kind] for e in events if e[kind] is not None) for kind in NAMES}
+    keys = {kind: Counter(e[kind] for e in events if e[kind] is not None) for kind in (*NAMES, "exact")}
     agree = {kind: agreement(counts) for kind, counts in keys.items()}
 
     def behind(frame: str, fill: str) -> float | None:
@@ -60,10 +58,9 @@ def plain(events: list[Event]) -> dict[str, float | None]:
 
     return {
         **{f"{name}_in_ten_28d": in_ten(keys[kind]) for kind, name in NAMES.items()},
-        **{f"{kind}_growth_28d": growth(events, kind) for kind in ("prefix", "exact", "cell", "skeleton")},
+        **{f"{kind}_growth_28d": growth(events, kind) for kind in ("exact", "cell", "skeleton")},
         "fills_28d": behind("prefix", "exact"),
         "frame_fills_28d": behind("skeleton", "exact"),
-        "frame_topics_28d": behind("skeleton", "cell"),
     }
 
 

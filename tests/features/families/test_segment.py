@@ -60,8 +60,8 @@ def test_the_world_is_read_as_by_plain_python(names_of: Names, past: Any, agree:
         for account in past.events:
             want[account] |= plain(counts, plans, account, kind)
     for account in past.events:
-        assert set(want[account]) == set(names_of("segment")) - {"topic_mmd_28d"}
-        agree(past.features[account], want[account], tolerance=2e-4)
+        named = {name: want[account][name] for name in names_of("segment") if name != "topic_mmd_28d"}
+        agree(past.features[account], named, tolerance=2e-4)
 
 
 def test_ten_strange_requests_among_ninety_show_in_the_tail(features_of: Read) -> None:

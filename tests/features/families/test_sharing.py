@@ -58,10 +58,10 @@ def test_a_key_of_another_kind_is_not_shared(features_of: Read) -> None:
 
 @pytest.mark.parametrize(("days", "young"), [(28, 2 / 3), (27.9, 1)])
 def test_young_accounts_are_those_of_the_last_28_days(features_of: Read, as_of: Any, days: float, young: float) -> None:
-    rows = [{"account_id": name, "prefix": 5} for name in "abc"]
+    rows = [{"account_id": name, "suffix": 5} for name in "abc"]
     created = {"a": timedelta(days=1), "b": timedelta(days=2), "c": timedelta(days=days)}
     read = features_of(rows, [{"account_id": name, "created_at": as_of - age} for name, age in created.items()])
-    assert read["a"]["young_prefix_28d"] == pytest.approx(young)
+    assert read["a"]["young_suffix_28d"] == pytest.approx(young)
 
 
 def test_a_key_shown_before_the_window_or_after_the_time_is_not_shared(features_of: Read, as_of: Any) -> None:

@@ -39,7 +39,6 @@ def plain(events: list[dict[str, Any]], as_of: Any) -> dict[str, float | None]:
         "cached_share_28d": total["cached_tokens"] / total["input_tokens"],
         "throttled_share_28d": share([e["status_code"] == 429 for e in events]),
         "refused_share_28d": share([e["status_code"] in (401, 403, 451) for e in events]),
-        "cut_short_share_28d": share([e["finish_reason"] == "length" for e in events]),
         "filtered_share_28d": share([e["finish_reason"] == "content_filter" for e in events]),
         "capped_share_28d": share([e["max_tokens"] is not None for e in events]),
         "cold_share_28d": share([e["temperature"] == 0 for e in events]),

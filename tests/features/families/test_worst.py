@@ -39,7 +39,6 @@ def plain(events: list[dict[str, Any]]) -> dict[str, float | None]:
     return {
         "worst_asked_28d": max((flags[flag] for flag in ASKED if flags[flag] is not None), default=None),
         "worst_schema_28d": flags["schema"],
-        "worst_code_28d": flags["code"],
         "worst_first_turn_28d": of_days(lambda e: (e["message_count"] or 9) <= 2),
         "worst_throttled_28d": of_days(lambda e: e["status_code"] == 429),
         "worst_answer_28d": of_days(lambda e: round(math.log2(1 + e["output_tokens"]) * 64) / 64),
@@ -74,5 +73,5 @@ def test_a_day_of_one_request_is_no_evidence(features_of: Read, as_of: Any) -> N
 
 def test_without_text_nothing_is_known_of_it(features_of: Read) -> None:
     read = features_of([{}])["a"]
-    assert read["worst_asked_28d"] is read["worst_schema_28d"] is read["worst_code_28d"] is None
+    assert read["worst_asked_28d"] is read["worst_schema_28d"] is None
     assert read["busiest_hour_share_28d"] is None

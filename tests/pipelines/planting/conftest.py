@@ -74,7 +74,7 @@ def _rows(who: np.ndarray, moments: pl.Series, rng: np.random.Generator) -> pl.D
         "status_code": pl.lit(200),
         "address": pl.Series(np.where(who % 5 == 4, OFFICE, own + 10_000)),
         "subnet": pl.Series(np.where(who % 5 == 4, OFFICE, own + 20_000)),
-        "asn": pl.Series(who % 7),
+        "asn": pl.Series(np.where(who % 4 == 3, own + 40_000, who % 7)),
         "country": pl.Series(who % 3),
         "agent": pl.Series(who % 4),
         "tls": pl.Series(who % 4),

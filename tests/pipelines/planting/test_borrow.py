@@ -52,7 +52,7 @@ def test_keys_that_only_the_donor_shows_never_appear_at_the_planted_account(
     assert not set(planted.pairs[kind].drop_nulls()) & set(alone["key"])
 
 
-@pytest.mark.parametrize("kind", ["prefix", "suffix", "system", "address", "subnet", "client"])
+@pytest.mark.parametrize("kind", ["prefix", "suffix", "system", "address", "subnet", "asn", "client"])
 def test_keys_that_several_accounts_show_stay(planted: Any, shown: pl.DataFrame, kind: str) -> None:
     common = shown.filter((pl.col("kind") == kind) & (pl.col("accounts") > 1))["key"]
     pooled = planted.chosen.filter(pl.col("pool").is_not_null())["account_id"]
@@ -86,7 +86,7 @@ def test_cover_stays_as_the_donor_wrote_it_except_keys(planted: Any) -> None:
 def test_service_stays_when_and_where_the_donor_asked(planted: Any) -> None:
     served = planted.pairs.filter(~COVER)
     assert len(served) > 100
-    for name in ("timestamp", "day", "model", "channel", "asn", "country", "output_tokens", "status_code", "agent"):
+    for name in ("timestamp", "day", "model", "channel", "country", "output_tokens", "status_code", "agent"):
         assert served[name].equals(served[f"{name}_donor"].alias(name)), name
 
 
