@@ -81,6 +81,7 @@ def theirs(events: str) -> None:
         "with_tools": "tool_count > 0",
         "first_turns": "message_count <= 2",
         "with_text": "words IS NOT NULL",
+        "with_topic": "words > 0",
         "with_system": "system IS NOT NULL",
         "with_address": "address IS NOT NULL",
         "with_agent": "agent IS NOT NULL",

@@ -3,8 +3,8 @@
 python -m benchmarks structure --pools DIR [--scale F] [--seed N] [--kept DIR] [--worlds N] [--families N] [--docs]
 
 As `benchmarks.fingerprint`: models learn on one world, each without one family, and are judged in others, cut and
-diluted. Ours as it ships; where nobody is in a campaign; and taught without features of coordination, then without any
-feature that looks at other accounts.
+diluted. Ours as it ships; where nobody is in a campaign; and taught without the features of coordination, then without
+those of sharing too. What compares an account with its plan or its registration with others stays.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from training.train import OURS, Learnt
 PAGE, PART = "campaigns.md", "structure"
 CELLS = tuple(Cell(requests, share) for requests in (50, 100, 250) for share in (1.0, 0.25))
 ACTING, SIGHT = frozenset({"coordination"}), frozenset({"coordination", "sharing"})
-NO_CAMPAIGNS, NO_COORDINATION, ALONE = "no campaigns", "no coordination either", "each account alone"
+NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING = "no campaigns", "no coordination either", "nor sharing"
 STRICT, STRICTER = recall_name(0.001), recall_name(STRICTEST)
 
 
 def with_and_without(taught: Taught) -> Mapping[str, Learnt]:
     """Ours, and ours with less and less sight of other accounts."""
     whole = ours(taught)[OURS]
-    less = {NO_COORDINATION: blind(taught, ACTING), ALONE: blind(taught, SIGHT)}
+    less = {NO_COORDINATION: blind(taught, ACTING), NOR_SHARING: blind(taught, SIGHT)}
     return {OURS: whole, NO_CAMPAIGNS: unlifted(whole)} | less
 
 

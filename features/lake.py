@@ -209,10 +209,12 @@ class Lake:
             found = DeltaTable(path)
         except DeltaError as error:
             raise IntegrityError(f"the table {table} in {self.root} can't be read: {error}") from error
-        lacking = _schema(table).keys() - {column.name for column in found.schema().fields}
-        if lacking:
+        contract, stored = _schema(table).keys(), {column.name for column in found.schema().fields}
+        differences = {"lacks": contract - stored, "still has": stored - contract}
+        if any(differences.values()):
+            told = " and ".join(f"{verb} {', '.join(sorted(names))}" for verb, names in differences.items() if names)
             raise IntegrityError(
-                f"the table {table} in {self.root} is of an older version and lacks {', '.join(sorted(lacking))}: "
+                f"the table {table} in {self.root} is of an older version and {told}: "
                 "ingest the logs into a new workspace."
             )
         return found

@@ -46,6 +46,7 @@ def _sums() -> dict[str, pl.Expr]:
         "with_tools": _count(pl.col("tool_count") > 0),
         "first_turns": _count(pl.col("message_count") <= 2),
         "with_text": _count(known["words"]),
+        "with_topic": _count(pl.col("words") > 0),
         "with_system": _count(known["system"]),
         "with_address": _count(known["address"]),
         "with_agent": _count(known["agent"]),

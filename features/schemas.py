@@ -216,6 +216,7 @@ class AccountRollups(dy.Schema):
     with_tools = dy.Int64()
     first_turns = dy.Int64(description="the context held at most two messages")
     with_text = dy.Int64()
+    with_topic = dy.Int64(description="the text has a word, so a topic")
     with_system = dy.Int64()
     with_address = dy.Int64()
     with_agent = dy.Int64()

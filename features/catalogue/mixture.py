@@ -1,4 +1,7 @@
-"""Contract rows of the family `mixture`: whether an account's hours are of one kind or of several."""
+"""Contract rows of the family `mixture`: whether an account's hours are of one kind or of several.
+
+Ratios are 0 where hours are alike, 1 where each is of one kind, and below 0 where they are more mixed than chance.
+"""
 
 from features.catalogue.feature import Signal, rows
 
@@ -21,16 +24,16 @@ _SHAPES = Signal(
 FEATURES = (
     *rows("mixture", _TEXTS, "28d", [
         ("topics_apart", "cosine", "Mean cosine of the topics of two requests of one hour, less that of two hours",
-         "topics are by {:.2f} (cosine) more alike within an hour than between hours"),
-        ("asked_apart", "correlation", "Less difference in what is asked for (flags) within an hour than between hours",
-         "what is asked for differs {:.0%} less within an hour than between hours"),
+         "likeness of topics within an hour less that between hours: {:+.2f}"),
+        ("asked_apart", "ratio", "One less the difference in what is asked for (flags) within an hour over that "
+         "between hours", "likeness of what is asked for within an hour over that between hours: {:+.2f}"),
     ]),
     *rows("mixture", _SHAPES, "28d", [
-        ("inputs_apart", "correlation", "Less variance of log2(1 + input tokens) within an hour than between hours",
-         "input lengths vary {:.0%} less within an hour than between hours"),
-        ("outputs_apart", "correlation", "Less variance of log2(1 + output tokens) within an hour than between hours",
-         "answers' lengths vary {:.0%} less within an hour than between hours"),
-        ("turns_apart", "correlation", "Less difference in being the first turn within an hour than between hours",
-         "opening a conversation or going on varies {:.0%} less within an hour than between hours"),
+        ("inputs_apart", "ratio", "One less the variance of log2(1 + input tokens) within an hour over that between "
+         "hours", "likeness of input lengths within an hour over that between hours: {:+.2f}"),
+        ("outputs_apart", "ratio", "One less the variance of log2(1 + output tokens) within an hour over that between "
+         "hours", "likeness of answers' lengths within an hour over that between hours: {:+.2f}"),
+        ("turns_apart", "ratio", "One less the difference in being the first turn within an hour over that between "
+         "hours", "likeness of turns within an hour over that between hours: {:+.2f}"),
     ]),
 )  # fmt: skip

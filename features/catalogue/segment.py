@@ -50,5 +50,5 @@ def _of(kind: str) -> tuple[Feature, ...]:
 FEATURES = tuple(row for kind in USUAL for row in _of(kind)) + rows("segment", _signal("cell"), "28d", [
     ("topic_mmd", "squared", "Unbiased squared maximum mean discrepancy of the topics of account and plan, of four "
      "Gaussian kernels about the median distance of topic cells, by random Fourier features",
-     "topics far from its plan's (squared discrepancy {:.3f})"),
+     "squared discrepancy of its topics from its plan's: {:.3f}"),
 ])  # fmt: skip

@@ -7,7 +7,7 @@ from features.history import History
 from features.schemas import KEY_KINDS, TOPIC_SIZE
 from features.text import FLAGS, TOPIC_LENGTH
 
-_TEMPLATES = ("prefix", "suffix", "exact", "simhash")
+_TEMPLATES = ("prefix", "suffix", "exact", "system")
 _NEAR = 3  # bits of SimHash distance: four bands of 16 bits can't all differ
 _BANDS = 4
 
@@ -32,7 +32,7 @@ def _shapes(history: History) -> pl.DataFrame:
         *[share(pl.col(flag), texts).alias(f"{flag}_share_28d") for flag in FLAGS],
         words_mean_28d=share(pl.col("words"), texts),
         # a sum of n unrelated vectors has the squared length n * TOPIC_LENGTH**2, of n equal ones n times that
-        topic_focus_28d=share(squared, texts * TOPIC_LENGTH**2).log1p(),
+        topic_focus_28d=share(squared, pl.col("with_topic") * TOPIC_LENGTH**2).log1p(),
         first_turn_share_28d=share(pl.col("first_turns"), requests),
         system_share_28d=share(pl.col("with_system"), requests),
     )
@@ -42,22 +42,19 @@ def _templates(history: History) -> pl.DataFrame:
     """Concentration of beginnings, endings, prompts and system prompts."""
     n = pl.col("requests")
     per_kind = (
-        history.of_kind(*_TEMPLATES, "system")
+        history.of_kind(*_TEMPLATES)
         .group_by("account_id", "kind")
         .agg(top=n.max(), total=n.sum(), kinds=pl.len(), entropy=entropy(n))
     )
     wide = pl.DataFrame({"account_id": history.seen["account_id"]})
-    for kind in ("prefix", "suffix", "exact", "system"):
+    for kind in _TEMPLATES:
         columns = per_kind.filter(pl.col("kind") == KEY_KINDS.index(kind)).drop("kind")
         renamed = columns.rename({c: f"{kind}_{c}" for c in columns.columns if c != "account_id"})
         wide = wide.join(renamed, on="account_id", how="left")
     most = pl.col("prefix_total").log(2)
     return wide.select(
         "account_id",
-        *[
-            share(pl.col(f"{kind}_top"), pl.col(f"{kind}_total")).alias(f"top_{kind}_share_28d")
-            for kind in ("prefix", "suffix", "exact", "system")
-        ],
+        *[share(pl.col(f"{kind}_top"), pl.col(f"{kind}_total")).alias(f"top_{kind}_share_28d") for kind in _TEMPLATES],
         prefix_entropy_28d=share(pl.col("prefix_entropy"), most),
         new_prefixes_28d=share(pl.col("prefix_kinds"), pl.col("prefix_total")),
         fill_entropy_28d=pl.col("exact_entropy") - pl.col("prefix_entropy"),

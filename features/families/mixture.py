@@ -23,7 +23,7 @@ _VARYING: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "outputs": ("requests", {"output_log": "output_log_squared"}),
     "turns": ("requests", {"first_turns": "first_turns"}),
 }
-_COUNTED = {"topics": "with_text"} | {name: count for name, (count, _) in _VARYING.items()}
+_COUNTED = {"topics": "with_topic"} | {name: count for name, (count, _) in _VARYING.items()}
 
 
 def read_out(history: History) -> pl.DataFrame:
@@ -50,7 +50,7 @@ def read_out(history: History) -> pl.DataFrame:
 def _differences() -> dict[str, pl.Expr]:
     """For each measure half the sum over all ordered pairs of requests of the squared difference."""
     squares = pl.sum_horizontal(pl.col(name) ** 2 for name in _TOPICS)
-    return {"topics": (pl.col("with_text") * TOPIC_LENGTH) ** 2 - squares} | {
+    return {"topics": (pl.col("with_topic") * TOPIC_LENGTH) ** 2 - squares} | {
         name: pl.sum_horizontal(pl.col(count) * pl.col(square) - pl.col(part) ** 2 for part, square in sums.items())
         for name, (count, sums) in _VARYING.items()
     }

@@ -31,7 +31,9 @@ _CELL = KEY_KINDS.index("cell")
 _WIDTHS = (0.5, 1.0, 2.0, 4.0)  # of the kernels, in median distances of cells
 _WAVES = 32  # random frequencies of each kernel, a cosine and a sine each
 _WAVE_UNIT = 1 << 10  # waves in whole numbers, so that their sums are exact
+_AT_A_TIME = 10_000  # accounts whose waves are held at once: 100 MB
 Waves = npt.NDArray[np.int64]
+Sums = npt.NDArray[np.float64]
 
 
 def read_out(history: History) -> pl.DataFrame:
@@ -50,26 +52,37 @@ def read_out(history: History) -> pl.DataFrame:
 
 def _discrepancy(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     """`account_id`, `topic_mmd_28d` of the accounts with two topics or more, whose segment has others."""
-    total = pl.col("requests").sum()
-    accounts = own.group_by("account_id").agg(pl.col("segment").first(), total=total).sort("account_id")
-    of_plan = segments.filter(pl.col("kind") == _CELL).select("segment", "key", "weight")
+    of_plan = segments.filter(pl.col("kind") == _CELL)
     plans = of_plan.group_by("segment").agg(whole=pl.col("weight").sum()).sort("segment").with_row_index("plan")
-    placed = own.join(accounts.with_row_index("row").select("row", "account_id"), on="account_id")
-    asked = _summed(placed["row"], placed["key"], placed["requests"], len(accounts))
-    weighted = _summed(placed["row"], placed["key"], placed["weight"], len(accounts))
     usual = of_plan.join(plans, on="segment", nulls_equal=True)
-    plan = accounts.join(plans, on="segment", how="left", nulls_equal=True, maintain_order="left")
-    others = _summed(usual["plan"], usual["key"], usual["weight"], len(plans))[plan["plan"]] - weighted
-    n = plan["total"].to_numpy().astype(np.float64)
-    alike = (asked / _WAVE_UNIT) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        there = others / (plan["whole"].to_numpy() - WHOLE)[:, None] / _WAVE_UNIT
-        # cos² + sin² is 1, so a request is as like itself as there are frequencies
-        within = (alike.sum(axis=1) - n * alike.shape[1] / 2) / (n * (n - 1))
-        between = (asked / _WAVE_UNIT * there).sum(axis=1) / n
-        squared = (within - 2 * between + (there**2).sum(axis=1)) / (alike.shape[1] / 2)
-    known = plan.select("account_id", topic_mmd_28d=pl.Series(squared))
-    return known.filter((plan["total"] > 1) & (plan["whole"] > WHOLE))
+    everyone = _summed(usual["plan"], usual["key"], usual["weight"], len(plans))
+    accounts = own.group_by("account_id").agg(pl.col("segment").first(), total=pl.col("requests").sum())
+    placed = accounts.join(plans, on="segment", nulls_equal=True)
+    known = placed.filter((pl.col("total") > 1) & _has_others(pl.col("whole"))).sort("account_id")
+    read = [pl.DataFrame(schema={"account_id": pl.String, "topic_mmd_28d": pl.Float64})]
+    for begin in range(0, len(known), _AT_A_TIME):
+        some = known[begin : begin + _AT_A_TIME].with_row_index("row")
+        keys = own.join(some.select("account_id", "row"), on="account_id")
+        asked, weighted = (_summed(keys["row"], keys["key"], keys[of], len(some)) for of in ("requests", "weight"))
+        squared = _squared(some, asked / _WAVE_UNIT, (everyone[some["plan"]] - weighted) / _WAVE_UNIT)
+        read.append(some.select("account_id", topic_mmd_28d=pl.Series(squared)))
+    return pl.concat(read)
+
+
+def _squared(accounts: pl.DataFrame, asked: Sums, others: Sums) -> Sums:
+    """Unbiased squared discrepancies (n,) from the waves of the accounts' requests and of all others', (n, waves)."""
+    n = accounts["total"].to_numpy().astype(np.float64)
+    there = others / (accounts["whole"].to_numpy() - WHOLE)[:, None]
+    frequencies = asked.shape[1] / 2  # cos² + sin² is 1, so a request is as like itself as there are frequencies
+    within = ((asked**2).sum(axis=1) - n * frequencies) / (n * (n - 1))
+    between = (asked * there).sum(axis=1) / n
+    squared: Sums = (within - 2 * between + (there**2).sum(axis=1)) / frequencies
+    return squared
+
+
+def _has_others(total: pl.Expr) -> pl.Expr:
+    """True where a segment's weight is that of two accounts or more: one's own adds to `WHOLE` but for rounding."""
+    return total > WHOLE + WHOLE // 2
 
 
 def _summed(row: pl.Series, cell: pl.Series, times: pl.Series, rows: int) -> Waves:
@@ -125,7 +138,7 @@ def _compared(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     odds = (others + _UNSEEN) / (all_others + _UNSEEN * pl.col("keys"))
     requests, total = pl.col("requests"), pl.col("requests").sum()
     return (
-        known.filter(all_others > 0)
+        known.filter(_has_others(pl.col("total")))
         .with_columns(odds=odds, is_rare=others <= pl.col("rare"))
         .group_by("account_id", "kind")
         .agg(

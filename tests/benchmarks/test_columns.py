@@ -22,6 +22,7 @@ def test_a_column_that_tells_earns_most_and_one_that_is_unknown_nothing(found) -
     assert len(found) == 1 + len(MODES)
     for lost, blank in zip(found, [frozenset(), *MODES.values()], strict=True):
         assert {lost[name] for name in blank} <= {0.0}
+        assert any(lost[name] for name in FEATURE_NAMES if name not in blank)
 
 
 def test_a_column_is_as_good_as_in_its_best_cell_and_mode_and_as_in_the_mean() -> None:

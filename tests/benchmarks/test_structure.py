@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.diluted import Cell
 from benchmarks.documents import DOCS
-from benchmarks.structure import ALONE, NO_CAMPAIGNS, NO_COORDINATION, PAGE, PART, everything
+from benchmarks.structure import NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING, PAGE, PART, everything
 from training.dataset import GROUPED
 from training.train import OURS
 
@@ -27,7 +27,7 @@ def lines(accounts, world_of) -> list[str]:
 
 def test_every_model_has_a_row_in_every_cell(lines, cells_of) -> None:
     _, _, *rows = cells_of(lines)
-    models = [OURS, NO_CAMPAIGNS, NO_COORDINATION, ALONE]
+    models = [OURS, NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING]
     assert [row[:2] for row in rows] == [[cell.name, model] for cell in (FEW, MANY) for model in models]
     assert all(row[5] in ("1.00", "-") for row in rows if row[1] == OURS)
 
@@ -36,7 +36,7 @@ def test_a_model_without_sight_of_others_finds_less_where_only_these_tell(lines,
     _, _, *rows = cells_of(lines)
     area = {(row[0], row[1]): float(row[4].split()[0]) for row in rows}
     assert area[FEW.name, OURS] > area[FEW.name, NO_CAMPAIGNS] > area[FEW.name, NO_COORDINATION]
-    assert area[MANY.name, NO_CAMPAIGNS] > 0.5 > 0.2 > area[MANY.name, ALONE]
+    assert area[MANY.name, NO_CAMPAIGNS] > 0.5 > 0.2 > area[MANY.name, NOR_SHARING]
 
 
 def test_the_scope_and_what_can_not_be_measured_are_told(lines) -> None:

@@ -13,7 +13,7 @@ from features.lake import Lake
 
 LakeOf = Callable[..., Lake]
 ON_PLAN = {"requests_on_plan_28d": "requests_28d", "output_on_plan_28d": "output_tokens_28d"}
-ON_PROGRAMME = ("requests_on_programme_28d", "output_on_programme_28d")
+ON_PROGRAMME = {name.replace("plan", "programme"): used for name, used in ON_PLAN.items()}
 PIVOTS = ("pivot_1d_on_plan_28d", "pivot_3d_on_plan_28d")
 OTHERS = [name for name in FEATURE_NAMES if name not in {*ON_PLAN, *ON_PROGRAMME, *PIVOTS}]
 GROUPS = {f"acct-{i:04d}": ("ones", "twos", "alone")[0 if i % 2 else 1 if i else 2] for i in range(0, 48, 3)}
@@ -64,15 +64,19 @@ def test_groups_share_keys_with_the_lake_and_among_themselves_or_the_oracle_woul
         assert not beside[name].equals(alone[name])
 
 
+@pytest.mark.parametrize(("of", "ratios"), [("plan", ON_PLAN), ("programme", ON_PROGRAMME)])
 def test_what_is_used_is_compared_with_the_medians_of_the_lake_alone(
-    world: Any, base: Lake, added: Lake, as_of: datetime
+    world: Any, base: Lake, added: Lake, as_of: datetime, of: str, ratios: dict[str, str]
 ) -> None:
-    plan = dict(world.accounts.select("account_id", "plan").iter_rows())
+    group = dict(world.accounts.select("account_id", of).iter_rows())
     known = [row for row in read_out(base, as_of).iter_rows(named=True) if row["requests_28d"] is not None]
     beside = read_out_beside(base, added, as_of, groups())
-    for ratio, name in ON_PLAN.items():
-        for row in beside.iter_rows(named=True):
-            same = [other[name] for other in known if plan[other["account_id"]] == plan[row["account_id"]]]
+    for ratio, name in ratios.items():
+        placed = [row for row in beside.iter_rows(named=True) if group[row["account_id"]] is not None]
+        assert placed
+        assert beside[ratio].count() == len(placed)
+        for row in placed:
+            same = [other[name] for other in known if group[other["account_id"]] == group[row["account_id"]]]
             median = pl.Series(same).median()
             assert isinstance(median, float)
             expected = pl.Series([(row[name] + 1) / (median + 1)]).log(2)[0]

@@ -211,17 +211,22 @@ def test_the_stamp_changes_when_something_is_appended_that_features_are_read_fro
     assert lake.stamp() == stamps[-1] == Lake(lake.root).stamp()
 
 
-def test_a_table_of_an_older_version_is_refused_with_what_it_lacks(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Older(dy.Schema):
-        source = dy.Int64()
-        row = dy.Int64()
-
-    with monkeypatch.context() as older:
-        older.setitem(TABLES, "rejects", Older)
-        lake.append("rejects", [pl.DataFrame({"source": [1], "row": [2]})], 1)
-    with pytest.raises(
-        IntegrityError, match="older version and lacks rule, table: ingest the logs into a new workspace"
-    ):
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (["source", "row"], "lacks rule, table"),
+        (["source", "table", "row", "rule", "size"], "still has size"),
+        (["source", "size"], "lacks row, rule, table and still has size"),
+    ],
+)
+def test_a_table_of_an_older_version_is_refused_with_what_is_other(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, columns: list[str], told: str
+) -> None:
+    older = type("Older", (dy.Schema,), {name: dy.Int64() for name in columns})
+    with monkeypatch.context() as then:
+        then.setitem(TABLES, "rejects", older)
+        lake.append("rejects", [pl.DataFrame({name: [1] for name in columns})], 1)
+    with pytest.raises(IntegrityError, match=f"older version and {told}: ingest the logs into a new workspace"):
         lake.scan("rejects")
 
 

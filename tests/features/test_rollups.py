@@ -137,6 +137,7 @@ def plain_rollup(events: list[dict[str, Any]]) -> dict[str, Any]:
         "with_tools": count("tool_count", bool),
         "first_turns": count("message_count", lambda messages: messages <= 2),
         "with_text": count("words", lambda _: True),
+        "with_topic": count("words", lambda words: words > 0),
         "with_system": count("system", lambda _: True),
         "with_address": count("address", lambda _: True),
         "with_agent": count("agent", lambda _: True),

@@ -23,6 +23,7 @@ def log(tokens: int) -> float:
 def plain(events: list[dict[str, Any]]) -> dict[str, float | None]:
     """The family's features of one account."""
     with_text = [e for e in events if e["words"] is not None]
+    with_topic = [e for e in events if e["topic"] is not None]
 
     def means(some: list[dict[str, Any]], differ: Callable[[Any, Any], float]) -> tuple[float | None, float | None]:
         within, between = [], []
@@ -36,10 +37,10 @@ def plain(events: list[dict[str, Any]]) -> dict[str, float | None]:
         return None if within is None or not between else 1 - within / between
 
     def apart(one: Any, other: Any) -> float:
-        dot = sum(a * b for a, b in zip(one["topic"] or [0] * 16, other["topic"] or [0] * 16, strict=True))
+        dot = sum(a * b for a, b in zip(one["topic"], other["topic"], strict=True))
         return 1 - dot / TOPIC_LENGTH**2
 
-    within, between = means(with_text, apart)
+    within, between = means(with_topic, apart)
     return {
         "topics_apart_28d": None if within is None or between is None else between - within,
         "asked_apart_28d": less(
@@ -73,6 +74,22 @@ def test_two_kinds_at_different_times_show_and_mixed_within_the_hour_do_not(feat
     for name in ("outputs_apart_28d", "turns_apart_28d"):
         assert read["apart"][name] == pytest.approx(1)
         assert abs(read["mixed"][name]) < 0.15
+
+
+def test_topics_and_what_is_asked_for_are_compared_by_pairs_and_texts_without_words_in_the_flags_alone(
+    features_of: Read, as_of: Any
+) -> None:
+    one, other = [TOPIC_LENGTH, *[0] * 15], [0, TOPIC_LENGTH, *[0] * 14]
+    said = {"words": 5, "flags": 1, "prefix": 1}
+    rows = [
+        {**said, "topic": topic, "timestamp": as_of - timedelta(hours=h)} for h, topic in ((1, one), (2, other))
+    ] * 2
+    blank = {"words": 0, "topic": None, "flags": 0}
+    rows += [{**blank, "timestamp": as_of - timedelta(hours=h)} for h in (1, 1, 3, 3)]
+    read = features_of(rows)["a"]
+    assert read["topics_apart_28d"] == 1
+    # within: 4 of 8 pairs differ; between: 2 + 2 of 4, 4 of 8, 4 of 8
+    assert read["asked_apart_28d"] == pytest.approx(1 - (4 / 8) / (12 / 20))
 
 
 def test_where_nothing_differs_or_no_hour_has_two_requests_nothing_is_known(features_of: Read, as_of: Any) -> None:

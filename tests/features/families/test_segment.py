@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from features.catalogue import USUAL_KINDS
+from features.families import segment
 from features.text import CELLS, centres
 
 Read = Callable[..., dict[str, dict[str, Any]]]
@@ -52,6 +53,24 @@ def plain(counts: dict[str, Counter[int]], plans: dict[str, str], account: str, 
     }
 
 
+def discrepancy(counts: dict[str, Counter[int]], plans: dict[str, str], account: str) -> float | None:
+    """The discrepancy of one account's topics, by the kernel that the waves make."""
+    waves = segment._waves() / segment._WAVE_UNIT
+    kernel = waves @ waves.T / (waves.shape[1] / 2)
+    own = counts[account]
+    peers = [name for name in counts if counts[name] and plans.get(name) == plans.get(account)]
+    among = peers if len(peers) >= LEAST else [name for name in counts if counts[name]]
+    n = own.total()
+    if n < 2 or len(among) < 2:
+        return None
+    here, there = np.zeros(CELLS), np.zeros(CELLS)
+    here[list(own)] = list(own.values())
+    for name in set(among) - {account}:
+        there[list(counts[name])] += np.array(list(counts[name].values())) / counts[name].total() / (len(among) - 1)
+    within = (here @ kernel @ here - n) / (n * (n - 1))  # a request is as like itself as can be
+    return float(within - 2 * (here @ kernel @ there) / n + there @ kernel @ there)
+
+
 def test_the_world_is_read_as_by_plain_python(names_of: Names, past: Any, agree: Any) -> None:
     plans = {name: row["plan"] for name, row in past.accounts.items()}
     want: dict[str, dict[str, float | None]] = defaultdict(dict)
@@ -59,9 +78,11 @@ def test_the_world_is_read_as_by_plain_python(names_of: Names, past: Any, agree:
         counts = {name: Counter(e[kind] for e in some if e[kind] is not None) for name, some in past.events.items()}
         for account in past.events:
             want[account] |= plain(counts, plans, account, kind)
+        if kind == "cell":
+            cells = counts
     for account in past.events:
-        named = {name: want[account][name] for name in names_of("segment") if name != "topic_mmd_28d"}
-        agree(past.features[account], named, tolerance=2e-4)
+        want[account]["topic_mmd_28d"] = discrepancy(cells, plans, account)
+        agree(past.features[account], {name: want[account][name] for name in names_of("segment")}, tolerance=2e-4)
 
 
 def test_ten_strange_requests_among_ninety_show_in_the_tail(features_of: Read) -> None:
@@ -98,8 +119,21 @@ def test_the_distance_of_few_requests_is_that_of_many_on_average(features_of: Re
         assert np.mean(values) == pytest.approx(0, abs=0.01)
 
 
-def test_an_account_alone_is_compared_with_nobody(features_of: Read) -> None:
-    assert features_of([{"cell": 1}, {"cell": 1}])["a"]["cell_distance_28d"] is None
+@pytest.mark.parametrize("cells", [1, 3, 6])
+def test_an_account_alone_is_compared_with_nobody(features_of: Read, cells: int) -> None:
+    read = features_of([{"cell": cell} for cell in range(cells)] * 2)["a"]  # shares of a sixth add to more than a whole
+    assert {read[f"{name}_28d"] for name in ("cell_distance", "cell_surprise", "cell_rare", "topic_mmd")} == {None}
+
+
+def test_accounts_beyond_those_that_are_held_at_once_are_read_alike(
+    features_of: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"account_id": f"b{i}", "cell": (i * j) % 9} for i in range(12) for j in range(1 + i)]
+    together = features_of(rows)
+    monkeypatch.setattr(segment, "_AT_A_TIME", 5)
+    assert features_of(rows) == together
+    assert together["b0"]["topic_mmd_28d"] is None
+    assert together["b1"]["topic_mmd_28d"] is not None
 
 
 def kernel(one: int, other: int, widths: Sequence[float], cells: Any) -> float:

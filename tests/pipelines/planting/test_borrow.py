@@ -83,11 +83,15 @@ def test_cover_stays_as_the_donor_wrote_it_except_keys(planted: Any) -> None:
             assert cover[name].equals(cover[f"{name}_donor"].alias(name)), name
 
 
-def test_service_stays_when_and_where_the_donor_asked(planted: Any) -> None:
+def test_service_stays_when_and_where_the_donor_asked(planted: Any, shown: pl.DataFrame) -> None:
     served = planted.pairs.filter(~COVER)
     assert len(served) > 100
     for name in ("timestamp", "day", "model", "channel", "country", "output_tokens", "status_code", "agent"):
         assert served[name].equals(served[f"{name}_donor"].alias(name)), name
+    common = shown.filter((pl.col("kind") == "asn") & (pl.col("accounts") > 1))["key"]
+    known = served.filter(pl.col("asn_donor").is_in(common.implode()))
+    assert len(known) > 100
+    assert known["asn"].equals(known["asn_donor"].alias("asn"))
 
 
 def test_accounts_without_a_past_register_before_they_begin_and_ask_for_nothing_before(planted: Any) -> None:
