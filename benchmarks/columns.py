@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.cells import cells
 from benchmarks.documents import table
-from benchmarks.fingerprint import QUICK, Rows, among_honest
+from benchmarks.fingerprint import PURE, QUICK, Rows, among_honest
 from benchmarks.gathered import World, say, world
-from benchmarks.left_out import LABELLED, families, ours, without
+from benchmarks.left_out import LABELLED, drawn, ours, without
 from features.catalogue import FEATURE_NAMES, MODES
 from training.evaluate import blanked
 from training.metrics import average_precision, rank
@@ -75,9 +75,7 @@ def main() -> None:
     given = parser.parse_args()
     made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
     rows = cells(given.scenario, given.pools, QUICK, scale=given.scale, seed=given.seed + 1, kept=given.kept)
-    known = set(pl.concat(frame.filter("true")["family"] for frame in rows.values()))
-    left_out = [family for family in families(made) if family in known]
-    left_out = np.random.default_rng(given.seed).permutation(left_out)[: given.families].tolist()
+    left_out = drawn(made, rows[PURE], given.seed, given.families)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(2) as hands:
         found = list(hands.map(lambda family: of_family(made, rows, family, given.seed), left_out))
     told = [[r["feature"], f"{r['most']:.4f}", f"{r['mean']:.4f}"] for r in earned(found).to_dicts()]

@@ -20,7 +20,7 @@ from benchmarks.cells import cells, several
 from benchmarks.diluted import Cell
 from benchmarks.documents import DOCS, table, write_part
 from benchmarks.gathered import World, say, world
-from benchmarks.left_out import LABELLED, Taught, against_literature, families, without
+from benchmarks.left_out import LABELLED, Taught, against_literature, drawn, without
 from benchmarks.means import STRICTEST, Judged, mean_figures, mean_gains, told
 from benchmarks.pictures import few_requests
 from features.catalogue import FEATURES, MODES
@@ -246,11 +246,8 @@ def main() -> None:
     rows = cells(given.scenario, given.pools, chosen, scale=given.scale, seed=given.seed + 1, kept=given.kept)
     seeds = range(given.seed + 1, given.seed + 1 + given.worlds)
     wide = several(given.scenario, given.pools, QUICK, seeds, scale=given.scale, kept=given.kept)
-    known = set(rows[PURE].filter("true")["family"])
-    left_out = [family for family in families(made) if family in known]
+    left_out = drawn(made, rows[PURE], given.seed, given.families if given.quick else None)
     with threadpool_limits(1, user_api="blas"):
-        if given.quick:
-            left_out = np.random.default_rng(given.seed).permutation(left_out)[: given.families].tolist()
         parts, found = everything(made, rows, wide, left_out, given.seed, 0 if given.no_parts else DISSECTED)
         print("\n".join("\n".join([f"\n{name}", *lines]) for name, lines in parts.items()))
         if given.docs:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
 import polars as pl
 
 from benchmarks.gathered import World
@@ -130,6 +131,13 @@ def families(world: World) -> list[str]:
     """Families with an account to be judged."""
     seen = world.truth.join(world.examples, on="account_id", how="semi")
     return seen.filter("label")["family"].drop_nulls().unique().sort().to_list()
+
+
+def drawn(world: World, judged: pl.DataFrame, seed: int, count: int | None = None) -> list[str]:
+    """Families that the world knows and the judged accounts (`true`, `family`) hold; of these so many, by the seed."""
+    known = set(judged.filter("true")["family"])
+    both = [family for family in families(world) if family in known]
+    return both if count is None else np.random.default_rng(seed).permutation(both)[:count].tolist()
 
 
 def without(world: World, left_out: Collection[str], case: str) -> Taught:

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.cells import several
@@ -21,7 +20,7 @@ from benchmarks.diluted import Cell
 from benchmarks.documents import table, write_part
 from benchmarks.fingerprint import Rows, among_honest, judged_by
 from benchmarks.gathered import World, say, world
-from benchmarks.left_out import LABELLED, Taught, families, ours, without
+from benchmarks.left_out import LABELLED, Taught, drawn, ours, without
 from benchmarks.means import STRICTEST, Judged, mean_figures, told
 from features.catalogue import FEATURES
 from training.lessons import lessons
@@ -114,10 +113,7 @@ def main() -> None:
     made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
     seeds = range(given.seed + 1, given.seed + 1 + given.worlds)
     rows = several(given.scenario, given.pools, CELLS, seeds, scale=given.scale, kept=given.kept)
-    known = set(rows[CELLS[0]].filter("true")["family"])
-    left_out = [family for family in families(made) if family in known]
-    if given.families:
-        left_out = np.random.default_rng(given.seed).permutation(left_out)[: given.families].tolist()
+    left_out = drawn(made, rows[CELLS[0]], given.seed, given.families)
     with threadpool_limits(1, user_api="blas"):
         lines = everything(made, rows, left_out, given.seed, f"{given.worlds} worlds of the next seeds")
     print("\n".join(lines))

@@ -17,24 +17,25 @@ _WORDS = {
     "asn": "autonomous system",
 }
 _NAMES = {"shape": "shapes of requests", "cell": "topics", "capability": "capabilities", "asn": "networks"}
+_ASKED = (
+    "Campaigns ask for what they train: coding, agents, reasoning, grading, at lengths that suit a data set.",
+    "Mix in what others of the plan ask for. Costs its tokens: half of the traffic halves the distance.",
+)
+_WAYS = (
+    "Proxy pools come by way of networks that ordinary customers of a plan do not use (`hydra-2026-06`).",
+    "Rent addresses in the networks of homes. Costs a dearer proxy for each account.",
+)
 
 
 def _signal(kind: str) -> Signal:
-    return Signal(
-        f"unusual {_NAMES[kind]}",
-        "Campaigns ask for what they train: coding, agents, reasoning, grading, at lengths that suit a data set."
-        if kind != "asn"
-        else "Proxy pools come by way of networks that ordinary customers of a plan do not use (`hydra-2026-06`).",
-        "Counts of keys, and their sums over all accounts of a plan",
-        "Mix in what others of the plan ask for. Costs its tokens: half of the traffic halves the distance."
-        if kind != "asn"
-        else "Rent addresses in the networks of homes. Costs a dearer proxy for each account.",
-        needs=USUAL[kind],
-    )
+    disclosure, evasion = _WAYS if kind == "asn" else _ASKED
+    cost = "Counts of keys, and their sums over all accounts of a plan"
+    return Signal(f"unusual {_NAMES[kind]}", disclosure, cost, evasion, needs=USUAL[kind])
 
 
 def _of(kind: str) -> tuple[Feature, ...]:
     words, name = _WORDS[kind], _NAMES[kind]
+    measures = 2 if kind == "asn" else 4  # distance and focus of networks earned nothing
     return rows("segment", _signal(kind), "28d", [
         (f"{kind}_surprise", "bits", f"Mean of -log2 of the frequency in the plan ({words})",
          f"{name} that are rare on its plan ({{:.1f}} bits)"),
@@ -44,7 +45,7 @@ def _of(kind: str) -> tuple[Feature, ...]:
          f"{name} distributed unlike its plan's (squared distance {{:.2f}})"),
         (f"{kind}_focus", "share", f"Pairs of requests that agree ({words})",
          f"{{:.0%}} of pairs of requests agree in {name}"),
-    ][: 2 if kind == "asn" else 4])  # fmt: skip
+    ][:measures])  # fmt: skip
 
 
 FEATURES = tuple(row for kind in USUAL for row in _of(kind)) + rows("segment", _signal("cell"), "28d", [

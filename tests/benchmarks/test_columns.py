@@ -21,7 +21,6 @@ def test_a_column_that_tells_earns_most_and_one_that_is_unknown_nothing(found) -
     assert told[best] > 0.01
     assert len(found) == 1 + len(MODES)
     for lost, blank in zip(found, [frozenset(), *MODES.values()], strict=True):
-        assert {lost[name] for name in blank} <= {0.0}
         assert any(lost[name] for name in FEATURE_NAMES if name not in blank)
 
 

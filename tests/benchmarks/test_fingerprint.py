@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.documents import DOCS
 from benchmarks.fingerprint import EVERY, MIXED, PURE, STRICT, STRICTER, by_cell, everything, sent
+from benchmarks.left_out import drawn
 from benchmarks.pictures import few_requests
 from features.catalogue import FEATURES, MODES
 from training.train import OURS
@@ -75,6 +76,15 @@ def test_false_alarms_are_counted_by_cohort(measured, cells_of) -> None:
     _, _, *rows = cells_of(measured[0]["cohorts"])
     assert {row[0] for row in rows} == {f"cohort {i}" for i in range(4)}
     assert sum(int(row[3]) for row in rows) <= 0.001 * 10 * HONEST + 1
+
+
+def test_families_that_both_worlds_hold_are_drawn_by_the_seed_and_no_others(accounts, world_of) -> None:
+    made, judged = world_of(accounts("t", 1.0)), accounts("j", 1.0)
+    some = judged.filter(~pl.col("true") | (pl.col("family") != "family 1"))
+    assert drawn(made, judged, 1) == ["family 0", "family 1", "family 2"]
+    assert drawn(made, some, 1) == ["family 0", "family 2"]
+    assert drawn(made, some, 1, 1) == drawn(made, some, 1, 1)
+    assert {drawn(made, some, seed, 1)[0] for seed in range(20)} == {"family 0", "family 2"}
 
 
 def test_requests_that_were_really_sent_are_shown(accounts, cells_of) -> None:
