@@ -39,7 +39,8 @@ class Lasting:
     Attributes:
         before: campaigns that were told.
         unchanged: of which the very same accounts are told again; `same` of these under the same id.
-        lasting: of which more than `MOST` of the accounts are told together again; `kept` of these under the same id.
+        lasting: of which more than `MOST` of the accounts are told together again, in one campaign or (membership is
+            soft) in several; `kept` of these under the same id in one of them.
     """
 
     before: int
@@ -59,7 +60,7 @@ def compared(before: pl.DataFrame, after: pl.DataFrame) -> Lasting:
     same_id = pl.col("campaign_id") == pl.col("campaign_id_after")
     unchanged = both.filter((pl.col("len") == pl.col("len_before")) & (pl.col("len") == pl.col("len_now")))
     lasting = both.filter(pl.col("len") > MOST * pl.col("len_before"))
-    counts = [count for some in (unchanged, lasting) for count in (some.height, some.filter(same_id).height)]
+    counts = [part["campaign_id"].n_unique() for some in (unchanged, lasting) for part in (some, some.filter(same_id))]
     return Lasting(sizes[0].height, *counts)
 
 

@@ -16,6 +16,7 @@ from features.errors import InputError, StillwatchError
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 ASK_SECONDS = 6.0
+STARTS = 3
 
 
 def claim(host: str, port: int) -> None:
@@ -41,11 +42,30 @@ def beside(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a server; it answers at the address `ready` when the block begins, and is gone when it ends.
 
-    What the server says is appended to `log`; it inherits the open files `inherit`. Raises StillwatchError with its
-    last words if it ends or is not ready within two minutes.
+    What the server says is appended to `log`; it inherits the open files `inherit`. A server that ends because a port
+    of its own choice was taken is started again, up to `STARTS` times in all. Raises StillwatchError with its last
+    words if it ends or is not ready within two minutes.
     """
+    process = _started(call, log, inherit)
+    try:
+        for left in reversed(range(STARTS)):
+            try:
+                _await_ready(ready, process, log)
+                break
+            except StillwatchError as error:
+                # BentoML looks for free ports for its own use and lets them go before it takes them.
+                if not left or process.poll() is None or "Address already in use" not in str(error):
+                    raise
+            _stop(process)
+            process = _started(call, log, inherit)
+        yield process
+    finally:
+        _stop(process)
+
+
+def _started(call: Sequence[str], log: Path, inherit: Sequence[int]) -> subprocess.Popen[bytes]:
     with log.open("ab") as said:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             call,
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -53,11 +73,6 @@ def beside(
             start_new_session=True,
             pass_fds=inherit,
         )
-    try:
-        _await_ready(ready, process, log)
-        yield process
-    finally:
-        _stop(process)
 
 
 def last_words(log: Path) -> str:

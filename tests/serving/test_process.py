@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import InputError, StillwatchError
-from serving.process import beside, claim, free_port, last_words
+from serving.process import STARTS, beside, claim, free_port, last_words
 
 HOST = "127.0.0.1"
 # As MLflow does it: a launcher that ends on SIGTERM and leaves its server running.
@@ -18,6 +18,17 @@ import signal, subprocess, sys
 server = "import signal, runpy; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
 server += "runpy.run_module('http.server', run_name='__main__', alter_sys=True)"
 subprocess.run([sys.executable, "-c", server, "--bind", "127.0.0.1", sys.argv[1]])
+"""
+
+
+# As BentoML ends where another program took a port that it had found free for itself: so often, then it serves.
+UNLUCKY = """
+import pathlib, runpy, sys
+left = pathlib.Path(sys.argv.pop(1))
+if left.read_text():
+    left.write_text(left.read_text()[1:])
+    sys.exit("zmq.error.ZMQError: Address already in use")
+runpy.run_module("http.server", run_name="__main__", alter_sys=True)
 """
 
 
@@ -54,6 +65,24 @@ def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) 
     with pytest.raises(StillwatchError, match="ended before it was ready: no disk left"), server:
         pass
     assert last_words(tmp_path / "log") == "no disk left"
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_server_that_finds_a_port_of_its_own_choice_taken_is_started_three_times_in_all(
+    tmp_path: Path, times: int
+) -> None:
+    (tmp_path / "left").write_text("x" * times)
+    port = free_port(HOST)
+    call = [sys.executable, "-c", UNLUCKY, str(tmp_path / "left"), "--bind", HOST, str(port)]
+    server = beside(call, f"http://{HOST}:{port}/", tmp_path / "log")
+    if times < STARTS:
+        with server:
+            assert listens(port)
+    else:
+        with pytest.raises(StillwatchError, match=r"ended before it was ready: .*Address already in use"), server:
+            pass
+    assert not (tmp_path / "left").read_text()
+    assert not listens(port)
 
 
 def test_a_block_that_fails_stops_the_server_too(tmp_path: Path) -> None:
