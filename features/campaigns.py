@@ -24,6 +24,9 @@ _NEIGHBOURHOOD = 250.0
 """Tied traffic, in accounts' worth, of a graph that is parted at the full resolution."""
 
 _ITERATIONS = 5  # of Leiden: after these, other seeds give nearly the same parts
+_WHOLE = 0.5  # of a graph's tied traffic: where parting cuts more than this, it cuts through what belongs together
+_ALIKE = 0.06  # of what each of two campaigns shows: common to both beyond one key, from which they are one
+_FASHION = 100  # campaigns: a key of so many says nothing of two
 
 LEAST_SURPRISE = 9.0
 """Decimal logarithm of the odds against chance from which a group is a campaign."""
@@ -34,8 +37,9 @@ _LEAST_STRENGTH = 0.04  # tied traffic that a member shows at least, and as a sh
 _OF_MEDIAN = 0.2
 _HOUSEHOLD = 4  # customers: keys of so few are a family's, a hobbyist's or a small firm's; they support, no more
 _PARTS = 1 << 24  # weights are added as integers, so that the order of the rows does not show
-# What of each sort of evidence makes an account evident: tied traffic above this.
-_EVIDENT = {"template": 0.1, "wide": 0.03, "narrow": 0.03}
+# What of each sort of evidence makes an account evident: tied traffic above one of these. Who hides a campaign among
+# other traffic shows little of it; who does not, shows more than many others do.
+_EVIDENT = {"template": (0.1, 0.05), "wide": (0.1, 0.03), "narrow": (0.03,)}
 
 
 _MOST_SURPRISE = 300.0  # of one tail: beyond, its probability is no number any more
@@ -75,7 +79,15 @@ def group(links: Links, seed: int = 0) -> Groups:
         seed: of Leiden; the same seed and links give the same groups, in whatever order the events came.
     """
     ties = _ties(links)
-    drawn = ties.join(_parted(ties, seed), on="account")
+    parts = _parted(ties, seed)
+    found = _groups(ties, parts, links)
+    joined = _joined(ties, parts, found.campaigns())
+    return found if joined is parts else _groups(ties, joined, links)
+
+
+def _groups(ties: pl.DataFrame, parts: pl.DataFrame, links: Links) -> Groups:
+    """The groups that parts (`account`, `group`) make: who belongs to each, and how surprising it is."""
+    drawn = ties.join(parts, on="account")
     belongs = _belonging(drawn)
     shown = (
         ties.join(belongs, on="key")
@@ -89,6 +101,49 @@ def group(links: Links, seed: int = 0) -> Groups:
         _judged(shown.join(members.select("group", "account"), on=["group", "account"]), ties, links),
         _shown_keys(members, ties, belongs),
     )
+
+
+def _joined(ties: pl.DataFrame, parts: pl.DataFrame, campaigns: Groups) -> pl.DataFrame:
+    """The parts, those of one campaign joined.
+
+    One key in common may be an opening that the public knows; two campaigns that have more than that in common are one.
+    Those that are nearest to each other are joined first and then compared as one. Accounts that serve both do not
+    count, so that a pool which serves two operators does not make one campaign of both.
+    """
+    serving = campaigns.members.filter(pl.len().over("account") > 1)
+    own = parts.join(campaigns.groups, on="group", how="semi").join(serving, on="account", how="anti")
+    shows = ties.join(own, on="account").group_by("group", "key", "sort").agg(pl.col("weight").sum())
+    joined = parts
+    while len(nearest := _nearest(shows)):
+        shows = _renamed(shows, nearest).group_by("group", "key", "sort").agg(pl.col("weight").sum())
+        joined = _renamed(joined, nearest)
+    return joined
+
+
+def _nearest(shows: pl.DataFrame) -> pl.DataFrame:
+    """`group`, `other`: pairs of campaigns that are one, and each other's nearest; of what each shows of its keys.
+
+    What only households share, or only supports, does not count.
+    """
+    shares = shows.select("group", "key", "sort", part=pl.col("weight") / pl.col("weight").sum().over("group"))
+    shared = shares.filter((pl.col("sort") != "narrow") & (pl.len().over("key") <= _FASHION)).drop("sort")
+    common = pl.min_horizontal("part", "part_other").sort()  # added in one order
+    alike = (
+        shared.join(shared, on="key", suffix="_other")
+        .filter(pl.col("group") != pl.col("group_other"))
+        .group_by("group", other="group_other")
+        .agg(beyond=common.sum() - common.max())
+        .filter(pl.col("beyond") >= _ALIKE)
+        .sort("beyond", pl.min_horizontal("group", "other"), pl.max_horizontal("group", "other"), descending=True)
+        .unique("group", keep="first", maintain_order=True)
+    )
+    mutual = alike.join(alike.select(group="other", other="group"), on=["group", "other"], how="semi")
+    return mutual.filter(pl.col("group") < pl.col("other")).select("group", "other")
+
+
+def _renamed(frame: pl.DataFrame, nearest: pl.DataFrame) -> pl.DataFrame:
+    """The frame, each `group` that is another's `other` under that one's name."""
+    return frame.with_columns(group=pl.col("group").replace(nearest["other"], nearest["group"]))
 
 
 def _ties(links: Links) -> pl.DataFrame:
@@ -115,14 +170,18 @@ def _parted(ties: pl.DataFrame, seed: int) -> pl.DataFrame:
     """`account`, `group`: parts of the graph of accounts and keys, parted again while they are large.
 
     Modularity overlooks groups that are small beside the whole graph, and breaks up one that is most of it (Fortunato
-    and Barthélemy 2007). So parts are parted again by themselves while they are larger than a neighbourhood, and a
-    smaller graph is parted as if it lay in one.
+    and Barthélemy 2007). So parts are parted again by themselves while they are larger than a neighbourhood, a
+    smaller graph is parted as if it lay in one, and one that would be broken up is parted less finely.
     """
     waiting, done = [ties], []
     while waiting:
         graph = waiting.pop()
         weight = _weight(graph)
-        parts = _leiden(graph, RESOLUTION * min(1.0, weight / _NEIGHBOURHOOD), seed)
+        resolution = RESOLUTION * min(1.0, weight / _NEIGHBOURHOOD)
+        parts = _leiden(graph, resolution, seed)
+        while sum(map(_weight, parts)) < _WHOLE * weight and resolution > 1:
+            resolution /= 2
+            parts = _leiden(graph, resolution, seed)
         if len(parts) > 1 and weight > _NEIGHBOURHOOD:
             waiting += [part for part in parts if _weight(part) > _NEIGHBOURHOOD]
             parts = [part for part in parts if _weight(part) <= _NEIGHBOURHOOD]
@@ -187,25 +246,28 @@ def _members(shown: pl.DataFrame, ties: pl.DataFrame, drawn: pl.DataFrame) -> pl
 def _judged(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> pl.DataFrame:
     """How unlikely each group is, if its members were customers drawn at random.
 
-    Of each sort of evidence: the binomial tail of so many evident customers, when as few of all are. Sorts are added as
-    if independent. What households share (an instrument, an address) and kinds that support can at most double what
+    Of each sort of evidence: the binomial tail of so many evident customers, when as few of all are; of several levels
+    of evidence the one that says most, less the odds of looking so often (Bonferroni). Sorts are added as if
+    independent. What households share (an instrument, an address) and kinds that support can at most double what
     templates say: a chain of households is none, nor is a wave of registrations.
     """
     customer = links.accounts.select("customer").with_row_index("account")
     everywhere = ties.group_by("account", "sort").agg(pl.col("weight").sum()).join(customer, on="account")
-    usual = _evident(everywhere, "weight").group_by("sort").agg(usual=pl.col("customer").n_unique())
+    usual = _evident(everywhere, "weight").group_by("sort", "level").agg(usual=pl.col("customer").n_unique())
     usual = usual.with_columns(pl.col("usual") / max(customer["customer"].n_unique(), 1))
     members = shown.join(customer, on="account")
     customers = members.group_by("group").agg(customers=pl.col("customer").n_unique())
     evident = (
         _evident(members, "part")
-        .group_by("group", "sort")
+        .group_by("group", "sort", "level", "looks")
         .agg(evident=pl.col("customer").n_unique())
-        .join(usual, on="sort")
+        .join(usual, on=["sort", "level"])
         .join(customers, on="group")
     )
     tail = binom.logsf(evident["evident"].to_numpy() - 1, evident["customers"].to_numpy(), evident["usual"].to_numpy())
-    tails = evident.with_columns(tail=pl.Series(-tail / np.log(10), dtype=pl.Float64).clip(0, _MOST_SURPRISE))
+    odds = pl.Series(-tail / np.log(10), dtype=pl.Float64).clip(0, _MOST_SURPRISE)
+    paid = (odds - evident["looks"].log10()).clip(lower_bound=0)
+    tails = evident.with_columns(tail=paid).group_by("group", "sort").agg(pl.col("tail").max())
     by_sort = {sort: pl.col("tail").filter(pl.col("sort") == sort).sum() for sort in _EVIDENT}
     found = tails.group_by("group").agg(
         surprise=by_sort["template"] + by_sort["wide"] + pl.min_horizontal(by_sort["template"], by_sort["narrow"])
@@ -215,9 +277,10 @@ def _judged(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> pl.DataFra
 
 
 def _evident(shown: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Rows whose tied traffic of a sort makes the account evident."""
-    least = pl.col("sort").replace_strict(_EVIDENT, return_dtype=pl.Float64)
-    return shown.filter(pl.col(column) / _PARTS > least)
+    """Rows whose tied traffic of a sort makes the account evident, once for each such `level` of the sort's `looks`."""
+    levels = pl.DataFrame({"sort": list(_EVIDENT), "level": list(_EVIDENT.values())})
+    each = levels.with_columns(looks=pl.col("level").list.len()).explode("level")
+    return shown.join(each, on="sort").filter(pl.col(column) / _PARTS > pl.col("level"))
 
 
 def _shown_keys(members: pl.DataFrame, ties: pl.DataFrame, belongs: pl.DataFrame) -> pl.DataFrame:

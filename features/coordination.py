@@ -95,7 +95,8 @@ class Links:
         accounts: `account_id`, `customer`, `created_at`, `young`; sorted, its rows number the accounts.
         keys: `kind` (position in `LINK_KINDS`), `key`, `customers`, `new` (share of those who show it, shrunk to the
             usual), `tie` in [0, 1] above 0; sorted, its rows number the keys.
-        pairs: `account`, `key` (row numbers), `share` of the account's requests in (0, 1], `new`; sorted by both.
+        pairs: `account`, `key` (row numbers), `share` of the account's requests in (0, 1], over the number of the
+            customer's accounts that show the key; `new`; sorted by both.
         usual: per kind the share of new ones among accounts that show a shared key.
     """
 
@@ -124,7 +125,7 @@ def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
         accounts: as in `Links`, sorted by account_id.
         pairs: `account` (row number), `kind`, `key`, `share`, `new`, each pair once.
     """
-    known = pairs.join(accounts.select("customer").with_row_index("account"), on="account")
+    known = _dealt_out(pairs.join(accounts.select("customer").with_row_index("account"), on="account"), accounts)
     usual = _usual(known)
     keys = (
         known.group_by("kind", "key")
@@ -143,11 +144,22 @@ def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
     )
     numbered = keys.select("kind", "key").with_row_index("number")
     tied = (
-        pairs.join(numbered, on=["kind", "key"])
+        known.join(numbered, on=["kind", "key"])
         .select("account", pl.col("number").alias("key"), "share", "new")
         .sort("account", "key")
     )
     return Links(accounts, keys, tied, dict(usual.iter_rows()))
+
+
+def _dealt_out(pairs: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """The pairs, the share of a key dealt out among the accounts of one customer that show it.
+
+    Together they show as much as one account would: else a class is tied by whatever an outsider has in common with it.
+    """
+    alone = accounts.group_by("customer").len().filter(pl.col("len") == 1).select("customer")
+    fellows = pl.len().over("customer", "kind", "key")
+    together = pairs.join(alone, on="customer", how="anti").with_columns(pl.col("share") / fellows)
+    return pl.concat([pairs.join(alone, on="customer", how="semi"), together])
 
 
 def _accounts(lake: Lake, as_of: datetime) -> pl.DataFrame:

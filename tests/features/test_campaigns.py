@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from features import campaigns
 from features.campaigns import LEAST_MEMBERSHIP, Groups, group
 from features.coordination import LINK_KINDS, Links, weighted
 
@@ -85,6 +86,46 @@ def test_a_shared_instrument_joins_what_different_wordings_part() -> None:
     assert sets(group(graph.links())) == [set(accounts)]
 
 
+@pytest.mark.parametrize("size", [60, 400, 900])
+def test_a_campaign_is_found_whole_however_much_of_the_graph_it_is(size: int) -> None:
+    graph = Graph()
+    accounts = graph.people(size)
+    graph.show(accounts, "prefix", 2000, 0.9, True)
+    assert sets(group(graph.links())) == [set(accounts)]
+
+
+def halves(graph: Graph, common: int) -> tuple[list[int], list[int]]:
+    """Two groups of accounts with wordings of their own, and so many that accounts of both show a little."""
+    one, other = campaign(graph, 40, 2000, 0.4), campaign(graph, 40, 3000, 0.4)
+    for wording in range(common):
+        graph.show(one + other, "prefix", 4000 + wording, 0.12, True)
+    return one, other
+
+
+def test_campaigns_that_have_one_opening_in_common_stay_apart_and_those_with_more_are_one() -> None:
+    graph = Graph()
+    one, other = halves(graph, 1)
+    assert sorted(map(sorted, sets(group(graph.links())))) == [one, other]
+    graph = Graph()
+    one, other = halves(graph, 3)
+    links = graph.links()
+    ties = campaigns._ties(links)
+    parts = campaigns._parted(ties, 0)
+    whole = {*one, *other}
+    assert parts.filter(pl.col("account").is_in(whole))["group"].n_unique() > 1, "parted finely, they fall apart"
+    assert sets(group(links)) == [whole]
+
+
+def test_a_group_that_shows_little_is_a_campaign_if_hardly_anybody_shows_as_much() -> None:
+    graph = Graph()
+    accounts = graph.people(30)
+    graph.show(accounts, "prefix", 2000, 0.13, True)
+    links = graph.links()
+    assert sets(group(links)) == [set(accounts)]
+    tie = links.keys.filter(key=2000)["tie"].item()
+    assert 0.05 < 0.13 * tie < 0.1, "of the two levels only the lower one sees it"
+
+
 def test_a_pool_that_serves_two_operators_is_in_both_groups_by_its_shares() -> None:
     graph = Graph()
     one, both, other = graph.people(20), graph.people(6), graph.people(20)
@@ -104,6 +145,14 @@ def test_a_template_with_sharers_of_all_ages_makes_no_campaign() -> None:
     users = graph.people(200)  # of a kit whose prompt all of them carry
     for account in users:
         graph.show([account], "system", 2000, 0.9, account % 7 == 0)
+    assert sets(group(graph.links())) == []
+
+
+def test_classes_with_one_exercise_are_as_many_customers_and_no_campaign() -> None:
+    graph = Graph()
+    for lesson in range(12):
+        students = graph.people(50, customer=10**6 + lesson)
+        graph.show(students, "prefix", 2000, 0.5, True)
     assert sets(group(graph.links())) == []
 
 
