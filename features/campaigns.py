@@ -17,7 +17,7 @@ from scipy.stats import binom
 
 from features.coordination import LINK_KINDS, Links
 
-RESOLUTION = 3.0
+RESOLUTION = 2.0
 """Of Leiden's modularity: above 1, so that campaigns which share a phrase fall apart."""
 
 _NEIGHBOURHOOD = 250.0

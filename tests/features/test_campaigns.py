@@ -96,7 +96,7 @@ def test_a_campaign_is_found_whole_however_much_of_the_graph_it_is(size: int) ->
 
 def halves(graph: Graph, common: int) -> tuple[list[int], list[int]]:
     """Two groups of accounts with wordings of their own, and so many that accounts of both show a little."""
-    one, other = campaign(graph, 40, 2000, 0.4), campaign(graph, 40, 3000, 0.4)
+    one, other = campaign(graph, 40, 2000, 0.6), campaign(graph, 40, 3000, 0.6)
     for wording in range(common):
         graph.show(one + other, "prefix", 4000 + wording, 0.12, True)
     return one, other
