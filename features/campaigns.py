@@ -15,7 +15,7 @@ import polars as pl
 from graspologic_native import leiden
 from scipy.stats import binom
 
-from features.coordination import LINK_KINDS, Links
+from features.coordination import DEALT, LINK_KINDS, Links
 
 RESOLUTION = 2.0
 """Of Leiden's modularity: above 1, so that campaigns which share a phrase fall apart."""
@@ -25,8 +25,6 @@ _NEIGHBOURHOOD = 250.0
 
 _ITERATIONS = 5  # of Leiden: after these, other seeds give nearly the same parts
 _WHOLE = 0.5  # of a graph's tied traffic: where parting cuts more than this, it cuts through what belongs together
-_ALIKE = 0.06  # of what each of two campaigns shows: common to both beyond one key, from which they are one
-_FASHION = 100  # campaigns: a key of so many says nothing of two
 
 LEAST_SURPRISE = 9.0
 """Decimal logarithm of the odds against chance from which a group is a campaign."""
@@ -79,15 +77,7 @@ def group(links: Links, seed: int = 0) -> Groups:
         seed: of Leiden; the same seed and links give the same groups, in whatever order the events came.
     """
     ties = _ties(links)
-    parts = _parted(ties, seed)
-    found = _groups(ties, parts, links)
-    joined = _joined(ties, parts, found.campaigns())
-    return found if joined is parts else _groups(ties, joined, links)
-
-
-def _groups(ties: pl.DataFrame, parts: pl.DataFrame, links: Links) -> Groups:
-    """The groups that parts (`account`, `group`) make: who belongs to each, and how surprising it is."""
-    drawn = ties.join(parts, on="account")
+    drawn = ties.join(_parted(ties, seed), on="account")
     belongs = _belonging(drawn)
     shown = (
         ties.join(belongs, on="key")
@@ -103,49 +93,6 @@ def _groups(ties: pl.DataFrame, parts: pl.DataFrame, links: Links) -> Groups:
     )
 
 
-def _joined(ties: pl.DataFrame, parts: pl.DataFrame, campaigns: Groups) -> pl.DataFrame:
-    """The parts, those of one campaign joined.
-
-    One key in common may be an opening that the public knows; two campaigns that have more than that in common are one.
-    Those that are nearest to each other are joined first and then compared as one. Accounts that serve both do not
-    count, so that a pool which serves two operators does not make one campaign of both.
-    """
-    serving = campaigns.members.filter(pl.len().over("account") > 1)
-    own = parts.join(campaigns.groups, on="group", how="semi").join(serving, on="account", how="anti")
-    shows = ties.join(own, on="account").group_by("group", "key", "sort").agg(pl.col("weight").sum())
-    joined = parts
-    while len(nearest := _nearest(shows)):
-        shows = _renamed(shows, nearest).group_by("group", "key", "sort").agg(pl.col("weight").sum())
-        joined = _renamed(joined, nearest)
-    return joined
-
-
-def _nearest(shows: pl.DataFrame) -> pl.DataFrame:
-    """`group`, `other`: pairs of campaigns that are one, and each other's nearest; of what each shows of its keys.
-
-    What only households share, or only supports, does not count.
-    """
-    shares = shows.select("group", "key", "sort", part=pl.col("weight") / pl.col("weight").sum().over("group"))
-    shared = shares.filter((pl.col("sort") != "narrow") & (pl.len().over("key") <= _FASHION)).drop("sort")
-    common = pl.min_horizontal("part", "part_other").sort()  # added in one order
-    alike = (
-        shared.join(shared, on="key", suffix="_other")
-        .filter(pl.col("group") != pl.col("group_other"))
-        .group_by("group", other="group_other")
-        .agg(beyond=common.sum() - common.max())
-        .filter(pl.col("beyond") >= _ALIKE)
-        .sort("beyond", pl.min_horizontal("group", "other"), pl.max_horizontal("group", "other"), descending=True)
-        .unique("group", keep="first", maintain_order=True)
-    )
-    mutual = alike.join(alike.select(group="other", other="group"), on=["group", "other"], how="semi")
-    return mutual.filter(pl.col("group") < pl.col("other")).select("group", "other")
-
-
-def _renamed(frame: pl.DataFrame, nearest: pl.DataFrame) -> pl.DataFrame:
-    """The frame, each `group` that is another's `other` under that one's name."""
-    return frame.with_columns(group=pl.col("group").replace(nearest["other"], nearest["group"]))
-
-
 def _ties(links: Links) -> pl.DataFrame:
     """`account`, `key`, `weight` (integer) and `sort` of evidence, of pairs that say something."""
     template = pl.col("kind").is_in([i for i, kind in enumerate(LINK_KINDS) if kind.evidence == "template"])
@@ -156,7 +103,7 @@ def _ties(links: Links) -> pl.DataFrame:
         "tie",
         sort=pl.when(template).then(pl.lit("template")).when(wide).then(pl.lit("wide")).otherwise(pl.lit("narrow")),
     )
-    weight = pl.col("share") * pl.col("tie")
+    weight = DEALT * pl.col("tie")
     return (
         links.pairs.join(keys, on="key", maintain_order="left")
         .filter(weight >= _LEAST_TIE)
@@ -171,7 +118,7 @@ def _parted(ties: pl.DataFrame, seed: int) -> pl.DataFrame:
 
     Modularity overlooks groups that are small beside the whole graph, and breaks up one that is most of it (Fortunato
     and Barthélemy 2007). So parts are parted again by themselves while they are larger than a neighbourhood, a
-    smaller graph is parted as if it lay in one, and one that would be broken up is parted less finely.
+    smaller graph is parted as if it lay in one, and one that would be broken up is parted half as finely.
     """
     waiting, done = [ties], []
     while waiting:
@@ -179,9 +126,8 @@ def _parted(ties: pl.DataFrame, seed: int) -> pl.DataFrame:
         weight = _weight(graph)
         resolution = RESOLUTION * min(1.0, weight / _NEIGHBOURHOOD)
         parts = _leiden(graph, resolution, seed)
-        while sum(map(_weight, parts)) < _WHOLE * weight and resolution > 1:
-            resolution /= 2
-            parts = _leiden(graph, resolution, seed)
+        if sum(map(_weight, parts)) < _WHOLE * weight:
+            parts = _leiden(graph, resolution / 2, seed)
         if len(parts) > 1 and weight > _NEIGHBOURHOOD:
             waiting += [part for part in parts if _weight(part) > _NEIGHBOURHOOD]
             parts = [part for part in parts if _weight(part) <= _NEIGHBOURHOOD]

@@ -33,6 +33,12 @@ RECENT = timedelta(days=56)
 SIGNUP_TIME = "signup_time"  # when an account registered, as `features.bursts` counts it
 PIVOT = "pivot"  # in which hours after a release an account first used the new model
 
+DEALT = pl.col("share") / pl.col("fellows")
+"""The share dealt out among the accounts of one customer that show the key: together they tie as one account would.
+
+Else a class is tied by whatever an outsider has in common with it.
+"""
+
 _FEW = 100  # accounts of which a kind's usual share is half its own and half all kinds'
 _PARTS = 1 << 20  # shares are added in 2**-20 parts
 _SURE = 3.0  # natural log of the odds at which an account has taken a key up, and has not just missed showing it
@@ -95,8 +101,8 @@ class Links:
         accounts: `account_id`, `customer`, `created_at`, `young`; sorted, its rows number the accounts.
         keys: `kind` (position in `LINK_KINDS`), `key`, `customers`, `new` (share of those who show it, shrunk to the
             usual), `tie` in [0, 1] above 0; sorted, its rows number the keys.
-        pairs: `account`, `key` (row numbers), `share` of the account's requests in (0, 1], over the number of the
-            customer's accounts that show the key; `new`; sorted by both.
+        pairs: `account`, `key` (row numbers), `share` of the account's requests in (0, 1], `fellows` (accounts of its
+            customer that show the key, itself among them), `new`; sorted by both.
         usual: per kind the share of new ones among accounts that show a shared key.
     """
 
@@ -125,18 +131,19 @@ def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
         accounts: as in `Links`, sorted by account_id.
         pairs: `account` (row number), `kind`, `key`, `share`, `new`, each pair once.
     """
-    known = _dealt_out(pairs.join(accounts.select("customer").with_row_index("account"), on="account"), accounts)
+    known = _with_fellows(pairs.join(accounts.select("customer").with_row_index("account"), on="account"), accounts)
     usual = _usual(known)
     keys = (
         known.group_by("kind", "key")
         .agg(
             customers=pl.col("customer").n_unique(),
-            sharers=pl.len(),
-            new=_fraction("new", "share"),
+            new=_fraction("new", DEALT),
         )
         .filter(pl.col("customers") > 1)
         .join(usual, on="kind")
-        .with_columns(new=(pl.col("sharers") * pl.col("new") + _DOUBT * pl.col("usual")) / (pl.col("sharers") + _DOUBT))
+        .with_columns(
+            new=(pl.col("customers") * pl.col("new") + _DOUBT * pl.col("usual")) / (pl.col("customers") + _DOUBT)
+        )
         .with_columns(tie=_rarity(accounts["customer"].n_unique()) * _newness() * _kind_weight())
         .filter(pl.col("tie") > 0)
         .select("kind", "key", "customers", "new", "tie")
@@ -145,21 +152,20 @@ def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
     numbered = keys.select("kind", "key").with_row_index("number")
     tied = (
         known.join(numbered, on=["kind", "key"])
-        .select("account", pl.col("number").alias("key"), "share", "new")
+        .select("account", pl.col("number").alias("key"), "share", "fellows", "new")
         .sort("account", "key")
     )
     return Links(accounts, keys, tied, dict(usual.iter_rows()))
 
 
-def _dealt_out(pairs: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
-    """The pairs, the share of a key dealt out among the accounts of one customer that show it.
-
-    Together they show as much as one account would: else a class is tied by whatever an outsider has in common with it.
-    """
+def _with_fellows(pairs: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """The pairs with `fellows`; few customers have several accounts, and only of these are they counted."""
     alone = accounts.group_by("customer").len().filter(pl.col("len") == 1).select("customer")
-    fellows = pl.len().over("customer", "kind", "key")
-    together = pairs.join(alone, on="customer", how="anti").with_columns(pl.col("share") / fellows)
-    return pl.concat([pairs.join(alone, on="customer", how="semi"), together])
+    fellows = pl.len().over("customer", "kind", "key").cast(pl.UInt32).alias("fellows")
+    together = pairs.join(alone, on="customer", how="anti").with_columns(fellows)
+    return pl.concat(
+        [pairs.join(alone, on="customer", how="semi").with_columns(fellows=pl.lit(1, pl.UInt32)), together]
+    )
 
 
 def _accounts(lake: Lake, as_of: datetime) -> pl.DataFrame:
@@ -254,9 +260,9 @@ def _of_accounts(accounts: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _fraction(flag: str, weight: str) -> pl.Expr:
+def _fraction(flag: str, weight: pl.Expr) -> pl.Expr:
     """Share of the weight that lies on true flags; added as integers, so that the order of the rows does not show."""
-    parts = (pl.col(weight) * _PARTS).ceil().cast(pl.Int64)
+    parts = (weight * _PARTS).ceil().cast(pl.Int64)
     return (parts.filter(pl.col(flag)).sum() / parts.sum()).alias(flag)
 
 
@@ -266,7 +272,7 @@ def _usual(pairs: pl.DataFrame) -> pl.DataFrame:
     Over accounts, not traffic: a campaign must not pass for usual because it sends much. A kind that few show takes
     after all kinds.
     """
-    own = pairs.group_by("account", "kind").agg(_fraction("new", "share"))
+    own = pairs.group_by("account", "kind").agg(_fraction("new", pl.col("share")))
     parts = (pl.col("new") * _PARTS).round().cast(pl.Int64)
     overall = pl.lit(own.select(parts.sum() / _PARTS / pl.len().clip(1)).item())
     usual = (parts.sum() / _PARTS + _FEW * overall) / (pl.len() + _FEW)

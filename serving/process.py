@@ -43,24 +43,30 @@ def beside(
     """Start a server; it answers at the address `ready` when the block begins, and is gone when it ends.
 
     What the server says is appended to `log`; it inherits the open files `inherit`. A server that ends because a port
-    of its own choice was taken is started again, up to `STARTS` times in all. Raises StillwatchError with its last
-    words if it ends or is not ready within two minutes.
+    was taken meanwhile is started again, up to `STARTS` times in all. Raises StillwatchError with its last words if it
+    ends or is not ready within two minutes of its start.
     """
-    process = _started(call, log, inherit)
+    process = _ready(call, ready, log, inherit, STARTS)
     try:
-        for left in reversed(range(STARTS)):
-            try:
-                _await_ready(ready, process, log)
-                break
-            except StillwatchError as error:
-                # BentoML looks for free ports for its own use and lets them go before it takes them.
-                if not left or process.poll() is None or "Address already in use" not in str(error):
-                    raise
-            _stop(process)
-            process = _started(call, log, inherit)
         yield process
     finally:
         _stop(process)
+
+
+def _ready(call: Sequence[str], ready: str, log: Path, inherit: Sequence[int], starts: int) -> subprocess.Popen[bytes]:
+    """The server, once it answers."""
+    before = log.stat().st_size if log.exists() else 0
+    process = _started(call, log, inherit)
+    try:
+        _await_ready(ready, process, log)
+    except BaseException as error:
+        ended = isinstance(error, StillwatchError) and process.poll() is not None
+        _stop(process)
+        # BentoML looks for free ports for its own use and lets them go before it takes them.
+        if starts > 1 and ended and b"Address already in use" in _since(log, before):
+            return _ready(call, ready, log, inherit, starts - 1)
+        raise
+    return process
 
 
 def _started(call: Sequence[str], log: Path, inherit: Sequence[int]) -> subprocess.Popen[bytes]:
@@ -73,6 +79,12 @@ def _started(call: Sequence[str], log: Path, inherit: Sequence[int]) -> subproce
             start_new_session=True,
             pass_fds=inherit,
         )
+
+
+def _since(log: Path, begin: int) -> bytes:
+    with log.open("rb") as said:
+        said.seek(begin)
+        return said.read()
 
 
 def last_words(log: Path) -> str:

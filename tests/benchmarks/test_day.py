@@ -34,11 +34,12 @@ def test_nothing_before_or_after_is_nothing_that_lasts() -> None:
 
 
 @pytest.mark.slow
-def test_a_small_history_that_grows_by_a_day_gives_the_campaigns_of_the_whole_and_keeps_their_ids(
+def test_a_small_history_that_grows_by_a_day_gives_the_campaigns_of_the_whole_and_keeps_ids(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("STILLWATCH_KEY", "5a" * 32)  # another key is another order, and other groups at the margin
-    row = measured("small", 0.5, 12, 3)
+    # Another secret is another order, and other groups at the margin: of two campaigns that become one, one id goes on.
+    monkeypatch.setenv("STILLWATCH_KEY", "5a" * 32)
+    row = measured("small", 0.5, 12, 3)  # refuses if the members are not those of the whole
     assert row[0] == "12"
     same, unchanged = map(int, row[-2].split(" of "))
     kept, lasting = map(int, row[-1].split(" of "))

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features import campaigns
 from features.campaigns import LEAST_MEMBERSHIP, Groups, group
 from features.coordination import LINK_KINDS, Links, weighted
 
@@ -86,34 +85,14 @@ def test_a_shared_instrument_joins_what_different_wordings_part() -> None:
     assert sets(group(graph.links())) == [set(accounts)]
 
 
-@pytest.mark.parametrize("size", [60, 400, 900])
-def test_a_campaign_is_found_whole_however_much_of_the_graph_it_is(size: int) -> None:
+def test_a_campaign_that_is_most_of_the_graph_and_rotates_wordings_is_found_whole() -> None:
     graph = Graph()
-    accounts = graph.people(size)
-    graph.show(accounts, "prefix", 2000, 0.9, True)
+    accounts = graph.people(900)
+    rng = np.random.default_rng(1)
+    for account in accounts:
+        for wording in rng.choice(12, 6, replace=False).tolist():
+            graph.show([account], "prefix", 2000 + wording, 0.15, True)
     assert sets(group(graph.links())) == [set(accounts)]
-
-
-def halves(graph: Graph, common: int) -> tuple[list[int], list[int]]:
-    """Two groups of accounts with wordings of their own, and so many that accounts of both show a little."""
-    one, other = campaign(graph, 40, 2000, 0.6), campaign(graph, 40, 3000, 0.6)
-    for wording in range(common):
-        graph.show(one + other, "prefix", 4000 + wording, 0.12, True)
-    return one, other
-
-
-def test_campaigns_that_have_one_opening_in_common_stay_apart_and_those_with_more_are_one() -> None:
-    graph = Graph()
-    one, other = halves(graph, 1)
-    assert sorted(map(sorted, sets(group(graph.links())))) == [one, other]
-    graph = Graph()
-    one, other = halves(graph, 3)
-    links = graph.links()
-    ties = campaigns._ties(links)
-    parts = campaigns._parted(ties, 0)
-    whole = {*one, *other}
-    assert parts.filter(pl.col("account").is_in(whole))["group"].n_unique() > 1, "parted finely, they fall apart"
-    assert sets(group(links)) == [whole]
 
 
 def test_a_group_that_shows_little_is_a_campaign_if_hardly_anybody_shows_as_much() -> None:
@@ -148,12 +127,23 @@ def test_a_template_with_sharers_of_all_ages_makes_no_campaign() -> None:
     assert sets(group(graph.links())) == []
 
 
-def test_classes_with_one_exercise_are_as_many_customers_and_no_campaign() -> None:
+@pytest.mark.parametrize("seats", [10, 50])
+def test_classes_with_one_new_exercise_and_enterprises_with_a_campaigns_template_are_believed(seats: int) -> None:
     graph = Graph()
     for lesson in range(12):
-        students = graph.people(50, customer=10**6 + lesson)
-        graph.show(students, "prefix", 2000, 0.5, True)
-    assert sets(group(graph.links())) == []
+        graph.show(graph.people(seats, customer=10**6 + lesson), "prefix", 2000, 0.5, True)
+    accounts = campaign(graph, 30, 3000)
+    for part in ("prefix", "suffix"):
+        graph.show(graph.people(seats, customer=10**7), part, 3000, 0.5, True)
+    assert sets(group(graph.links())) == [set(accounts)]
+
+
+def test_the_few_accounts_of_a_small_customer_are_in_the_campaign_that_they_take_part_in() -> None:
+    graph = Graph()
+    accounts, office = campaign(graph, 30, 3000), graph.people(3, customer=10**6)
+    for part in ("prefix", "suffix"):
+        graph.show(office, part, 3000, 0.5, True)
+    assert sets(group(graph.links())) == [{*accounts, *office}]
 
 
 def test_a_class_and_an_enterprise_are_one_customer_each_and_no_campaign() -> None:

@@ -60,11 +60,14 @@ def test_the_server_answers_inside_the_block_and_nothing_of_it_is_left_after(tmp
 
 
 def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
-    call = [sys.executable, "-c", "import sys; sys.exit('no disk left')"]
+    call = [sys.executable, "-c", "import sys; open(sys.argv[1], 'a').write('x'); sys.exit('no disk left')"]
+    call.append(str(tmp_path / "starts"))
+    (tmp_path / "log").write_text("Address already in use, said an earlier server\n")
     server = beside(call, f"http://{HOST}:{free_port(HOST)}/", tmp_path / "log")
     with pytest.raises(StillwatchError, match="ended before it was ready: no disk left"), server:
         pass
     assert last_words(tmp_path / "log") == "no disk left"
+    assert (tmp_path / "starts").read_text() == "x", "what ends for another reason is not started again"
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
