@@ -9,7 +9,7 @@ pairs of an account and a key. A key ties by three things multiplied:
   to a key if it registered lately, or sent enough without the key before it took it up that the change is no chance.
   One that is banned counts as new to all of its keys: what it shares with others, its successors may go on with.
   A prompt of a development kit or of a public test set has sharers of all ages, who have always shown it;
-- how much of the account's traffic the key is.
+- how much of the account's traffic the key is, dealt out among the accounts of one customer that show it.
 
 A hunter of campaigns need not know their templates: the weight rests on who shares and since when, not on what.
 (Rarity of shared actions: SynchroTrap, Cao et al. 2014; discounting of popular objects against camouflage: FRAUDAR,

@@ -13,7 +13,7 @@ def found(accounts, world_of) -> list:
     return of_family(world_of(accounts("t", 1.0)), rows, "family 0", 1)
 
 
-def test_a_column_that_tells_earns_most_and_one_that_is_unknown_nothing(found) -> None:
+def test_a_column_that_tells_earns_most_and_in_every_mode_some_known_column_tells(found) -> None:
     told = {row["feature"]: row["most"] for row in earned([found]).to_dicts()}
     assert set(told) == set(FEATURE_NAMES)
     best = max(told, key=told.__getitem__)

@@ -19,8 +19,6 @@ server = "import signal, runpy; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
 server += "runpy.run_module('http.server', run_name='__main__', alter_sys=True)"
 subprocess.run([sys.executable, "-c", server, "--bind", "127.0.0.1", sys.argv[1]])
 """
-
-
 # As BentoML ends where another program took a port that it had found free for itself: so often, then it serves.
 UNLUCKY = """
 import pathlib, runpy, sys
