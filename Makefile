@@ -24,7 +24,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_fences.py
+	$(BIN)/python -m pytest -q tests/test_fences.py tests/test_structure.py
 
 # In the order of the files: else those of few long tests come last, and one process waits for the other.
 test: setup

@@ -2,21 +2,45 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
-from benchmarks.means import Judged, mean_figures
-from training.metrics import Figure, recall_name
+from benchmarks.detection.mean_estimates import Judged, mean_figures
+from training.evaluation.metrics import Figure, recall_name
+from training.gate.promotion import Decision
 
 if TYPE_CHECKING:
-    from benchmarks.diluted import Cell
-    from benchmarks.poisoning import Attempt
+    from benchmarks.worlds.diluted import Cell
 
 WIDE, STRICT = recall_name(0.01), recall_name(0.001)
+
+
+class Attempt(Protocol):
+    """A challenger that learned from poisoned labels, as `benchmarks.robustness.poisoning` has it."""
+
+    @property
+    def name(self) -> str:
+        """Of the poison."""
+        ...
+
+    @property
+    def dose(self) -> float:
+        """Share of flipped labels, or number of the retraining."""
+        ...
+
+    @property
+    def clean(self) -> Mapping[str, Figure]:
+        """Figures on clean data."""
+        ...
+
+    @property
+    def decision(self) -> Decision:
+        """Of the gate."""
+        ...
 
 
 def left_out(file: Path, cases: Mapping[str, Sequence[Judged]], seed: int) -> None:
@@ -40,7 +64,7 @@ def left_out(file: Path, cases: Mapping[str, Sequence[Judged]], seed: int) -> No
     canvas.savefig(file)
 
 
-def poisoned(file: Path, champion: Mapping[str, Figure], attempts: Sequence["Attempt"]) -> None:
+def poisoned(file: Path, champion: Mapping[str, Figure], attempts: Sequence[Attempt]) -> None:
     """PR-AUC and recall on clean data over the dose; hollow where the gate blocked."""
     canvas = _canvas(9, 3.6)
     told = (("flipped", "share of flipped labels", 100), ("sleepers", "retraining", 1))

@@ -1,0 +1,1 @@
+"""Features: from requests to events, rollups, account features and groups of accounts. Knows no model."""

@@ -25,7 +25,7 @@ from features.families import (
     volume,
     worst,
 )
-from features.history import History, histories, histories_beside
+from features.families.history import History, histories, histories_beside
 from features.lake import Lake
 from features.schemas import KEY_KINDS
 

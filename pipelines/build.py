@@ -1,15 +1,14 @@
 """Build: features as known at a time, read out of the lake into the feature store."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from features.accounts import read_out
 from features.errors import InputError
-from pipelines.memberships import ensure_campaigns, strongest
+from features.progress import Progress
+from pipelines.campaigns.memberships import ensure_campaigns, strongest
 from pipelines.workspace import Workspace
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

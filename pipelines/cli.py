@@ -35,10 +35,10 @@ def simulate(
     dirty: Annotated[bool, typer.Option("--dirty", help="Plant repeats, disorder and broken rows.")] = False,
 ) -> None:
     """Write requests, accounts, labels and the truth of a made-up world."""
-    from pipelines import console
-    from pipelines.simulate import simulate as run
+    from pipelines.commands import printing
+    from simulation import simulate as run
 
-    with console.progress() as report:
+    with printing.progress() as report:
         world = run(
             scenario,
             out,
@@ -66,7 +66,7 @@ def ingest(
     workspace: Root = WORKSPACE,
 ) -> None:
     """Validate, reduce to fingerprints without text, and store."""
-    from pipelines import console
+    from pipelines.commands import printing
     from pipelines.ingest import Inputs
     from pipelines.ingest import ingest as run
     from pipelines.settings import settings
@@ -75,23 +75,23 @@ def ingest(
     if format != "native":
         raise InputError(f"the format {format!r} is not known: expected native.")
     inputs = Inputs(requests, accounts, enforcement, releases)
-    with console.progress() as report:
+    with printing.progress() as report:
         limit = settings().reject_limit
         counts = run(Workspace(workspace), inputs, reject_limit=limit, progress=report)
-    console.ingested(counts)
+    printing.ingested(counts)
 
 
 @app.command()
 def build(as_of: AsOf, workspace: Root = WORKSPACE) -> None:
     """Features as known at a time, into the feature store."""
-    from pipelines import console
     from pipelines.build import build as run
+    from pipelines.commands import printing
     from pipelines.workspace import Workspace
 
     place = Workspace(workspace)
-    with place.locked("build"), console.progress() as report:
+    with place.locked("build"), printing.progress() as report:
         result = run(place, as_of, report, now=datetime.now(UTC))
-    console.built(result, as_of.isoformat())
+    printing.built(result, as_of.isoformat())
 
 
 for command in (models.train, models.promote, models.rollback, models.retrain):
@@ -101,16 +101,16 @@ for command in (models.train, models.promote, models.rollback, models.retrain):
 @app.command()
 def score(as_of: AsOf, out: Out, workspace: Root = WORKSPACE) -> None:
     """Score every account seen up to a time with the champion."""
-    from pipelines import console
+    from pipelines.commands import printing
     from pipelines.score import score as run
     from pipelines.workspace import Workspace
 
     place = Workspace(workspace)
-    with place.locked("score"), console.progress() as report:
+    with place.locked("score"), printing.progress() as report:
         scores = run(place, as_of, out, report)
     flagged = scores.filter(scores["reasons"].list.len() > 0)
     print(f"{out}: {len(scores):,} accounts, {len(flagged):,} at or above the review threshold")
-    console.left_out(place.lake.later(as_of))
+    printing.left_out(place.lake.later(as_of))
 
 
 @app.command()
@@ -122,16 +122,16 @@ def campaigns(
     workspace: Root = WORKSPACE,
 ) -> None:
     """Find the groups of accounts that act together."""
-    from pipelines import console
-    from pipelines.campaigns import campaigns as run
+    from pipelines.campaigns.tables import campaigns as run
+    from pipelines.commands import printing
     from pipelines.workspace import Workspace
 
     place = Workspace(workspace)
-    with place.locked("campaigns"), console.progress() as report:
+    with place.locked("campaigns"), printing.progress() as report:
         members = run(place, as_of, out, report, table, evidence)
     accounts, groups = members["account_id"].n_unique(), members["campaign_id"].n_unique()
     print(f"{out}: {accounts:,} accounts in {groups:,} campaigns")
-    console.left_out(place.lake.later(as_of))
+    printing.left_out(place.lake.later(as_of))
 
 
 app.command()(models.package)
@@ -144,8 +144,8 @@ def serve(
     workspace: Root = WORKSPACE,
 ) -> None:
     """Serve the packaged champion over HTTP until stopped."""
-    from pipelines.champion import packaged
-    from pipelines.serve import options
+    from pipelines.models.champion import packaged
+    from pipelines.servers.serve import options
     from pipelines.workspace import Workspace
     from serving.server import serve as run
 
@@ -160,7 +160,7 @@ def ui(
     workspace: Root = WORKSPACE,
 ) -> None:
     """Show runs and models in the browser (MLflow), until stopped."""
-    from pipelines.ui import ui as run
+    from pipelines.servers.ui import ui as run
     from pipelines.workspace import Workspace
 
     run(Workspace(workspace), host, port)
@@ -169,10 +169,10 @@ def ui(
 @app.command()
 def demo(seed: Seed = 0, workspace: Root = Path("demo")) -> None:
     """Everything once on a small made-up world, ending with two accounts scored over HTTP."""
-    from pipelines import console
-    from pipelines.demo import demo as run
+    from pipelines.commands import printing
+    from pipelines.commands.demo import demo as run
 
-    with console.progress() as report:
+    with printing.progress() as report:
         lines = run(workspace, now=datetime.now(UTC), seed=seed, progress=report)
     print("\n".join(lines))
 

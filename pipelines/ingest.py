@@ -5,7 +5,7 @@ killed leaves whole files only, and running it again gives the tables of an undi
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +13,13 @@ import polars as pl
 
 from features.errors import InputError
 from features.events import is_blank, request_key, to_account_rows, to_events, to_release_rows
+from features.formats.intake import Checked, InputFile, batches, check, input_files
+from features.formats.repeats import Repeats
 from features.identity import Keyring
-from features.intake import Checked, InputFile, batches, check, input_files
+from features.progress import Progress
 from features.schemas import INPUT_TABLES
-from pipelines.repeats import Repeats
 from pipelines.workspace import Workspace
 
-Progress = Callable[[str, float], None]
 _TEXT = ("prompt", "system_prompt")
 _SMALL = {
     "accounts": ["account_id"],

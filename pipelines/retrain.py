@@ -9,16 +9,17 @@ from pathlib import Path
 import polars as pl
 
 from features.catalogue import SCHEMA_VERSION
-from pipelines.build import Built, Progress, build
-from pipelines.champion import Judged, champion_model, package_champion, promote
-from pipelines.planting import Planting
+from features.progress import Progress
+from pipelines.build import Built, build
+from pipelines.models.champion import Judged, champion_model, package_champion, promote
+from pipelines.models.train import Fitted, fit, gather
 from pipelines.settings import settings
-from pipelines.train import Fitted, fit, gather
 from pipelines.workspace import Workspace
+from planting import Planting
 from training import tracking
-from training.dataset import is_grouped, matrix
-from training.drift import Drift, expect, measure, objections
-from training.frozen import latest
+from training.evaluation.drift import Drift, expect, measure, objections
+from training.examples.dataset import is_grouped, matrix
+from training.examples.test_set import latest
 
 
 class Outcome(Enum):

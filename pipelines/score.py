@@ -6,14 +6,15 @@ from pathlib import Path
 import polars as pl
 
 from features.catalogue import FEATURE_NAMES, FEATURES
-from pipelines.build import Progress, ensure_features
-from pipelines.champion import champion_model
-from pipelines.memberships import ensure_campaigns, strongest
+from features.progress import Progress
+from pipelines.build import ensure_features
+from pipelines.campaigns.memberships import ensure_campaigns, strongest
+from pipelines.models.champion import champion_model
 from pipelines.outputs import check_out, write
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from serving.scorer import explain
-from training import model as models
+from training.models import model as models
 
 _BATCH = 50_000  # accounts
 

@@ -8,11 +8,11 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import InputError
-from training import signing
-from training.folder import Prove, Sign
+from training.models import signing
+from training.models.artifact import Prove, Sign
 
 if TYPE_CHECKING:
-    from training.drift import Limits
+    from training.evaluation.drift import Limits
 
 
 class Settings(BaseSettings):
@@ -58,7 +58,7 @@ class Settings(BaseSettings):
 
     def drift_limits(self) -> "Limits":
         """Above which data count as drifted."""
-        from training.drift import Limits  # with scipy, which an ingest need not wait for
+        from training.evaluation.drift import Limits  # with scipy, which an ingest need not wait for
 
         return Limits(self.drift_psi, self.drift_distance, self.drift_share, self.drift_loss)
 

@@ -18,7 +18,7 @@ from typing import TextIO
 from features.errors import InputError, IntegrityError
 from features.identity import SECRET_BYTES, Keyring
 from features.lake import Lake
-from features.lookup import FeatureLookup
+from features.store.lookup import FeatureLookup
 from pipelines.settings import settings
 
 

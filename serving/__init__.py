@@ -1,0 +1,1 @@
+"""Serving: one scored account over HTTP, from a packaged model and the online store. Knows no training run."""

@@ -18,17 +18,17 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
+from features.code_version import CODE_ROOT
+from features.code_version.import_closure import ImportClosure, import_closure
 from features.errors import InputError, IntegrityError, StillwatchError
-from serving.closure import Closure, closure
-from training import model as models
-from training.folder import Prove, beside
+from training.models import model as models
+from training.models.artifact import Prove, beside
 
 NAME = "stillwatch"
 SERVICE = "serving.service:Stillwatch"
 CONTENTS = "contents.json"
 RECIPE = "bentofile.yaml"
 MODEL = "model"
-CODE_ROOT = Path(__file__).resolve().parent.parent
 CURRENT = "current"
 HALF_DONE = ".half-"
 SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY", "STILLWATCH_ANALYST_TOKEN")
@@ -46,7 +46,7 @@ def package(model_folder: Path, root: Path, *, name: str = NAME, prove: Prove | 
     fails.
     """
     model = _load(model_folder, prove)
-    parts = closure(CODE_ROOT, SERVICE.partition(":")[0])
+    parts = import_closure(CODE_ROOT, SERVICE.partition(":")[0])
     files = _contents(parts, model_folder)
     digests = {path: _sha256(source) for path, source in sorted(files.items())}
     tag = f"{re.sub(r'[^a-z0-9_.]', '-', model.version.lower())}-{_digest(digests)[:12]}"
@@ -111,7 +111,7 @@ def bentoml_call(home: Path) -> list[str]:
     return [env, *hidden, *variables, sys.executable, "-m", "bentoml"]
 
 
-def _contents(parts: Closure, model_folder: Path) -> dict[str, Path]:
+def _contents(parts: ImportClosure, model_folder: Path) -> dict[str, Path]:
     """Path inside the Bento -> file to copy: the modules, the model, and its version beside it."""
     code = {path.relative_to(CODE_ROOT).as_posix(): path for path in parts.files}
     model = {f"{MODEL}/{path.name}": path for path in model_folder.iterdir() if path.is_file()}

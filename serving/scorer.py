@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from features.catalogue import Feature
 from serving.messages import AccountScore, Status
-from training.model import Model
+from training.models.model import Model
 
 Matrix = npt.NDArray[np.float32]
 Risks = npt.NDArray[np.float64]

@@ -15,7 +15,7 @@ from features.errors import InputError
 from serving.analysts import readers
 from serving.package import bentoml_call, verify
 from serving.process import beside, claim, free_port
-from training.folder import Prove
+from training.models.artifact import Prove
 
 HOST = "127.0.0.1"
 

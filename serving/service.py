@@ -21,12 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
 from features.errors import InputError, StillwatchError
-from features.lookup import FeatureLookup, Online
+from features.store.lookup import FeatureLookup, Online
 from serving import scorer
 from serving.analysts import ANYBODY, reads_reasons
-from serving.edge import Edge
 from serving.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
-from training import model as models
+from serving.middleware import Edge
+from training.models import model as models
 
 MODEL_FOLDER = Path(__file__).resolve().parent.parent / "model"
 """Where `serving.package` puts the model into the Bento, beside the packages."""

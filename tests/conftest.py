@@ -15,7 +15,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.settings import settings
-from pipelines.simulate import simulate
+from simulation import simulate
 
 if TYPE_CHECKING:
     from pipelines.ingest import Inputs
@@ -202,9 +202,9 @@ def blind_workspace(made_world: Path, filled_workspace: Path, tmp_path_factory: 
         patch.setenv("STILLWATCH_KEY", KEY)
         settings.cache_clear()
         from pipelines.ingest import ingest
-        from pipelines.planting import Planting
         from pipelines.retrain import retrain
         from pipelines.workspace import Workspace
+        from planting import Planting
 
         workspace = Workspace(root)
         ingest(workspace, inputs, reject_limit=0.01, progress=_silent)

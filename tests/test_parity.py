@@ -13,9 +13,9 @@ import pytest
 from features.accounts import read_out
 from features.catalogue import FEATURE_NAMES
 from features.lake import Lake
-from features.lookup import FeatureLookup
+from features.store.lookup import FeatureLookup
 from serving.package import current
-from training import model as models
+from training.models import model as models
 
 Ask = Callable[[list[str]], dict[str, Any]]
 CHUNK = 1_000

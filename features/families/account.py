@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from features.history import History
+from features.families.history import History
 from features.schemas import PLANS
 
 _GROUPS = {

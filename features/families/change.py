@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from features.exact import share, shrunk
-from features.history import RECENT, History
+from features.families.fixed_point import share, shrunk
+from features.families.history import RECENT, History
 from features.lake import full_hour
 from features.schemas import KEY_KINDS
 from features.text import FLAGS

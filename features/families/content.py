@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from features.exact import entropy, share
-from features.history import History
+from features.families.fixed_point import entropy, share
+from features.families.history import History
 from features.schemas import KEY_KINDS, TOPIC_SIZE
 from features.text import FLAGS, TOPIC_LENGTH
 

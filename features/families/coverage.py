@@ -5,8 +5,8 @@ Counts of different keys grow with the requests, so they are rarefied: how many 
 
 import polars as pl
 
-from features.exact import agreement, drawn, fixed_sum
-from features.history import History
+from features.families.fixed_point import agreement, drawn, fixed_sum
+from features.families.history import History
 from features.schemas import KEY_KINDS
 
 _DRAWS = 10

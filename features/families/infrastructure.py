@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from features.exact import share
-from features.history import History
+from features.families.fixed_point import share
+from features.families.history import History
 from features.schemas import KEY_KINDS
 
 _COUNTED = ("address", "subnet", "asn", "country", "client", "agent", "tls", "api_key", "model", "channel")

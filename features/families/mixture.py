@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from features.exact import share
-from features.history import History
+from features.families.fixed_point import share
+from features.families.history import History
 from features.schemas import TOPIC_SIZE
 from features.text import FLAGS, TOPIC_LENGTH
 

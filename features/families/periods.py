@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from features.history import History
+from features.families.history import History
 from features.lake import HISTORY, full_hour
 
 _HOURS = HISTORY // timedelta(hours=1)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from features.exact import share
-from features.history import PIVOTS, History, adoption, latest_release
+from features.families.fixed_point import share
+from features.families.history import PIVOTS, History, adoption, latest_release
 from features.lake import Lake, full_hour
 
 _COMPARED = {f"pivot_{label}": f"pivot_{label}_on_plan_28d" for label in PIVOTS}

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from features.exact import entropy, mean_and_spread, share
-from features.history import History
+from features.families.fixed_point import entropy, mean_and_spread, share
+from features.families.history import History
 from features.lake import full_hour
 
 _WEEK = timedelta(days=7)

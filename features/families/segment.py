@@ -18,8 +18,8 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import pdist
 
 from features.catalogue import USUAL_KINDS
-from features.exact import agreement, fixed_sum, share
-from features.history import WHOLE, History, weighed
+from features.families.fixed_point import agreement, fixed_sum, share
+from features.families.history import WHOLE, History, weighed
 from features.schemas import KEY_KINDS
 from features.text import CELLS, centres
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import polars as pl
 
-from features.exact import share
+from features.families.fixed_point import share
+from features.families.history import History
 from features.families.rhythm import gaps
-from features.history import History
 from features.lake import HISTORY, full_hour
 from features.schemas import SLOTS
 

@@ -3,8 +3,8 @@
 import polars as pl
 
 from features.catalogue import FEATURE_NAMES, SHARED_KINDS
-from features.exact import log_sum, share
-from features.history import History
+from features.families.fixed_point import log_sum, share
+from features.families.history import History
 from features.schemas import KEY_KINDS
 
 _PARTS = 1 << 20  # shares of young accounts are added in 2**-20 parts: integers add exactly

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from features.exact import mean_and_spread, share
-from features.history import History
+from features.families.fixed_point import mean_and_spread, share
+from features.families.history import History
 
 _WINDOWS = {
     "1h": timedelta(hours=1),

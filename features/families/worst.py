@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from features.exact import share, shrunk
-from features.history import History
+from features.families.fixed_point import share, shrunk
+from features.families.history import History
 
 _WEIGHT = 5  # requests at the account's own mean that every day is given: a day of one request is no evidence
 _LOG_UNIT = 64  # of AccountRollups.output_log

@@ -37,18 +37,18 @@ def train(
     workspace: Root = WORKSPACE,
 ) -> None:
     """Fit and judge candidates on what was known at a time; register the best."""
-    from pipelines import console
-    from pipelines.groups import read_groups
+    from pipelines.commands import printing
+    from pipelines.models.slices import read_groups
+    from pipelines.models.train import fit, read_labels
     from pipelines.settings import settings
-    from pipelines.train import fit, read_labels
     from pipelines.workspace import Workspace
 
     place, planted = Workspace(workspace), planting(plant, plant_families, plant_share, seed)
     known = read_labels(labels, settings().reject_limit)
     told = read_groups(groups) if groups else None
-    with place.locked("train"), console.progress() as report:
+    with place.locked("train"), printing.progress() as report:
         result = fit(place, known, as_of, seed=seed, progress=report, groups=told, planting=planted, search=search)
-    console.fitted(result)
+    printing.fitted(result)
 
 
 def promote(
@@ -58,24 +58,24 @@ def promote(
     workspace: Root = WORKSPACE,
 ) -> None:
     """Let a version through the gate; if it passes it is the champion."""
-    from pipelines import console
-    from pipelines.champion import promote as run
+    from pipelines.commands import printing
+    from pipelines.models.champion import promote as run
     from pipelines.workspace import Workspace
 
     why, place = overruling(force, reason), Workspace(workspace)
     with place.locked("promote"):
-        console.decided(run(place, version, now=datetime.now(UTC), reason=why))
+        printing.decided(run(place, version, now=datetime.now(UTC), reason=why))
 
 
 def rollback(reason: Reason = None, workspace: Root = WORKSPACE) -> None:
     """Put the previous champion back, and package it; once more goes on further back."""
-    from pipelines import console
-    from pipelines.champion import rollback as run
+    from pipelines.commands import printing
+    from pipelines.models.champion import rollback as run
     from pipelines.workspace import Workspace
 
     place = Workspace(workspace)
     with place.locked("rollback"):
-        console.restored(run(place, now=datetime.now(UTC), reason=(reason or "").strip()))
+        printing.restored(run(place, now=datetime.now(UTC), reason=(reason or "").strip()))
 
 
 def retrain(
@@ -95,18 +95,18 @@ def retrain(
 
     Ends with 0 if the version is the champion, 3 if the old champion was kept, 4 if the data were refused.
     """
-    from pipelines import console
-    from pipelines.groups import read_groups
+    from pipelines.commands import printing
+    from pipelines.models.slices import read_groups
+    from pipelines.models.train import read_labels
     from pipelines.retrain import retrain as run
     from pipelines.settings import settings
-    from pipelines.train import read_labels
     from pipelines.workspace import Workspace
 
     why, place = overruling(force, reason), Workspace(workspace)
     planted = planting(plant, plant_families, plant_share, seed)
     known = read_labels(labels, settings().reject_limit)
     told = read_groups(groups) if groups else None
-    with place.locked("retrain"), console.progress() as report:
+    with place.locked("retrain"), printing.progress() as report:
         result = run(
             place,
             known,
@@ -119,13 +119,13 @@ def retrain(
             planting=planted,
             search=search,
         )
-    console.retrained(result)
+    printing.retrained(result)
     raise typer.Exit(STATUS[result.outcome.value])
 
 
 def package(workspace: Root = WORKSPACE) -> None:
     """Package the champion as a Bento."""
-    from pipelines.champion import package_champion
+    from pipelines.models.champion import package_champion
     from pipelines.workspace import Workspace
 
     place = Workspace(workspace)

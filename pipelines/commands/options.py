@@ -9,7 +9,7 @@ import typer
 from features.errors import InputError
 
 if TYPE_CHECKING:
-    from pipelines.planting import Planting
+    from planting import Planting
 
 
 def time(text: str) -> datetime:
@@ -50,7 +50,7 @@ SHARE = 0.3
 
 def planting(plant: bool, families: str | None, share: float, seed: int) -> "Planting | None":
     """What is to be planted, if anything."""
-    from pipelines.planting import Planting
+    from planting import Planting
 
     if not plant:
         return None

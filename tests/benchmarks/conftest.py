@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.gathered import World
+from benchmarks.worlds.training_worlds import World
 from features.catalogue import FEATURES
-from training.dataset import DETECTED
-from training.frozen import no_groups
+from training.examples.dataset import DETECTED
+from training.examples.test_set import no_groups
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 FAMILIES, SIZE, HONEST = 3, 12, 1_100

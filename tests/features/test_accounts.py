@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import features.history
+import features.families.history
 from features.accounts import read_out
 from features.catalogue import FEATURE_NAMES, FEATURES, FEATURES_SCHEMA, MODES
 from features.events import request_key, to_events
@@ -135,8 +135,8 @@ def test_reading_in_parts_gives_the_same_features(
 ) -> None:
     lake = lake_of([world.events], world.accounts)
     whole = read_out(lake, as_of)
-    monkeypatch.setattr(features.history, "_PART_ROWS", part_rows)
-    assert len(list(features.history.histories(lake, as_of))) > 1
+    monkeypatch.setattr(features.families.history, "_PART_ROWS", part_rows)
+    assert len(list(features.families.history.histories(lake, as_of))) > 1
     assert bits(read_out(lake, as_of)) == bits(whole)
 
 

@@ -72,7 +72,7 @@ def test_each_command_has_a_help(name: str, stillwatch: Run) -> None:
 
 def test_an_ingest_does_not_wait_for_the_libraries_of_a_training() -> None:
     code = (
-        "import sys, pipelines.console, pipelines.ingest, pipelines.workspace\n"
+        "import sys, pipelines.commands.printing, pipelines.ingest, pipelines.workspace\n"
         "print(sorted({'feast', 'mlflow', 'bentoml', 'lightgbm', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

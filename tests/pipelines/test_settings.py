@@ -17,7 +17,7 @@ from mlflow.tracking._tracking_service import utils as places
 
 from features.errors import InputError
 from pipelines.settings import settings
-from training.model import fingerprint, load, save
+from training.models.model import fingerprint, load, save
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SIGNING, VERIFYING = "STILLWATCH_SIGNING_KEY", "STILLWATCH_VERIFYING_KEY"

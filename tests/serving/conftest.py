@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
-from features.lookup import FeatureLookup
+from features.store.lookup import FeatureLookup
 from serving.package import package
 from serving.server import Options, running
-from training import model as models
-from training.calibrate import Calibrator
-from training.folder import Prove, copy
-from training.linear import Linear
-from training.signing import signer, verifier
+from training.models import model as models
+from training.models.artifact import Prove, copy
+from training.models.calibrate import Calibrator
+from training.models.linear import Linear
+from training.models.signing import signer, verifier
 
 SIZE = len(FEATURE_NAMES)
 

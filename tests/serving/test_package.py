@@ -11,8 +11,8 @@ import pytest
 
 from features.errors import InputError, IntegrityError
 from serving.package import CODE_ROOT, current, package, verify
-from training.folder import Prove, sealed
-from training.model import Model
+from training.models.artifact import Prove, sealed
+from training.models.model import Model
 
 LOAD_AS_A_WORKER_DOES = """
 import sys
@@ -93,7 +93,7 @@ def test_nothing_packaged_is_said_so(tmp_path: Path) -> None:
         "model/manifest.json",
         "model.version",
         "serving/scorer.py",
-        "training/model.py",
+        "training/models/model.py",
     ],
 )
 def test_a_changed_byte_is_refused(copied: Path, changed: str) -> None:

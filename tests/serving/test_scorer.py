@@ -10,7 +10,7 @@ from scipy.special import logit
 from features.catalogue import FEATURE_NAMES, FEATURES, Feature, Signal
 from serving import scorer
 from serving.messages import AccountScore
-from training.model import Model
+from training.models.model import Model
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -17,7 +17,7 @@ import pytest
 from features.errors import InputError, IntegrityError, StillwatchError
 from serving.package import CODE_ROOT, bentoml_call
 from serving.server import HOST, Options, command, running
-from training.folder import Prove
+from training.models.artifact import Prove
 
 SERVE = """
 import sys

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from features.catalogue import FEATURES
 from serving import scorer
-from serving.edge import BODY_LIMIT
+from serving.middleware import BODY_LIMIT
 from serving.server import Options, running
-from training.model import Model
+from training.models.model import Model
 
 JSON = {"content-type": "application/json"}
 Answer = tuple[int, Any, http.client.HTTPResponse]

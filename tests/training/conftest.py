@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from hypothesis import settings
 
-from training.fit import Settings
-from training.train import Plan, Trained, train
+from training.fitting.train import Plan, Trained, train
+from training.models.fit import Settings
 
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")

@@ -14,16 +14,16 @@ import pytest
 
 from features.errors import InputError, IntegrityError
 from training import tracking
-from training.dataset import matrix
-from training.drift import expect, reference
-from training.fit import Trees
-from training.model import Model, load
-from training.promotion import Decision, gate
+from training.evaluation.drift import expect, reference
+from training.examples.dataset import matrix
+from training.fitting.train import OURS, Trained
+from training.gate.promotion import Decision, gate
+from training.models.fit import Trees
+from training.models.model import Model, load
 from training.tracking.client import connect
 from training.tracking.registry import registered_version
 from training.tracking.runs import _experiment, _log
 from training.tracking.sweep import UNREGISTERED, sweep
-from training.train import OURS, Trained
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +260,7 @@ def test_a_stored_model_that_was_changed_is_refused(
 def test_another_model_put_in_its_place_is_refused(
     uri: str, store: Path, trained: Trained, version: int, tmp_path: Path
 ) -> None:
-    from training.model import save
+    from training.models.model import save
 
     run = connect(uri).get_model_version(tracking.NAME, str(version)).run_id
     stored = next((store / "artifacts").rglob(f"{run}/artifacts/model_label"))

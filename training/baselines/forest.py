@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest as Forest
 
-from training.fit import Learning
-from training.linear import signed_log
+from training.models.fit import Learning
+from training.models.linear import signed_log
 
 
 @dataclass(frozen=True, slots=True)

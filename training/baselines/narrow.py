@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from features.errors import InputError
 from training.baselines.plain import Candidate, Scorer
-from training.fit import Learning
+from training.models.fit import Learning
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression as Regression
 
 from features.errors import InputError
-from training.fit import Learning
-from training.linear import Linear, columns, signed_log
-from training.metrics import held_out_precision, simplest
+from training.evaluation.metrics import held_out_precision, simplest
+from training.models.fit import Learning
+from training.models.linear import Linear, columns, signed_log
 
 
 class Scorer(Protocol):

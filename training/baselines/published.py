@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from training.baselines.forest import IsolationForest
 from training.baselines.narrow import Narrow
 from training.baselines.plain import Candidate, VolumeRule
-from training.dataset import DETECTED
-from training.fit import USUAL, Boosting
+from training.examples.dataset import DETECTED
+from training.models.fit import USUAL, Boosting
 
 # What anybody counts first: volumes, lengths, rhythm, and how many of each thing.
 AGGREGATES = (
@@ -41,7 +41,7 @@ AGGREGATES = (
 def literature(features: Sequence[str]) -> tuple[Candidate, ...]:
     """MMD window detector, PRADA, isolation forest on all `features`, and LightGBM on the 25 aggregates.
 
-    The first two read the columns `training.dataset.DETECTED` of the examples.
+    The first two read the columns `training.examples.dataset.DETECTED` of the examples.
     """
     mmd, prada = DETECTED
     return (

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import InputError
-from training.promotion import Decision
+from training.gate.promotion import Decision
 from training.tracking.client import NAME, connect
 from training.tracking.registry import CHALLENGER, CHAMPION, DECISION, aliased, note, registered_version, tags
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.comparison import page
-from training.evaluate import Report
-from training.metrics import Figure
-from training.promotion import Decision
-from training.render import WORDS, flat, show
+from training.evaluation.metrics import Figure
+from training.evaluation.report import Report
+from training.gate.promotion import Decision
+from training.reports.page import page
+from training.reports.text import WORDS, flat, show
 from training.tracking.client import EXPERIMENT, connect, library
 from training.tracking.registry import REPORT, registered_version, report, rivals
 

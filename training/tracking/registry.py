@@ -10,11 +10,11 @@ from typing import Any
 import polars as pl
 
 from features.errors import InputError, IntegrityError
-from training.drift import Reference
-from training.evaluate import Report, read_report
-from training.folder import Prove, copy, signature
-from training.frozen import FRAME, Frozen, read
-from training.model import Model, fingerprint, load
+from training.evaluation.drift import Reference
+from training.evaluation.report import Report, read_report
+from training.examples.test_set import FRAME, Frozen, read
+from training.models.artifact import Prove, copy, signature
+from training.models.model import Model, fingerprint, load
 from training.tracking.client import NAME, connect
 
 MARK = "model_sha256"

@@ -13,13 +13,14 @@ from typing import Any
 
 import polars as pl
 
-from training import figures
-from training.comparison import page
-from training.dataset import targets
-from training.drift import Reference
-from training.folder import SIGNATURE, Sign
-from training.frozen import write
-from training.model import Model, fingerprint, save
+from training.evaluation.drift import Reference
+from training.examples.dataset import targets
+from training.examples.test_set import write
+from training.fitting.train import OURS, Judged, Trained
+from training.models.artifact import SIGNATURE, Sign
+from training.models.model import Model, fingerprint, save
+from training.reports import plots
+from training.reports.page import page
 from training.tracking.client import EXPERIMENT, NAME, connect, library
 from training.tracking.pages import ABOUT, COMPARISON, ROLE, describe, log_report
 from training.tracking.registry import (
@@ -38,7 +39,6 @@ from training.tracking.registry import (
     registered_version,
 )
 from training.tracking.sweep import UNREGISTERED, registered, sweep
-from training.train import OURS, Judged, Trained
 
 
 def record(
@@ -176,7 +176,7 @@ def _pictures(mlflow: Any, trained: Trained) -> None:
     label = targets(trained.split.test.frame)
     risks = {name: judged.risk for name, judged in trained.candidates.items()}
     model = trained.model
-    drawn = figures.plots(label, risks, trained.reports, model.features, model.importance())
+    drawn = plots.plots(label, risks, trained.reports, model.features, model.importance())
     for name, figure in drawn.items():
         mlflow.log_figure(figure, f"plots/{name}.png")
 

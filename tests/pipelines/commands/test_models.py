@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from pipelines.cli import main  # noqa: F401  (the commands stand where the program finds them)
-from pipelines.simulate import simulate
-from training.train import Plan
+from simulation import simulate
+from training.fitting.train import Plan
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 TIME = "2026-04-17T13:37:21Z"

@@ -4,7 +4,7 @@ import pytest
 
 from features.errors import InputError
 from pipelines.commands.options import SHARE, planting
-from pipelines.planting import Planting
+from planting import Planting
 
 
 def test_by_default_all_is_planted_with_the_seed_of_the_training() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from training.baselines import IsolationForest
-from training.fit import Learning
-from training.lessons import Plan, learning
+from training.fitting.training_sets import Plan, learning
+from training.models.fit import Learning
 
 
 @pytest.fixture(scope="module")

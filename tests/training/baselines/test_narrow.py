@@ -5,8 +5,8 @@ import pytest
 
 from features.errors import InputError
 from training.baselines import LogisticRegression, Narrow
-from training.fit import Learning
-from training.lessons import Plan, learning
+from training.fitting.training_sets import Plan, learning
+from training.models.fit import Learning
 
 FEW = ("sharing", "template_share")
 

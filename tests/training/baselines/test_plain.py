@@ -6,8 +6,8 @@ from sklearn.metrics import roc_auc_score
 
 from features.errors import InputError
 from training.baselines.plain import LogisticRegression, VolumeRule
-from training.fit import Learning
-from training.lessons import Plan, learning
+from training.fitting.training_sets import Plan, learning
+from training.models.fit import Learning
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import polars as pl
 
 from features.catalogue import FEATURE_NAMES, MODES
 from training.baselines import AGGREGATES, literature
-from training.dataset import DETECTED
-from training.train import train
+from training.examples.dataset import DETECTED
+from training.fitting.train import train
 
 NAMES = ["mmd_window", "prada", "isolation_forest", "lightgbm_25"]
 

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from benchmarks.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
-from pipelines import champion
-from pipelines.champion import Judged, promote
+from docs_tools.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
+from pipelines.models import champion
+from pipelines.models.champion import Judged, promote
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training import tracking
-from training.fit import Settings
-from training.render import flat, show
-from training.train import Plan, Trained, train
+from training.fitting.train import Plan, Trained, train
+from training.models.fit import Settings
+from training.reports.text import flat, show
 
 pytestmark = [
     pytest.mark.slow,

@@ -7,7 +7,7 @@ import pytest
 
 from features.errors import InputError
 from training import tracking
-from training.promotion import Decision, force
+from training.gate.promotion import Decision, force
 from training.tracking.client import NAME, connect
 from training.tracking.decisions import LINE, promote, rollback, rolled_back, settle
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from training import tracking
-from training.metrics import Figure
-from training.promotion import Decision
-from training.render import flat
+from training.evaluation.metrics import Figure
+from training.fitting.train import OURS, Trained
+from training.gate.promotion import Decision
+from training.reports.text import flat
 from training.tracking.client import connect
 from training.tracking.pages import BATCH, COMPARISON, describe, log_report, runs_page
-from training.train import OURS, Trained
 
 GOOD = Decision(True, ("Not worse anywhere.",))
 BAD = Decision(False, ("Worse somewhere.",))

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from features.errors import IntegrityError
 from training import tracking
-from training.folder import Prove, Sign
-from training.model import fingerprint, load, save
-from training.signing import signer, verifier
+from training.fitting.train import Trained
+from training.models.artifact import Prove, Sign
+from training.models.model import fingerprint, load, save
+from training.models.signing import signer, verifier
 from training.tracking.client import connect
 from training.tracking.registry import MARK
-from training.train import Trained
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Campaigns: quality and cost of grouping."""

@@ -1,0 +1,285 @@
+"""Campaigns found in made-up worlds, beside other ways to group; and what grouping costs as accounts grow.
+
+python -m benchmarks.campaigns.grouping worlds [--scenario NAME ...] [--pools DIR] [--seed N] [--times F] [--docs]
+python -m benchmarks.campaigns.grouping scale [--accounts N ...] [--docs]
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from benchmarks.campaigns.rival_groupers import GROUPERS, Found, known_of
+from benchmarks.measure import Measured, in_process, report
+from benchmarks.worlds.training_worlds import say
+from docs_tools.documents import table, write_part
+from features.groups.grouping import group
+from features.groups.links import LINK_KINDS, shown, weighted
+from features.lake import Lake
+from pipelines.ingest import Inputs, ingest
+from pipelines.workspace import Workspace
+from simulation import simulate
+from simulation.audit.single_column import JUDGED, judged
+from simulation.presets import PRESETS
+from training.evaluation.intervals import wilson
+
+PAGE = "campaigns.md"
+OURS = "stillwatch"
+SIZES = (10_000, 100_000, 1_000_000)
+PAIRS_EACH = 50  # pairs of an account and a key, for each account of the scale run
+_ROWS = 2_000  # accounts whose pairs with all others are looked at together
+_TABLES = ("accounts.parquet", "pairs.parquet")
+ORGANISATION, TOGETHER = "organization_id", ("payment_fingerprint", "signup_address")
+PURE = 0.5  # share of true members from which a group is no honest one
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How reported groups agree with the true campaigns.
+
+    Attributes:
+        precision: pairs of accounts in one group that are in one campaign.
+        recall: pairs in one campaign that are in one group.
+        jaccard: mean over campaigns of the best group's Jaccard index.
+        found: members of campaigns that are in any group.
+        honest: groups of which most members are honest.
+        groups: reported.
+        accused: for each sort of groups of honest accounts that belong together (`belonging`): of how many a reported
+            group holds half; and how many there are.
+        blamed: honest accounts in a reported group; and how many there are.
+    """
+
+    precision: float
+    recall: float
+    jaccard: float
+    found: float
+    honest: int
+    groups: int
+    accused: tuple[tuple[int, int], ...]
+    blamed: tuple[int, int]
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return 2 * self.precision * self.recall / max(self.precision + self.recall, 1e-12)
+
+
+def main() -> None:
+    """Measure what is asked for, print it, and write it into the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("worlds", "scale", "make-scale", "one-scale"), default="worlds")
+    parser.add_argument("--scenario", action="append", choices=sorted(PRESETS))
+    parser.add_argument("--pools", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--times", type=float, default=1.0, help="so many times the accounts of the small worlds")
+    parser.add_argument("--accounts", type=int, action="append")
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--docs", action="store_true", help=f"write the result into docs/{PAGE}")
+    given = parser.parse_args()
+    if given.what.endswith("-scale") and (not given.folder or (given.what == "make-scale" and not given.accounts)):
+        parser.error(f"{given.what} is a part of `scale`, which runs it: give `scale`")
+    if given.what == "make-scale":
+        return report(lambda: _write(large(given.accounts[0]), given.folder))
+    if given.what == "one-scale":
+        accounts, pairs = (pl.read_parquet(given.folder / name) for name in _TABLES)
+        return report(lambda: group(weighted(accounts, pairs)))
+    lines = (
+        worlds(given.scenario or sorted(PRESETS), given.pools, given.seed, given.times)
+        if given.what == "worlds"
+        else scale(given.accounts or SIZES)
+    )
+    print("\n".join(lines))
+    if given.docs:
+        write_part(PAGE, given.what, lines)
+    return None
+
+
+def worlds(scenarios: Iterable[str], pools: Path | None, seed: int, times: float = 1.0) -> list[str]:
+    """A row for each world and way to group."""
+    rows: list[tuple[str, ...]] = []
+    accused: dict[str, NDArray[np.int64]] = {}
+    for scenario in scenarios:
+        if PRESETS[scenario].pools and pools is None:
+            say(f"{scenario} is left out: it needs --pools")
+            continue
+        for name, agreement in world(scenario, pools, seed, times).items():
+            figures = (agreement.precision, agreement.recall, agreement.f1, agreement.jaccard, agreement.found)
+            cells = [f"{figure:.2f}" for figure in figures]
+            counts = np.array([*agreement.accused, agreement.blamed])
+            accused[name] = accused.get(name, np.zeros_like(counts)) + counts
+            some, of = counts[:-1].sum(axis=0)
+            of_honest = f"{some} of {of:,}"
+            rows.append((scenario, name, *cells, f"{agreement.honest} of {agreement.groups}", of_honest))
+    told = "with real pools" if pools else "without pools"
+    head = ("world", "groups by", "precision", "recall", "F1", "best Jaccard", "members found", "reported are honest",
+            "honest are reported")  # fmt: skip
+    told += f", {times:g} times the accounts" if times != 1 else ""
+    return [f"Worlds of seed {seed}, {told}; pairs of accounts.", "", *table(head, rows), "", *_overall(accused)]
+
+
+def _overall(told: Mapping[str, NDArray[np.int64]]) -> list[str]:
+    """Of all worlds together: how many honest groups and accounts each way to group reports."""
+    rows = []
+    for name, counts in told.items():
+        shares = [
+            f"{some:,} of {of:,}: {some / max(of, 1):.2%} [{low:.2%}, {high:.2%}]"
+            for some, of in counts.tolist()
+            for low, high in [wilson(some / max(of, 1), of)]
+        ]
+        rows.append((name, *shares))
+    return table(("groups by", "organisations reported", "groups of several customers", "honest accounts"), rows)
+
+
+def world(scenario: str, pools: Path | None, seed: int, times: float = 1.0) -> dict[str, Agreement]:
+    """Make a small world, group its accounts in every way, and compare with the truth."""
+    size, days = JUDGED[scenario]
+    with tempfile.TemporaryDirectory() as scratch:
+        tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
+        say(f"{scenario}: making")
+        simulate(judged(PRESETS[scenario]), tables, scale=size * times, seed=seed, days=days, pools=pools)
+        parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
+        ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=lambda *_: None)
+        say(f"{scenario}: grouping")
+        truth, registered = (pl.read_parquet(tables / f"{name}.parquet") for name in ("truth", "accounts"))
+        return compared(workspace.lake, _end(workspace.lake), truth, registered)
+
+
+def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame, registered: pl.DataFrame) -> dict[str, Agreement]:
+    """Agreement of every way to group with the truth as of a time."""
+    accounts, pairs = shown(lake, as_of)
+    numbers = accounts.select("account_id").with_row_index("account")
+    members = truth.filter("label").join(numbers, on="account_id").group_by("campaign").agg("account")
+    true = [set(campaign) for campaign in members.sort("campaign")["account"].to_list()]
+    ours = group(weighted(accounts, pairs)).campaigns().members
+    found = {OURS: [set(some["account"].to_list()) for _, some in ours.group_by("group", maintain_order=True)]}
+    known = known_of(accounts, pairs, lake.scan("events").filter(pl.col("timestamp") <= as_of))
+    for name, grouper in GROUPERS.items():
+        say(f"  {name}")
+        found[name] = grouper(known)
+    honest = registered.join(truth.filter("label"), on="account_id", how="anti").join(numbers, on="account_id")
+    return {name: agreement(groups, true, belonging(honest), len(honest)) for name, groups in found.items()}
+
+
+def belonging(honest: pl.DataFrame) -> list[Found]:
+    """Honest accounts (`account` is their number) that belong together: those of one organisation; and of the others
+    those with one instrument, else one address of sign-up: classes, households, hobbyists, several customers each.
+    """
+    outside = pl.col(ORGANISATION).is_null()
+    several = pl.coalesce(pl.format(f"{name} {{}}", name) for name in TOGETHER)
+    sorts = (honest.with_columns(mark=ORGANISATION), honest.filter(outside).with_columns(mark=several))
+    groups = [one.drop_nulls("mark").group_by("mark").agg("account").sort("mark")["account"].to_list() for one in sorts]
+    return [[set(accounts) for accounts in one if len(accounts) > 1] for one in groups]
+
+
+def agreement(found: Found, true: Found, honest: Sequence[Found] = (), others: int = 0) -> Agreement:
+    """How groups agree with true campaigns, and with honest accounts that belong together.
+
+    An account may be in several groups and several campaigns.
+    """
+    told, meant, both = _pairs(found, true)
+    members: set[int] = set().union(*true)
+    reported: set[int] = set().union(*found)
+    best = [max((len(one & other) / len(one | other) for other in found), default=0.0) for one in true]
+    return Agreement(
+        precision=both / max(told, 1),
+        recall=both / max(meant, 1),
+        jaccard=float(np.mean(best)) if best else 0.0,
+        found=len(members & reported) / max(len(members), 1),
+        honest=sum(len(one & members) < PURE * len(one) for one in found),
+        groups=len(found),
+        accused=tuple(
+            (sum(any(_holds_half(group, one) for group in found) for one in sort), len(sort)) for sort in honest
+        ),
+        blamed=(len(reported - members), others),
+    )
+
+
+def _holds_half(group: set[int], one: set[int]) -> bool:
+    return len(one & group) >= max(2, len(one) / 2)
+
+
+def _pairs(found: Found, true: Found) -> tuple[int, int, int]:
+    """Pairs of accounts in one found group, in one true campaign, and in both; some rows of the pairs at a time."""
+    number = {account: i for i, account in enumerate(sorted(set().union(*found, *true)))}
+    sides = [_belonging_of(groups, number) for groups in (found, true)]
+    counts = np.zeros(3, dtype=np.int64)
+    for begin in range(0, len(number), _ROWS):
+        told, meant = ((side[begin : begin + _ROWS] @ side.T).toarray() > 0 for side in sides)
+        counts += [told.sum(), meant.sum(), (told & meant).sum()]
+    own = [side.getnnz(axis=1) > 0 for side in sides]  # each account meets itself
+    counts -= [own[0].sum(), own[1].sum(), (own[0] & own[1]).sum()]
+    told_pairs, true_pairs, both = (int(count) // 2 for count in counts)
+    return told_pairs, true_pairs, both
+
+
+def _belonging_of(groups: Found, number: Mapping[int, int]) -> sparse.csr_matrix:
+    """Accounts by groups, 1 where it is a member."""
+    ends = np.array([(number[account], i) for i, one in enumerate(groups) for account in one]).reshape(-1, 2)
+    return sparse.csr_matrix((np.ones(len(ends), np.int32), ends.T), shape=(len(number), len(groups)))
+
+
+def _end(lake: Lake) -> datetime:
+    last: datetime = lake.scan("events").select(pl.col("timestamp").max()).collect().item()
+    return last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def scale(sizes: Iterable[int]) -> list[str]:
+    """Time and memory of weighing and grouping, each size in a process of its own."""
+    rows = []
+    for size in sizes:
+        say(f"{size:,} accounts")
+        with tempfile.TemporaryDirectory() as folder:  # made in a process of its own: it takes more memory
+            in_process("benchmarks.campaigns.grouping", "make-scale", "--accounts", str(size), "--folder", folder)
+            spent: Measured = in_process("benchmarks.campaigns.grouping", "one-scale", "--folder", folder)
+        rows.append((f"{size:,}", f"{size * PAIRS_EACH:,}", f"{spent.seconds:.1f}", f"{spent.peak:.2f}"))
+    return table(("accounts", "pairs of an account and a key", "seconds", "peak GB"), rows)
+
+
+def _write(tables: Iterable[pl.DataFrame], folder: Path) -> None:
+    for name, frame in zip(_TABLES, tables, strict=True):
+        frame.write_parquet(folder / name)
+
+
+def large(count: int, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Accounts and pairs of a provider: stock phrases by Zipf's law, own keys, households, and a campaign per 5,000."""
+    rng = np.random.default_rng(seed)
+    young = rng.random(count) < 0.15
+    accounts = pl.DataFrame(
+        {"account_id": np.arange(count), "customer": np.arange(count), "young": young}
+    ).with_columns(pl.col("account_id").cast(pl.String).str.zfill(8), created_at=pl.lit(None, pl.Datetime("us", "UTC")))
+    account = np.repeat(np.arange(count), PAIRS_EACH - 5)
+    # log-uniform ranks: the n-th phrase is sent by 1/n times as many as the first
+    phrase = np.exp(rng.random(len(account)) * np.log(count * 20.0)).astype(np.int64)
+    kinds = np.array([code for code, kind in enumerate(LINK_KINDS) if kind.of_traffic])
+    parts = [(account, kinds[phrase % len(kinds)], phrase, 0.02, young[account] | (rng.random(len(account)) < 0.2))]
+    home = np.arange(count) // 3
+    for kind in range(len(LINK_KINDS)):
+        if not LINK_KINDS[kind].of_traffic:
+            parts.append((np.arange(count), np.full(count, kind), home + kind * count, 1.0, young))
+    for campaign in range(max(1, count // 5_000)):
+        some = rng.choice(count, 60, replace=False)
+        parts += [
+            (some, np.full(60, kind), np.full(60, -campaign - 1), 0.4, np.ones(60, dtype=bool)) for kind in (0, 1)
+        ]
+    frames = [
+        pl.DataFrame({
+            "account": pl.Series(who, dtype=pl.UInt32),
+            "kind": pl.Series(kind, dtype=pl.Int8),
+            "key": key,
+            "share": pl.repeat(share, len(who), eager=True),
+            "new": new,
+        })
+        for who, kind, key, share, new in parts
+    ]  # fmt: skip
+    return accounts, pl.concat(frames).unique(["account", "kind", "key"], keep="any")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Detection: what models find, beside rivals."""

@@ -1,0 +1,86 @@
+"""What each feature earns: how much PR-AUC ours loses when its column is shuffled among the accounts (Breiman 2001).
+
+python -m benchmarks columns --pools DIR [--scenario NAME] [--scale F] [--seed N] [--families N] [--kept DIR]
+
+As `benchmarks.detection.fingerprint` in the cells that ablation is told for, everything known and in each mode; means
+over models that were never taught one family each. Drop what earns nothing in any of these only by worlds that no
+figure is reported of.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from threadpoolctl import threadpool_limits
+
+from benchmarks.detection.fingerprint import PURE, QUICK, Rows, among_honest
+from benchmarks.detection.left_out import LABELLED, drawn, ours, without
+from benchmarks.worlds.diluted_worlds import cells
+from benchmarks.worlds.training_worlds import World, say, world
+from docs_tools.documents import table
+from features.catalogue import FEATURE_NAMES, MODES
+from training.evaluation.metrics import average_precision, rank
+from training.evaluation.report import blanked
+from training.fitting.train import OURS, Learnt
+
+Losses = Mapping[str, float]
+
+
+def losses(model: Learnt, rows: pl.DataFrame, seed: int) -> Losses:
+    """PR-AUC on these accounts less that with each feature's column shuffled among them; 0 where nothing is known."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    label = rows["true"].to_numpy()
+
+    def figure(shown: pl.DataFrame) -> float:
+        true, false = rank(label, model.risk(shown)).cumulate(np.ones(label.size))
+        return float(average_precision(true, false))
+
+    whole = figure(rows)
+    known = [name for name in model.features if rows[name].count()]
+    lost = {name: whole - figure(rows.with_columns(rows[name][order])) for name in known}
+    return dict.fromkeys(model.features, 0.0) | lost
+
+
+def of_family(made: World, rows: Rows, family: str, seed: int) -> list[Losses]:
+    """The losses of the model that was not taught a family, in each cell and mode."""
+    model = ours(without(made, [family], LABELLED))[OURS]
+    found = []
+    for frame in rows.values():
+        here = among_honest(frame, family)
+        found += [losses(model, blanked(here, blank), seed) for blank in (frozenset[str](), *MODES.values())]
+    say(f"without {family}: done")
+    return found
+
+
+def earned(every: Sequence[Sequence[Losses]]) -> pl.DataFrame:
+    """`feature`, `most` (of the means over families the highest of all cells and modes) and `mean` over all; sorted."""
+    means = {name: np.array([[losses[name] for losses in one] for one in every]).mean(axis=0) for name in FEATURE_NAMES}
+    found = [(name, float(mean.max()), float(mean.mean())) for name, mean in means.items()]
+    schema = {"feature": pl.String(), "most": pl.Float64(), "mean": pl.Float64()}
+    return pl.DataFrame(found, schema, orient="row").sort("most", "feature", descending=[True, False])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pools", type=Path, required=True)
+    parser.add_argument("--scenario", choices=("mixed", "composed"), default="composed")
+    parser.add_argument("--scale", type=float, default=0.4)
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--families", type=int, default=6, help="how many are left out, drawn by the seed")
+    parser.add_argument("--kept", type=Path, help="folder that keeps worlds and cells from one run to the next")
+    given = parser.parse_args()
+    made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
+    rows = cells(given.scenario, given.pools, QUICK, scale=given.scale, seed=given.seed + 1, kept=given.kept)
+    left_out = drawn(made, rows[PURE], given.seed, given.families)
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(2) as hands:
+        found = list(hands.map(lambda family: of_family(made, rows, family, given.seed), left_out))
+    told = [[r["feature"], f"{r['most']:.4f}", f"{r['mean']:.4f}"] for r in earned(found).to_dicts()]
+    print("\n".join(table(["feature", "most in a cell and mode", "mean"], told)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Time to detection: how early the accounts of each preset's campaigns are above the threshold, and what that costs.
+
+python -m benchmarks early --pools DIR [--scenario NAME ...] [--scale F] [--seed N] [--kept DIR] [--docs]
+
+One model learns on a world of `mixed`. Each preset is another world, with its operators' own campaigns, looked at as of
+day after day: features, campaigns and risks as they are on that day. It is told by `training.evaluation.detection`.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from math import ceil
+from pathlib import Path
+
+import polars as pl
+from threadpoolctl import threadpool_limits
+
+from benchmarks.detection.left_out import Taught, ours
+from benchmarks.worlds.training_worlds import World, end, say, silent, world
+from docs_tools.documents import table, write_part
+from features.accounts import read_out
+from pipelines.campaigns.memberships import with_grouped
+from pipelines.ingest import Inputs, ingest
+from pipelines.models.train import VOLUME_FEATURE
+from pipelines.workspace import Workspace
+from simulation import simulate
+from simulation.audit.single_column import JUDGED, judged
+from simulation.presets import PRESETS
+from training.evaluation.detection import Detection, detect
+from training.evaluation.intervals import draw
+from training.evaluation.metrics import Figure
+from training.examples.dataset import BESIDE
+from training.examples.test_set import Frozen, freeze
+from training.fitting.train import OURS, Learnt
+
+PAGE, PART = "campaigns.md", "early"
+SCENARIO = "mixed"
+LOOKS = 24  # times at which a world is looked at, at most
+REPLICATES = 300
+_HEAD = (
+    "world", "honest accounts", "of campaigns", "threshold flags", "found", "days, half", "days, 90 %",
+    "requests, half",
+    "requests, 90 %", "served before",
+)  # fmt: skip
+_COUNT = "{:,.0f}".format
+
+
+def taught(made: World, seed: int) -> Learnt:
+    """What a training would ship that knows this world, as of its end, by the labels it has."""
+    return ours(Taught(made.examples.drop(BESIDE, strict=False), made.planted, seed))[OURS]
+
+
+def followed(scenario: str, pools: Path | None, seed: int) -> Frozen:
+    """Make a preset's world and look at its accounts time after time."""
+    size, days = JUDGED[scenario]
+    with tempfile.TemporaryDirectory() as scratch:
+        tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
+        say(f"{scenario}: making")
+        simulate(judged(PRESETS[scenario]), tables, scale=size, seed=seed, days=days, pools=pools)
+        parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
+        ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=silent)
+        truth, requests = pl.read_parquet(tables / "truth.parquet"), pl.scan_parquet(tables / "requests" / "*.parquet")
+        first = requests.select(pl.col("timestamp").min()).collect().item()
+        times = looks(first, end(tables))
+        say(f"{scenario}: looking at it {len(times)} times")
+        with threadpool_limits(1, user_api="blas"):
+            seen = pl.concat(look(workspace, time) for time in times)
+        return course(seen, truth, served(requests, truth, times), scenario)
+
+
+def looks(first: datetime, last: datetime) -> list[datetime]:
+    """Midnights up to the last, evenly apart, whole days, `LOOKS` at most."""
+    step = max(1, ceil((last - first) / timedelta(days=LOOKS)))
+    return [last - timedelta(days=step * i) for i in range(LOOKS) if last - timedelta(days=step * i) > first][::-1]
+
+
+def look(workspace: Workspace, as_of: datetime) -> pl.DataFrame:
+    """Accounts that sent something within the window, with features and whether they are in a campaign."""
+    rows = read_out(workspace.lake, as_of).filter(pl.col(VOLUME_FEATURE).is_not_null())
+    return with_grouped(workspace, rows.with_columns(as_of=_at(as_of)), silent)
+
+
+def served(requests: pl.LazyFrame, truth: pl.DataFrame, times: Iterable[datetime]) -> pl.DataFrame:
+    """`account_id`, `as_of`, `served`: requests of an account's part in a campaign up to each time; only where any."""
+    spans = _spans(truth).lazy()
+    inside = pl.col("timestamp").is_between(pl.col("began"), pl.col("end"))
+    own = requests.select("account_id", "timestamp").join(spans, on="account_id").filter(inside).collect()
+    counted = [
+        own.filter(pl.col("timestamp") <= time)
+        .group_by("account_id")
+        .agg(served=pl.len())
+        .with_columns(as_of=_at(time))
+        for time in times
+    ]
+    return pl.concat(counted)
+
+
+def course(seen: pl.DataFrame, truth: pl.DataFrame, served: pl.DataFrame, name: str) -> Frozen:
+    """A test set: honest accounts as they were last seen, and the course of the others since their campaign began."""
+    spans, known = _spans(truth), truth.unique("account_id", keep="first", maintain_order=True)
+    campaigns = known.select("account_id", pl.when("label").then(True).alias("label"), "campaign")
+    rows = seen.join(campaigns, on="account_id").join(spans.select("account_id", "began"), on="account_id", how="left")
+    counted = rows.join(served, on=["account_id", "as_of"], how="left")
+    acting = pl.col("label").is_null() | pl.col("served").is_not_null()
+    return freeze(counted.filter(acting), name)
+
+
+def detected(test: Frozen, model: Learnt, seed: int) -> Detection:
+    """How early a model finds the accounts of campaigns."""
+    label = test.frame["label"].fill_null(False).to_numpy()
+    codes = test.frame["campaign"].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
+    risk = model.risk(test.frame)
+    return detect(test, label, risk, model.risk, draw(label, codes, REPLICATES, seed))
+
+
+def row(scenario: str, honest: int, found: Detection) -> list[str]:
+    """What a page says of a world."""
+    head = [scenario, f"{honest:,}", f"{found.accounts:,}"]
+    if found.false_positive_rate is None:
+        return [*head, found.note, *["-"] * 6]
+    shown = {"detected": "{:.2f}".format, "served_share": "{:.2f}".format, "days": _COUNT, "days_90": _COUNT}
+    names = ("detected", "days", "days_90", "requests", "requests_90", "served_share")
+    told = [told_of(found.figure(name), shown.get(name, _COUNT)) for name in names]
+    return [*head, f"{found.false_positive_rate:.1%}", *told]
+
+
+def told_of(figure: Figure, show: Callable[[float], str]) -> str:
+    """`4 [3, 9]`; `never` where so many are not found; an interval without an upper end stays open."""
+    if figure.value is None:
+        return "never" if figure.note.startswith("fewer than") else "-"
+    low = show(figure.value if figure.low is None else figure.low)
+    return f"{show(figure.value)} [{low}, {'never' if figure.high is None else show(figure.high)}]"
+
+
+def _spans(truth: pl.DataFrame) -> pl.DataFrame:
+    """`account_id`, `began`, `end` of each account's part in campaigns."""
+    return truth.filter("label").group_by("account_id").agg(began=pl.col("start").min(), end=pl.col("end").max())
+
+
+def _at(time: datetime) -> pl.Expr:
+    return pl.lit(time).cast(pl.Datetime("us", "UTC"))
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pools", type=Path, required=True)
+    parser.add_argument("--scenario", action="append", choices=sorted(PRESETS))
+    parser.add_argument("--scale", type=float, default=0.7, help="of the world that the model learns on")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kept", type=Path, help="folder that keeps the world that the model learns on")
+    parser.add_argument("--docs", action="store_true", help=f"write docs/{PAGE}")
+    given = parser.parse_args()
+    made = world(SCENARIO, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
+    say("learning")
+    with threadpool_limits(1, user_api="blas"):
+        model = taught(made, given.seed)
+    rows = []
+    for scenario in given.scenario or sorted(PRESETS):
+        test = followed(scenario, given.pools, given.seed + 1)
+        honest = test.frame["label"].is_null().sum()
+        rows.append(row(scenario, honest, detected(test, model, given.seed)))
+    lines = [f"Learnt on {made.name}; the worlds have the next seed.", "", *table(_HEAD, rows)]
+    print("\n".join(lines))
+    if given.docs:
+        write_part(PAGE, PART, lines)
+
+
+if __name__ == "__main__":
+    main()

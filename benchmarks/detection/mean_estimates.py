@@ -1,0 +1,85 @@
+"""Figures of a model over several families, each judged alone among the honest accounts; intervals by bootstrap."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.intervals import with_interval
+from training.evaluation.metrics import (
+    Figure,
+    average_precision,
+    expected_calibration_error,
+    rank,
+    recall_at,
+    recall_name,
+)
+
+RATES, STRICTEST = (0.01, 0.001), 0.0001
+FIGURES = ("pr_auc", *map(recall_name, RATES), "ece", recall_name(STRICTEST))
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One family's accounts among the honest ones, and every model's risks of them, in one order."""
+
+    family: str
+    label: NDArray[np.bool_]
+    risks: dict[str, Numbers]
+
+    def values(self, name: str) -> dict[str, float]:
+        """A model's figures for this family; ties never help."""
+        weight = np.ones(self.label.size)
+        return dict(zip(FIGURES, map(float, _measure(self.label, self.risks[name], weight)), strict=True))
+
+
+def mean_figures(judged: Sequence[Judged], name: str, seed: int, replicates: int = 300) -> dict[str, Figure]:
+    """Means of a model over families with 95 % intervals: families are drawn, and within each its accounts.
+
+    The honest accounts are the same for all families, so a draw of them is too: their chance does not average out.
+    """
+    points, means = _means(judged, name, seed, replicates)
+    return {figure: with_interval(figure, float(points[i]), means[:, i]) for i, figure in enumerate(FIGURES)}
+
+
+def mean_gains(judged: Sequence[Judged], name: str, other: str, seed: int, replicates: int = 300) -> dict[str, Figure]:
+    """How much higher a model's means are than another's of the very same draws."""
+    ours, theirs = (_means(judged, one, seed, replicates) for one in (name, other))
+    points, means = ours[0] - theirs[0], ours[1] - theirs[1]
+    return {figure: with_interval(figure, float(points[i]), means[:, i]) for i, figure in enumerate(FIGURES)}
+
+
+def _means(judged: Sequence[Judged], name: str, seed: int, replicates: int) -> tuple[Numbers, Numbers]:
+    """The means (figures,) and those of the draws (R, figures), which are the same for every model."""
+    rng = np.random.default_rng(seed)
+    points = np.array([list(one.values(name).values()) for one in judged])
+    weights = (_resamples(one.label, rng, np.random.default_rng([seed, 1]), replicates) for one in judged)
+    drawn = np.array([_measure(one.label, one.risks[name], w) for one, w in zip(judged, weights, strict=True)])
+    chosen = rng.integers(0, len(judged), (replicates, len(judged)))
+    return points.mean(axis=0), drawn[chosen, np.arange(replicates)[:, None]].mean(axis=1)
+
+
+def told(figure: Figure) -> str:
+    """`0.512 [0.431, 0.600]`."""
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def _resamples(
+    label: NDArray[np.bool_], true: np.random.Generator, honest: np.random.Generator, replicates: int
+) -> Numbers:
+    """Weights (R, n) of rows drawn with replacement, true and honest ones apart, so that the base rate stays."""
+    weight = np.zeros((replicates, label.size))
+    for side, rng in ((label, true), (~label, honest)):
+        count = int(side.sum())
+        weight[:, side] = rng.multinomial(count, np.full(count, 1 / count), size=replicates)
+    return weight
+
+
+def _measure(label: NDArray[np.bool_], risk: Numbers, weight: Numbers) -> Numbers:
+    """All figures, (..., figures)."""
+    true, false = rank(label, risk).cumulate(weight)
+    recalls = [recall_at(true, false, rate) for rate in RATES]
+    error = expected_calibration_error(label, risk, weight)
+    return np.stack([average_precision(true, false), *recalls, error, recall_at(true, false, STRICTEST)], axis=-1)

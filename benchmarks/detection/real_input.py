@@ -1,0 +1,192 @@
+"""Campaign families that training never saw, on accounts composed of real prompts and rhythms.
+
+python -m benchmarks.detection.real_input --pools ../shared/data [--families 3] [--case "never seen"] [--seed 0]
+
+For each family: a workspace is filled with all but the requests of the family, `retrain` learns from the labels known
+by then, the family's requests are ingested too, and `score` judges all accounts. Everything goes through the commands;
+the last workspace is served and asked over HTTP. The rivals learn from the same examples and are judged on the
+same accounts: all honest ones of the world (labelled or not) against the family's. "never labelled" is the harder case:
+the family is in the lake while the model is trained, so training takes its accounts for weak negatives.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.detection.mean_estimates import FIGURES, Judged, mean_figures, told
+from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
+from pipelines.models.champion import packaged
+from pipelines.models.train import VOLUME_FEATURE, gather
+from pipelines.servers.serve import options
+from pipelines.workspace import Workspace
+from serving.server import running
+from training.examples.dataset import matrix
+from training.fitting.train import OURS, train
+from training.fitting.train import Judged as CandidateJudged
+
+CASES = ("never seen", "never labelled")
+SHOWN = FIGURES[:3]
+STILLWATCH = Path(sys.executable).with_name("stillwatch")
+
+
+@dataclass(frozen=True)
+class World:
+    """A composed world on disk.
+
+    Attributes:
+        folder: the tables.
+        truth: one row per account.
+        as_of: its end.
+    """
+
+    folder: Path
+    truth: pl.DataFrame
+    as_of: datetime
+
+
+def main() -> None:
+    """Leave families out one by one, in both cases, and print a table for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--pools", type=Path, required=True)
+    parser.add_argument("--families", type=int, default=0, help="so many of them only (0: all)")
+    parser.add_argument("--case", choices=CASES, action="append", help="by default both")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        world = composed(Path(scratch) / "world", given.pools, given.seed)
+        families = world.truth["family"].drop_nulls().unique().sort().to_list()
+        step = max(1, len(families) // given.families) if given.families else 1
+        chosen = families[::step]
+        for case in given.case or CASES:
+            judged = []
+            for family in chosen:
+                judged.append(leave_out(world, family, case, Path(scratch) / f"{case} {family}", given.seed))
+                print(f"  {case}: {family} done", file=sys.stderr, flush=True)
+                if family == chosen[-1]:
+                    ask_over_http(world, Workspace(Path(scratch) / f"{case} {family}" / "workspace"))
+            show(case, judged, given.seed)
+
+
+def composed(folder: Path, pools: Path, seed: int) -> World:
+    """Simulate the world of real prompts and rhythms."""
+    command("simulate", "--scenario", "composed", "--pools", pools, "--out", folder, "--seed", seed)
+    truth = pl.read_parquet(folder / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
+    last = pl.scan_parquet(folder / "requests" / "*.parquet").select(pl.col("timestamp").max()).collect().item()
+    as_of = last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return World(folder, truth, as_of)
+
+
+def leave_out(world: World, family: str, case: str, scratch: Path, seed: int) -> Judged:
+    """Train without one family, then score everybody; returns the honest accounts and the family's."""
+    scratch.mkdir()
+    out = world.truth.filter(pl.col("family") == family).select("account_id")
+    parts = split(world, out, scratch)
+    labels = scratch / "labels.parquet"
+    pl.read_parquet(world.folder / "labels.parquet").join(out, on="account_id", how="anti").write_parquet(labels)
+    root = scratch / "workspace"
+    first, later = (["rest"], ["family"]) if case == "never seen" else (["rest", "family"], [])
+    for part in first:
+        store(world, parts[part], root)
+    command(
+        "retrain", "--labels", labels, "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", "--seed", seed, workspace=root
+    )
+    trained = rivals(Workspace(root), labels, world.as_of, seed)
+    for part in later:
+        store(world, parts[part], root)
+    scores = root / "scores.parquet"
+    command("score", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", "--out", scores, workspace=root)
+    table = pl.read_parquet(scores).join(world.truth.select("account_id", "label", "family"), on="account_id")
+    table = table.filter(~pl.col("label") | (pl.col("family") == family)).sort("account_id")
+    matrix_now = matrix(Workspace(root).lookup.historical(table.select("account_id", "as_of")), FEATURE_NAMES)
+    risks = {name: judged.calibrator.apply(judged.scorer.raw(matrix_now)) for name, judged in trained.items()}
+    return Judged(family, table["label"].to_numpy(), {"stillwatch": table["risk"].to_numpy(), **risks})
+
+
+def split(world: World, out: pl.DataFrame, scratch: Path) -> dict[str, Path]:
+    """The requests of one family and those of the rest, each in a file a day."""
+    folders = {"family": scratch / "family", "rest": scratch / "rest"}
+    for folder, how in zip(folders.values(), ("semi", "anti"), strict=True):
+        folder.mkdir()
+        for day in sorted((world.folder / "requests").glob("*.parquet")):
+            part = pl.read_parquet(day).join(out, on="account_id", how=how)
+            if len(part):
+                part.write_parquet(folder / day.name)
+    return folders
+
+
+def store(world: World, requests: Path, root: Path) -> None:
+    """Ingest one part of the requests; the accounts' registrations are known to the provider all along."""
+    tables: list[object] = []
+    for name in ("accounts", "enforcement", "releases"):
+        tables += [f"--{name}", world.folder / f"{name}.parquet"]
+    command("ingest", "--requests", requests, *tables, workspace=root)
+
+
+def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, CandidateJudged]:
+    """The rivals of `retrain`, fitted again from the same examples, since only our model is registered."""
+    _, examples = gather(workspace, pl.read_parquet(labels), as_of, lambda _step, _done: None)
+    trained = train(
+        examples,
+        FEATURE_NAMES,
+        as_of=as_of,
+        seed=seed,
+        schema_version=SCHEMA_VERSION,
+        volume_feature=VOLUME_FEATURE,
+    )
+    return {name: judged for name, judged in trained.candidates.items() if name != OURS}
+
+
+def ask_over_http(world: World, workspace: Workspace) -> None:
+    """The endpoint must give the very risks of the file."""
+    command("build", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", workspace=workspace.root)
+    some = pl.read_parquet(workspace.root / "scores.parquet").sample(1_000, seed=0)
+    body = json.dumps({"account_ids": some["account_id"].to_list()}).encode()
+    with running(packaged(workspace), options(workspace), log=workspace.root / "serve.log") as url:
+        request = urllib.request.Request(f"{url}/score", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.load(response)["scores"]
+    if [found["risk"] for found in answer] != some["risk"].to_list():
+        raise SystemExit("the endpoint and the score file differ")
+    print("  1,000 accounts over HTTP: the very risks of the score file", file=sys.stderr)
+
+
+def show(case: str, judged: list[Judged], seed: int) -> None:
+    """Per model: means over families, intervals by bootstrap over families and accounts."""
+    honest = int((~judged[0].label).sum())
+    members = sum(int(one.label.sum()) for one in judged)
+    print(f"\nfamily {case}: {len(judged)} families, {members} accounts of theirs, each among {honest:,} honest ones")
+    for name in judged[0].risks:
+        means = mean_figures(judged, name, seed)
+        print(f"  {name:<22}" + "   ".join(f"{figure} {told(means[figure])}" for figure in SHOWN))
+    for one in judged:
+        cells = [f"{name} {cell(one, name)}" for name in one.risks]
+        base = one.label.mean()
+        print(f"    {one.family:<18} {int(one.label.sum()):>3} accounts, base rate {base:.2%}: " + "; ".join(cells))
+
+
+def cell(one: Judged, name: str) -> str:
+    """PR-AUC and recall at 0.1 % in short."""
+    values = one.values(name)
+    return "/".join(f"{values[figure]:.2f}" for figure in (SHOWN[0], SHOWN[2]))
+
+
+def command(*arguments: object, workspace: Path | None = None) -> None:
+    """Run one command of stillwatch; its output is shown if it fails."""
+    place = ["--workspace", str(workspace)] if workspace else []
+    call = [str(STILLWATCH), *map(str, arguments), *place]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(call)} failed:\n{done.stdout}\n{done.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,292 @@
+"""Poisoned labels: what they do to a model that learns from them, and whether the gate stops it.
+
+python -m benchmarks poisoning --pools DIR [--scale F] [--seed N] [--kept DIR] [--docs]
+
+Flipped: a share of all labels is turned round, true and false alike, in what is learned from and in what the challenger
+is judged on. Sleepers: an attacker owns 50 accounts that a reviewer cleared (label false) while they behaved as some
+honest accounts do; from one retraining to the next a tenth more of what is measured of each turns into what an account
+of his next campaigns shows, those of the champion's own test set. So the models learn these campaigns as honest.
+Each challenger is trained and judged as `retrain` does it; "clean" are the accounts of the champion's test set under
+the truth, which neither a model nor the gate ever sees.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from threadpoolctl import threadpool_limits
+
+from benchmarks.detection.mean_estimates import FIGURES, told
+from benchmarks.pictures import poisoned as picture
+from benchmarks.worlds.training_worlds import World, say, world
+from docs_tools.documents import DOCS, table, write_part
+from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
+from pipelines.models.train import VOLUME_FEATURE
+from training.evaluation.headline import figures
+from training.evaluation.metrics import Figure, Flags, Numbers
+from training.evaluation.paired import gains
+from training.evaluation.slices import campaigns_of
+from training.examples.dataset import BESIDE, GROUPED, KEYS, is_grouped, matrix, targets
+from training.fitting.train import OURS, Plan, Trained, judge, train
+from training.gate.promotion import CHAMPION, Decision, Evidence, gate
+
+SHARES = (0.01, 0.05, 0.1)
+SEEDS = (1, 2, 3)
+ASLEEP, RETRAINS = 50, 10
+WORSE = 0.02  # of PR-AUC on clean data: several times what training again on clean labels changes
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all trainings of one drill have in common."""
+
+    features: tuple[str, ...]
+    as_of: datetime
+    seed: int = 0
+    plan: Plan = field(default_factory=Plan)
+    volume_feature: str = VOLUME_FEATURE
+    planted: pl.DataFrame | None = None
+    groups: pl.DataFrame | None = None
+
+    def trained(self, examples: pl.DataFrame) -> Trained:
+        """A training on these examples."""
+        return train(
+            examples,
+            self.features,
+            as_of=self.as_of,
+            seed=self.seed,
+            schema_version=SCHEMA_VERSION,
+            volume_feature=self.volume_feature,
+            plan=self.plan,
+            planted=self.planted,
+            groups=self.groups,
+        )
+
+
+@dataclass(frozen=True)
+class Sleepers:
+    """Accounts of an attacker, and beside each the campaign's account that it comes to resemble."""
+
+    accounts: tuple[str, ...]
+    models: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A challenger that learned from poisoned labels (or from clean ones, as a control).
+
+    Attributes:
+        name: of the poison.
+        dose: share of flipped labels, or number of the retraining.
+        clean: its figures on clean data.
+        lost: the PR-AUC that it loses there to the first champion.
+        decision: of the gate.
+    """
+
+    name: str
+    dose: float
+    clean: Mapping[str, Figure]
+    lost: float
+    decision: Decision
+
+    @property
+    def is_worse(self) -> bool:
+        """Is it worse on clean data?"""
+        return self.lost > WORSE
+
+
+def flipped(examples: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
+    """The same with so many labels turned round; an account that becomes true belongs to no named campaign."""
+    judged = examples.filter(pl.col("label").is_not_null())["account_id"].unique().sort().to_list()
+    rng = np.random.default_rng([seed, 41])
+    chosen = pl.Series(rng.choice(judged, max(1, round(share * len(judged))), replace=False))
+    hit = pl.col("account_id").is_in(chosen.implode())
+    return examples.with_columns(
+        label=pl.when(hit).then(~pl.col("label")).otherwise("label"), campaign=pl.when(~hit).then("campaign")
+    )
+
+
+def sleepers(honest: Sequence[str], campaign: Sequence[str], seed: int, count: int = ASLEEP) -> Sleepers:
+    """Choose accounts to own, and accounts to resemble."""
+    rng = np.random.default_rng([seed, 43])
+    owned = rng.choice(sorted(honest), count, replace=False)
+    return Sleepers(tuple(owned), tuple(rng.choice(sorted(campaign), count)), seed)
+
+
+def moved(examples: pl.DataFrame, asleep: Sleepers, share: float) -> pl.DataFrame:
+    """The same where the sleepers, labelled false, show a share of what is measured of their models."""
+    rows = examples.filter(pl.col("account_id").is_in(list(asleep.accounts))).sort("account_id", "as_of")
+    shown = examples.sort("as_of").unique("account_id", keep="last")
+    pairs = pl.DataFrame({"account_id": asleep.accounts, "model": asleep.models})
+    aims = rows.select("account_id").join(pairs, on="account_id", how="left", maintain_order="left")
+    aims = aims.join(shown, left_on="model", right_on="account_id", how="left", maintain_order="left")
+    names = [name for name in examples.columns if name not in (*KEYS, *BESIDE, GROUPED)]
+    places = rows.select(pl.col("account_id").rank("dense") - 1).to_series().to_numpy()
+    draws = np.random.default_rng([asleep.seed, 47]).random((len(asleep.accounts), len(names)))[places]
+    columns = [
+        pl.select(
+            pl.when(pl.Series(draws[:, i] < share)).then(aims[name]).otherwise(rows[name]).alias(name)
+        ).to_series()
+        for i, name in enumerate(names)
+    ]
+    cleared = rows.with_columns(
+        *columns,
+        label=pl.lit(False),
+        campaign=pl.lit(None, pl.String),
+        labelled_at=pl.lit(examples["as_of"].max()).cast(examples.schema["labelled_at"]),
+    )
+    others = examples.filter(~pl.col("account_id").is_in(list(asleep.accounts)))
+    return pl.concat([others, cleared.select(examples.columns)]).sort("account_id", "as_of")
+
+
+def decide(challenger: Trained, champion: Trained) -> Decision:
+    """The gate, given what `promote` gives it: both on the challenger's test set, both on the champion's own."""
+    test, own = challenger.split.test, champion.split.test
+    label, (_, codes) = targets(test.frame), campaigns_of(test.frame)
+    risk = {name: judged.risk for name, judged in challenger.candidates.items()}
+    theirs = {name: other for name, other in risk.items() if name != OURS}
+    theirs[CHAMPION] = champion.model.predict(matrix(test.frame, champion.model.features), is_grouped(test.frame))
+    if test.digest == own.digest:
+        known, earlier, lasting = champion.report, None, ()
+    else:
+        known = judge(champion.model, test, as_of=challenger.as_of, seed=challenger.seed)
+        again = judge(challenger.model, own, as_of=champion.as_of, seed=champion.seed, name=OURS)
+        earlier = again, champion.report
+        _, own_codes = campaigns_of(own.frame)
+        now = challenger.model.predict(matrix(own.frame, challenger.model.features), is_grouped(own.frame))
+        lasting = gains(targets(own.frame), now, champion.candidates[OURS].risk, own_codes, seed=champion.seed)
+    over = {name: gains(label, risk[OURS], other, codes, seed=challenger.seed) for name, other in theirs.items()}
+    return gate(challenger.report, known, evidence=Evidence(gains=over, earlier=earlier, lasting=lasting))
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Accounts under the truth."""
+
+    rows: pl.DataFrame
+    label: Flags
+    campaign: np.ndarray
+
+    def figures(self, trained: Trained) -> dict[str, Figure]:
+        """A model's figures."""
+        risk: Numbers = trained.model.predict(matrix(self.rows, trained.model.features), is_grouped(self.rows))
+        found = figures(self.label, risk, self.campaign, seed=0)
+        return {figure.name: figure for figure in found if figure.name in FIGURES}
+
+
+def clean(champion: Trained, truth: pl.DataFrame) -> Clean:
+    """The accounts of a champion's test set under the truth (`account_id`, `label`, `family`)."""
+    known = truth.select("account_id", true="label", of=pl.when("label").then("family"))
+    rows = champion.split.test.frame.join(known, on="account_id", maintain_order="left")
+    codes = rows.select(pl.col("of").rank("dense").fill_null(0).cast(pl.Int64) - 1).to_series().to_numpy()
+    return Clean(rows, rows["true"].to_numpy(), codes)
+
+
+def attempt(name: str, dose: float, trained: Trained, champion: Trained, first: Trained, data: Clean) -> Attempt:
+    """Judge a challenger on clean data, against the first champion, and at the gate, against today's."""
+    now, then = data.figures(trained), data.figures(first)
+    lost = (then["pr_auc"].value or 0.0) - (now["pr_auc"].value or 0.0)
+    return Attempt(name, dose, now, lost, decide(trained, champion))
+
+
+def drill(examples: pl.DataFrame, truth: pl.DataFrame, setting: Setting) -> tuple[Mapping[str, Figure], list[Attempt]]:
+    """The first champion's figures on clean data, and all attempts to replace it."""
+    known = examples.drop(BESIDE, strict=False) if setting.groups is None else examples
+    first = setting.trained(known)
+    data = clean(first, truth)
+    honest = first.split.train.filter(pl.col("label").is_null())["account_id"].unique()
+    honest = honest.filter(honest.is_in(truth.filter(~pl.col("label"))["account_id"].implode()))
+    asleep = sleepers(honest.to_list(), data.rows.filter(data.label)["account_id"].to_list(), setting.seed)
+    poisons = {("flipped", share, seed): flipped(known, share, seed) for share in SHARES for seed in SEEDS}
+    poisons |= {("sleepers", float(step), 0): moved(known, asleep, step / RETRAINS) for step in range(1, RETRAINS + 1)}
+    poisons |= {("clean", 0.0, seed): _thinned(known, seed) for seed in SEEDS}
+    with ThreadPoolExecutor(2) as hands:
+        challengers = dict(zip(poisons, hands.map(partial(_trained, setting), poisons.items()), strict=True))
+    champion, found = first, []
+    for (name, dose, _), challenger in challengers.items():
+        against = champion if name == "sleepers" else first
+        found.append(attempt(name, dose, challenger, against, first, data))
+        champion = challenger if name == "sleepers" and found[-1].decision.promote else champion
+    return data.figures(first), found
+
+
+def _trained(setting: Setting, poison: tuple[tuple[str, float, int], pl.DataFrame]) -> Trained:
+    trained = setting.trained(poison[1])
+    say(f"{poison[0]} trained")
+    return trained
+
+
+def _thinned(examples: pl.DataFrame, seed: int, share: float = 0.05) -> pl.DataFrame:
+    """The control: nothing is poisoned, but some unlabelled accounts are gone, as from one week to the next."""
+    open_ = examples.filter(pl.col("label").is_null())["account_id"].unique().sort().to_list()
+    gone = np.random.default_rng([seed, 53]).choice(open_, round(share * len(open_)), replace=False)
+    return examples.filter(~pl.col("account_id").is_in(gone.tolist()))
+
+
+def lines(champion: Mapping[str, Figure], attempts: Sequence[Attempt]) -> list[str]:
+    """What was found, in Markdown."""
+    head = [
+        "learned from",
+        "PR-AUC",
+        "recall at 1 %",
+        "recall at 0.1 %",
+        "worse on clean data",
+        "gate",
+        "its first reason",
+    ]
+    rows = [["clean labels (the champion)", *_cells(champion), "", "", ""]]
+    for one in attempts:
+        dose = f"{one.dose:.0%} of labels flipped" if one.name == "flipped" else f"sleepers, retraining {one.dose:.0f}"
+        named = "clean labels, 5 % of accounts gone" if one.name == "clean" else dose
+        verdict = "promoted" if one.decision.promote else "blocked"
+        reason = "" if one.decision.promote else one.decision.reasons[0]
+        rows.append([named, *_cells(one.clean), "yes" if one.is_worse else "no", verdict, reason])
+    poisoned = [one for one in attempts if one.name != "clean"]
+    worse = [one for one in poisoned if one.is_worse]
+    stopped = sum(not one.decision.promote for one in worse)
+    others = [one for one in attempts if not one.is_worse]
+    passed = sum(one.decision.promote for one in others)
+    summary = (
+        f"Of {len(poisoned)} poisoned challengers {len(worse)} are worse on clean data, and the gate blocks {stopped} "
+        f"of these. Of the {len(others)} that are not worse, controls included, it promotes {passed}."
+    )
+    return [*table(head, rows), "", summary]
+
+
+def _cells(found: Mapping[str, Figure]) -> list[str]:
+    return ["too few" if found[name].value is None else told(found[name]) for name in FIGURES[:3]]
+
+
+def setting_of(made: World, seed: int) -> Setting:
+    """The drill's setting on a gathered world."""
+    return Setting(FEATURE_NAMES, made.as_of, seed, planted=made.planted, groups=made.groups)
+
+
+def main() -> None:
+    """Poison the labels of one world in every way."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pools", type=Path, required=True)
+    parser.add_argument("--scale", type=float, default=0.7)
+    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--kept", type=Path, help="folder that keeps the worlds from one run to the next")
+    parser.add_argument("--docs", action="store_true", help="write docs/judging.md and its picture")
+    given = parser.parse_args()
+    made = world("mixed", given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
+    with threadpool_limits(1, user_api="blas"):
+        champion, attempts = drill(made.examples, made.truth, setting_of(made, given.seed))
+    found = [f"{made.name}:", "", *lines(champion, attempts)]
+    print("\n".join(found))
+    if given.docs:
+        picture(DOCS / "poisoning.png", champion, attempts)
+        write_part("judging.md", "poisoning", [*found, "", "![Poisoned labels](poisoning.png)"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""`stillwatch build` for many accounts: read-out, offline store, online store.
+
+python -m benchmarks.speed.build [--accounts 100000] [--requests 1500000]
+"""
+
+import argparse
+import sys
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks import measure
+from benchmarks.speed import ingest, material
+from features.accounts import read_out
+from pipelines.build import build
+from pipelines.workspace import Workspace
+
+AS_OF = material.START + timedelta(days=material.DAYS)
+
+
+def main() -> None:
+    """Measure the read-out alone and the whole build, each in a process of its own, after one ingest."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--requests", type=int, default=1_500_000)
+    parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.step:
+        workspace = Workspace(given.folder / "workspace")
+        measure.report(lambda: STEPS[given.step](workspace))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        material.write(Path(scratch), given.requests, given.accounts)
+        ingest.store(Path(scratch))
+        steps = {
+            name: measure.in_process("benchmarks.speed.build", "--step", name, "--folder", scratch) for name in STEPS
+        }
+    rows = [(name, measured, given.accounts) for name, measured in steps.items()]
+    title = f"features of {given.accounts:,} accounts from {given.requests:,} requests of 28 days"
+    measure.table(title, rows, steps["decode the rollups"].seconds)
+
+
+def decode(workspace: Workspace) -> None:
+    """The floor: decode the rollups, keep nothing."""
+    for table in ("account_rollups", "key_rollups"):
+        workspace.lake.scan(table).collect(engine="streaming")
+
+
+def read(workspace: Workspace) -> None:
+    """The features, in memory."""
+    read_out(workspace.lake, AS_OF)
+
+
+def whole(workspace: Workspace) -> None:
+    """The whole of `stillwatch build`."""
+    build(workspace, AS_OF, lambda _step, _done: None, now=AS_OF)
+
+
+STEPS = {"decode the rollups": decode, "read out": read, "build (offline and online)": whole}
+
+if __name__ == "__main__":
+    sys.exit(main())

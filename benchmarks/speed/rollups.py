@@ -1,0 +1,127 @@
+"""Hourly rollups against the same aggregates in DuckDB, on the same events on disk.
+
+python -m benchmarks.speed.rollups [--rows 2000000]
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from benchmarks import measure
+from benchmarks.speed import material
+from features.events import request_key, to_events
+from features.identity import Keyring
+from features.rollups import roll_up, roll_up_keys
+from features.schemas import KEY_KINDS
+from features.text import FLAGS
+
+_BATCH = 100_000
+
+
+def main() -> None:
+    """Measure reading, DuckDB and ours, each in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
+    parser.add_argument("--events", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.step:
+        measure.report(lambda: STEPS[given.step](given.events))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        events = str(Path(scratch) / "events.parquet")
+        write_events(Path(events), given.rows)
+        steps = {
+            name: measure.in_process("benchmarks.speed.rollups", "--step", name, "--events", events) for name in STEPS
+        }
+    rows = [(name, measured, given.rows) for name, measured in steps.items()]
+    measure.table(f"hourly rollups of {given.rows:,} events", rows, steps["read"].seconds)
+    for kind in ("account", "key"):
+        ratio = steps[f"{kind} rollups, duckdb"].seconds / steps[f"{kind} rollups"].seconds
+        print(f"{kind} rollups: {ratio:.1f}x DuckDB's speed")
+
+
+def write_events(path: Path, rows: int) -> None:
+    """Events of `benchmarks.speed.material`, thirty requests an account."""
+    keyring = Keyring(os.urandom(32))
+    requests = material.requests(rows, rows // 30).with_columns(request_key=request_key(keyring))
+    parts = [to_events(requests[i : i + _BATCH], keyring, 0)[0] for i in range(0, rows, _BATCH)]
+    # without a zone: DuckDB truncates zoned times only with an extension that it would download
+    pl.concat(parts).with_columns(pl.col("timestamp").dt.replace_time_zone(None)).write_parquet(path)
+
+
+def read(events: str) -> None:
+    """The floor: decode the events."""
+    pl.read_parquet(events)
+
+
+def ours(events: str) -> None:
+    """The account rollups."""
+    roll_up(pl.scan_parquet(events)).collect(engine="streaming")
+
+
+def our_keys(events: str) -> None:
+    """The key rollups."""
+    roll_up_keys(pl.scan_parquet(events)).collect(engine="streaming")
+
+
+def theirs(events: str) -> None:
+    """The same columns as the account rollups, in SQL."""
+    log = "CAST(round(log2(1 + {0}) * 64) AS BIGINT)"
+    counts = {
+        "succeeded": "status_code BETWEEN 200 AND 299",
+        "throttled": "status_code = 429",
+        "refused": "status_code IN (401, 403, 451)",
+        "filtered": "finish_reason = 'content_filter'",
+        "capped": "max_tokens IS NOT NULL",
+        "cold": "temperature <= 0.05",
+        "streamed": "stream",
+        "with_tools": "tool_count > 0",
+        "first_turns": "message_count <= 2",
+        "with_text": "words IS NOT NULL",
+        "with_topic": "words > 0",
+        "with_system": "system IS NOT NULL",
+        "with_address": "address IS NOT NULL",
+        "with_agent": "agent IS NOT NULL",
+        **{name: f"(flags & {1 << bit}) > 0" for bit, name in enumerate(FLAGS)},
+        **{f"slot_{i}": f"minute(timestamp) // 5 = {i}" for i in range(12)},
+    }
+    sums = {
+        **{name: name for name in ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "words")},
+        **{f"{part}_log": log.format(f"{part}_tokens") for part in ("input", "output")},
+        **{f"{part}_log_squared": log.format(f"{part}_tokens") + " ** 2" for part in ("input", "output")},
+        **{f"topic_{i}": f"topic[{i + 1}]" for i in range(16)},
+    }
+    columns = [f"count(*) FILTER ({condition}) AS {name}" for name, condition in counts.items()]
+    columns += [f"sum({value}) AS {name}" for name, value in sums.items()]
+    query = f"""SELECT account_id, date_trunc('hour', timestamp) AS hour, count(*) AS requests,
+        bit_or(CAST(1 AS BIGINT) << minute(timestamp)) AS minutes, {", ".join(columns)}
+        FROM read_parquet('{events}') GROUP BY ALL"""
+    duckdb.connect().sql(query).to_arrow_table()
+
+
+def their_keys(events: str) -> None:
+    """The same rows as the key rollups, in SQL."""
+    parts = [
+        f"SELECT {code} AS kind, {kind} AS key, account_id, date_trunc('hour', timestamp) AS hour, "
+        f"count(*) AS requests FROM read_parquet('{events}') WHERE {kind} IS NOT NULL GROUP BY ALL"
+        for code, kind in enumerate(KEY_KINDS)
+    ]
+    duckdb.connect().sql(" UNION ALL ".join(parts)).to_arrow_table()
+
+
+STEPS = {
+    "read": read,
+    "account rollups, duckdb": theirs,
+    "account rollups": ours,
+    "key rollups, duckdb": their_keys,
+    "key rollups": our_keys,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Encoders of text, and the word table made of them."""

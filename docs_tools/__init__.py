@@ -1,0 +1,1 @@
+"""What builds pages and pictures of the docs."""

@@ -1,0 +1,60 @@
+"""`python -m docs_tools.screenshots`: the pictures in docs/comparing-models.md, taken in a real browser.
+
+They show a demo's workspace with a second training at the gate, by the steps that the test of the pages takes.
+"""
+
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from docs_tools.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
+from pipelines.commands.demo import demo
+from pipelines.models.slices import read_groups
+from pipelines.models.train import read_labels
+from pipelines.retrain import retrain
+from pipelines.workspace import Workspace
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+CHALLENGER = re.compile("^version 2")
+
+
+def main() -> int:
+    """Write both pictures."""
+    if chromium() is None:
+        print("screenshots: there is no Chromium on the PATH; .ci/servers installs it", file=sys.stderr)
+        return 2
+    with TemporaryDirectory(prefix="stillwatch-") as scratch:
+        root = Path(scratch) / "demo"
+        demo(root, now=NOW, seed=0, progress=_told)
+        _challenge(root)
+        with shown(root) as address, browser(address, height=960) as (page, _):
+            open_runs(page, address)
+            select(page, CHALLENGER, ["champion, version 1", "logistic_regression", "volume_rule"])
+            compare(page)
+            metric(page, "test/pr_auc")
+            page.locator("main").screenshot(path=DOCS / "comparing-models.png")
+            page.set_viewport_size({"width": 1560, "height": 1100})
+            open_comparison(page, address, CHALLENGER).get_by_role("heading").first.wait_for()
+            page.locator("iframe").screenshot(path=DOCS / "comparing-models-page.png")
+    return 0
+
+
+def _challenge(root: Path) -> None:
+    """Train again with another seed, told what the accounts are, and let the gate decide."""
+    workspace, world = Workspace(root), root / "world"
+    labels, groups = read_labels(world / "labels.parquet", 0.01), read_groups(world / "truth.parquet")
+    with workspace.locked("retrain"):
+        done = retrain(workspace, labels, NOW, seed=1, progress=_told, now=NOW, groups=groups)
+    print(done.outcome.value, *done.reasons)
+
+
+def _told(step: str, done: float) -> None:
+    if done == 0:
+        print(step)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Input files become rows that keep the contract."""

@@ -1,0 +1,1 @@
+"""Campaigns: who is in which as of a time, and the tables that a command writes of them."""

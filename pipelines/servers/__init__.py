@@ -1,0 +1,1 @@
+"""Servers on this machine: the scoring endpoint and the tracking pages."""

@@ -1,0 +1,56 @@
+"""A cache of planted examples: planting again for the same history, labels and settings gives the same rows."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+
+from features.catalogue import SCHEMA_VERSION
+from features.code_version import code_version
+from features.progress import Progress
+from planting.plant import ProviderHistory, plant
+from planting.settings import Planting
+from training.examples.dataset import digest
+
+
+def planted_examples(
+    history: ProviderHistory, planting: Planting, folder: Path, progress: Progress
+) -> pl.DataFrame | None:
+    """Examples of planted campaigns in a history, from the cache in a folder or planted anew.
+
+    Returns:
+        See `plant`; None where the history holds too few accounts to borrow from, but some are confirmed.
+
+    Raises:
+        InputError: too few accounts to borrow from, and none is confirmed either.
+    """
+    cached = folder / f"{_key(history, planting)}.parquet"
+    if cached.exists():
+        return pl.read_parquet(cached)
+    scratch = folder / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)  # a killed run's
+    scratch.mkdir(parents=True)
+    try:
+        examples = plant(history, planting, scratch, progress)
+        if examples is not None:
+            _replace_all(cached, examples, scratch / "draft")
+    finally:
+        shutil.rmtree(scratch)
+    return examples
+
+
+def _key(history: ProviderHistory, planting: Planting) -> str:
+    times = [time.isoformat() for time in sorted(history.times)]
+    code = code_version("planting.plant")
+    parts = [planting.told(), times, history.lake.stamp(), digest(history.labels), SCHEMA_VERSION, code]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+
+def _replace_all(cached: Path, examples: pl.DataFrame, draft: Path) -> None:
+    """Write the file whole or not at all, and drop those of other histories."""
+    examples.write_parquet(draft)
+    for other in cached.parent.glob("*.parquet"):
+        other.unlink()
+    draft.replace(cached)

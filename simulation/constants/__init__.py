@@ -1,0 +1,1 @@
+"""Rates, lengths and gaps: assumed, measured, or read from a folder of pools."""

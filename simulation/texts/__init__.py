@@ -1,0 +1,1 @@
+"""What accounts write: grammar, real prompts from pools, system prompts."""

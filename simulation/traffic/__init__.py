@@ -1,0 +1,1 @@
+"""When requests arrive, how long they are, and where they come from."""

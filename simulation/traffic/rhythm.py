@@ -1,0 +1,136 @@
+"""When requests arrive: hour-of-week profiles, sessions and the gaps inside them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulation.constants.measured_constants import GAPS, at
+from simulation.draws import Floats, Ints
+
+DAY = 86_400.0
+
+
+def _week(weekday: str, weekend: float) -> Floats:
+    """(7, 24) weights from a line of 24 digits for weekdays and a factor for the weekend."""
+    hours = np.array([float(c) + 0.05 for c in weekday])
+    return np.stack([hours * (weekend if day >= 5 else 1.0) for day in range(7)])
+
+
+# One digit an hour, local time. office and evening: shapes of the ServeGen daily cycles; the rest assumed.
+PROFILES: Mapping[str, Floats] = {
+    "office": _week("000000124789978998763210", 0.12),
+    "evening": _week("210000123334433445678985", 1.25),
+    "maker": _week("421000012345545566678987", 0.95),
+    "flat": _week("555555555555555555555555", 1.0),
+    "product": _week("211112356788888888887643", 0.75),
+    "school": _week("000000002886478300012100", 0.03),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How the requests of an account spread over a day. Gaps in seconds."""
+
+    profiles: Mapping[str, float]  # hour-of-week profiles and their shares among accounts
+    session: float  # requests a session, mean of a geometric distribution
+    gap: float = 0.0  # median seconds between requests of a session, where they are not measured
+    spread: float = 0.0  # sigma of the logarithm of the gaps
+    anchored: float | None = None  # hours of jitter around the account's own hour; None: sessions anywhere
+    measured: str | None = None  # key of fitted.GAPS and, where pools are given, of the pool of real gaps or profiles
+
+
+# source: the measured gaps as fitted.py says; servegen stands for hour-of-week profiles, where pools are given;
+# all else assumed
+RHYTHMS: Mapping[str, Rhythm] = {
+    "chat": Rhythm({"evening": 0.6, "office": 0.4}, 4.0, 75.0, 1.0),
+    "developer": Rhythm({"office": 0.6, "maker": 0.4}, 5.0, 60.0, 1.3),
+    "agent": Rhythm({"office": 0.6, "maker": 0.4}, 18.0, measured="agentic"),
+    "service": Rhythm({"product": 0.8, "flat": 0.2}, 1.6, 25.0, 1.1, measured="servegen"),
+    "dialogue": Rhythm({"product": 0.7, "office": 0.3}, 2.5, measured="rag"),
+    "batch": Rhythm({"office": 0.5, "flat": 0.5}, 25.0, measured="azure"),
+    "nightly": Rhythm({"flat": 1.0}, 400.0, 3.0, 0.5, anchored=0.15),
+    "commit": Rhythm({"office": 0.7, "maker": 0.3}, 6.0, 4.0, 0.6),
+    "class": Rhythm({"school": 1.0}, 9.0, 80.0, 0.9),
+    "paced": Rhythm({"flat": 1.0}, 12.0, 110.0, 0.25),
+}
+
+
+SESSIONS: Floats = np.array([r.session for r in RHYTHMS.values()])
+ANCHORS: Floats = np.array([np.nan if r.anchored is None else r.anchored for r in RHYTHMS.values()])
+
+
+@dataclass(frozen=True, slots=True)
+class Clockwork:
+    """The profiles in use, and measured gaps by pool (seconds).
+
+    Weights have the shape (K, 7, 24); the days of a profile average 1.
+    """
+
+    names: tuple[str, ...]
+    weights: Floats
+    gaps: Mapping[str, Floats] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, measured: Floats | None = None, gaps: Mapping[str, Floats] | None = None) -> "Clockwork":
+        """The built-in profiles, and measured ones (K, 7, 24) under the names `servegen0`, `servegen1`, …"""
+        own = np.stack(list(PROFILES.values()))
+        table = own if measured is None else np.concatenate([own, measured])
+        extra = tuple(f"servegen{i}" for i in range(len(table) - len(own)))
+        return cls((*PROFILES, *extra), table / table.sum(axis=(1, 2), keepdims=True) * 7.0, gaps or {})
+
+    def day_factor(self, profile: Ints, weekday: int) -> Floats:
+        """How much of an average day's requests falls on this weekday, by account."""
+        out: Floats = self.weights[:, weekday, :].sum(axis=1)[profile]
+        return out
+
+    def hours(self, profile: Ints, weekday: int, draws: Floats) -> Floats:
+        """Local hours (0 to 24) drawn from each row's profile by inverting its cumulative weights."""
+        edges = np.cumsum(self.weights[:, weekday, :], axis=1)
+        edges = edges / edges[:, -1:]
+        flat = (edges + np.arange(len(edges))[:, None]).reshape(-1)  # one sorted line for all profiles
+        place = np.searchsorted(flat, draws * 0.999999 + profile, side="right")
+        low = np.where(place % 24 == 0, profile.astype(np.float64), flat[place - 1])
+        part = (draws * 0.999999 + profile - low) / np.maximum(flat[place] - low, 1e-12)
+        return np.asarray(place % 24 + np.clip(part, 0.0, 0.999999), dtype=np.float64)
+
+
+def sessions(counts: Ints, length: Floats, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+    """Requests of a day into sessions.
+
+    Account of each request, its session (numbered over all), its place in it.
+    """
+    account = np.repeat(np.arange(len(counts)), counts)
+    rank = np.arange(len(account)) - np.repeat(np.cumsum(counts) - counts, counts)
+    fresh = (rng.random(len(account)) < 1.0 / np.maximum(length[account], 1.0)) | (rank == 0)
+    session = np.cumsum(fresh) - 1
+    first = np.flatnonzero(fresh)
+    return account, session, np.arange(len(account)) - first[session] if len(first) else rank
+
+
+def within(place: Ints, gaps: Floats) -> Floats:
+    """Seconds since the start of the session: the running sum of gaps, begun anew at each session."""
+    steps = np.where(place == 0, 0.0, gaps)
+    total = np.cumsum(steps)
+    start = np.maximum.accumulate(np.where(place == 0, np.arange(len(place)), 0))
+    out: Floats = total - total[start]
+    return out
+
+
+def draw_gaps(rhythm: Ints, clockwork: Clockwork, rng: np.random.Generator) -> Floats:
+    """Seconds between requests of a session, by position in RHYTHMS.
+
+    Measured ones where there are, else their quantiles, else log-normal.
+    """
+    normal = rng.normal(0.0, 1.0, len(rhythm))
+    gaps = np.empty(len(rhythm))
+    for number, kind in enumerate(RHYTHMS.values()):
+        rows = np.flatnonzero(rhythm == number)
+        pool = clockwork.gaps.get(kind.measured or "")
+        if pool is not None:
+            gaps[rows] = pool[rng.integers(0, len(pool), len(rows))] * rng.uniform(0.8, 1.25, len(rows))
+        elif kind.measured and kind.measured in GAPS:
+            gaps[rows] = at(GAPS[kind.measured], normal[rows])
+        else:
+            gaps[rows] = kind.gap * np.exp(kind.spread * normal[rows])
+    return gaps

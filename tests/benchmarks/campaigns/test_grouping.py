@@ -1,0 +1,76 @@
+"""Agreement of groups with true campaigns, worked out by hand."""
+
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.campaigns.grouping import ORGANISATION, TOGETHER, agreement, belonging, large
+from benchmarks.campaigns.rival_groupers import GROUPERS, Known
+from features.groups.grouping import group
+from features.groups.links import weighted
+
+
+def test_groups_that_are_the_campaigns_agree_fully() -> None:
+    same = agreement([{1, 2, 3}, {4, 5}], [{4, 5}, {1, 2, 3}])
+    assert (same.precision, same.recall, same.f1, same.jaccard, same.found) == pytest.approx((1, 1, 1, 1, 1))
+    assert (same.honest, same.groups) == (0, 2)
+
+
+def test_a_half_found_campaign_and_an_honest_group_cost_what_they_should() -> None:
+    found = agreement([{1, 2}, {7, 8, 9}], [{1, 2, 3, 4}])
+    assert found.precision == pytest.approx(1 / 4)  # of four pairs one is true
+    assert found.recall == pytest.approx(1 / 6)
+    assert (found.jaccard, found.found) == pytest.approx((2 / 4, 2 / 4))
+    assert (found.honest, found.groups) == (1, 2)
+
+
+def test_honest_accounts_that_belong_together_are_accused_where_a_group_holds_half_of_them() -> None:
+    told = agreement([{1, 2, 3}, {8, 9}], [{8, 9}], [[{1, 2, 4, 5}, {3, 6}], [{10, 11}]], 20)
+    assert told.accused == ((1, 2), (0, 1))
+    assert told.blamed == (3, 20)
+
+
+def test_honest_accounts_belong_together_by_organisation_else_instrument_else_address() -> None:
+    rows = [
+        ("a", "o", "p", None),
+        ("b", "o", None, "s"),
+        ("c", None, "p", "s"),
+        ("d", None, "p", None),
+        ("e",) + (None,) * 3,
+    ]
+    honest = pl.DataFrame(rows, ["account_id", ORGANISATION, *TOGETHER], orient="row")
+    assert belonging(honest.with_row_index("account")) == [[{0, 1}], [{2, 3}]]
+
+
+def test_pairs_are_counted_once_however_many_groups_hold_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.campaigns.grouping._ROWS", 7)
+    rng = np.random.default_rng(3)
+    found, true = ([set(rng.choice(40, 9).tolist()) for _ in range(6)] for _ in range(2))
+    told, meant = ({pair for one in groups for pair in combinations(sorted(one), 2)} for groups in (found, true))
+    figures = agreement(found, true)
+    assert figures.precision == pytest.approx(len(told & meant) / len(told))
+    assert figures.recall == pytest.approx(len(told & meant) / len(meant))
+
+
+def test_where_nothing_is_reported_nothing_is_found() -> None:
+    nothing = agreement([], [{1, 2}])
+    assert (nothing.precision, nothing.recall, nothing.f1, nothing.found, nothing.groups) == (0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("name", GROUPERS)
+def test_every_rival_finds_a_group_that_shares_all_and_others_nothing(name: str) -> None:
+    some = range(10, 30)
+    columns = {"account": pl.UInt32, "kind": pl.Int8, "key": pl.Int64, "share": pl.Float64}
+    pairs = pl.DataFrame([(i, 0, 5 + k, 0.5) for i in some for k in range(3)], schema=columns, orient="row")
+    sent = {"account": pl.UInt32, "key": pl.Int64, "slot": pl.Int64}
+    actions = pl.DataFrame([(i, 5, slot) for i in some for slot in range(9)], schema=sent, orient="row")
+    assert GROUPERS[name](Known(100, pairs, actions)) == [set(some)]
+
+
+def test_the_campaigns_of_the_world_for_the_scale_run_are_found() -> None:
+    accounts, pairs = large(10_000)
+    found = group(weighted(accounts, pairs)).campaigns()
+    assert len(found.groups) == 2
+    assert found.members.group_by("group").len()["len"].min() >= 54  # of 60; some bring their households along

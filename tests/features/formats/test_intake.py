@@ -1,0 +1,242 @@
+"""Input files on disk, and which of their rows keep the contract."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.errors import InputError
+from features.formats.intake import BATCH_ROWS, batches, check, input_files
+from features.schemas import INPUT_TABLES, Accounts, Requests
+
+MakeRequests = Callable[..., pl.DataFrame]
+
+
+@pytest.fixture(scope="session")
+def log(requests_of: MakeRequests) -> pl.DataFrame:
+    return requests_of(5, 40)
+
+
+def test_a_file_a_folder_and_a_glob_find_the_same_files_in_order(tmp_path: Path, log: pl.DataFrame) -> None:
+    (tmp_path / "deep").mkdir()
+    paths = [tmp_path / "b.parquet", tmp_path / "deep" / "c.parquet", tmp_path / "a.parquet"]
+    for i, path in enumerate(paths):
+        log[i : i + 10].write_parquet(path)
+    (tmp_path / "notes.txt").write_text("no Parquet")
+    in_folder = input_files(tmp_path, "requests")
+    assert [file.path for file in in_folder] == sorted(paths)
+    assert [file.rows for file in in_folder] == [10, 10, 10]
+    assert input_files(tmp_path / "**" / "*.parquet", "requests") == in_folder
+    assert [file.path.name for file in input_files(tmp_path / "[ab].parquet", "requests")] == ["a.parquet", "b.parquet"]
+    assert input_files(paths[0], "requests")[0].path == paths[0]
+
+
+def test_the_same_content_is_one_file_and_the_source_tells_contents_apart(tmp_path: Path, log: pl.DataFrame) -> None:
+    for name, rows in (("a", 5), ("b", 6), ("c", 5)):
+        log[:rows].write_parquet(tmp_path / f"{name}.parquet")
+    found = input_files(tmp_path, "requests")
+    assert [file.path.name for file in found] == ["a.parquet", "b.parquet"]
+    assert all(0 <= file.source < 1 << 63 for file in found)
+    assert found[0].source != found[1].source
+
+
+@pytest.mark.parametrize("name", ["", "nothing.parquet", "*.parquet", "deep/**"])
+def test_an_empty_folder_or_a_glob_without_files_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"no Parquet file at .*: expected a file, a folder or a glob with requests"):
+        input_files(tmp_path / name, "requests")
+
+
+@pytest.mark.parametrize("content", [b"", b"not Parquet at all", b"PAR1" + bytes(40) + b"PAR1"])
+def test_an_unreadable_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.parquet"
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"bad\.parquet can't be read as Parquet \(.+\): export the file again"
+    ) as error:
+        input_files(tmp_path, "requests")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_whose_pages_are_damaged_is_refused_with_the_row(tmp_path: Path, log: pl.DataFrame) -> None:
+    path = tmp_path / "bad.parquet"
+    log.write_parquet(path, compression="zstd")
+    content = bytearray(path.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
+    path.write_bytes(content)
+    (file,) = input_files(path, "requests")
+    with pytest.raises(InputError, match=r"bad\.parquet breaks off after row 0 \(.+\): export it again"):
+        list(batches(file))
+
+
+@pytest.mark.parametrize("table", INPUT_TABLES)
+def test_every_column_of_the_contract_must_be_there(tmp_path: Path, table: str) -> None:
+    whole = INPUT_TABLES[table].create_empty()
+    for name in whole.columns:
+        path = tmp_path / f"{name}.parquet"
+        whole.drop(name).write_parquet(path)
+        with pytest.raises(InputError, match=f"the column {name} is missing: {table} needs it .nulls are"):
+            input_files(path, table)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "got"),
+    [
+        ("timestamp", [datetime(2026, 1, 1)], "Datetime"),
+        ("timestamp", ["2026-01-01T00:00:00Z"], "String"),
+        ("input_tokens", [1.0], "Float64"),
+        ("input_tokens", ["1"], "String"),
+        ("account_id", [1], "Int64"),
+        ("stream", [1], "Int64"),
+        ("temperature", ["hot"], "String"),
+    ],
+)
+def test_a_column_of_another_type_is_refused(
+    tmp_path: Path, log: pl.DataFrame, column: str, values: list[Any], got: str
+) -> None:
+    path = tmp_path / "typed.parquet"
+    log[:1].with_columns(pl.Series(column, values)).write_parquet(path)
+    with pytest.raises(InputError, match=f"the column {column} has the type {got}.*expected .*: convert it"):
+        input_files(path, "requests")
+
+
+def test_other_widths_and_encodings_of_a_type_are_read(tmp_path: Path, log: pl.DataFrame) -> None:
+    path = tmp_path / "wide.parquet"
+    wide = log.with_columns(
+        pl.col("channel", "model").cast(pl.Categorical),
+        pl.col("input_tokens", "status_code").cast(pl.Int64),
+        pl.col("temperature").cast(pl.Float64),
+        pl.col("timestamp").cast(pl.Datetime("ns", "UTC")),
+        conversation_id=pl.lit(None),
+        something_else=pl.lit("ignored"),
+    )
+    wide.write_parquet(path)
+    (file,) = input_files(path, "requests")
+    (batch,) = batches(file)
+    checked = check(batch, "requests")
+    assert checked.rejects.is_empty()
+    assert checked.good.drop("row").equals(log)
+
+
+def test_batches_number_the_rows_of_the_file(tmp_path: Path) -> None:
+    rows = BATCH_ROWS + 10
+    path = tmp_path / "long.parquet"
+    pl.select(
+        model=pl.format("m{}", pl.int_range(rows)), released_at=pl.lit(datetime(2026, 1, 1, tzinfo=UTC))
+    ).write_parquet(path)
+    (file,) = input_files(path, "releases")
+    first, second = batches(file)
+    assert file.rows == rows
+    assert first["row"].to_list() == list(range(BATCH_ROWS))
+    assert second["row"].to_list() == list(range(BATCH_ROWS, rows))
+    assert second["model"][0] == f"m{BATCH_ROWS}"
+
+
+def test_batches_of_some_columns_have_the_rest_null(tmp_path: Path, log: pl.DataFrame) -> None:
+    log.write_parquet(tmp_path / "log.parquet")
+    (batch,) = batches(input_files(tmp_path, "requests")[0], ["request_id", "timestamp"])
+    assert batch.columns == ["row", *Requests.column_names()]
+    assert batch["request_id"].equals(log["request_id"])
+    assert batch["prompt"].null_count() == len(log)
+
+
+def rules_of(log: pl.DataFrame, table: str = "requests", **columns: Any) -> list[tuple[int, str]]:
+    changed = log[:3].with_columns(**{name: pl.Series([value] * 3) for name, value in columns.items()})
+    checked = check(changed.with_row_index("row"), table)
+    assert len(checked.good) == 0
+    return checked.rejects.rows()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("input_tokens", -1, "input_tokens|range"),
+        ("input_tokens", 2**32, "input_tokens|range"),
+        ("cached_tokens", -5, "cached_tokens|range"),
+        ("status_code", 70_000, "status_code|range"),
+        ("status_code", 99, "status_code_is_http"),
+        ("status_code", 600, "status_code_is_http"),
+        ("temperature", float("nan"), "temperature_is_a_number"),
+        ("temperature", float("inf"), "temperature_is_a_number"),
+        ("temperature", -0.1, "temperature_is_a_number"),
+        ("finish_reason", "bored", "finish_reason_is_known"),
+        ("channel", "phone", "channel|regex"),
+        ("channel", "cloud:", "channel|regex"),
+        ("country", "usa", "country|regex"),
+        ("account_id", "", "account_id|min_length"),
+        ("account_id", None, "account_id|nullability"),
+        ("timestamp", None, "timestamp|nullability"),
+        ("request_id", None, "request_id|nullability"),
+    ],
+)
+def test_each_broken_rule_is_named_in_every_row(log: pl.DataFrame, column: str, value: Any, rule: str) -> None:
+    rejects = rules_of(log, **{column: value})
+    assert {(row, rule) for row in range(3)} <= set(rejects)
+    assert len(rejects) == 3 or {other for _, other in rejects} == {rule, f"{column}|{value}"}
+
+
+def test_a_row_that_breaks_two_rules_is_named_for_both(log: pl.DataFrame) -> None:
+    broken = rules_of(log, status_code=600, country="x")
+    assert Counter(rule for _, rule in broken) == {"status_code_is_http": 3, "country|regex": 3}
+
+
+def test_the_other_tables_have_their_rules() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    accounts = Accounts.create_empty().clear(3).with_columns(
+        account_id=pl.lit("a"), created_at=pl.lit(moment).cast(pl.Datetime("us", "UTC")), plan=pl.lit("free")
+    )  # fmt: skip
+    assert check(accounts.with_row_index("row"), "accounts").rejects.is_empty()
+    assert {rule for _, rule in rules_of(accounts, "accounts", plan="gold")} == {"plan_is_known"}
+    assert {rule for _, rule in rules_of(accounts, "accounts", programme="arts")} == {"programme_is_known"}
+    acted = pl.DataFrame({"account_id": ["a"] * 3, "action": ["praise"] * 3, "acted_at": [moment] * 3})
+    assert {rule for _, rule in rules_of(acted, "enforcement")} == {"action_is_known"}
+
+
+def test_text_of_any_kind_keeps_the_contract(log: pl.DataFrame) -> None:
+    texts = ["\0", "", "😀" * 3, "\x1b[0m\r\n"]
+    frame = log[:4].with_columns(prompt=pl.Series(texts), system_prompt=pl.Series(texts), request_id=pl.lit(""))
+    checked = check(frame.with_row_index("row"), "requests")
+    assert checked.good["prompt"].to_list() == texts
+    assert checked.rejects.is_empty()
+
+
+VALUES = {
+    "input_tokens": st.integers(-2, 3) | st.just(2**40),
+    "status_code": st.sampled_from([-1, 0, 200, 404, 999, 10**6]),
+    "tool_count": st.none() | st.integers(-1, 70_000),
+    "temperature": st.none() | st.floats(width=32),
+    "country": st.none() | st.sampled_from(["US", "us", ""]),
+    "channel": st.sampled_from(["api", "web", "", "fax"]),
+    "account_id": st.none() | st.sampled_from(["", "a"]),
+    "finish_reason": st.none() | st.sampled_from(["stop", "?"]),
+}
+
+
+@given(rows=st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=30), begin=st.integers(0, 10**6))
+@settings(max_examples=60)
+def test_no_row_vanishes_and_none_is_both_good_and_broken(
+    rows: list[dict[str, Any]], begin: int, log: pl.DataFrame
+) -> None:
+    types = {"temperature": pl.Float64, "country": pl.String, "account_id": pl.String, "finish_reason": pl.String}
+    drawn = pl.DataFrame(rows, schema={name: types.get(name, pl.Int64) for name in VALUES} | {"channel": pl.String})
+    batch = log[:30][: len(rows)].with_columns(drawn).with_row_index("row", begin)
+    checked = check(batch, "requests")
+    good, broken = checked.good["row"].to_list(), set(checked.rejects["row"])
+    assert len(good) == len(set(good))
+    assert sorted(set(good) | broken) == list(range(begin, begin + len(rows)))
+    assert not set(good) & broken
+    assert checked.rejects["row"].is_sorted()
+    assert checked.rejects.is_unique().all()
+    for row, values in zip(range(begin, begin + len(rows)), rows, strict=True):
+        fits = 0 <= values["input_tokens"] < 2**32 and values["status_code"] in (200, 404) and values["account_id"]
+        fits = fits and values["channel"] in ("api", "web") and values["country"] in (None, "US")
+        fits = fits and values["finish_reason"] in (None, "stop") and 0 <= (values["tool_count"] or 0) < 2**16
+        fits = fits and (values["temperature"] is None or 0 <= values["temperature"] < float("inf"))
+        assert (row in good) == bool(fits)
+    kept = batch.filter(pl.col("row").is_in(good)).select("row", "input_tokens", "prompt")
+    assert checked.good.select("row", "input_tokens", "prompt").cast(dict(kept.schema)).equals(kept)

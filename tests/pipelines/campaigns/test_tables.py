@@ -1,0 +1,197 @@
+"""The command `campaigns`: the contract's table, lasting ids, and nothing in it that became known later."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from features.groups.links import LINK_KINDS
+from pipelines.campaigns.memberships import MEMBERS_SCHEMA, ensure_campaigns
+from pipelines.workspace import Workspace
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def filled(filled_workspace: Path, tmp_path: Path) -> Path:
+    """A copy of the shared workspace, since asking for campaigns writes into the lake."""
+    return shutil.copytree(filled_workspace, tmp_path / "filled")
+
+
+@pytest.fixture
+def asked(stillwatch: Run, as_of: datetime, tmp_path: Path) -> Callable[..., pl.DataFrame]:
+    def ask(workspace: Path, when: datetime = as_of, **files: Path) -> pl.DataFrame:
+        out, more = tmp_path / "out.parquet", [part for name, file in files.items() for part in (f"--{name}", file)]
+        said = stillwatch("campaigns", "--as-of", when.isoformat(), "--out", out, "--workspace", workspace, *more)
+        assert said.returncode == 0, said.stderr
+        return pl.read_parquet(out)
+
+    return ask
+
+
+def test_the_table_has_the_columns_and_types_of_the_contract(filled: Path, asked: Callable[..., pl.DataFrame]) -> None:
+    members = asked(filled)
+    assert members.schema == MEMBERS_SCHEMA
+    assert members["membership"].is_between(0, 1, closed="right").all()
+    assert members.select("campaign_id", "account_id").is_unique().all()
+    assert (members.group_by("campaign_id").len()["len"] >= 2).all()
+
+
+def test_most_members_are_of_true_campaigns(filled: Path, asked: Callable[..., pl.DataFrame], made_world: Path) -> None:
+    truth = pl.read_parquet(made_world / "truth.parquet").unique("account_id").select("account_id", "label")
+    found = asked(filled).select("account_id").unique().join(truth, on="account_id")
+    assert found["label"].sum() > 30
+    assert found["label"].mean() > 0.8
+
+
+def test_requests_after_the_time_change_no_campaign_and_no_id(
+    filled: Path, blind_workspace: Path, asked: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    blind = shutil.copytree(blind_workspace, tmp_path / "blind")
+    assert_frame_equal(asked(filled), asked(blind), check_exact=True)
+
+
+def test_asking_again_gives_the_same_and_writes_nothing(filled: Path, asked: Callable[..., pl.DataFrame]) -> None:
+    first = asked(filled)
+    stored = Workspace(filled).lake.scan("campaigns").collect()
+    assert_frame_equal(asked(filled), first, check_exact=True)
+    assert_frame_equal(Workspace(filled).lake.scan("campaigns").collect(), stored, check_exact=True)
+
+
+def test_an_earlier_time_does_not_see_what_a_later_one_stored(
+    filled: Path, filled_workspace: Path, as_of: datetime, asked: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    early = as_of - timedelta(days=2)
+    asked(filled, as_of)
+    fresh = shutil.copytree(filled_workspace, tmp_path / "fresh")
+    assert_frame_equal(asked(filled, early), asked(fresh, early), check_exact=True)
+
+
+def test_a_day_later_a_campaign_has_the_same_id(
+    filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame]
+) -> None:
+    before, after = asked(filled, as_of - timedelta(days=2)), asked(filled, as_of - timedelta(days=1))
+    common = before.join(after, on="account_id")
+    assert len(common) > 30
+    assert (common["campaign_id"] == common["campaign_id_right"]).mean() > 0.8
+    lineage = Workspace(filled).lake.scan("campaign_lineage").collect()
+    assert "continues" in lineage["relation"].to_list()
+
+
+def test_score_and_campaigns_tell_the_same_members(
+    filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame]
+) -> None:
+    quiet = ensure_campaigns(Workspace(filled), as_of, lambda _step, _done: None)
+    assert_frame_equal(asked(filled), quiet.drop("ties"), check_exact=True)
+
+
+def test_the_table_of_campaigns_describes_each(
+    filled: Path, asked: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    table = tmp_path / "tables" / "campaigns.parquet"
+    members = asked(filled, table=table)
+    told = pl.read_parquet(table)
+    assert told["campaign_id"].sort().to_list() == members["campaign_id"].unique().sort().to_list()
+    sizes = dict(members.group_by("campaign_id").len().iter_rows())
+    assert all(sizes[name] == accounts for name, accounts in told.select("campaign_id", "accounts").iter_rows())
+    for risk in ("mean_risk", "pooled_risk"):
+        assert told[risk].is_between(0, 1).all() and told[risk].null_count() == 0
+    assert told["pooled_risk"].mean() > 0.5
+    assert (told["first_seen"] <= told["last_seen"]).all()
+    assert (told["requests"] > 0).all() and (told["kinds"].list.len() > 0).all()
+
+
+def test_what_ties_a_member_is_told_without_keys_and_without_other_accounts(
+    filled: Path, asked: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    members = asked(filled, evidence=tmp_path / "evidence.parquet")
+    told = pl.read_parquet(tmp_path / "evidence.parquet")
+    names = {"campaign_id": pl.String, "account_id": pl.String, "kind": pl.String, "keys": pl.Int64}
+    assert told.schema == names | {"others": pl.Int64, "weight": pl.Float64}
+    assert told.select("campaign_id", "account_id", "kind").is_unique().all()
+    own = members.select("campaign_id", "account_id")
+    assert_frame_equal(told.select(own.columns).unique().sort(own.columns), own.sort(own.columns))
+    assert set(told["kind"]) <= {kind.name for kind in LINK_KINDS}
+    sizes = told.join(members.group_by("campaign_id").len(), on="campaign_id")
+    assert sizes.select(pl.col("others").is_between(1, pl.col("len") - 1).all()).item()
+    assert (told["weight"] > 0).all()
+    heaviest = told.group_by("account_id", "campaign_id", maintain_order=True).agg(pl.col("weight"))
+    assert heaviest["weight"].list.eval(pl.element().diff() > 0).list.sum().sum() == 0
+
+
+def test_a_member_is_told_its_heaviest_kinds_and_their_counts_in_words(
+    filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    asked(filled, evidence=tmp_path / "evidence.parquet")
+    words = {kind.name: kind.words for kind in LINK_KINDS}
+    expected: dict[tuple[str, str], list[str]] = {}
+    for campaign, account, kind, keys, others in pl.read_parquet(tmp_path / "evidence.parquet").drop("weight").rows():
+        counts = f"{keys} key{'s' * (keys > 1)}, up to {others} account{'s' * (others > 1)}"
+        expected.setdefault((campaign, account), []).append(f"{words[kind]} ({counts})")
+    members = ensure_campaigns(Workspace(filled), as_of, lambda _step, _done: None)
+    told = {(row["campaign_id"], row["account_id"]): row["ties"] for row in members.to_dicts()}
+    assert told == {who: ", ".join(texts[:3]) for who, texts in expected.items()}
+
+
+def test_what_became_of_a_campaign_after_a_ban_is_told_as_far_as_it_was_known(
+    filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    lake, early = Workspace(filled).lake, as_of - timedelta(days=6)
+    ban = as_of - timedelta(days=5, minutes=30)
+    members = asked(filled, table=tmp_path / "before.parquet")
+    first = members["campaign_id"][0]
+    chosen = members.filter(pl.col("campaign_id") == first)["account_id"]
+    rows = pl.DataFrame({"account_id": chosen.head(2), "action": "ban", "acted_at": [ban, ban + timedelta(days=9)]})
+    lake.append("enforcement", [rows.with_columns(pl.col("acted_at").cast(pl.Datetime("us", "UTC")))], 4711)
+    asked(filled, table=tmp_path / "after.parquet")
+    asked(filled, early, table=tmp_path / "early.parquet")
+    before, after, past = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in ("before", "after", "early"))
+    known = lake.scan("enforcement").filter((pl.col("action") == "ban") & (pl.col("acted_at") <= as_of)).collect()
+    for row in after.iter_rows(named=True):
+        own = members.filter(pl.col("campaign_id") == row["campaign_id"]).select("account_id")
+        bans = known.join(own, on="account_id")
+        assert row["banned"] == bans["account_id"].n_unique()
+        if not len(bans):
+            assert (row["successors"], row["volume_kept"]) == (0, None)
+            continue
+        begin = bans["acted_at"].min()
+        asked_for = lake.scan("events").filter(pl.col("timestamp") <= as_of).collect().join(own, on="account_id")
+        came = asked_for.group_by("account_id").agg(pl.col("timestamp").min().dt.truncate("1h"))["timestamp"] > begin
+        assert row["successors"] == came.sum()
+        hour, days = begin.replace(minute=0, second=0, microsecond=0), timedelta(days=3)
+        count = {s: asked_for.filter(pl.col("timestamp").is_between(hour + s - days, hour + s, closed="left")).height
+                 for s in (timedelta(), days)}  # fmt: skip
+        if begin + days <= as_of and count[timedelta()]:
+            assert row["volume_kept"] == pytest.approx(count[days] / count[timedelta()])
+        else:
+            assert row["volume_kept"] is None
+    of_first = [frame.filter(pl.col("campaign_id") == first)["banned"].sum() for frame in (before, after)]
+    assert of_first[1] == of_first[0] + 1
+    assert past["banned"].sum() <= known.filter(pl.col("acted_at") <= early)["account_id"].n_unique()
+
+
+def test_a_folder_as_a_file_is_a_bad_call(filled: Path, as_of: datetime, stillwatch: Run, tmp_path: Path) -> None:
+    said = stillwatch("campaigns", "--as-of", as_of.isoformat(), "--out", tmp_path, "--workspace", filled)
+    assert said.returncode == 2
+    assert f"{tmp_path} is a folder: give --out the name of a file." in said.stderr
+
+
+def test_a_time_before_the_first_request_is_a_bad_call(
+    filled: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    call = ("campaigns", "--as-of", (as_of - timedelta(days=400)).isoformat(), "--out", tmp_path / "o.parquet")
+    said = stillwatch(*call, "--workspace", filled)
+    assert said.returncode == 2
+    assert "no request at or before 2025-03-13T13:37:21Z" in said.stderr
+    assert not (tmp_path / "o.parquet").exists()
+
+
+def test_a_word_for_a_time_is_a_bad_call(stillwatch: Run, tmp_path: Path) -> None:
+    said = stillwatch("campaigns", "--as-of", "yesterday", "--out", tmp_path / "o.parquet")
+    assert said.returncode == 2
+    assert "'yesterday' is no ISO 8601 time" in said.stderr

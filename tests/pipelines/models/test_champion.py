@@ -1,0 +1,183 @@
+"""Champions through the real commands: the gate, a forced promotion, and the way back."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.errors import IntegrityError
+from pipelines.models import champion
+from pipelines.workspace import Workspace
+from training import tracking
+from training.evaluation.paired import NAMES
+from training.models import model as models
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def two(
+    filled_workspace: Path,
+    made_world: Path,
+    as_of: datetime,
+    command: list[str],
+    key: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The shared workspace with a second version, which waits at the gate."""
+    root = shutil.copytree(filled_workspace, tmp_path_factory.mktemp("two") / "workspace")
+    call = ["train", "--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--seed", 5]
+    whole = [*command, *map(str, call), "--workspace", str(root)]
+    done = subprocess.run(whole, env=os.environ | {"STILLWATCH_KEY": key}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "version 2: learned from" in done.stdout
+    return root
+
+
+@pytest.fixture
+def copied(two: Path, tmp_path: Path) -> Path:
+    """A copy to change."""
+    return shutil.copytree(two, tmp_path / "copied")
+
+
+def reigning(workspace: Path) -> int | None:
+    return tracking.champion_version(Workspace(workspace).tracking_uri)
+
+
+def packaged(workspace: Path) -> str:
+    return champion.packaged(Workspace(workspace)).name.partition("-")[0]
+
+
+def assert_says_once(said: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
+    assert said.returncode == status, (said.stdout, said.stderr)
+    line = said.stderr.strip()
+    assert "\n" not in line
+    for word in words:
+        assert word in line
+
+
+def test_to_force_without_a_reason_or_to_reason_without_force_is_refused_in_a_sentence(
+    copied: Path, stillwatch: Run, made_world: Path, as_of: datetime
+) -> None:
+    again = ("retrain", "--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat())
+    for call in (("promote",), again):
+        for reason in ((), ("--reason", "  ")):
+            said = stillwatch(*call, "--force", *reason, "--workspace", copied)
+            assert_says_once(said, 2, "--force needs --reason TEXT")
+        assert_says_once(stillwatch(*call, "--reason", "x", "--workspace", copied), 2, "--reason goes with --force")
+    assert reigning(copied) == 1
+
+
+def test_a_forced_version_is_champion_and_the_record_says_who_knew_better_than_what(
+    copied: Path, stillwatch: Run
+) -> None:
+    said = stillwatch("promote", "--force", "--reason", "the auditors asked", "--workspace", copied)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("version 2 is the champion:\n  forced: the auditors asked\n")
+    uri = Workspace(copied).tracking_uri
+    assert tracking.champions(uri) == (1, 2)
+    kept = tracking.decided(uri, 2)[-1]
+    assert (kept["promote"], kept["forced"], kept["champion"]) == (True, "the auditors asked", 1)
+    assert kept["reasons"]
+    assert set(kept["gains"]) == {"champion", "volume_rule", "logistic_regression"}
+    assert {gain["name"] for gain in kept["gains"]["champion"]} == set(NAMES)
+    for footprint in kept["footprints"].values():
+        assert footprint["size_bytes"] > 10_000
+        assert 0 < footprint["seconds_per_account"] < 0.1
+
+
+def test_a_rollback_brings_the_previous_champion_and_its_bento_back_and_a_second_one_goes_on(
+    copied: Path, stillwatch: Run, made_world: Path, as_of: datetime
+) -> None:
+    for version in (2, 1):
+        forced = stillwatch("promote", "--version", version, "--force", "--reason", "a drill", "--workspace", copied)
+        assert forced.returncode == 0, forced.stderr
+    for back, away in ((2, 1), (1, 2)):
+        said = stillwatch("rollback", "--reason", "it flags a reseller", "--workspace", copied)
+        assert said.returncode == 0, said.stderr
+        assert f"version {back} is the champion again, version {away} was taken back" in said.stdout
+        assert reigning(copied) == back
+        assert packaged(copied) == str(back)
+        assert models.load(copied / "champion").version == str(back)
+        uri = Workspace(copied).tracking_uri
+        assert tracking.rolled_back(uri, away) == "it flags a reseller"
+        assert tracking.decided(uri, away)[-1]["rolled_back"] == "it flags a reseller"
+    assert_says_once(stillwatch("rollback", "--workspace", copied), 2, "no champion to go back to")
+    kept = stillwatch(
+        "retrain", "--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--seed", 5,
+        "--workspace", copied,
+    )  # fmt: skip
+    assert kept.returncode == 3, kept.stderr
+    assert "Why not: It was taken back before (it flags a reseller)." in kept.stdout
+    assert reigning(copied) == 1
+
+
+def test_a_rollback_to_a_model_that_is_damaged_moves_nothing(copied: Path, stillwatch: Run) -> None:
+    forced = stillwatch("promote", "--force", "--reason", "a drill", "--workspace", copied)
+    assert forced.returncode == 0, forced.stderr
+    uri = Workspace(copied).tracking_uri
+    tracking.note(uri, 1, {tracking.registry.MARK: "another"})
+    assert_says_once(stillwatch("rollback", "--workspace", copied), 1, "Version 1 of stillwatch is not what was")
+    assert reigning(copied) == 2
+    assert tracking.champions(uri) == (1, 2)
+
+
+def test_a_damaged_champion_gives_way_to_a_forced_version_only(copied: Path, stillwatch: Run) -> None:
+    uri = Workspace(copied).tracking_uri
+    tracking.note(uri, 1, {tracking.registry.MARK: "another"})
+    assert_says_once(stillwatch("promote", "--workspace", copied), 1, "Version 1 of stillwatch is not what was")
+    forced = stillwatch("promote", "--force", "--reason", "the old one is damaged", "--workspace", copied)
+    assert forced.returncode == 0, forced.stderr
+    assert reigning(copied) == 2
+
+
+def test_a_challenger_that_learned_campaigns_to_be_honest_does_not_pass(
+    copied: Path, stillwatch: Run, made_world: Path, as_of: datetime, tmp_path: Path
+) -> None:
+    """Labels that are wrong in the newest data are wrong in the newest test set too; the champion's is older."""
+    test = tracking.judged_on(Workspace(copied).tracking_uri, 1)
+    known = test.frame.filter("label")["campaign"].unique()
+    labels = pl.read_parquet(made_world / "labels.parquet").filter(pl.col("labelled_at") <= as_of)
+    honest = pl.col("campaign").is_in(known.implode())
+    turned = labels.with_columns(
+        label=pl.col("label") & ~honest.fill_null(False), campaign=pl.when(~honest).then("campaign")
+    )
+    assert turned["label"].sum() < labels["label"].sum() - 10
+    turned.write_parquet(tmp_path / "labels.parquet")
+    call = ("--labels", tmp_path / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", copied)
+    said = stillwatch("retrain", *call)
+    assert said.returncode == 3, (said.stdout, said.stderr)
+    assert "Why not: " in said.stdout
+    assert reigning(copied) == 1
+
+
+def test_a_champion_of_other_features_is_compared_by_the_risks_that_it_gave(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, as_of: datetime
+) -> None:
+    real = champion.champion_model
+
+    def older(workspace: Workspace, *, is_current: bool) -> models.Model:
+        return replace(real(workspace, is_current=is_current), schema_version="of an older release")
+
+    monkeypatch.setattr(champion, "champion_model", older)
+    judged = champion.promote(Workspace(copied), now=as_of)
+    assert judged.champion is None
+    assert judged.evidence.remembered
+    assert "the champion" in judged.decision.reasons[0].lower()
+    assert reigning(copied) == (2 if judged.decision.promote else 1)
+
+
+def test_a_version_of_other_features_is_not_promoted_forced_or_not(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, as_of: datetime
+) -> None:
+    monkeypatch.setattr(champion, "SCHEMA_VERSION", "of a later release")
+    for reason in ("", "a drill"):
+        with pytest.raises(IntegrityError, match="expected 'of a later release': train again"):
+            champion.promote(Workspace(copied), now=as_of, reason=reason)
+    assert reigning(copied) == 1

@@ -1,0 +1,200 @@
+"""Every preset in small: sizes as disclosed, tables that ingest takes, tactics that show."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipelines.ingest import Inputs, TableCount, ingest
+from pipelines.workspace import Workspace
+from simulation import SCENARIOS, simulate
+from simulation.audit.single_column import JUDGED, LIMIT, giveaways, judged, limited
+from simulation.campaign_accounts import expected
+from simulation.families.written import UNSEEN
+from simulation.presets import PRESETS
+from simulation.traffic.arrivals import arrivals
+from simulation.world import World, make_world
+
+POOLS = Path(__file__).parents[5] / "shared" / "data"
+# scale at which a preset has some 5,000 requests a day
+SCALES = {
+    "small": 0.3, "composed": 0.1, "mixed": 0.1, "unseen-families": 0.2, "unseen-tactics": 0.2,
+    "reasoning-2026-02": 0.1, "agentic-2026-02": 0.01, "pivot-2026-02": 0.002, "hydra-2026-06": 0.002,
+    "pools-2026-07": 0.001, "cleaner-2026": 0.02,
+}  # fmt: skip
+DISCLOSED = {
+    "reasoning-2026-02": (180, 150_000),
+    "agentic-2026-02": (620, 3_400_000),
+    "pivot-2026-02": (4_000, 13_000_000),
+    "hydra-2026-06": (25_000, 28_800_000),
+    "cleaner-2026": (273, 770_609),
+}
+POOLS_OF_JULY = "pools-2026-07"  # of which accounts and a day's requests are disclosed, not the sum
+
+
+def taken(out: Path, workspace: Path) -> dict[str, TableCount]:
+    tables = {n: out / f"{n}.parquet" for n in ("accounts", "enforcement", "releases")}
+    filled = {n: path for n, path in tables.items() if pl.read_parquet(path).height}
+    inputs = Inputs(out / "requests", **filled)
+    return ingest(Workspace(workspace), inputs, reject_limit=0.01, progress=lambda _step, _done: None)
+
+
+@pytest.mark.parametrize("dirty", [False, True])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_ingest_counts_exactly_what_was_planted(name: str, dirty: bool, tmp_path: Path) -> None:
+    if PRESETS[name].pools and not POOLS.is_dir():
+        pytest.skip("the real data of ../shared/data is not at hand")
+    pools = POOLS if PRESETS[name].pools else None
+    summary = simulate(name, tmp_path / "w", scale=SCALES[name], days=2, dirty=dirty, pools=pools)
+    counts = taken(tmp_path / "w", tmp_path / "workspace")
+    found: Counter[tuple[str, str]] = Counter()
+    for table, count in counts.items():
+        found += Counter({(table, rule): n for rule, n in count.rejects.items()})
+        found += Counter({(table, "repeat"): count.repeats, (table, "malformed_address"): count.malformed_addresses})
+    planted: Counter[tuple[str, str]] = Counter()
+    if dirty:
+        for file, rule, rows in pl.read_parquet(tmp_path / "w" / "planted.parquet").iter_rows():
+            planted[file.split("/")[0].removesuffix(".parquet"), rule] += rows
+        assert len(planted) > 8
+    assert found == planted
+    assert counts["requests"].stored == summary.requests
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path) -> None:
+    if PRESETS[name].pools and not POOLS.is_dir():
+        pytest.skip("the real data of ../shared/data is not at hand")
+    scale, days = JUDGED[name]
+    preset = judged(PRESETS[name])
+    simulate(preset, tmp_path, scale=scale, days=days, pools=POOLS if preset.pools else None)
+    found = giveaways(tmp_path)
+    assert set(found["family"]) == {"all", *(c.family for c in preset.campaigns)}  # none has too few accounts
+    assert limited(found).filter(pl.col("auc") >= LIMIT).rows() == []
+
+
+def test_there_is_a_scale_for_every_preset() -> None:
+    assert set(SCALES) == set(JUDGED) == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("name", DISCLOSED)
+def test_campaigns_are_as_large_as_disclosed(name: str) -> None:
+    tactics = [c.tactics for c in PRESETS[name].campaigns]
+    assert (sum(t.accounts for t in tactics), sum(t.requests or 0 for t in tactics)) == DISCLOSED[name]
+
+
+def test_the_pools_of_july_are_as_large_as_disclosed() -> None:
+    (tactics,) = (c.tactics for c in PRESETS[POOLS_OF_JULY].campaigns)
+    assert (tactics.accounts, tactics.second_pool) == (5_000, 3_500)
+    preset = replace(PRESETS[POOLS_OF_JULY], honest=1)
+    world = make_world(preset, 0.1, 0, None, preset.days, preset.start)
+    days = [arrivals(world, day, np.random.default_rng([0, day])) for day in range(60, preset.days)]
+    sent = [int((world.accounts.campaign[moments.account] >= 0).sum()) for moments in days]
+    assert max(sent) == pytest.approx(300_000, rel=0.2)  # "up to 3 million a day" at a tenth of the accounts
+
+
+def test_hydra_sends_28_8_million_requests_from_april_22_to_june_5() -> None:
+    preset = replace(PRESETS["hydra-2026-06"], honest=1)
+    assert (preset.start.isoformat()[:10], preset.days) == ("2026-04-22", 45)
+    scale = 0.05
+    world = make_world(preset, scale, 0, None, preset.days, preset.start)
+    days = (arrivals(world, day, np.random.default_rng([0, day])) for day in range(preset.days))
+    sent = sum(int((world.accounts.campaign[moments.account] >= 0).sum()) for moments in days)
+    assert sent == pytest.approx(28_800_000 * scale, rel=0.025)  # a twentieth of the accounts: more noise than 1 %
+
+
+@pytest.mark.parametrize("name", [*DISCLOSED, POOLS_OF_JULY])
+def test_honest_accounts_send_twice_as_much_as_the_campaign(name: str) -> None:
+    preset = PRESETS[name]
+    scale = 2_500 / preset.honest
+    world = make_world(preset, scale, 1, None, preset.days, preset.start)
+    wanted = sum(c.tactics.requests or _july(world) for c in preset.campaigns) * scale / preset.days
+    accounts = [arrivals(world, day, np.random.default_rng([1, day])).account for day in range(7)]
+    honest = np.concatenate(accounts)
+    assert (world.accounts.campaign[honest] < 0).sum() / 7 > 2.0 * wanted
+
+
+def _july(world: World) -> float:
+    """Requests of the pools of July at scale 1: what their accounts send in service, in the mean."""
+    parts = [(s.accounts, s.verdicts) for s in world.segments if s.operation is not None]
+    weekday = world.start.weekday()
+    sent = sum(expected(a, v, world.days, weekday, world.clockwork) for a, v in parts)
+    return sent / (sum(len(a) for a, _ in parts) / 8_500)
+
+
+def test_a_second_pool_takes_over_when_the_first_is_banned(tmp_path: Path) -> None:
+    simulate("pools-2026-07", tmp_path, scale=0.002, days=10)
+    bans = pl.read_parquet(tmp_path / "enforcement.parquet").filter(pl.col("action") == "ban")
+    truth = pl.read_parquet(tmp_path / "truth.parquet").filter("label")
+    purge = PRESETS["pools-2026-07"].start + timedelta(days=7)
+    first, second = truth.filter(pl.col("start") < purge), truth.filter(pl.col("start") >= purge)
+    assert (first.height, second.height) == (10, 7)
+    assert first.join(bans, on="account_id").height >= 8
+    assert second["start"].max() < purge + timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def tactics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("world") / "tactics"
+    simulate("unseen-tactics", out, scale=0.4)
+    return out
+
+
+def test_two_operators_share_a_pool_and_metadata_vanishes(tactics: Path) -> None:
+    truth = pl.read_parquet(tactics / "truth.parquet")
+    requests = pl.read_parquet(tactics / "requests" / "*.parquet")
+    twice = truth.filter(pl.col("account_id").is_duplicated())
+    assert set(twice["campaign"]) == {"tarn", "upland"}
+    assert set(twice["family"]) == {"instruction_generation", "safe_rewrites"}
+    both = requests.join(twice.unique("account_id"), on="account_id")["prompt"]
+    assert both.str.contains("diverse|varied|different").any()
+    assert both.str.contains("acceptable to every reader|neutral, approved language").any()
+    vale = requests.join(truth.filter(pl.col("campaign") == "vale"), on="account_id").with_columns(
+        late=pl.col("timestamp") > PRESETS["unseen-tactics"].start + timedelta(days=15)
+    )
+    missing = dict(vale.group_by("late").agg(pl.col("user_agent").is_null().mean()).iter_rows())
+    assert missing[True] > 0.5 > 0.2 > missing[False]
+
+
+def test_probes_come_by_the_clock(tactics: Path) -> None:
+    truth = pl.read_parquet(tactics / "truth.parquet").filter(pl.col("campaign") == "wold")
+    requests = pl.scan_parquet(tactics / "requests" / "*.parquet").join(truth.lazy(), on="account_id").collect()
+    phase = requests.select("account_id", phase=pl.col("timestamp").dt.epoch("s") % 21_600 // 20)
+    most = phase.group_by("account_id").agg(pl.col("phase").unique_counts().max())["phase"]
+    assert (most > 25).mean() > 0.5
+
+
+def test_unseen_families_are_in_no_other_world() -> None:
+    unseen = {family.name for family in UNSEEN}
+    for name, preset in PRESETS.items():
+        used = {campaign.family for campaign in preset.campaigns}
+        assert used == unseen if name == "unseen-families" else not used & unseen
+
+
+def test_unseen_tactics_are_in_no_other_world() -> None:
+    for name, preset in PRESETS.items():
+        kept = [c for c in preset.campaigns if c.tactics.guest_of or c.tactics.probes[1] or c.tactics.blank[1]]
+        assert (len(kept) >= 3) == (name == "unseen-tactics")
+
+
+def test_sessions_run_on_past_midnight(tmp_path: Path) -> None:
+    simulate("small", tmp_path, scale=0.5, days=3)
+    requests = pl.read_parquet(tmp_path / "requests" / "*.parquet").filter(pl.col("conversation_id").is_not_null())
+    days = requests.group_by("conversation_id").agg(pl.col("timestamp").dt.date().n_unique())["timestamp"]
+    assert (days == 2).sum() > 0
+
+
+def test_a_large_world_is_made_in_parts_that_hold_the_same_accounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulation.run.PART", 800.0)
+    summary = simulate("small", tmp_path, scale=0.3, days=2)
+    files = sorted(f.name for f in (tmp_path / "requests").iterdir())
+    assert len(files) >= 4
+    assert files[0] == "2026-04-06-000.parquet"
+    requests = pl.read_parquet(tmp_path / "requests" / "*.parquet")
+    assert requests.height == summary.requests == requests["request_id"].n_unique()

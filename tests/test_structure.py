@@ -1,0 +1,142 @@
+"""The shape of the house: which files lie in which room, and that no files import one another in a circle."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("features", "simulation", "training", "planting", "serving", "pipelines", "docs_tools", "benchmarks")
+SMALL_ROOM, MOST_LOOSE = 12, 8
+SHELVES = {"features/catalogue", "features/families"}  # one file for each entry of a list, as their `__init__` says
+LONGEST_FILE, LONGEST_BODY = 300, 50
+
+
+def sources(root: Path, *rooms: str) -> dict[str, str]:
+    """Source by path from the root of every Python file of some rooms."""
+    files = [path for room in rooms for path in sorted((root / room).rglob("*.py"))]
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in files}
+
+
+def module_of(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def imports(files: Mapping[str, str]) -> dict[str, set[str]]:
+    """The modules among the files that each imports, wherever in the file, for type checking too."""
+    modules = {module_of(path) for path in files}
+    graph: dict[str, set[str]] = {}
+    for path, source in files.items():
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                names |= {name.name for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                whole = {f"{node.module}.{name.name}" for name in node.names}
+                names |= {name if name in modules else node.module for name in whole}
+        graph[module_of(path)] = (names & modules) - {module_of(path)}
+    return graph
+
+
+def circle(files: Mapping[str, str]) -> list[str]:
+    """The modules of one circle of imports; empty if there is none."""
+    try:
+        TopologicalSorter(imports(files)).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def crowded(files: Mapping[str, str]) -> list[str]:
+    """Folders of more files than a small room has, of which more lie loose in the folder itself than may."""
+    folders = {Path(path).parent for path in files}
+    rooms = {folder for each in folders for folder in (each, *each.parents) if folder.parts}
+    named = [Path(path) for path in files if not path.endswith("/__init__.py")]
+    sizes = {
+        room: (sum(room in path.parents for path in named), sum(room == path.parent for path in named))
+        for room in rooms
+    }
+    return sorted(
+        f"{room}: {loose} of {all} files"
+        for room, (all, loose) in sizes.items()
+        if all > SMALL_ROOM and loose > MOST_LOOSE and room.as_posix() not in SHELVES
+    )
+
+
+def long_files(files: Mapping[str, str]) -> list[str]:
+    lengths = {path: len(source.splitlines()) for path, source in files.items()}
+    return [f"{path} has {lines} lines" for path, lines in lengths.items() if lines > LONGEST_FILE]
+
+
+def functions(files: Mapping[str, str]) -> Iterator[tuple[str, Function]]:
+    """Every function with `path:line name`."""
+    for path, source in files.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, Function):
+                yield f"{path}:{node.lineno} {node.name}", node
+
+
+def long_bodies(files: Mapping[str, str]) -> Iterator[str]:
+    for name, node in functions(files):
+        body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+        lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+        if lines > LONGEST_BODY:
+            yield f"{name} has a body of {lines} lines"
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    assert circle(sources(ROOT, *ROOMS)) == []
+
+
+def test_no_large_room_is_a_drawer_of_loose_files() -> None:
+    assert crowded(sources(ROOT, *ROOMS)) == []
+
+
+def test_no_file_and_no_body_is_too_long() -> None:
+    files = sources(ROOT, *ROOMS, "tests")
+    assert [*long_files(files), *long_bodies(files)] == []
+
+
+def test_every_folder_with_code_is_a_room() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+
+
+def test_every_room_says_what_it_is() -> None:
+    silent = [path for path, source in sources(ROOT, *ROOMS).items() if not ast.get_docstring(ast.parse(source))]
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"features/a.py": "from features.b import f", "features/b.py": "import features.a"},
+        {"features/a.py": "from features import b", "features/b.py": "def f():\n    from features.a import g"},
+        {"features/a.py": "from features.b import F",
+         "features/b.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from features.a import G"},
+        {"features/__init__.py": "from features.a import f", "features/a.py": "import features"},
+    ],
+)  # fmt: skip
+def test_a_planted_circle_is_found(files: dict[str, str]) -> None:
+    assert len(circle(files)) > 2
+
+
+def test_a_planted_drawer_is_found() -> None:
+    drawer = {f"training/{name}.py": "" for name in "abcdefghi"}
+    assert crowded(drawer) == []
+    assert crowded(drawer | {f"training/sub/{name}.py": "" for name in "abcd"}) == ["training: 9 of 13 files"]
+
+
+def test_a_planted_long_file_is_found() -> None:
+    assert len(long_files({"features/x.py": "a = 1\n" * (LONGEST_FILE + 1)})) == 1
+
+
+@pytest.mark.parametrize("word", ["def", "async def"])
+def test_a_planted_long_body_is_found_and_a_long_docstring_is_none(word: str) -> None:
+    long = f"{word} f():\n" + "    a = 1\n" * (LONGEST_BODY + 1)
+    told = f'{word} f():\n    """' + "\n" * LONGEST_BODY + '"""\n    return 1'
+    assert len(list(long_bodies({"features/x.py": long}))) == 1
+    assert list(long_bodies({"features/x.py": told})) == []

@@ -1,0 +1,175 @@
+"""Drift: histograms that see what moved and stay calm where nothing did, and figures without labels."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy.spatial.distance import jensenshannon
+from sklearn.metrics import average_precision_score
+
+from training.evaluation.drift import (
+    HALF,
+    Drift,
+    Expectation,
+    Limits,
+    Reference,
+    Shift,
+    distance,
+    expect,
+    measure,
+    objections,
+    psi,
+    reference,
+)
+
+counts = arrays.arrays(np.int64, 12, elements=st.integers(0, 10_000)).filter(lambda drawn: drawn.sum() > 0)
+CALM = Expectation(accounts=1000, flagged=10, precision=0.9, recall=0.8, pr_auc=0.85)
+
+
+def frame(values: dict[str, np.ndarray]) -> pl.DataFrame:
+    return pl.DataFrame({name: pl.Series(column, dtype=pl.Float32) for name, column in values.items()})
+
+
+def learned(values: dict[str, np.ndarray]) -> Reference:
+    return reference(frame(values), list(values), schema_version="s", expected=CALM)
+
+
+def shift(before: np.ndarray, after: np.ndarray) -> Shift:
+    (found,) = measure(learned({"x": before}), frame({"x": after}), CALM).shifts
+    return found
+
+
+@given(counts, counts)
+def test_the_distance_is_scipys(before: np.ndarray, after: np.ndarray) -> None:
+    assert distance(before, after) == pytest.approx(jensenshannon(before, after, base=2), abs=1e-7)
+
+
+@given(counts, counts)
+def test_the_index_is_the_sum_of_share_differences_times_log_ratios(before: np.ndarray, after: np.ndarray) -> None:
+    p = [(n + HALF) / (before.sum() + HALF * 12) for n in before.tolist()]
+    q = [(n + HALF) / (after.sum() + HALF * 12) for n in after.tolist()]
+    plain = math.fsum((b - a) * math.log(b / a) for a, b in zip(p, q, strict=True))
+    assert psi(before, after) == pytest.approx(plain, abs=1e-12)
+
+
+@given(counts, counts)
+def test_both_measures_are_symmetric_and_zero_only_for_equal_shares(before: np.ndarray, after: np.ndarray) -> None:
+    for measured in (psi, distance):
+        assert measured(before, after) == pytest.approx(measured(after, before), abs=1e-9)
+        assert measured(before, after) >= 0
+        assert measured(before, before) == pytest.approx(0, abs=1e-9)
+    assert distance(before, after) <= 1 + 1e-12
+
+
+@given(arrays.arrays(np.float32, st.integers(1, 300), elements=st.floats(-100, 100, width=32)), st.integers(0, 50))
+def test_every_account_is_in_one_bin_and_the_last_bin_counts_the_unknown(known: np.ndarray, unknown: int) -> None:
+    (histogram,) = learned({"x": np.append(known, np.full(unknown, np.nan))}).histograms
+    assert sum(histogram.counts) == known.size + unknown
+    assert histogram.counts[-1] == unknown
+    assert len(histogram.counts) == len(histogram.edges) + 2
+    assert list(histogram.edges) == sorted(set(histogram.edges))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_another_sample_of_the_same_accounts_has_not_moved_beyond_chance(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = shift(rng.lognormal(size=60), rng.lognormal(size=60))
+    assume(found.psi > 0.25)  # which happens, with so few accounts
+    assert found.chance > 0.25
+
+
+def test_a_constant_that_changes_has_moved() -> None:
+    for after in (0.0, 2.0, np.nan):
+        found = shift(np.ones(500), np.full(500, after))
+        assert found.psi > 5
+        assert found.distance > 0.95
+
+
+def test_a_common_value_that_gets_rarer_has_moved() -> None:
+    rng = np.random.default_rng(1)
+    before, after = (np.where(rng.random(2000) < share, 5.0, rng.uniform(0, 10, 2000)) for share in (0.5, 0.1))
+    assert shift(before, after).psi > 0.25
+
+
+def test_values_that_become_unknown_have_moved() -> None:
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=1000)
+    found = shift(values, np.where(rng.random(1000) < 0.6, np.nan, values))
+    assert found.psi > 0.25
+    assert found.distance > 0.2
+
+
+def test_a_shift_of_two_standard_deviations_has_moved_and_one_of_a_tenth_has_not() -> None:
+    rng = np.random.default_rng(3)
+    before = rng.normal(size=3000)
+    assert shift(before, rng.normal(loc=2, size=3000)).psi > 0.25
+    assert shift(before, rng.normal(loc=0.1, size=3000)).psi < 0.05
+
+
+def test_nobody_today_has_not_moved_beyond_chance() -> None:
+    found = shift(np.random.default_rng(6).normal(size=400), np.zeros(0))
+    assert found.psi < found.chance
+
+
+def test_a_reference_is_plain_text_and_comes_back_equal() -> None:
+    rng = np.random.default_rng(4)
+    kept = learned({"x": rng.normal(size=200), "y": np.repeat([0.0, 1.0], 100), "z": np.full(200, np.nan)})
+    assert Reference.model_validate_json(kept.model_dump_json()) == kept
+
+
+def test_features_are_found_by_name_whatever_their_order() -> None:
+    rng = np.random.default_rng(5)
+    now = {"x": rng.normal(size=400), "y": rng.normal(5, 1, size=400)}
+    found = measure(learned(now), frame({"y": now["y"], "x": now["x"]}), CALM)
+    assert [round(one.psi, 9) for one in found.shifts] == [0, 0]
+
+
+def moved(count: int, of: int, now: Expectation = CALM) -> Drift:
+    shifts = [Shift(f"f{i}", 1.0 if i < count else 0.0, 0.5 if i < count else 0.0, 0.1) for i in range(of)]
+    return Drift(tuple(shifts), CALM, now)
+
+
+def test_one_feature_alone_is_no_objection_and_many_are_one_that_names_the_furthest() -> None:
+    assert list(objections(moved(1, 10), Limits())) == []
+    (said,) = objections(moved(4, 10), Limits())
+    assert said.startswith(
+        "4 of 10 features have moved since the champion learned, more than 15%; the furthest: f0 (PSI"
+    )
+
+
+def test_a_feature_counts_as_moved_only_beyond_both_limits_and_chance() -> None:
+    shifts = (
+        Shift("a", 0.3, 0.3, 0.1),
+        Shift("b", 0.3, 0.1, 0.1),
+        Shift("c", 0.2, 0.3, 0.1),
+        Shift("d", 0.3, 0.3, 0.4),
+    )
+    assert [one.name for one in Drift(shifts, CALM, CALM).moved(Limits())] == ["a"]
+
+
+def test_a_model_that_expects_less_of_itself_is_an_objection() -> None:
+    unsure = CALM.model_copy(update={"pr_auc": 0.5})
+    (said,) = objections(moved(0, 10, unsure), Limits())
+    assert said.startswith("By its own risks the champion expects a PR-AUC of 0.50 on today's accounts, 0.85")
+    assert list(objections(moved(0, 10, unsure), Limits(loss=0.4))) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_expected_figures_are_those_that_calibrated_risks_turn_out_to_have(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    risk = rng.beta(0.1, 2.0, size=100_000)
+    label = rng.random(risk.size) < risk
+    expected, flagged = expect(risk, 0.3), risk >= 0.3
+    assert expected.flagged == flagged.sum()
+    assert expected.precision == pytest.approx(label[flagged].mean(), abs=0.02)
+    assert expected.recall == pytest.approx(label[flagged].sum() / label.sum(), abs=0.02)
+    assert expected.pr_auc == pytest.approx(average_precision_score(label, risk), abs=0.02)
+
+
+def test_nothing_is_expected_where_nobody_is_flagged_and_no_risk_is_left() -> None:
+    expected = expect(np.zeros(5), 0.5)
+    assert (expected.precision, expected.recall, expected.pr_auc) == (None, None, None)

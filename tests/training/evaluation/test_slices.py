@@ -1,0 +1,143 @@
+"""Figures of parts of a test set."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from training.evaluation.intervals import draw
+from training.evaluation.metrics import recall_name, threshold_at
+from training.evaluation.slices import Group, campaigns_of, false_positive_name, found, judge_groups
+from training.examples.dataset import targets
+from training.examples.test_set import BUCKETS, Frozen, freeze
+
+WIDE, STRICT = 0.01, 0.001
+
+
+def judged(test: Frozen, risk: np.ndarray, replicates: int = 20) -> dict[tuple[str, str], Group]:
+    label = targets(test.frame)
+    codes = campaigns_of(test.frame)[1]
+    got = judge_groups(test, label, risk, codes, draw(label, codes, replicates, 1))
+    return {(group.kind, group.name): group for group in got}
+
+
+@pytest.fixture(scope="module")
+def whole(world, groups_of) -> Frozen:
+    examples = world(honest=1200, campaigns=4, size=20, snapshots=1)
+    return freeze(examples, "some", (), groups_of(examples))
+
+
+@pytest.fixture(scope="module")
+def risk(whole: Frozen) -> np.ndarray:
+    return whole.frame["template_share"].to_numpy().astype(float)
+
+
+@settings(max_examples=25, deadline=None)
+@given(honest=st.integers(1, 60), campaigns=st.integers(0, 4), size=st.integers(1, 5), seed=st.integers(0, 2**32))
+def test_the_counts_of_the_groups_of_a_kind_add_up(
+    world, groups_of, honest: int, campaigns: int, size: int, seed: int
+) -> None:
+    examples = world(honest=honest, campaigns=campaigns, size=size, seed=seed, snapshots=1)
+    test = freeze(examples, "some", (), groups_of(examples))
+    got = judged(test, test.frame["noise_a"].to_numpy().astype(float), 2)
+    for kind in ("cohort", "plan", "country", "requests"):
+        mine = [group for (of, _), group in got.items() if of == kind]
+        assert sum(group.accounts for group in mine) == test.frame.height
+        assert sum(group.positives for group in mine) == campaigns * size
+    families = [group for (of, _), group in got.items() if of == "family"]
+    assert sum(group.accounts for group in families) == sum(group.positives for group in families) == campaigns * size
+
+
+@pytest.mark.parametrize("rate", [WIDE, STRICT])
+def test_groups_are_judged_at_the_threshold_of_the_whole_set(whole: Frozen, risk: np.ndarray, rate: float) -> None:
+    label = targets(whole.frame)
+    taken = risk >= threshold_at(label, risk, rate)
+    for (kind, name), group in judged(whole, risk).items():
+        members = whole.groups.filter((pl.col("kind") == kind) & (pl.col("name") == name))["account_id"]
+        inside = whole.frame["account_id"].is_in(members.implode()).to_numpy()
+        recall = group.figure(recall_name(rate))
+        assert recall.value == pytest.approx(taken[inside & label].mean())
+        assert recall.low <= recall.value <= recall.high
+        if kind != "family":
+            assert group.figure(false_positive_name(rate)).value == pytest.approx(taken[inside & ~label].mean())
+
+
+def test_the_area_of_a_group_is_that_of_scikit_learn(whole: Frozen, risk: np.ndarray) -> None:
+    label, got = targets(whole.frame), judged(whole, risk)
+    for kind, name in (("plan", "free"), ("family", "family 1")):
+        members = whole.groups.filter((pl.col("kind") == kind) & (pl.col("name") == name))["account_id"]
+        inside = whole.frame["account_id"].is_in(members.implode()).to_numpy()
+        # a family is looked for among all honest accounts
+        rows = inside | (~label if kind == "family" else False)
+        assert got[kind, name].figure("pr_auc").value == pytest.approx(average_precision_score(label[rows], risk[rows]))
+
+
+def test_a_family_has_no_false_positives(whole: Frozen, risk: np.ndarray) -> None:
+    got = judged(whole, risk)["family", "family 0"]
+    assert [figure.name for figure in got.figures] == [recall_name(WIDE), recall_name(STRICT), "pr_auc"]
+    with pytest.raises(KeyError, match="false_positive_rate"):
+        got.figure(false_positive_name(WIDE))
+
+
+def test_small_groups_say_so(world, groups_of) -> None:
+    examples = world(honest=150, campaigns=1, size=9, snapshots=1)
+    test = freeze(examples, "some", (), groups_of(examples))
+    few = test.groups.with_columns(
+        name=pl.when(pl.col("account_id") == "acct-00140").then(pl.lit("x")).otherwise("name")
+    )
+    got = judged(freeze(examples, "some", (), few), test.frame["noise_a"].to_numpy().astype(float), 2)
+    assert got["family", "family 0"].figure(recall_name(WIDE)).note == "needs 10 true accounts, there are 9"
+    alone = got["plan", "x"]
+    assert alone.figure(false_positive_name(WIDE)).note == "needs 10 accounts that are not true, there are 1"
+    assert alone.figure("pr_auc").value is None
+    strict = got["plan", "free"].figure(false_positive_name(STRICT))
+    assert strict.note == "needs 1,000 accounts that are not true, there are 150"
+
+
+def test_a_family_of_one_campaign_is_noted(world, groups_of) -> None:
+    examples = world(honest=150, campaigns=3, size=12, snapshots=1)
+    test = freeze(examples, "some", (), groups_of(examples))
+    got = judged(test, test.frame["template_share"].to_numpy().astype(float))
+    assert got["family", "family 1"].figure("pr_auc").note.startswith("one campaign")
+    assert got["family", "family 0"].figure("pr_auc").note == ""
+
+
+def test_groups_come_in_one_order_and_request_counts_by_size(world) -> None:
+    examples = world(honest=40, campaigns=1, size=2, snapshots=1)
+    names = [*BUCKETS[::-1], "unheard of"]
+    accounts = examples["account_id"]
+    parts = [
+        pl.DataFrame({"account_id": accounts, "kind": "requests", "name": [names[i % 6] for i in range(42)]}),
+        pl.DataFrame({"account_id": accounts, "kind": "cohort", "name": [f"c{i % 2}" for i in range(42)]}),
+    ]
+    test = freeze(examples, "some", (), pl.concat(parts))
+    got = judged(test, test.frame["noise_a"].to_numpy().astype(float), 2)
+    assert list(got) == [("cohort", "c0"), ("cohort", "c1"), *(("requests", name) for name in (*BUCKETS, "unheard of"))]
+
+
+def test_an_account_of_two_families_counts_in_both(world) -> None:
+    examples = world(honest=120, campaigns=1, size=12, snapshots=1)
+    true = examples.filter("label")["account_id"]
+    both = [pl.DataFrame({"account_id": true, "kind": "family", "name": name}) for name in ("a", "b")]
+    test = freeze(examples, "some", (), pl.concat(both))
+    got = judged(test, test.frame["template_share"].to_numpy().astype(float))
+    assert got["family", "a"].figures == got["family", "b"].figures
+    assert got["family", "a"].accounts == 12
+
+
+def test_a_set_without_groups_has_none(world) -> None:
+    test = freeze(world(honest=40, campaigns=1, size=2, snapshots=1), "some")
+    assert judged(test, np.zeros(42)) == {}
+
+
+def test_how_much_of_each_campaign_is_found_is_told_at_one_percent(whole: Frozen, risk: np.ndarray) -> None:
+    label = targets(whole.frame)
+    names, codes = campaigns_of(whole.frame)
+    assert names == ["c0", "c1", "c2", "c3"]
+    assert set(codes[~label]) == {-1}
+    taken = risk >= threshold_at(label, risk, WIDE)
+    for i, one in enumerate(found(label, risk, names, codes)):
+        assert (one.name, one.accounts) == (names[i], 20)
+        assert one.recall.value == pytest.approx(taken[codes == i].mean())

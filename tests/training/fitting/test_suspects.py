@@ -1,0 +1,45 @@
+"""Unlabelled accounts that look like confirmed ones."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.fitting.suspects import MOST, REMAINS, distrust, suspects
+from training.models.fit import Learning
+
+
+def mixed(seed: int, hidden: int = 20) -> tuple[Learning, NDArray[np.bool_], NDArray[np.bool_]]:
+    """40 confirmed accounts, `hidden` like them without a label, 400 honest; who is unlabelled, who hidden."""
+    rng = np.random.default_rng(seed)
+    label = np.repeat([True, False, False], [40, hidden, 400])
+    is_hidden = np.repeat([False, True, False], [40, hidden, 400])
+    matrix = rng.normal(size=(len(label), 5)).astype(np.float32)
+    matrix[label | is_hidden, :2] += 3
+    fold = rng.integers(0, 4, len(label))
+    return Learning(tuple("abcde"), matrix, label, np.ones(len(label)), fold), ~label, is_hidden
+
+
+def test_unlabelled_members_of_a_campaign_are_suspected_and_honest_accounts_are_not() -> None:
+    for seed in range(3):
+        data, unlabelled, hidden = mixed(seed)
+        suspect = suspects(data, unlabelled, seed)
+        assert suspect[hidden].mean() >= 0.8
+        assert suspect[~hidden].mean() <= 0.05
+
+
+def test_a_labelled_account_is_never_a_suspect_and_at_most_a_tenth_of_the_others_are() -> None:
+    data, unlabelled, _ = mixed(0, hidden=200)
+    suspect = suspects(data, unlabelled, 0)
+    assert not suspect[~unlabelled].any()
+    assert suspect.sum() <= MOST * unlabelled.sum() + 1
+
+
+def test_without_unlabelled_or_without_confirmed_accounts_nobody_is_suspected() -> None:
+    data, unlabelled, _ = mixed(0)
+    assert not suspects(data, np.zeros_like(unlabelled), 0).any()
+
+
+def test_distrust_takes_weight_from_suspects_only() -> None:
+    data, _, hidden = mixed(1)
+    trusted = distrust(data, hidden)
+    assert np.array_equal(trusted.weight[~hidden], data.weight[~hidden])
+    assert np.allclose(trusted.weight[hidden], data.weight[hidden] * REMAINS)

@@ -1,0 +1,21 @@
+"""Trees and linear model together."""
+
+import numpy as np
+import polars as pl
+
+from training.fitting.train import Trained
+from training.fitting.training_sets import Plan, learning
+from training.models.blend import Blend
+from training.models.fit import Boosting, Settings
+
+
+def test_the_blend_scores_by_the_sum_of_both(trained: Trained) -> None:
+    data = learning(trained.split.train, trained.model.features, plan=Plan(), seed=0)
+    blended = Blend(Boosting(Settings(rounds=(20,)))).fit(data, 0)
+    both = blended.trees.raw(data.matrix) + blended.linear.raw(data.matrix)
+    assert np.array_equal(blended.raw(data.matrix), both)
+
+
+def test_the_registered_model_is_the_judged_blend(trained: Trained) -> None:
+    test = trained.split.test.frame.select(pl.col(trained.model.features)).to_numpy().astype(np.float32)
+    assert np.array_equal(trained.model.predict(test), trained.candidates["stillwatch"].risk)

@@ -1,0 +1,126 @@
+"""The page that shows models side by side: self-contained, escaped, and telling what the reports tell."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from training.evaluation.metrics import Figure
+from training.evaluation.report import Report
+from training.fitting.train import OURS, Trained
+from training.gate.promotion import Decision, force
+from training.reports.page import page
+from training.reports.text import show
+
+NASTY = "<script>alert('x')</script><img src=http://example.org/x onerror=y>&amp;\"'"
+KEPT = Decision(False, ("Worse on the worst family.", "Too slow."))
+
+
+class Reader(HTMLParser):
+    """Tags with their attributes, and the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += f" {data}"
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    reader.text = " ".join(reader.text.split())
+    return reader
+
+
+def renamed(report: Report, name: str) -> Report:
+    """With a name that somebody else chose wherever a report holds one."""
+    groups = tuple(group.model_copy(update={"name": name}) for group in report.groups)
+    noted = report.detection.model_copy(update={"note": name})
+    update = {"groups": groups, "notes": (name,), "test_name": name, "detection": noted}
+    return report.model_copy(update=update)
+
+
+def test_each_named_metric_stands_beside_its_value_and_interval_in_each_report(trained: Trained) -> None:
+    text = read(page(trained.reports)).text
+    for figure in trained.report.figures:
+        if figure.value is not None:
+            assert f"test/{figure.name}" in text
+        for report in trained.reports.values():
+            assert show(report.figure(figure.name)) in text
+    assert all(name in text for name in trained.reports)
+
+
+def test_the_worst_families_and_cohorts_come_first(trained: Trained) -> None:
+    html = page(trained.reports)
+    families, cohorts = html.index("Families found least"), html.index("Cohorts with most false alarms")
+    worst = trained.report.worst("cohort", "false_positive_rate_at_fpr_0.01")
+    assert worst is not None
+    listed = re.findall(r">(cohort \d) <span", html[cohorts:])
+    assert listed[0] == worst.name
+    assert len(listed) == 4
+    assert "family 0" in html[families:cohorts] or "family 1" in html[families:cohorts]
+
+
+def test_what_the_counts_cannot_carry_is_a_dash_with_its_reason(trained: Trained) -> None:
+    reader = read(page(trained.reports))
+    note = trained.report.figure("recall_at_fpr_0.0001").note
+    assert note in reader.text
+    assert note in {attributes.get("title") for tag, attributes in reader.tags if tag == "td"}
+
+
+@pytest.mark.parametrize(
+    ("decision", "told"),
+    [
+        (None, "The gate has not decided yet."),
+        (KEPT, "The gate kept it out. Worse on the worst family. Too slow."),
+        (Decision(True, ("Not worse.",)), "The gate promoted it. Not worse."),
+        (force(KEPT, "a drill"), "Promoted by a person, whatever the gate says: a drill Worse on the worst family."),
+    ],
+)
+def test_the_decision_of_the_gate_is_told_with_its_reasons(
+    trained: Trained, decision: Decision | None, told: str
+) -> None:
+    assert told in read(page(trained.reports, decision)).text
+
+
+def test_gains_on_the_same_accounts_are_told_with_their_sign(trained: Trained) -> None:
+    gains = {"champion": (Figure(name="pr_auc", value=0.02, low=-0.01, high=0.05), Figure(name="ece", value=-0.5))}
+    text = read(page(trained.reports, None, gains)).text
+    assert "Gain over champion on the same accounts" in text
+    assert "+0.020 [-0.010, +0.050]" in text
+
+
+def test_the_page_holds_no_script_and_nothing_from_outside(trained: Trained) -> None:
+    html = page(trained.reports, KEPT)
+    reader = read(html)
+    tags = {tag for tag, _ in reader.tags}
+    assert not tags & {"script", "iframe", "img", "link", "object", "embed", "form", "a", "base"}
+    assert not any(name.startswith("on") or name in {"src", "href"} for _, found in reader.tags for name in found)
+    assert "://" not in html
+    assert "url(" not in html
+    policy = next(found for tag, found in reader.tags if tag == "meta" and "http-equiv" in found)
+    assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_whatever_a_name_holds_becomes_text(trained: Trained) -> None:
+    reports = {NASTY: renamed(trained.report, NASTY), "b": renamed(trained.reports["volume_rule"], NASTY)}
+    decision = replace(KEPT, reasons=(NASTY,), forced=NASTY)
+    html = page(reports, decision, {NASTY: (Figure(name=NASTY, value=0.1, note=NASTY),)})
+    reader = read(html)
+    plain = read(page({OURS: trained.report, "b": trained.reports["volume_rule"]}, decision)).tags
+    assert {tag for tag, _ in reader.tags} <= {tag for tag, _ in plain}
+    assert NASTY in reader.text
+
+
+def test_a_page_of_one_report_without_groups_is_possible(trained: Trained) -> None:
+    bare = trained.report.model_copy(update={"groups": (), "queue": (), "costs": (), "campaigns": ()})
+    text = read(page({OURS: bare})).text
+    assert "Families found least" not in text
+    assert show(bare.figure("pr_auc")) in text

@@ -1,0 +1,111 @@
+"""Reports as text and as named numbers."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.evaluation.metrics import Figure
+from training.evaluation.report import Report, evaluate
+from training.examples.splits import by_campaign
+from training.examples.test_set import BUCKETS, freeze
+from training.fitting.train import OURS, Trained
+from training.reports.text import flat, legal, render, show
+
+LEGAL = re.compile(r"[A-Za-z0-9_\-. /]+")
+
+
+@pytest.fixture(scope="module")
+def report(world, groups_of, as_of) -> Report:
+    """A report with groups and many campaigns."""
+    examples = world(honest=1100, campaigns=9, size=10, snapshots=2)
+    return evaluate(
+        freeze(examples, "some", (), groups_of(examples)),
+        lambda rows: rows["template_share"].to_numpy().astype(float),
+        model="m",
+        as_of=as_of,
+        seed=1,
+        review_threshold=0.5,
+        replicates=5,
+    )
+
+
+def test_the_table_has_a_column_for_each_candidate_and_says_what_is_missing(trained: Trained) -> None:
+    text = render(trained.reports)
+    assert all(name in text for name in (OURS, "volume_rule", "logistic_regression", "PR-AUC", "Brier"))
+    assert "needs 1,000 accounts that are not true" in text
+
+
+def test_the_table_is_a_screenful_and_names_the_worst_groups(report: Report) -> None:
+    lines = render({"m": report, "n": report}).splitlines()
+    assert len(lines) <= 40
+    family = next(line for line in lines if line.startswith("worst family"))
+    assert report.worst("family", "recall_at_fpr_0.01").name in family
+    assert any(line.startswith("worst cohort, FPR") for line in lines)
+    assert sum(line.startswith("campaign c") for line in lines) == 5
+    assert "note: the 5 campaigns found least are shown, 4 others are not" in lines
+
+
+def test_each_row_of_the_table_ends_before_the_next_begins(report: Report) -> None:
+    table = [line for line in render({"m": report, "n": report}).splitlines()[1:] if not line.startswith("note")]
+    place = table[0].index("n")
+    assert {line[place - 1] for line in table if len(line) >= place} == {" "}
+
+
+def test_a_report_of_another_format_has_dashes_where_it_knows_nothing(report: Report) -> None:
+    old = report.model_copy(update={"groups": (), "queue": (), "costs": (), "figures": report.figures[:1]})
+    lines = render({"new": report, "old": old}).splitlines()
+    assert next(line for line in lines if line.startswith("worst cohort")).endswith("-")
+    assert next(line for line in lines if line.startswith("Brier")).endswith("-")
+
+
+def test_the_notes_of_the_test_set_are_printed(world, as_of) -> None:
+    test = replace(by_campaign(world(honest=60, campaigns=2, size=4), 1).test, notes=("mind this",))
+    report = evaluate(
+        test, lambda rows: np.full(rows.height, 0.1), model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5
+    )
+    assert "note: mind this" in render({"m": report})
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_figure_is_shown_with_its_interval(value: float, low: float, high: float) -> None:
+    shown = show(Figure(name="x", value=value, low=low, high=high))
+    assert shown == f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    assert show(Figure(name="x", value=None)) == "-"
+    assert show(Figure(name="x", value=value)) == f"{value:.3f}"
+    assert show(Figure(name="days", value=17.04, low=14, high=2000)) == "17.0 [14.0, 2,000.0]"
+
+
+def test_figures_without_a_value_are_not_tracked(trained: Trained) -> None:
+    values = flat(trained.report)
+    assert {"test/pr_auc", "test/pr_auc_low", "test/pr_auc_high", "test/brier", "test/base_rate"} <= set(values)
+    assert not any("0.0001" in name for name in values)
+
+
+def test_everything_that_is_judged_has_a_named_number(report: Report) -> None:
+    values = flat(report)
+    assert {
+        "test/recall_at_fpr_0.001",
+        "test/pr_auc_at_base_rate_0.01",
+        "family/family 1/recall_at_fpr_0.01",
+        "cohort/cohort 3/false_positive_rate_at_fpr_0.001",
+        "plan/free/false_positive_rate_at_fpr_0.01",
+        "country/DE/false_positive_rate_at_fpr_0.01",
+        "requests/up to 50/recall_at_fpr_0.01",
+        "mode/no text/pr_auc",
+        "queue/top_100",
+        "detection/detected",
+        "cost/100",
+        "cost/100_plain",
+    } <= set(values)
+    assert all(LEGAL.fullmatch(name) for name in values)
+
+
+@given(st.lists(st.text(max_size=90), max_size=20, unique=True))
+def test_any_group_has_a_legal_name_of_its_own(names: list[str]) -> None:
+    made = [legal(name) for name in (*names, *BUCKETS)]
+    assert all(re.fullmatch(r"[A-Za-z0-9_\- ]{1,90}", name) and name == name.strip() for name in made)
+    assert len(set(made)) == len({*names, *BUCKETS})

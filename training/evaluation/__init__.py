@@ -1,0 +1,1 @@
+"""Evaluation: how good risks are, with intervals; plain values that are rendered elsewhere."""

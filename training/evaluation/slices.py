@@ -1,0 +1,219 @@
+"""The figures of parts of a test set: families, cohorts, plans, countries, request counts, campaigns.
+
+Parts are judged at thresholds of the whole set, as reviewers would act: how much of a family is found, and how many
+honest accounts of a cohort are flagged, where 1 % or 0.1 % of all honest accounts are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from training.evaluation.headline import NEEDED, ONE_CAMPAIGN, needs
+from training.evaluation.intervals import FEWEST, Draws, measured, unknown, wilson, with_interval
+from training.evaluation.metrics import (
+    FALSE_POSITIVE_RATES,
+    Figure,
+    Flags,
+    Numbers,
+    Ranking,
+    Value,
+    average_precision,
+    cut_at,
+    named,
+    rank,
+    recall_name,
+    threshold_at,
+)
+from training.examples.test_set import BUCKETS, KINDS, Frozen
+
+RATES = FALSE_POSITIVE_RATES[:2]
+Codes = NDArray[np.int64]
+
+
+class Group(Value):
+    """The figures of a part of the test set: a family, cohort, plan, country, request count or mode."""
+
+    kind: str
+    name: str
+    accounts: int
+    positives: int
+    figures: tuple[Figure, ...]
+
+    def figure(self, name: str) -> Figure:
+        """The figure of that name; `KeyError` if there is none."""
+        return named(self.figures, name)
+
+
+class Found(Value):
+    """How much of one campaign is found at false-positive rate 1 % of this test set."""
+
+    name: str
+    accounts: int
+    recall: Figure
+
+
+def false_positive_name(rate: float) -> str:
+    """The name of a part's false-positive rate where that of the whole is `rate`: `false_positive_rate_at_fpr_0.01`."""
+    return f"false_positive_rate_at_fpr_{rate:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The rows (m,) of all groups, one group after the other, and each row's group; an account may be in many."""
+
+    kinds: list[str]
+    names: list[str]
+    rows: Codes
+    group: Codes
+
+    def of(self, i: int) -> Codes:
+        """The rows of one group."""
+        begin, end = np.searchsorted(self.group, [i, i + 1])
+        return self.rows[begin:end]
+
+    def of_side(self, side: Flags) -> tuple[Codes, Codes]:
+        """Rows and groups of one side (n,) only."""
+        kept = side[self.rows]
+        return self.rows[kept], self.group[kept]
+
+
+def _parts(test: Frozen) -> _Parts:
+    place = test.frame.select("account_id").with_row_index("row")
+    order = {name: i for i, name in enumerate((*KINDS, *BUCKETS))}
+    keyed = test.groups.join(place, on="account_id").with_columns(
+        first=pl.col("kind").replace_strict(order, default=len(order)),
+        second=pl.when(pl.col("kind") == "requests").then(pl.col("name").replace_strict(order, default=len(order))),
+    )
+    ordered = keyed.sort("first", "kind", "second", "name", "row")
+    group = ordered.select(pl.struct("kind", "name").rle_id()).to_series()
+    named = ordered.filter(group.is_first_distinct())
+    return _Parts(
+        named["kind"].to_list(),
+        named["name"].to_list(),
+        ordered["row"].to_numpy().astype(np.int64),
+        group.to_numpy().astype(np.int64),
+    )
+
+
+def judge_groups(test: Frozen, label: Flags, risk: Numbers, campaign: Codes, draws: Draws) -> tuple[Group, ...]:
+    """Every group of the test set; label, risk and campaign (n,) as in `training.evaluation.headline`."""
+    parts, ranking = _parts(test), rank(label, risk)
+    shares = _shares(parts, label, ranking, np.ones((1, label.size)))[0]
+    drawn = measured(draws, lambda weight: _shares(parts, label, ranking, weight))
+    return tuple(
+        Group(
+            kind=parts.kinds[i],
+            name=parts.names[i],
+            accounts=parts.of(i).size,
+            positives=int(label[parts.of(i)].sum()),
+            figures=tuple(_figures(parts, i, label, risk, campaign, shares[i], drawn[:, i], draws)),
+        )
+        for i in range(len(parts.names))
+    )
+
+
+def _shares(parts: _Parts, label: Flags, ranking: Ranking, weight: Numbers) -> Numbers:
+    """Recall and false-positive rate of each group at each of `RATES`, (r, groups, rates, 2); NaN of nothing."""
+    false = ranking.cumulate(weight)[1]
+    shares = np.full((weight.shape[0], len(parts.names), len(RATES), 2), np.nan)
+    for j, side in enumerate((label, ~label)):
+        rows, group = parts.of_side(side)
+        total = _sums(weight[:, rows], group, len(parts.names))
+        for i, rate in enumerate(RATES):
+            cut = cut_at(false, rate)[:, None]
+            near = ranking.tie[rows] < cut.max()  # most are far below any threshold
+            taken = weight[:, rows[near]] * (ranking.tie[rows[near]] < cut)
+            hits = _sums(taken, group[near], len(parts.names))
+            np.divide(hits, total, out=shares[:, :, i, j], where=total > 0)
+    return shares
+
+
+def _sums(values: Numbers, group: Codes, count: int) -> Numbers:
+    """Sums of values (r, m) over the rows of each group, (r, count); groups are in order, some may have no row."""
+    sums = np.zeros((values.shape[0], count))
+    if group.size:
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        sums[:, group[starts]] = np.add.reduceat(values, starts, axis=1)
+    return sums
+
+
+def _figures(
+    parts: _Parts,
+    i: int,
+    label: Flags,
+    risk: Numbers,
+    campaign: Codes,
+    shares: Numbers,
+    drawn: Numbers,
+    draws: Draws,
+) -> Iterator[Figure]:
+    rows = parts.of(i)
+    is_family = parts.kinds[i] == "family"
+    true, honest = int(label[rows].sum()), int((~label[rows]).sum())
+    members = campaign[rows][label[rows]]
+    note = ONE_CAMPAIGN if true and members.min() == members.max() >= 0 else ""
+    for j, rate in enumerate(RATES):
+        lacks = _lacks(recall_name(rate), label)
+        name, few = recall_name(rate), _few(true, "true accounts")
+        yield (
+            unknown(name, lacks or few)
+            if lacks or few
+            else with_interval(name, float(shares[j, 0]), drawn[:, j, 0], true, note)
+        )
+        if not is_family:
+            name, few = false_positive_name(rate), _few(honest, "accounts that are not true")
+            yield (
+                unknown(name, lacks or few)
+                if lacks or few
+                else with_interval(name, float(shares[j, 1]), drawn[:, j, 1], honest)
+            )
+    among = np.union1d(rows, np.flatnonzero(~label)) if is_family else rows
+    yield _area(label[among], risk[among], draws[:, among], note)
+
+
+def _area(label: Flags, risk: Numbers, draws: Draws, note: str) -> Figure:
+    """PR-AUC within a group; of a family among all accounts that are not true."""
+    few = _few(int(label.sum()), "true accounts") or _few(int((~label).sum()), "accounts that are not true")
+    if few:
+        return unknown("pr_auc", few)
+    ranking = rank(label, risk)
+    value = float(average_precision(*ranking.trace(np.ones(label.size))))
+    drawn = measured(draws, lambda weight: average_precision(*ranking.trace(weight)))
+    return with_interval("pr_auc", value, drawn, note=note)
+
+
+def _lacks(name: str, label: Flags) -> str:
+    """What the whole set lacks for a threshold."""
+    negatives = int((~label).sum())
+    return "" if negatives >= NEEDED[name] else needs(name, negatives)
+
+
+def _few(count: int, what: str) -> str:
+    return "" if count >= FEWEST else f"needs {FEWEST} {what}, there are {count}"
+
+
+def campaigns_of(frame: pl.DataFrame) -> tuple[list[str], Codes]:
+    """Names of the true campaigns, sorted, and each row's number among them (-1 = none)."""
+    member = frame.select(pl.when(pl.col("label")).then("campaign")).to_series()
+    names = member.drop_nulls().unique().sort()
+    numbers = pl.DataFrame({"campaign": names, "number": np.arange(names.len(), dtype=np.int64)})
+    joined = member.to_frame().join(numbers, on="campaign", how="left", maintain_order="left")
+    return names.to_list(), joined["number"].fill_null(-1).to_numpy()
+
+
+def found(label: Flags, risk: Numbers, names: list[str], codes: Codes) -> tuple[Found, ...]:
+    """How much of each campaign is found; names and codes of `campaigns_of`."""
+    if not names or label.all():
+        return ()
+    taken = risk >= threshold_at(label, risk, FALSE_POSITIVE_RATES[0])
+    size = np.bincount(codes[codes >= 0], minlength=len(names))
+    hits = np.bincount(codes[(codes >= 0) & taken], minlength=len(names))
+    return tuple(_one(name, int(n), int(hit)) for name, n, hit in zip(names, size, hits, strict=True))
+
+
+def _one(name: str, accounts: int, hits: int) -> Found:
+    low, high = wilson(hits / accounts, accounts)
+    return Found(name=name, accounts=accounts, recall=Figure(name="recall", value=hits / accounts, low=low, high=high))

@@ -1,0 +1,257 @@
+"""The gate: may a challenger take the champion's place? A pure function of reports and what was measured beside them.
+
+What is guarded: the ranking (recall at 0.1 % and at 1 % false positives, PR-AUC), calibration (Brier, ECE), the family
+that is found worst, the cohort (and plan, country, request count) with most false alarms, size and speed. No challenger
+passes that is worse than the champion beyond the champion's interval on one of them, or surely worse on the very same
+accounts, or surely beaten by a plain rival that learned from the same examples.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from training.evaluation.metrics import FALSE_POSITIVE_RATES, Figure, recall_name
+from training.evaluation.report import Report
+from training.evaluation.slices import Group, false_positive_name
+from training.examples.splits import NOTHING_CONFIRMED
+from training.gate.evidence import Evidence as Evidence
+from training.gate.evidence import Footprint as Footprint
+from training.gate.evidence import Limits as Limits
+
+STRICT, WIDE = map(recall_name, (FALSE_POSITIVE_RATES[1], FALSE_POSITIVE_RATES[0]))
+RANKING = (STRICT, WIDE, "pr_auc")
+GUARDED = (*RANKING, "brier", "ece")
+FALLING = frozenset({"brier", "ece", *map(false_positive_name, FALSE_POSITIVE_RATES)})
+RECALLED = {"family": (STRICT, WIDE)}
+ALARMED = dict.fromkeys(
+    ("cohort", "plan", "country", "requests"), tuple(map(false_positive_name, reversed(FALSE_POSITIVE_RATES[:2])))
+)
+CHAMPION = "champion"
+
+
+UNJUDGED = (
+    "Nothing is confirmed yet, so nothing could be judged: this first model learnt from planted campaigns only. Give "
+    "labels as soon as there are some."
+)
+REMEMBERED = (
+    "The champion was made for other features; against the risks that it gave when it was trained, the challenger is "
+    "not worse on the accounts that both were judged on."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to promote, and why (or why not), in sentences; `forced` is the reason of a person who overruled."""
+
+    promote: bool
+    reasons: tuple[str, ...]
+    forced: str = ""
+
+
+def gate(
+    challenger: Report, champion: Report | None, limits: Limits | None = None, evidence: Evidence | None = None
+) -> Decision:
+    """Decide. A challenger must beat chance and not be surely miscalibrated, nor lose to the champion or a rival.
+
+    To lose to the champion is to be worse beyond its interval on one guarded figure, or surely worse on the same
+    accounts, or worse on at least one without being better on any, or much larger or slower. Reports on different test
+    sets are not compared: judge the champion on the challenger's.
+    """
+    limits, evidence = limits or Limits(), evidence or Evidence()
+    is_first = champion is None and evidence.remembered is None
+    against = [*_sanity(challenger, limits, is_first), *_beaten(evidence.gains, limits)]
+    if evidence.remembered is not None and not against:
+        against = [*_forgotten(evidence.remembered, limits)]
+    if champion is not None and not against:
+        against = [*_losses(challenger, champion, evidence, limits)]
+    if against:
+        return Decision(False, tuple(against))
+    if evidence.remembered is not None:
+        return Decision(True, (REMEMBERED,))
+    if champion is None and NOTHING_CONFIRMED in challenger.notes:
+        return Decision(True, (UNJUDGED,))
+    if champion is None:
+        return Decision(True, ("There is no champion yet, and the challenger beats chance and is calibrated.",))
+    passed = f"Not worse than the champion on {', '.join(_compared(challenger, champion))}."
+    return Decision(True, (passed, *_fallback(challenger, champion)))
+
+
+def force(decision: Decision, reason: str) -> Decision:
+    """Promote whatever the gate says, and keep what it said."""
+    return replace(decision, promote=True, forced=reason)
+
+
+def _sanity(report: Report, limits: Limits, is_first: bool) -> Iterator[str]:
+    if is_first and NOTHING_CONFIRMED in report.notes:
+        return
+    area, ece = (report.figure(name) for name in ("pr_auc", "ece"))
+    if report.positives == 0 or report.positives == report.accounts or area.value is None:
+        yield "The test set lacks true or other accounts, so there is nothing to judge by: give more labels."
+        return
+    if area.value < min(limits.lift * report.base_rate, (1 + report.base_rate) / 2):
+        yield f"PR-AUC {area.value:.3f} is below {limits.lift:g} times the base rate {report.base_rate:.3f}."
+    if area.low is not None and area.low <= report.base_rate:
+        yield f"The interval of PR-AUC starts at {area.low:.3f}, the base rate is {report.base_rate:.3f}."
+    surely = ece.value if ece.low is None else ece.low
+    if surely is None or surely > limits.ece:
+        yield f"The calibration error {_plain(ece)} is above the limit {limits.ece:g}."
+
+
+def _beaten(gains: Mapping[str, Sequence[Figure]], limits: Limits) -> Iterator[str]:
+    """A rival that ranks surely better: then there is nothing to be had from the larger model."""
+    for rival, figures in gains.items():
+        lost = [figure for figure in figures if figure.name in RANKING and _surely_lost(figure, limits)]
+        if lost and rival != CHAMPION:
+            yield f"The plain rival {rival} does better on the same accounts: {', '.join(map(_loss, lost))}."
+
+
+def _losses(challenger: Report, champion: Report, evidence: Evidence, limits: Limits) -> Iterator[str]:
+    if challenger.test_digest != champion.test_digest:
+        both = f"{challenger.test_digest[:12]} and {champion.test_digest[:12]}"
+        yield f"The test sets differ ({both}): judge the champion on the challenger's test set."
+        return
+    if not set(_compared(challenger, champion)) & set(RANKING):
+        yield "No ranking figure has a value in both reports: the test set is too small to compare on."
+        return
+    yield from _beyond(challenger, champion)
+    yield from _nowhere_better(challenger, champion)
+    for kind, names in (RECALLED | ALARMED).items():
+        for name in names:
+            yield from _worst(challenger, champion, kind, name)
+    lost = [gain for gain in evidence.gains.get(CHAMPION, ()) if gain.name in GUARDED and _surely_lost(gain, limits)]
+    yield from (f"On the same accounts as the champion it loses {_loss(gain)}." for gain in lost)
+    # without a true account the lowest risks would win, and a first model that nobody could judge would stay for good
+    if evidence.earlier is not None and evidence.earlier[1].positives:
+        yield from (f"On the champion's own test set, {said}" for said in _beyond(*evidence.earlier))
+        faded = [gain for gain in evidence.lasting if gain.name in GUARDED and _is_faded(gain, limits)]
+        yield from (f"On the champion's own test set it loses {_loss(gain)}." for gain in faded)
+    if evidence.footprints is not None:
+        yield from _heavier(*evidence.footprints, limits)
+
+
+def _forgotten(remembered: Sequence[Figure], limits: Limits) -> Iterator[str]:
+    """A champion of other features can't be asked again, but must not be lost to a worse model for that."""
+    area = next((gain for gain in remembered if gain.name == "pr_auc"), None)
+    if area is None or area.value is None:
+        yield (
+            "The champion was made for other features, and too few of the accounts that it was judged on are "
+            "judged again to compare: look at both reports, and `promote --force` with a reason if the challenger is "
+            "not worse."
+        )
+        return
+    lost = [gain for gain in remembered if gain.name in GUARDED and _is_faded(gain, limits)]
+    yield from (
+        f"Against the risks that the champion gave when it was trained, it loses {_loss(gain)}." for gain in lost
+    )
+
+
+def _beyond(challenger: Report, champion: Report) -> Iterator[str]:
+    for name in _compared(challenger, champion):
+        ours, theirs = challenger.figure(name), champion.figure(name)
+        if _is_beyond(ours, theirs):
+            yield _sentence(name, ours, theirs, "beyond the interval")
+
+
+def _nowhere_better(challenger: Report, champion: Report) -> Iterator[str]:
+    names = _compared(challenger, champion)
+    gains = [_gain(challenger.figure(name), champion.figure(name)) for name in names]
+    if min(gains) < 0 and max(gains) <= 0 and not any(_beyond(challenger, champion)):
+        worst = names[gains.index(min(gains))]
+        yield _sentence(
+            worst, challenger.figure(worst), champion.figure(worst), "and it is better on no guarded figure"
+        )
+
+
+def _worst(challenger: Report, champion: Report, kind: str, name: str) -> Iterator[str]:
+    """The worst group of each, whatever its name, and any one group whose intervals lie apart."""
+    ours, theirs = (_values(report.of_kind(kind), name) for report in (challenger, champion))
+    both = [group for group in ours if group in theirs]
+    if not both:
+        return
+    mine, other = (min(both, key=lambda group: _goodness(figures[group])) for figures in (ours, theirs))
+    beyond = _is_beyond(ours[mine], theirs[other])
+    if beyond:
+        told = f"the worst {kind}'s {name} ({mine}; the champion's worst: {other})"
+        yield _sentence(told, ours[mine], theirs[other], "beyond the interval")
+    for group in both:
+        if not (beyond and group == mine) and _is_apart(ours[group], theirs[group]):
+            yield _sentence(f"{name} of the {kind} {group}", ours[group], theirs[group], "and the intervals lie apart")
+
+
+def _values(groups: Sequence[Group], name: str) -> dict[str, Figure]:
+    """One figure of each group, where it has a value."""
+    figures = {group.name: figure for group in groups for figure in group.figures if figure.name == name}
+    return {group: figure for group, figure in figures.items() if figure.value is not None}
+
+
+def _heavier(challenger: Footprint, champion: Footprint, limits: Limits) -> Iterator[str]:
+    size, other = challenger.size_bytes, champion.size_bytes
+    if size > limits.bytes and size > limits.times * other:
+        yield f"It takes {size / 1e6:.1f} MB, the champion {other / 1e6:.1f} MB: more than {limits.times:g} times."
+    slow, usual = challenger.seconds_per_account, champion.seconds_per_account
+    if slow > limits.seconds and slow > limits.times * usual:
+        yield (
+            f"Scoring an account takes {slow * 1e3:.2f} ms, with the champion {usual * 1e3:.2f} ms: more than "
+            f"{limits.times:g} times."
+        )
+
+
+def _fallback(challenger: Report, champion: Report) -> Iterator[str]:
+    """Say so where the strict recall could not be guarded."""
+    if STRICT not in _compared(challenger, champion):
+        why = challenger.figure(STRICT).note or "no value"
+        yield f"The test set cannot carry {STRICT} ({why}): {WIDE} is guarded instead."
+
+
+def _compared(challenger: Report, champion: Report) -> list[str]:
+    return [
+        name
+        for name in GUARDED
+        if challenger.figure(name).value is not None and champion.figure(name).value is not None
+    ]
+
+
+def _goodness(figure: Figure) -> float:
+    assert figure.value is not None
+    return -figure.value if figure.name in FALLING else figure.value
+
+
+def _gain(challenger: Figure, champion: Figure) -> float:
+    """How much better the challenger is; negative = worse."""
+    return _goodness(challenger) - _goodness(champion)
+
+
+def _is_beyond(challenger: Figure, champion: Figure) -> bool:
+    """Is the challenger below all that the champion's own interval allows?"""
+    assert champion.value is not None
+    edge = champion.high if champion.name in FALLING else champion.low
+    room = 0.0 if edge is None else abs(edge - champion.value)
+    return _gain(challenger, champion) < -room
+
+
+def _is_apart(challenger: Figure, champion: Figure) -> bool:
+    """Is the challenger worse, and do the two intervals not even touch?"""
+    below, above = (champion, challenger) if challenger.name in FALLING else (challenger, champion)
+    return below.high is not None and above.low is not None and below.high < above.low
+
+
+def _surely_lost(gain: Figure, limits: Limits) -> bool:
+    return gain.value is not None and gain.high is not None and gain.high < 0 and gain.value <= -limits.margin
+
+
+def _is_faded(gain: Figure, limits: Limits) -> bool:
+    much = gain.name == "pr_auc" and gain.value is not None and gain.value <= -limits.lasting
+    return much or _surely_lost(gain, limits)
+
+
+def _loss(gain: Figure) -> str:
+    """`0.120 [0.050, 0.190] of pr_auc`: what is lost, as positive numbers."""
+    assert gain.value is not None and gain.low is not None and gain.high is not None
+    return f"{-gain.value:.3f} [{-gain.high:.3f}, {-gain.low:.3f}] of {gain.name}"
+
+
+def _sentence(name: str, ours: Figure, theirs: Figure, why: str) -> str:
+    return f"{name} is {_plain(ours)} against the champion's {_plain(theirs)}, worse {why}."
+
+
+def _plain(figure: Figure) -> str:
+    return "unknown" if figure.value is None else f"{figure.value:.4f}"

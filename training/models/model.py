@@ -1,0 +1,222 @@
+"""The model as it is stored and served: trees as text, everything else as JSON, in a folder of proven files.
+No pickle.
+
+`load` has the files proven (`training.models.artifact`), then reads the label, and opens the trees last; whatever does
+not fit is refused with a sentence.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from features.errors import InputError, IntegrityError
+from training.models import artifact as folders
+from training.models.artifact import BOOSTER, LABEL, MANIFEST, REFUSAL, SIGNATURE, UNREGISTERED, Prove, Sign, Strict
+from training.models.calibrate import Calibrator
+from training.models.linear import Linear
+
+FEW_ROWS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Trees, linear model, calibrator and label.
+
+    `thresholds` holds at least `review`; `origin` says what it was trained on (digests); `version` is the registry's
+    and no part of what is saved.
+    """
+
+    booster: lgb.Booster
+    linear: Linear
+    calibrator: Calibrator
+    features: tuple[str, ...]
+    schema_version: str
+    thresholds: Mapping[str, float]
+    name: str = "stillwatch"
+    version: str = UNREGISTERED
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def review_threshold(self) -> float:
+        """Risk at and above which an account is worth an analyst's look."""
+        return self.thresholds["review"]
+
+    def at(self, base_rate: float) -> "Model":
+        """The same model where another share of accounts is true (`Calibrator.at`); who is reviewed stays the same."""
+        moved = self.calibrator.at(base_rate)
+        shift = moved.log_odds[0] - self.calibrator.log_odds[0]
+        odds = {name: float(expit(logit(value) + shift)) for name, value in self.thresholds.items()}
+        return replace(self, calibrator=moved, thresholds=odds)
+
+    def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds of trees and linear model before calibration, (n,); one thread for few rows, so that calls do not
+        fight.
+        """
+        self._check(matrix)
+        threads = 1 if matrix.shape[0] < FEW_ROWS else 2
+        scores = self.booster.predict(matrix, raw_score=True, num_threads=threads, predict_disable_shape_check=True)
+        return np.asarray(scores, dtype=np.float64) + self.linear.raw(matrix)
+
+    def predict(self, matrix: NDArray[np.float32], grouped: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """Calibrated risks in [0, 1], (n,), of features (n, F) float32 in the label's order; NaN = unknown.
+
+        `grouped`, (n,), says which accounts are in a campaign; none if absent. Raises `InputError` for another number
+        of columns.
+        """
+        if matrix.shape[0] == 0:
+            self._check(matrix)
+            return np.zeros(0)
+        return self.calibrator.apply(self.raw(matrix), grouped)
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each feature adds to the risk of each row, (n, F), in log-odds before calibration.
+
+        TreeSHAP values of the trees (Lundberg et al. 2020) and the terms of the linear model, added.
+        """
+        self._check(matrix)
+        if matrix.shape[0] == 0:
+            return np.zeros(matrix.shape)
+        threads = 1 if matrix.shape[0] < FEW_ROWS else 2
+        values = np.asarray(self.booster.predict(matrix, pred_contrib=True, num_threads=threads), dtype=np.float64)
+        return values[:, :-1] + self.linear.contributions(matrix)
+
+    def importance(self) -> NDArray[np.float64]:
+        """Total gain of each feature in the trees, (F,)."""
+        return np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
+
+    def _check(self, matrix: NDArray[np.float32]) -> None:
+        if matrix.ndim != 2 or matrix.shape[1] != len(self.features):
+            raise InputError(f"The matrix has shape {matrix.shape}: the model takes (n, {len(self.features)}).")
+
+
+class _Knots(Strict):
+    score: list[float]
+    log_odds: list[float]
+    base_rate: float
+    lift: float
+
+
+class _Weights(Strict):
+    centre: list[float]
+    scale: list[float]
+    coefficients: list[float]
+    intercept: float
+
+
+class _Label(Strict):
+    name: str
+    schema_version: str
+    features: list[str]
+    thresholds: dict[str, float]
+    linear: _Weights
+    calibrator: _Knots
+    origin: dict[str, str]
+
+
+def save(model: Model, folder: Path, sign: Sign | None = None) -> None:
+    """Write the model folder, with a signature if `sign` is given; it appears whole or not at all.
+
+    Raises `InputError` if `folder` exists and is not empty.
+    """
+    contents = _contents(model)
+    folders.write(contents if sign is None else contents | {SIGNATURE: sign(contents)}, folder)
+
+
+def fingerprint(model: Model) -> str:
+    """SHA-256 of the manifest, and so of all that is saved but a signature; equal for equal models."""
+    return hashlib.sha256(_contents(model)[MANIFEST]).hexdigest()
+
+
+def _contents(model: Model) -> dict[str, bytes]:
+    return folders.sealed(model.booster.model_to_string().encode(), folders.spelt(_label(model)))
+
+
+def _label(model: Model) -> _Label:
+    curve = model.calibrator
+    knots = _Knots(score=list(curve.score), log_odds=list(curve.log_odds), base_rate=curve.base_rate, lift=curve.lift)
+    return _Label(
+        name=model.name,
+        schema_version=model.schema_version,
+        features=list(model.features),
+        thresholds=dict(model.thresholds),
+        linear=_Weights(
+            centre=model.linear.centre.tolist(),
+            scale=model.linear.scale.tolist(),
+            coefficients=model.linear.coefficients.tolist(),
+            intercept=model.linear.intercept,
+        ),
+        calibrator=knots,
+        origin=dict(model.origin),
+    )
+
+
+def load(
+    folder: Path,
+    *,
+    features: Sequence[str] | None = None,
+    schema_version: str | None = None,
+    prove: Prove | None = None,
+) -> Model:
+    """Read a model folder, checking everything before the trees are opened.
+
+    With `features` and `schema_version` the label must name exactly these, in this order; with `prove` the folder must
+    be signed. Raises `IntegrityError` for a missing, changed or further file, another format number, no signature or a
+    wrong one, a label that does not fit, or trees that do not fit their label.
+    """
+    contents, version = folders.read(folder, prove), folders.version(folder)
+    label = folders.parse(contents[LABEL], _Label, folder / LABEL)
+    _expect(label, features, schema_version, folder)
+    curve = _calibrator(label, folder)
+    try:
+        booster = lgb.Booster(model_str=contents[BOOSTER].decode())
+    except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
+        raise IntegrityError(f"{folder / BOOSTER} is not a LightGBM model: {REFUSAL}.") from error
+    if booster.feature_name() != label.features:
+        raise IntegrityError(f"{folder / BOOSTER} was fitted on other features than its label says: {REFUSAL}.")
+    return Model(
+        booster=booster,
+        linear=_linear(label, folder),
+        calibrator=curve,
+        features=tuple(label.features),
+        schema_version=label.schema_version,
+        thresholds=label.thresholds,
+        name=label.name,
+        version=version,
+        origin=label.origin,
+    )
+
+
+def _expect(label: _Label, features: Sequence[str] | None, schema_version: str | None, folder: Path) -> None:
+    if features is not None and list(features) != label.features:
+        wanted, given = set(features), set(label.features)
+        kind = "the same features in another order" if wanted == given else "other features"
+        raise IntegrityError(f"{folder / LABEL} names {kind} than this version computes: train again.")
+    if schema_version is not None and schema_version != label.schema_version:
+        raise IntegrityError(
+            f"{folder / LABEL} has schema {label.schema_version!r}, expected {schema_version!r}: train again."
+        )
+    if "review" not in label.thresholds:
+        raise IntegrityError(f"{folder / LABEL} has no review threshold: {REFUSAL}.")
+
+
+def _linear(label: _Label, folder: Path) -> Linear:
+    weights, count = label.linear, len(label.features)
+    sizes = (len(weights.centre), len(weights.scale), len(weights.coefficients))
+    if sizes != (count, count, 2 * count) or min(weights.scale, default=1.0) <= 0:
+        raise IntegrityError(f"{folder / LABEL} holds a linear model that does not fit its features: {REFUSAL}.")
+    centre, scale, coefficients = map(np.array, (weights.centre, weights.scale, weights.coefficients))
+    return Linear(centre, scale, coefficients, weights.intercept)
+
+
+def _calibrator(label: _Label, folder: Path) -> Calibrator:
+    knots = label.calibrator
+    try:
+        return Calibrator(tuple(knots.score), tuple(knots.log_odds), knots.base_rate, knots.lift)
+    except ValueError as error:
+        raise IntegrityError(f"{folder / LABEL} holds a calibrator that can't be ({error}): {REFUSAL}.") from error

@@ -1,0 +1,164 @@
+"""Pictures of a judgement: precision-recall, ROC with a log axis, reliability, importance, recall by family, false
+positives by cohort, time to detection, costs (matplotlib, no display).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from training.evaluation.metrics import FALSE_POSITIVE_RATES, rank, recall_name
+from training.evaluation.report import Report
+from training.evaluation.slices import false_positive_name
+
+WIDE = FALSE_POSITIVE_RATES[0]
+Numbers = NDArray[np.float64]
+Risks = Mapping[str, Numbers]
+
+
+def _canvas(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.grid(alpha=0.3)
+    return figure, axes
+
+
+def plots(
+    label: NDArray[np.bool_],
+    risks: Risks,
+    reports: Mapping[str, Report],
+    features: Sequence[str],
+    gain: Numbers,
+) -> dict[str, Figure]:
+    """All pictures of a training, by name; those of families and cohorts only where the test set tells them apart."""
+    drawn = {
+        "precision_recall": precision_recall(label, risks),
+        "roc": roc(label, risks),
+        "reliability": reliability(reports),
+        "importance": importance(features, gain),
+        "time_to_detection": time_to_detection(reports),
+        "cost": cost(reports),
+    }
+    parts = {
+        "recall_by_family": by_group(reports, "family", recall_name(WIDE), "recall at 1 % false positives"),
+        "false_positives_by_cohort": by_group(
+            reports, "cohort", false_positive_name(WIDE), "false-positive rate where all accounts have 1 %"
+        ),
+    }
+    return drawn | {name: figure for name, figure in parts.items() if figure is not None}
+
+
+def precision_recall(label: NDArray[np.bool_], risks: Risks) -> Figure:
+    """Precision over recall of each candidate's risks (n,)."""
+    figure, axes = _canvas(f"Precision and recall (base rate {label.mean():.2%})", "recall", "precision")
+    for name, risk in risks.items():
+        true, false = rank(label, risk).cumulate(np.ones(label.size))
+        axes.step(true / max(label.sum(), 1), true / np.maximum(true + false, 1), where="post", label=name)
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
+    axes.legend()
+    return figure
+
+
+def roc(label: NDArray[np.bool_], risks: Risks) -> Figure:
+    """Recall over the false-positive rate on a log axis, where the work is done; it starts at one false
+    positive.
+    """
+    figure, axes = _canvas("Recall at low false-positive rates", "false-positive rate (log)", "recall")
+    negatives = max(int((~label).sum()), 1)
+    for name, risk in risks.items():
+        true, false = rank(label, risk).cumulate(np.ones(label.size))
+        axes.step(np.maximum(false, 0.5) / negatives, true / max(label.sum(), 1), where="post", label=name)
+    for rate in (0.01, 0.001, 0.0001):
+        axes.axvline(rate, color="grey", linewidth=0.6, linestyle=":")
+    axes.set(xscale="log", xlim=(min(0.5 / negatives, 0.00009), 1), ylim=(0, 1.02))
+    axes.legend()
+    return figure
+
+
+def reliability(reports: Mapping[str, Report]) -> Figure:
+    """Share of true accounts over the mean risk of each bin; the area of a dot grows with its accounts."""
+    figure, axes = _canvas("Reliability", "mean risk", "share of true accounts")
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    for name, report in reports.items():
+        size = 10 + 20 * np.log1p([float(b.accounts) for b in report.reliability])
+        axes.scatter(
+            [b.risk for b in report.reliability],
+            [b.true for b in report.reliability],
+            size,
+            label=name,
+            alpha=0.7,
+        )
+    axes.legend()
+    return figure
+
+
+def importance(features: Sequence[str], gain: Numbers, most: int = 25) -> Figure:
+    """The features with the largest share of the gain (F,), largest on top."""
+    figure, axes = _canvas("Importance", "share of gain", "")
+    top = np.argsort(gain, kind="stable")[-most:]
+    axes.barh([features[int(i)] for i in top], gain[top] / max(gain.sum(), 1e-12))
+    axes.tick_params(axis="y", labelsize=7)
+    return figure
+
+
+def by_group(reports: Mapping[str, Report], kind: str, name: str, words: str, most: int = 30) -> Figure | None:
+    """One figure of each group of a kind with its interval, the first report's worst on top; None if there is none."""
+    first = next(iter(reports.values()))
+    known = {
+        g.name: (g.figure(name).value, g.accounts) for g in first.of_kind(kind) if g.figure(name).value is not None
+    }
+    if not known:
+        return None
+    sign = -1 if name.startswith("false_positive") else 1
+    worst = sorted(known, key=lambda group: (sign * (known[group][0] or 0.0), group))[:most]
+    figure, axes = _canvas(f"{words}, by {kind}", words, "")
+    for i, (model, report) in enumerate(reports.items()):
+        shift = 0.6 * ((i + 0.5) / len(reports) - 0.5)
+        _bars(axes, report, kind, name, worst, shift, model)
+    axes.set_yticks(range(len(worst)), [f"{group} ({known[group][1]:,})" for group in worst], fontsize=7)
+    axes.set(ylim=(len(worst) - 0.5, -0.5), xlim=(0, None))
+    axes.legend()
+    return figure
+
+
+def _bars(axes: Axes, report: Report, kind: str, name: str, groups: Sequence[str], shift: float, model: str) -> None:
+    """A dot and its interval for each group that the report has a value of."""
+    found = {group.name: group.figure(name) for group in report.of_kind(kind)}
+    told = [(i, found[g]) for i, g in enumerate(groups) if g in found and found[g].value is not None]
+    values = np.array([(f.value, f.low, f.high) for _, f in told], dtype=np.float64).reshape(-1, 3)
+    reach = np.abs(values[:, 1:] - values[:, :1]).T
+    places = [i + shift for i, _ in told]
+    axes.errorbar(values[:, 0], places, xerr=reach, fmt="o", markersize=4, elinewidth=1, label=model)
+
+
+def time_to_detection(reports: Mapping[str, Report]) -> Figure:
+    """The share of true accounts found over the days since their first request."""
+    figure, axes = _canvas("Time to detection", "days since the first request (log)", "share of true accounts found")
+    for name, report in reports.items():
+        found = report.detection
+        rate = "too few accounts" if found.false_positive_rate is None else f"FPR {found.false_positive_rate * 100:g} %"
+        days, share = [point.days for point in found.curve], [point.share for point in found.curve]
+        axes.step(days, share, where="post", label=f"{name} ({rate})", marker="o", markersize=3)
+    axes.set(xscale="log", ylim=(0, 1.02))
+    axes.legend()
+    return figure
+
+
+def cost(reports: Mapping[str, Report]) -> Figure:
+    """What 1,000 accounts cost over the price of a miss; without a model, the better of flagging all and nobody."""
+    figure, axes = _canvas(
+        "Cost of acting on the risk", "a miss costs so many false alarms (log)", "false alarms' worth"
+    )
+    for name, report in reports.items():
+        at = [one.misses_over_alarms for one in report.costs]
+        axes.plot(at, [max(one.cost.value or 0.0, 0.1) for one in report.costs], marker="o", label=name)
+    plain = [(one.misses_over_alarms, one.plain) for one in next(iter(reports.values())).costs]
+    axes.plot([at for at, _ in plain], [value for _, value in plain], color="grey", linestyle=":", label="no model")
+    axes.set(xscale="log", yscale="log")
+    axes.legend()
+    return figure

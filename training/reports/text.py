@@ -1,0 +1,148 @@
+"""Reports as plain text, one table with candidates side by side, and as named numbers for the tracking."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+
+from training.evaluation.headline import BASE_RATES, at_base_rate
+from training.evaluation.metrics import FALSE_POSITIVE_RATES, Figure, recall_name
+from training.evaluation.report import Report
+from training.evaluation.slices import false_positive_name
+from training.examples.test_set import BUCKETS
+
+WORDS = {
+    "pr_auc": "PR-AUC",
+    **{at_base_rate(rate): f"PR-AUC at base rate {rate * 100:g} %" for rate in BASE_RATES},
+    **{recall_name(rate): f"recall at FPR {rate * 100:g} %" for rate in FALSE_POSITIVE_RATES},
+    "recall_above_all_negatives": "recall at no false positive",
+    "brier": "Brier",
+    "ece": "ECE",
+}
+SHOWN_CAMPAIGNS = 5
+SHOWN_RATIO = 100
+WIDE = FALSE_POSITIVE_RATES[0]
+WORST = (
+    ("worst family, recall at FPR 1 %", "family", recall_name(WIDE)),
+    ("worst cohort, FPR where all have 1 %", "cohort", false_positive_name(WIDE)),
+)
+COURSE = {
+    "detected": "found in their course",
+    "days": "days until half are found",
+    "days_90": "days until 90 % are found",
+    "requests": "requests until half are found",
+    "requests_90": "requests until 90 % are found",
+    "served_share": "share served until found",
+}
+
+
+def render(reports: Mapping[str, Report]) -> str:
+    """A table with one column per report and one row per figure, value and 95 % interval, then notes.
+
+    Of groups only the worst is told; all are in the report. Reports must not be none.
+    """
+    first = next(iter(reports.values()))
+    head = (
+        f"test set {first.test_name!r}, {first.accounts:,} accounts, {first.positives:,} true "
+        f"({first.base_rate:.2%}); values with 95 % intervals by campaign and account"
+    )
+    rows = [["", *reports], *_rows(list(reports.values()))]
+    width = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    table = ["  ".join(cell.ljust(width[i]) for i, cell in enumerate(row)).rstrip() for row in rows]
+    return "\n".join([head, *table, *_notes(first)])
+
+
+def show(figure: Figure) -> str:
+    """`0.912 [0.870, 0.951]`, `17.0 [14.0, 20.0]`, or a dash where the counts cannot carry a value."""
+    if figure.value is None:
+        return "-"
+    digits = 3 if abs(figure.value) <= 1 else 1
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:,.{digits}f}"
+    return f"{figure.value:,.{digits}f} [{figure.low:,.{digits}f}, {figure.high:,.{digits}f}]"
+
+
+def _rows(reports: list[Report]) -> Iterator[list[str]]:
+    """What the table tells, as the first report has it, and how each report tells it."""
+    first = reports[0]
+    for figure in first.figures:
+        yield [WORDS.get(figure.name, figure.name), *(_told(r.figures, figure.name) for r in reports)]
+    for mode in first.of_kind("mode"):
+        yield [f"PR-AUC, {mode.name}", *(_in_mode(r, mode.name) for r in reports)]
+    for words, kind, name in WORST:
+        if first.worst(kind, name):
+            yield [words, *(_worst(r, kind, name) for r in reports)]
+    for figure in [figure for figure in first.queue if figure.value is not None][-1:]:
+        yield [f"precision of the {figure.name.replace('_', ' ')}", *(_told(r.queue, figure.name) for r in reports)]
+    for name in [figure.name for figure in first.detection.figures]:
+        yield [COURSE[name], *(_told(r.detection.figures, name) for r in reports)]
+    if first.costs:
+        yield [f"cost of 1,000 accounts, a miss = {SHOWN_RATIO} alarms", *map(_cost, reports)]
+    worst = sorted(first.campaigns, key=lambda found: (found.recall.value or 0.0, found.name))[:SHOWN_CAMPAIGNS]
+    for found in worst:
+        yield [f"campaign {found.name} ({found.accounts})", *(_campaign(r, found.name) for r in reports)]
+
+
+def _told(figures: tuple[Figure, ...], name: str) -> str:
+    """A figure of a report, or a dash in a report that has none of that name."""
+    return next((show(figure) for figure in figures if figure.name == name), "-")
+
+
+def _in_mode(report: Report, mode: str) -> str:
+    return next((_told(group.figures, "pr_auc") for group in report.of_kind("mode") if group.name == mode), "-")
+
+
+def _worst(report: Report, kind: str, name: str) -> str:
+    group = report.worst(kind, name)
+    return "-" if group is None else f"{show(group.figure(name))} {group.name} ({group.accounts:,})"
+
+
+def _cost(report: Report) -> str:
+    found = next((cost for cost in report.costs if cost.misses_over_alarms == SHOWN_RATIO), None)
+    return "-" if found is None else f"{found.cost.value:,.0f} (without a model {found.plain:,.0f})"
+
+
+def _campaign(report: Report, name: str) -> str:
+    return next((show(found.recall) for found in report.campaigns if found.name == name), "-")
+
+
+def _notes(report: Report) -> Iterator[str]:
+    lacking: dict[str, list[str]] = {}
+    for figure in report.figures:
+        if figure.note:
+            subject = [WORDS.get(figure.name, figure.name)] if figure.value is None else []
+            lacking.setdefault(figure.note, []).extend(subject)
+    if report.detection.note:
+        lacking.setdefault(report.detection.note, []).append("time to detection")
+    hidden = len(report.campaigns) - SHOWN_CAMPAIGNS
+    told = [f"the {SHOWN_CAMPAIGNS} campaigns found least are shown, {hidden} others are not"] if hidden > 0 else []
+    of_figures = [f"{', '.join(names)}: {note}" if names else note for note, names in lacking.items()]
+    return (f"note: {note}" for note in (*report.notes, *of_figures, *told))
+
+
+def flat(report: Report) -> dict[str, float]:
+    """What the tracking compares: `test/<figure>` with `_low` and `_high`, `family/<name>/<figure>` and so on for
+    groups, `queue/…`, `detection/…`, `cost/<ratio>`; figures without a value are left out.
+    """
+    values: dict[str, float | None] = {"test/base_rate": report.base_rate}
+    for figure in report.figures:
+        values |= {f"test/{figure.name}{end}": v for end, v in (("", figure.value), *_bounds(figure))}
+    for group in report.groups:
+        values |= {f"{group.kind}/{legal(group.name)}/{figure.name}": figure.value for figure in group.figures}
+    values |= {f"queue/{figure.name}": figure.value for figure in report.queue}
+    values |= {f"detection/{figure.name}": figure.value for figure in report.detection.figures}
+    for cost in report.costs:
+        ratio = f"cost/{cost.misses_over_alarms}"
+        values |= {ratio: cost.cost.value, f"{ratio}_plain": cost.plain}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _bounds(figure: Figure) -> tuple[tuple[str, float | None], ...]:
+    return ("_low", figure.low), ("_high", figure.high)
+
+
+def legal(name: str) -> str:
+    """A group's name as a part of a metric's name: letters, digits, `_`, `-`, blanks; a change leaves a mark."""
+    if name in BUCKETS:
+        return name.replace("<=", "up to").replace(",", "")
+    clean = re.sub(r"[^A-Za-z0-9_\- ]+", "-", name).strip()[:80]
+    return clean if clean == name and clean else f"{clean}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
