@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
-from benchmarks.detection.mean_estimates import Judged, mean_figures
-from training.evaluation.metrics import Figure, recall_name
+from benchmarks.detection.mean_estimates import FamilyRisks, mean_estimates
+from training.evaluation.metrics import Estimate, recall_name
 from training.gate.promotion import Decision
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Attempt(Protocol):
         ...
 
     @property
-    def clean(self) -> Mapping[str, Figure]:
+    def clean(self) -> Mapping[str, Estimate]:
         """Figures on clean data."""
         ...
 
@@ -43,7 +43,7 @@ class Attempt(Protocol):
         ...
 
 
-def left_out(file: Path, cases: Mapping[str, Sequence[Judged]], seed: int) -> None:
+def left_out(file: Path, cases: Mapping[str, Sequence[FamilyRisks]], seed: int) -> None:
     """Recall at 1 % of every family and model, and the means with their intervals on top; one panel a case."""
     canvas = _canvas(5.2 * len(cases), 5.4)
     for i, (case, judged) in enumerate(cases.items()):
@@ -51,7 +51,7 @@ def left_out(file: Path, cases: Mapping[str, Sequence[Judged]], seed: int) -> No
         names = list(judged[0].risks)
         ordered = sorted(judged, key=lambda one: -one.values(names[0])[WIDE])
         for k, name in enumerate(names):
-            mean = mean_figures(judged, name, seed)[WIDE]
+            mean = mean_estimates(judged, name, seed)[WIDE]
             values = [mean.value, *(one.values(name)[WIDE] for one in ordered)]
             places = np.arange(len(values)) + 0.7 * ((k + 0.5) / len(names) - 0.5)
             axes.plot(values, places, "o", color=f"C{k}", markersize=4, label=name)
@@ -64,25 +64,25 @@ def left_out(file: Path, cases: Mapping[str, Sequence[Judged]], seed: int) -> No
     canvas.savefig(file)
 
 
-def poisoned(file: Path, champion: Mapping[str, Figure], attempts: Sequence[Attempt]) -> None:
+def poisoned(file: Path, champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> None:
     """PR-AUC and recall on clean data over the dose; hollow where the gate blocked."""
     canvas = _canvas(9, 3.6)
     told = (("flipped", "share of flipped labels", 100), ("sleepers", "retraining", 1))
     for i, (name, words, times) in enumerate(told):
         axes = canvas.add_subplot(1, 2, i + 1)
         of = [one for one in attempts if one.name == name]
-        for k, figure in enumerate(("pr_auc", WIDE)):
+        for k, estimate in enumerate(("pr_auc", WIDE)):
             for one in of:
                 face = f"C{k}" if one.decision.promote else "none"
-                axes.plot(one.dose * times, one.clean[figure].value or 0.0, "o", color=f"C{k}", markerfacecolor=face)
-            start = champion[figure].value or 0.0
-            axes.axhline(start, color=f"C{k}", linewidth=0.8, linestyle=":", label=f"{figure}, clean labels")
+                axes.plot(one.dose * times, one.clean[estimate].value or 0.0, "o", color=f"C{k}", markerfacecolor=face)
+            start = champion[estimate].value or 0.0
+            axes.axhline(start, color=f"C{k}", linewidth=0.8, linestyle=":", label=f"{estimate}, clean labels")
         axes.set(title=f"{name}: on clean data", xlabel=words + (" (%)" if times == 100 else ""), ylim=(0, 1.02))
         _finish(axes)
     canvas.savefig(file)
 
 
-def few_requests(file: Path, found: Sequence[Mapping["Cell", Judged]], seed: int) -> None:
+def few_requests(file: Path, found: Sequence[Mapping["Cell", FamilyRisks]], seed: int) -> None:
     """Recall at 0.1 % over the number of requests, one line a model, one panel a campaign share."""
     shares = sorted({cell.share for cell in found[0]}, reverse=True)
     canvas = _canvas(3.4 * len(shares), 3.8)
@@ -90,7 +90,7 @@ def few_requests(file: Path, found: Sequence[Mapping["Cell", Judged]], seed: int
         axes = canvas.add_subplot(1, len(shares), i + 1)
         shown = sorted(cell for cell in found[0] if cell.share == share)
         for k, name in enumerate(found[0][shown[0]].risks):
-            means = [mean_figures([one[cell] for one in found], name, seed)[STRICT] for cell in shown]
+            means = [mean_estimates([one[cell] for one in found], name, seed)[STRICT] for cell in shown]
             x = np.array([cell.requests for cell in shown]) * 1.03 ** (k - 3)
             middle = np.array([mean.value for mean in means])
             below, above = middle - [mean.low for mean in means], [mean.high for mean in means] - middle

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from docs_tools.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
 from pipelines.commands.demo import demo
-from pipelines.models.slices import read_groups
+from pipelines.models.slices import read_slices
 from pipelines.models.train import read_labels
 from pipelines.retrain import retrain
 from pipelines.workspace import Workspace
@@ -45,9 +45,9 @@ def main() -> int:
 def _challenge(root: Path) -> None:
     """Train again with another seed, told what the accounts are, and let the gate decide."""
     workspace, world = Workspace(root), root / "world"
-    labels, groups = read_labels(world / "labels.parquet", 0.01), read_groups(world / "truth.parquet")
+    labels, slices = read_labels(world / "labels.parquet", 0.01), read_slices(world / "truth.parquet")
     with workspace.locked("retrain"):
-        done = retrain(workspace, labels, NOW, seed=1, progress=_told, now=NOW, groups=groups)
+        done = retrain(workspace, labels, NOW, seed=1, progress=_told, now=NOW, slices=slices)
     print(done.outcome.value, *done.reasons)
 
 

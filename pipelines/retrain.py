@@ -11,14 +11,14 @@ import polars as pl
 from features.catalogue import SCHEMA_VERSION
 from features.progress import Progress
 from pipelines.build import Built, build
-from pipelines.models.champion import Judged, champion_model, package_champion, promote
+from pipelines.models.champion import GateResult, champion_model, package_champion, promote
 from pipelines.models.train import Fitted, fit, gather
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from planting import Planting
 from training import tracking
 from training.evaluation.drift import Drift, expect, measure, objections
-from training.examples.dataset import is_grouped, matrix
+from training.examples.dataset import is_in_campaign, matrix
 from training.examples.test_set import latest
 
 
@@ -61,7 +61,7 @@ class Retrained:
     drift: Drift | None = None
     moved: int = 0
     fitted: Fitted | None = None
-    judged: Judged | None = None
+    judged: GateResult | None = None
     bento: Path | None = None
 
 
@@ -73,7 +73,7 @@ def retrain(
     seed: int,
     progress: Progress,
     now: datetime,
-    groups: pl.DataFrame | None = None,
+    slices: pl.DataFrame | None = None,
     reason: str = "",
     planting: Planting | None = None,
     search: int = 0,
@@ -107,7 +107,7 @@ def retrain(
         as_of,
         seed=seed,
         progress=progress,
-        groups=groups,
+        slices=slices,
         gathered=gathered,
         tags=tags,
         planting=planting,
@@ -139,7 +139,7 @@ def _drift(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -
     if then is None or then.schema_version != SCHEMA_VERSION:
         return None
     model, accounts = champion_model(workspace, is_current=True), latest(examples)
-    now = expect(model.predict(matrix(accounts, model.features), is_grouped(accounts)), model.review_threshold)
+    now = expect(model.predict(matrix(accounts, model.features), is_in_campaign(accounts)), model.review_threshold)
     return measure(then, accounts, now)
 
 

@@ -12,7 +12,7 @@ from training.models import signing
 from training.models.artifact import Prove, Sign
 
 if TYPE_CHECKING:
-    from training.evaluation.drift import Limits
+    from training.evaluation.drift import DriftLimits
 
 
 class Settings(BaseSettings):
@@ -56,11 +56,11 @@ class Settings(BaseSettings):
         """The key's bytes, if one was given."""
         return None if self.key is None else bytes.fromhex(self.key.get_secret_value())
 
-    def drift_limits(self) -> "Limits":
+    def drift_limits(self) -> "DriftLimits":
         """Above which data count as drifted."""
-        from training.evaluation.drift import Limits  # with scipy, which an ingest need not wait for
+        from training.evaluation.drift import DriftLimits  # with scipy, which an ingest need not wait for
 
-        return Limits(self.drift_psi, self.drift_distance, self.drift_share, self.drift_loss)
+        return DriftLimits(self.drift_psi, self.drift_distance, self.drift_share, self.drift_loss)
 
     def signer(self) -> Sign | None:
         """What signs models, if a key was given.

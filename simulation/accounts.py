@@ -21,7 +21,7 @@ ANSWER_LIMITS = np.array([0, 0, 0, 1024, 2048, 4096, 8192], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Accounts:
+class DrawnAccounts:
     """Arrays with one entry an account.
 
     Days count from the start of the world, may be negative, are floats.
@@ -92,19 +92,19 @@ class Accounts:
     def __len__(self) -> int:
         return len(self.no)
 
-    def but(self, **changes: Any) -> "Accounts":
+    def but(self, **changes: Any) -> "DrawnAccounts":
         """The same accounts with some arrays replaced."""
         return replace(self, **changes)
 
-    def at(self, rows: slice | Ints) -> "Accounts":
+    def at(self, rows: slice | Ints) -> "DrawnAccounts":
         """The accounts at the rows."""
-        return Accounts(**{f.name: getattr(self, f.name)[rows] for f in fields(Accounts)})
+        return DrawnAccounts(**{f.name: getattr(self, f.name)[rows] for f in fields(DrawnAccounts)})
 
 
-def together(parts: list[Accounts]) -> Accounts:
+def together(parts: list[DrawnAccounts]) -> DrawnAccounts:
     """The accounts of several parts, in order."""
-    columns = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Accounts)}
-    return Accounts(**columns)
+    columns = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(DrawnAccounts)}
+    return DrawnAccounts(**columns)
 
 
 def _teams(cohort: Cohort, count: int, first: int, rng: np.random.Generator) -> Ints:
@@ -137,7 +137,7 @@ def plans_of(shares: Mapping[str, float], customer: Ints, seed: int) -> Ints:
     return np.array([PLANS.index(name) for name in shares])[choose(dict(shares), keyed(customer, 404, seed))]
 
 
-def make_accounts(cohort: Cohort, count: int, first: int, days: int, clockwork: Clockwork, seed: int) -> Accounts:
+def make_accounts(cohort: Cohort, count: int, first: int, days: int, clockwork: Clockwork, seed: int) -> DrawnAccounts:
     """`count` accounts of the cohort, numbered from `first`, in a world of `days` days.
 
     The same (cohort, first, seed) gives the same accounts.
@@ -156,7 +156,7 @@ def make_accounts(cohort: Cohort, count: int, first: int, days: int, clockwork: 
     if "assignment" in cohort.common:
         born = _together(born, team, first, 0.04, rng)
     kinds = [networks_of(dict(cohort.networks), owner("address"), slot, seed) for slot in (0, 1)]
-    return Accounts(
+    return DrawnAccounts(
         no=no,
         team=team,
         created=born,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from simulation.accounts import Accounts, make_accounts, networks_of, plans_of, together, ways_in
+from simulation.accounts import DrawnAccounts, make_accounts, networks_of, plans_of, together, ways_in
 from simulation.cohorts import COHORTS
 from simulation.constants import assumed
 from simulation.constants.assumed import GRACE, RELEASED
@@ -85,7 +85,7 @@ def pools_of(tactics: Tactics, scale: float, days: int) -> list[Pool]:
 
 def enlist(
     operation: Operation, pool: Pool, first: int, days: int, clockwork: Clockwork, seed: int
-) -> tuple[Accounts, list[tuple[str, int]]]:
+) -> tuple[DrawnAccounts, list[tuple[str, int]]]:
     """The accounts of the pool, numbered from `first`, and how many of them in turn pass for which cohort."""
     tactics, number, family = operation.campaign.tactics, operation.number, operation.family
     rng = np.random.default_rng([seed, 2, first])
@@ -164,7 +164,7 @@ def _purses(operation: Operation, pool: Pool, own: Ints, rng: np.random.Generato
     return purse
 
 
-def _access(tactics: Tactics, accounts: Accounts, seed: int) -> dict[str, Any]:
+def _access(tactics: Tactics, accounts: DrawnAccounts, seed: int) -> dict[str, Any]:
     """Plans, ways in, kinds and rotation of addresses, where the tactics do not leave them to the disguise."""
     changed: dict[str, Any] = {}
     if tactics.plans is not None:
@@ -180,7 +180,9 @@ def _access(tactics: Tactics, accounts: Accounts, seed: int) -> dict[str, Any]:
     return changed
 
 
-def succeeded(tactics: Tactics, accounts: Accounts, banned: Floats, rng: np.random.Generator) -> tuple[Accounts, Ints]:
+def succeeded(
+    tactics: Tactics, accounts: DrawnAccounts, banned: Floats, rng: np.random.Generator
+) -> tuple[DrawnAccounts, Ints]:
     """The accounts with new ones in the place of some that are banned while they serve, and which those are.
 
     A new one takes over the load and the wording within minutes to an hour.
@@ -203,7 +205,7 @@ def succeeded(tactics: Tactics, accounts: Accounts, banned: Floats, rng: np.rand
     return accounts.but(**changed), spare
 
 
-def _turns(tactics: Tactics, accounts: Accounts, days: int, rng: np.random.Generator) -> dict[str, Any]:
+def _turns(tactics: Tactics, accounts: DrawnAccounts, days: int, rng: np.random.Generator) -> dict[str, Any]:
     """Retreat to a weaker model, missing metadata, probes."""
     count = len(accounts)
     hours, probing = tactics.probes
@@ -243,12 +245,12 @@ def split(tactics: Tactics, count: int, number: int, seed: int) -> list[tuple[st
     return [(name, int(size)) for name, size in zip(tactics.disguises, sizes, strict=True) if size]
 
 
-def in_service(accounts: Accounts, day: int) -> Flags:
+def in_service(accounts: DrawnAccounts, day: int) -> Flags:
     """Accounts that serve a campaign for some part of the day."""
     return np.asarray((accounts.begin < day + 1.0) & (accounts.end > day), dtype=bool)
 
 
-def daily_rate(accounts: Accounts, day: int) -> Floats:
+def daily_rate(accounts: DrawnAccounts, day: int) -> Floats:
     """Mean requests of each account on a whole day of service, cover included, while it warms up and later."""
     warm = np.clip((day + 1.0 - accounts.begin) / accounts.ramp, 0.15, 1.0)
     return np.asarray(accounts.duty * warm, dtype=np.float64)
@@ -259,7 +261,7 @@ def mood_factor(factor: Floats) -> Floats:
     return np.asarray(np.clip(factor, 0.3, 1.3), dtype=np.float64)
 
 
-def expected(accounts: Accounts, verdicts: Verdicts, days: int, weekday: int, clockwork: Clockwork) -> float:
+def expected(accounts: DrawnAccounts, verdicts: Verdicts, days: int, weekday: int, clockwork: Clockwork) -> float:
     """Requests that the accounts will send in service, in the mean; `weekday` is that of the first day."""
     first = np.maximum(accounts.begin, np.maximum(accounts.created, 0.0))
     last = np.minimum(accounts.end, np.minimum(verdicts.banned + GRACE, accounts.left))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from simulation.accounts import Accounts
+from simulation.accounts import DrawnAccounts
 from simulation.cohorts import Cohort
 from simulation.constants import assumed
 from simulation.draws import Flags, Floats, Ints
@@ -25,7 +25,7 @@ class Verdicts:
     restored: Floats
 
 
-def on_honest(cohort: Cohort, accounts: Accounts, days: int, rng: np.random.Generator) -> Verdicts:
+def on_honest(cohort: Cohort, accounts: DrawnAccounts, days: int, rng: np.random.Generator) -> Verdicts:
     """Reviews of honest accounts (the busier the likelier), throttles, and rare bans that are taken back."""
     count = len(accounts)
     weight = np.clip(np.sqrt(accounts.rate / cohort.rate[0]), 0.5, 2.0)
@@ -39,7 +39,12 @@ def on_honest(cohort: Cohort, accounts: Accounts, days: int, rng: np.random.Gene
 
 
 def on_campaign(
-    tactics: Tactics, accounts: Accounts, days: int, rng: np.random.Generator, purged: float = np.inf, pace: float = 1.0
+    tactics: Tactics,
+    accounts: DrawnAccounts,
+    days: int,
+    rng: np.random.Generator,
+    purged: float = np.inf,
+    pace: float = 1.0,
 ) -> Verdicts:
     """Labels from `found_after` days into the campaign on, over the days after it.
 

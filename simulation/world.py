@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from simulation.accounts import Accounts, make_accounts, together
+from simulation.accounts import DrawnAccounts, make_accounts, together
 from simulation.campaign_accounts import OWNERS, Operation, Pool, Wrapper, enlist, expected, pools_of, succeeded
 from simulation.cohorts import COHORTS, Cohort
 from simulation.constants import pool_rhythms
@@ -53,7 +53,7 @@ class Segment:
 
     first: int
     cohort: Cohort
-    accounts: Accounts
+    accounts: DrawnAccounts
     verdicts: Verdicts
     operation: Operation | None = None
     guest: Operation | None = None  # that runs on the same accounts
@@ -69,7 +69,7 @@ class World:
     seed: int
     segments: tuple[Segment, ...]
     operations: tuple[Operation, ...]
-    accounts: Accounts  # of all segments, in order: the account numbered n is entry n
+    accounts: DrawnAccounts  # of all segments, in order: the account numbered n is entry n
     verdicts: Verdicts
     systems: pl.Series  # system prompt of each account's ordinary requests, null without one
     material: Material

@@ -110,8 +110,8 @@ def worlds(scenarios: Iterable[str], pools: Path | None, seed: int, times: float
             say(f"{scenario} is left out: it needs --pools")
             continue
         for name, agreement in world(scenario, pools, seed, times).items():
-            figures = (agreement.precision, agreement.recall, agreement.f1, agreement.jaccard, agreement.found)
-            cells = [f"{figure:.2f}" for figure in figures]
+            estimates = (agreement.precision, agreement.recall, agreement.f1, agreement.jaccard, agreement.found)
+            cells = [f"{estimate:.2f}" for estimate in estimates]
             counts = np.array([*agreement.accused, agreement.blamed])
             accused[name] = accused.get(name, np.zeros_like(counts)) + counts
             some, of = counts[:-1].sum(axis=0)

@@ -34,13 +34,13 @@ def losses(model: Learnt, rows: pl.DataFrame, seed: int) -> Losses:
     order = np.random.default_rng(seed).permutation(len(rows))
     label = rows["true"].to_numpy()
 
-    def figure(shown: pl.DataFrame) -> float:
+    def estimate(shown: pl.DataFrame) -> float:
         true, false = rank(label, model.risk(shown)).cumulate(np.ones(label.size))
         return float(average_precision(true, false))
 
-    whole = figure(rows)
+    whole = estimate(rows)
     known = [name for name in model.features if rows[name].count()]
-    lost = {name: whole - figure(rows.with_columns(rows[name][order])) for name in known}
+    lost = {name: whole - estimate(rows.with_columns(rows[name][order])) for name in known}
     return dict.fromkeys(model.features, 0.0) | lost
 
 

@@ -20,7 +20,7 @@ from benchmarks.detection.left_out import Taught, ours
 from benchmarks.worlds.training_worlds import World, end, say, silent, world
 from docs_tools.documents import table, write_part
 from features.accounts import read_out
-from pipelines.campaigns.memberships import with_grouped
+from pipelines.campaigns.memberships import with_in_campaign
 from pipelines.ingest import Inputs, ingest
 from pipelines.models.train import VOLUME_FEATURE
 from pipelines.workspace import Workspace
@@ -29,9 +29,9 @@ from simulation.audit.single_column import JUDGED, judged
 from simulation.presets import PRESETS
 from training.evaluation.detection import Detection, detect
 from training.evaluation.intervals import draw
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.examples.dataset import BESIDE
-from training.examples.test_set import Frozen, freeze
+from training.examples.test_set import TestSet, make_test_set
 from training.fitting.train import OURS, Learnt
 
 PAGE, PART = "campaigns.md", "early"
@@ -51,7 +51,7 @@ def taught(made: World, seed: int) -> Learnt:
     return ours(Taught(made.examples.drop(BESIDE, strict=False), made.planted, seed))[OURS]
 
 
-def followed(scenario: str, pools: Path | None, seed: int) -> Frozen:
+def followed(scenario: str, pools: Path | None, seed: int) -> TestSet:
     """Make a preset's world and look at its accounts time after time."""
     size, days = JUDGED[scenario]
     with tempfile.TemporaryDirectory() as scratch:
@@ -78,7 +78,7 @@ def looks(first: datetime, last: datetime) -> list[datetime]:
 def look(workspace: Workspace, as_of: datetime) -> pl.DataFrame:
     """Accounts that sent something within the window, with features and whether they are in a campaign."""
     rows = read_out(workspace.lake, as_of).filter(pl.col(VOLUME_FEATURE).is_not_null())
-    return with_grouped(workspace, rows.with_columns(as_of=_at(as_of)), silent)
+    return with_in_campaign(workspace, rows.with_columns(as_of=_at(as_of)), silent)
 
 
 def served(requests: pl.LazyFrame, truth: pl.DataFrame, times: Iterable[datetime]) -> pl.DataFrame:
@@ -96,17 +96,17 @@ def served(requests: pl.LazyFrame, truth: pl.DataFrame, times: Iterable[datetime
     return pl.concat(counted)
 
 
-def course(seen: pl.DataFrame, truth: pl.DataFrame, served: pl.DataFrame, name: str) -> Frozen:
+def course(seen: pl.DataFrame, truth: pl.DataFrame, served: pl.DataFrame, name: str) -> TestSet:
     """A test set: honest accounts as they were last seen, and the course of the others since their campaign began."""
     spans, known = _spans(truth), truth.unique("account_id", keep="first", maintain_order=True)
     campaigns = known.select("account_id", pl.when("label").then(True).alias("label"), "campaign")
     rows = seen.join(campaigns, on="account_id").join(spans.select("account_id", "began"), on="account_id", how="left")
     counted = rows.join(served, on=["account_id", "as_of"], how="left")
     acting = pl.col("label").is_null() | pl.col("served").is_not_null()
-    return freeze(counted.filter(acting), name)
+    return make_test_set(counted.filter(acting), name)
 
 
-def detected(test: Frozen, model: Learnt, seed: int) -> Detection:
+def detected(test: TestSet, model: Learnt, seed: int) -> Detection:
     """How early a model finds the accounts of campaigns."""
     label = test.frame["label"].fill_null(False).to_numpy()
     codes = test.frame["campaign"].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
@@ -121,16 +121,16 @@ def row(scenario: str, honest: int, found: Detection) -> list[str]:
         return [*head, found.note, *["-"] * 6]
     shown = {"detected": "{:.2f}".format, "served_share": "{:.2f}".format, "days": _COUNT, "days_90": _COUNT}
     names = ("detected", "days", "days_90", "requests", "requests_90", "served_share")
-    told = [told_of(found.figure(name), shown.get(name, _COUNT)) for name in names]
+    told = [told_of(found.estimate(name), shown.get(name, _COUNT)) for name in names]
     return [*head, f"{found.false_positive_rate:.1%}", *told]
 
 
-def told_of(figure: Figure, show: Callable[[float], str]) -> str:
+def told_of(estimate: Estimate, show: Callable[[float], str]) -> str:
     """`4 [3, 9]`; `never` where so many are not found; an interval without an upper end stays open."""
-    if figure.value is None:
-        return "never" if figure.note.startswith("fewer than") else "-"
-    low = show(figure.value if figure.low is None else figure.low)
-    return f"{show(figure.value)} [{low}, {'never' if figure.high is None else show(figure.high)}]"
+    if estimate.value is None:
+        return "never" if estimate.note.startswith("fewer than") else "-"
+    low = show(estimate.value if estimate.low is None else estimate.low)
+    return f"{show(estimate.value)} [{low}, {'never' if estimate.high is None else show(estimate.high)}]"
 
 
 def _spans(truth: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.left_out import LABELLED, Taught, against_literature, drawn, without
-from benchmarks.detection.mean_estimates import STRICTEST, Judged, mean_figures, mean_gains, told
+from benchmarks.detection.mean_estimates import STRICTEST, FamilyRisks, mean_differences, mean_estimates, told
 from benchmarks.pictures import few_requests
 from benchmarks.worlds.diluted import Cell
 from benchmarks.worlds.diluted_worlds import cells, several
@@ -30,7 +30,7 @@ from training.evaluation.headline import NEEDED
 from training.evaluation.metrics import recall_name, threshold_at
 from training.evaluation.report import blanked
 from training.fitting.train import OURS, Learnt
-from training.fitting.training_sets import lessons
+from training.fitting.training_sets import training_sets
 
 REQUESTS, SHARES = (25, 50, 100, 250, 1_000), (1.0, 0.5, 0.25, 0.1)
 EVERY = tuple(Cell(requests, share) for requests in REQUESTS for share in SHARES)
@@ -55,9 +55,9 @@ class Found:
         alarms: honest accounts of `PURE` with their cohort, and whether ours flags them at 0.1 %.
     """
 
-    cells: Mapping[Cell, Judged]
-    parts: Mapping[Cell, Judged]
-    wide: Mapping[Cell, Judged]
+    cells: Mapping[Cell, FamilyRisks]
+    parts: Mapping[Cell, FamilyRisks]
+    wide: Mapping[Cell, FamilyRisks]
     alarms: pl.DataFrame
 
 
@@ -81,8 +81,8 @@ def ablated(taught: Taught) -> Iterator[tuple[str, Learnt]]:
     """Ours trained without each family of features."""
     for family in dict.fromkeys(feature.family for feature in FEATURES):
         rest = [feature.name for feature in FEATURES if feature.family != family]
-        lesson = lessons(taught.examples, taught.planted, rest, taught.plan, taught.seed)[1]
-        yield f"without {family}", taught.learn(taught.blend, lesson)
+        training_set = training_sets(taught.examples, taught.planted, rest, taught.plan, taught.seed)[1]
+        yield f"without {family}", taught.learn(taught.blend, training_set)
 
 
 def in_modes(taught: Taught, whole: Learnt) -> Iterator[tuple[str, tuple[Learnt, frozenset[str]]]]:
@@ -91,14 +91,14 @@ def in_modes(taught: Taught, whole: Learnt) -> Iterator[tuple[str, tuple[Learnt,
     full = gapless.learn(gapless.blend, gapless.both[1])
     for name, blank in MODES.items():
         rest = [feature.name for feature in FEATURES if feature.name not in blank]
-        lesson = lessons(gapless.examples, gapless.planted, rest, gapless.plan, gapless.seed)[1]
+        training_set = training_sets(gapless.examples, gapless.planted, rest, gapless.plan, gapless.seed)[1]
         yield f"{name}: ours", (whole, blank)
         yield f"{name}: taught without gaps", (full, blank)
-        yield f"{name}: a model of its own", (gapless.learn(gapless.blend, lesson), blank)
+        yield f"{name}: a model of its own", (gapless.learn(gapless.blend, training_set), blank)
     yield "nothing lacks: taught without gaps", (full, frozenset())
 
 
-def alarms(judged: Judged, rows: pl.DataFrame) -> pl.DataFrame:
+def alarms(judged: FamilyRisks, rows: pl.DataFrame) -> pl.DataFrame:
     """Honest accounts, their cohort, and whether ours flags them where 0.1 % of all honest accounts are flagged."""
     risk = judged.risks[OURS]
     flagged = pl.Series("flagged", risk >= threshold_at(judged.label, risk, 0.001))
@@ -110,27 +110,27 @@ def among_honest(rows: pl.DataFrame, family: str) -> pl.DataFrame:
     return rows.filter(~pl.col("true") | (pl.col("family") == family))
 
 
-def judged_by(rows: pl.DataFrame, family: str, *models: Mapping[str, Learnt]) -> Judged:
+def judged_by(rows: pl.DataFrame, family: str, *models: Mapping[str, Learnt]) -> FamilyRisks:
     """What models say of these accounts."""
     risks = {name: model.risk(rows) for some in models for name, model in some.items()}
-    return Judged(family, rows["true"].to_numpy(), risks)
+    return FamilyRisks(family, rows["true"].to_numpy(), risks)
 
 
-def _with_modes(judged: Judged, modes: Modes, rows: pl.DataFrame) -> Judged:
+def _with_modes(judged: FamilyRisks, modes: Modes, rows: pl.DataFrame) -> FamilyRisks:
     risks = {name: model.risk(blanked(rows, blank)) for name, (model, blank) in modes.items()}
     kept = {name: risk for name, risk in judged.risks.items() if name == OURS or name.startswith("without ")}
     return replace(judged, risks=kept | risks)
 
 
-def by_cell(found: Sequence[Mapping[Cell, Judged]], figure: str, seed: int) -> list[str]:
+def by_cell(found: Sequence[Mapping[Cell, FamilyRisks]], estimate: str, seed: int) -> list[str]:
     """A row for each cell: a figure of every model, mean over families; or why there is none."""
     honest = min(int((~judged.label).sum()) for one in found for judged in one.values())
-    if honest < NEEDED[figure]:
-        return [f"Not to be measured here: it needs {NEEDED[figure]:,} honest accounts, there are {honest:,}."]
+    if honest < NEEDED[estimate]:
+        return [f"Not to be measured here: it needs {NEEDED[estimate]:,} honest accounts, there are {honest:,}."]
     names = list(next(iter(found[0].values())).risks)
     rows = []
     for cell in found[0]:
-        means = [mean_figures([one[cell] for one in found], name, seed)[figure] for name in names]
+        means = [mean_estimates([one[cell] for one in found], name, seed)[estimate] for name in names]
         rows.append([f"{cell.requests:,}", f"{cell.share:.0%}", *map(told, means)])
     return table(["requests", "share", *names], rows)
 
@@ -142,8 +142,8 @@ def by_part(every: Sequence[Found], seed: int) -> list[str]:
     for name in found[0].parts[shown[0]].risks:
         if ", " in name:  # a part in a mode: `by_gain` tells of it
             continue
-        means = [mean_figures([one.parts[cell] for one in found], name, seed) for cell in shown]
-        rows.append([name, *(told(mean[figure]) for mean in means for figure in (STRICT, "pr_auc"))])
+        means = [mean_estimates([one.parts[cell] for one in found], name, seed) for cell in shown]
+        rows.append([name, *(told(mean[estimate]) for mean in means for estimate in (STRICT, "pr_auc"))])
     head = ["ours", *(f"{what}, {cell.name}" for cell in shown for what in ("recall at 0.1 %", "PR-AUC"))]
     families = ", ".join(one.parts[shown[0]].family for one in found)
     return [f"Means over {len(found)} families, drawn by the seed: {families}.", "", *table(head, rows)]
@@ -163,7 +163,7 @@ def by_gain(every: Sequence[Found], seed: int) -> list[str]:
         for mode in ("", *MODES):
             with_it, without_it = (OURS, part) if not mode else (f"{mode}: ours", f"{part}, {mode}")
             for cell in shown:
-                gain = mean_gains([one.parts[cell] for one in found], with_it, without_it, seed)["pr_auc"]
+                gain = mean_differences([one.parts[cell] for one in found], with_it, without_it, seed)["pr_auc"]
                 told_of.append(f"**{told(gain)}**" if (gain.low or 0.0) > 0 else told(gain))
         rows.append([family, *told_of])
     modes = ("everything known", *MODES)
@@ -181,7 +181,7 @@ def by_cohort(found: Sequence[Found]) -> list[str]:
     return table(["cohort", "accounts", "flagged", f"alarms of {len(found)} models together"], rows)
 
 
-def scope(made: World, found: Sequence[Mapping[Cell, Judged]], where: str) -> list[str]:
+def scope(made: World, found: Sequence[Mapping[Cell, FamilyRisks]], where: str) -> list[str]:
     """What was measured on."""
     pure = [one[PURE] for one in found]
     honest, members = int((~pure[0].label).sum()), sum(int(one.label.sum()) for one in pure)
@@ -212,7 +212,9 @@ def everything(
         calls = [hands.submit(judge, made, rows, wide, one, seed, with_parts=one in dissected) for one in left_out]
         found = [call.result() for call in calls]
     narrow, many = [one.cells for one in found], [one.wide for one in found]
-    stricter = [line for figure in (STRICTER, STRICT) for line in ("", f"{figure}:", "", *by_cell(many, figure, seed))]
+    stricter = [
+        line for estimate in (STRICTER, STRICT) for line in ("", f"{estimate}:", "", *by_cell(many, estimate, seed))
+    ]
     parts = {
         "cells": [*scope(made, narrow, "a world of the next seed"), "", *by_cell(narrow, STRICT, seed)],
         "sent": sent(rows),

@@ -32,7 +32,7 @@ from benchmarks.detection.left_out import (
     variants,
     without,
 )
-from benchmarks.detection.mean_estimates import FIGURES, Judged, mean_figures, told
+from benchmarks.detection.mean_estimates import FIGURES, FamilyRisks, mean_estimates, told
 from benchmarks.pictures import left_out as picture
 from benchmarks.worlds.training_worlds import World, say, world
 from docs_tools.documents import DOCS, table, write_part
@@ -43,11 +43,11 @@ CONFIRMED = 3
 OTHER_WORLDS = (("unseen-families", 1.0), ("composed", 1.0))
 
 
-def one_by_one(made: World, case: str, seed: int, models: Models, only: Sequence[str] = ()) -> list[Judged]:
+def one_by_one(made: World, case: str, seed: int, models: Models, only: Sequence[str] = ()) -> list[FamilyRisks]:
     """Leave each family out in turn, two at a time."""
     chosen = [family for family in families(made) if not only or family in only]
 
-    def one(family: str) -> Judged:
+    def one(family: str) -> FamilyRisks:
         found = judged(made, [family], models(replace(without(made, [family], case), seed=seed)), case)[0]
         say(f"{case}: {family} done")
         return found
@@ -56,7 +56,7 @@ def one_by_one(made: World, case: str, seed: int, models: Models, only: Sequence
         return list(hands.map(one, chosen))
 
 
-def three_confirmed(made: World, seed: int) -> tuple[list[str], list[Judged]]:
+def three_confirmed(made: World, seed: int) -> tuple[list[str], list[FamilyRisks]]:
     """Only three families are known, by labels and to planting; judged are all others."""
     every = families(made)
     known = sorted(np.random.default_rng([seed, 59]).choice(every, CONFIRMED, replace=False).tolist())
@@ -65,16 +65,16 @@ def three_confirmed(made: World, seed: int) -> tuple[list[str], list[Judged]]:
     return known, found
 
 
-def lines(found: Sequence[Judged], seed: int, head: Sequence[str] = HEAD) -> list[str]:
+def lines(found: Sequence[FamilyRisks], seed: int, head: Sequence[str] = HEAD) -> list[str]:
     """A row for each model: means over families."""
     rows = []
     for name in found[0].risks:
-        means = mean_figures(found, name, seed)
-        rows.append([name, *(told(means[figure]) for figure in FIGURES[: len(head) - 1])])
+        means = mean_estimates(found, name, seed)
+        rows.append([name, *(told(means[estimate]) for estimate in FIGURES[: len(head) - 1])])
     return table(head, rows)
 
 
-def by_family(found: Sequence[Judged]) -> list[str]:
+def by_family(found: Sequence[FamilyRisks]) -> list[str]:
     """A row for each family: PR-AUC and recall at 1 % of every model."""
     names = list(found[0].risks)
     rows = []
@@ -95,13 +95,13 @@ def calibrated(found: Sequence[Held]) -> list[str]:
     ])  # fmt: skip
 
 
-def scope(found: Sequence[Judged]) -> str:
+def scope(found: Sequence[FamilyRisks]) -> str:
     """What the means are over."""
     honest, members = int((~found[0].label).sum()), sum(int(one.label.sum()) for one in found)
     return f"{len(found)} families, {members} accounts of theirs, each family among {honest:,} honest accounts."
 
 
-def everything(made: World, seed: int, only: Sequence[str]) -> tuple[list[str], Mapping[str, Sequence[Judged]]]:
+def everything(made: World, seed: int, only: Sequence[str]) -> tuple[list[str], Mapping[str, Sequence[FamilyRisks]]]:
     """All tables of families left out, and what the picture shows."""
     cases = {case: one_by_one(made, case, seed, against_rivals, only) for case in CASES}
     out = [f"World: {made.name}.", ""]
@@ -141,9 +141,9 @@ def main() -> None:
             parts = {"variants": [f"World: {made.name}. {scope(found)}", "", *lines(found, given.seed, HEAD[:4])]}
         else:
             others = [make(scenario, scale=scale) for scenario, scale in OTHER_WORLDS]
-            calibration, figures = held(made, others, given.seed)
+            calibration, estimates = held(made, others, given.seed)
             tables, cases = everything(made, given.seed, given.families)
-            parts = {"judging": tables, "calibration": calibration, "card": figures}
+            parts = {"judging": tables, "calibration": calibration, "card": estimates}
     print("\n".join("\n".join(part) for part in parts.values()))
     if given.docs:
         for part, text in parts.items():

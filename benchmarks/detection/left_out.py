@@ -11,19 +11,22 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from benchmarks.detection.mean_estimates import Judged
+from benchmarks.detection.mean_estimates import FamilyRisks
 from benchmarks.worlds.training_worlds import World
 from features.catalogue import FEATURE_NAMES, SIGNS
 from pipelines.models.train import VOLUME_FEATURE
-from training.baselines import Candidate, LogisticRegression, Narrow, VolumeRule, literature
+from training.baselines import VolumeRule, literature
 from training.examples.dataset import BESIDE, DETECTED
 from training.examples.planted import MARK, together
 from training.examples.splits import place
 from training.examples.test_set import latest
 from training.fitting.train import OURS, Learnt, learn
-from training.fitting.training_sets import Lesson, Plan, learning, lessons
+from training.fitting.training_sets import Plan, TrainingSet, training_rows, training_sets
 from training.models.blend import Blend, Blended
+from training.models.candidate import Candidate
 from training.models.fit import USUAL, Boosting
+from training.models.logistic_regression import LogisticRegression
+from training.models.narrow import Narrow
 from training.models.search import search
 
 LABELLED, SEEN = "never labelled", "never seen"
@@ -43,30 +46,30 @@ class Taught:
     plan: Plan = field(default_factory=Plan)
 
     @cached_property
-    def both(self) -> tuple[Lesson, Lesson]:
+    def both(self) -> tuple[TrainingSet, TrainingSet]:
         """The rivals' lesson, who take unlabelled accounts for what they seem, and ours."""
-        return lessons(self.examples, self.planted, FEATURE_NAMES, self.plan, self.seed)
+        return training_sets(self.examples, self.planted, FEATURE_NAMES, self.plan, self.seed)
 
     @cached_property
-    def wide(self) -> Lesson:
+    def wide(self) -> TrainingSet:
         """The rivals' lesson with what the published detectors read."""
-        return lessons(self.examples, self.planted, FEATURE_NAMES, self.plan, self.seed, DETECTED)[0]
+        return training_sets(self.examples, self.planted, FEATURE_NAMES, self.plan, self.seed, DETECTED)[0]
 
     @cached_property
-    def confirmed(self) -> Lesson:
+    def confirmed(self) -> TrainingSet:
         """Ours without planted campaigns."""
-        return lessons(self.examples, None, FEATURE_NAMES, self.plan, self.seed)[1]
+        return training_sets(self.examples, None, FEATURE_NAMES, self.plan, self.seed)[1]
 
     @cached_property
-    def trusting(self) -> Lesson:
+    def trusting(self) -> TrainingSet:
         """Ours, but with no suspects among the unlabelled."""
         _, ours = self.both
-        data = learning(together(self.examples, self.planted), FEATURE_NAMES, self.plan, self.seed)
+        data = training_rows(together(self.examples, self.planted), FEATURE_NAMES, self.plan, self.seed)
         return replace(ours, data=data, certain=ours.real)
 
-    def learn(self, candidate: Candidate, lesson: Lesson) -> Learnt:
+    def learn(self, candidate: Candidate, training_set: TrainingSet) -> Learnt:
         """Fit and calibrate."""
-        return learn(candidate, lesson, self.seed, self.plan)
+        return learn(candidate, training_set, self.seed, self.plan)
 
     @property
     def blend(self) -> Blend:
@@ -166,7 +169,7 @@ def _of(planted: Collection[str]) -> pl.Expr:
     return family.is_in(list(planted))
 
 
-def judged(world: World, left_out: Collection[str], models: Mapping[str, Learnt], case: str) -> list[Judged]:
+def judged(world: World, left_out: Collection[str], models: Mapping[str, Learnt], case: str) -> list[FamilyRisks]:
     """Each family's accounts among the honest ones, each account by its latest snapshot.
 
     Where a family was never seen, the honest ones are strangers too: a model that has learnt by heart that these very
@@ -181,5 +184,5 @@ def judged(world: World, left_out: Collection[str], models: Mapping[str, Learnt]
     found = []
     for one in left_out:
         here = ~true | (family == one)
-        found.append(Judged(one, true[here], {name: risk[here] for name, risk in risks.items()}))
+        found.append(FamilyRisks(one, true[here], {name: risk[here] for name, risk in risks.items()}))
     return found

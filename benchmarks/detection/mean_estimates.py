@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from training.evaluation.intervals import with_interval
 from training.evaluation.metrics import (
-    Figure,
+    Estimate,
     average_precision,
     expected_calibration_error,
     rank,
@@ -22,7 +22,7 @@ Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Judged:
+class FamilyRisks:
     """One family's accounts among the honest ones, and every model's risks of them, in one order."""
 
     family: str
@@ -35,23 +35,25 @@ class Judged:
         return dict(zip(FIGURES, map(float, _measure(self.label, self.risks[name], weight)), strict=True))
 
 
-def mean_figures(judged: Sequence[Judged], name: str, seed: int, replicates: int = 300) -> dict[str, Figure]:
+def mean_estimates(judged: Sequence[FamilyRisks], name: str, seed: int, replicates: int = 300) -> dict[str, Estimate]:
     """Means of a model over families with 95 % intervals: families are drawn, and within each its accounts.
 
     The honest accounts are the same for all families, so a draw of them is too: their chance does not average out.
     """
     points, means = _means(judged, name, seed, replicates)
-    return {figure: with_interval(figure, float(points[i]), means[:, i]) for i, figure in enumerate(FIGURES)}
+    return {estimate: with_interval(estimate, float(points[i]), means[:, i]) for i, estimate in enumerate(FIGURES)}
 
 
-def mean_gains(judged: Sequence[Judged], name: str, other: str, seed: int, replicates: int = 300) -> dict[str, Figure]:
+def mean_differences(
+    judged: Sequence[FamilyRisks], name: str, other: str, seed: int, replicates: int = 300
+) -> dict[str, Estimate]:
     """How much higher a model's means are than another's of the very same draws."""
     ours, theirs = (_means(judged, one, seed, replicates) for one in (name, other))
     points, means = ours[0] - theirs[0], ours[1] - theirs[1]
-    return {figure: with_interval(figure, float(points[i]), means[:, i]) for i, figure in enumerate(FIGURES)}
+    return {estimate: with_interval(estimate, float(points[i]), means[:, i]) for i, estimate in enumerate(FIGURES)}
 
 
-def _means(judged: Sequence[Judged], name: str, seed: int, replicates: int) -> tuple[Numbers, Numbers]:
+def _means(judged: Sequence[FamilyRisks], name: str, seed: int, replicates: int) -> tuple[Numbers, Numbers]:
     """The means (figures,) and those of the draws (R, figures), which are the same for every model."""
     rng = np.random.default_rng(seed)
     points = np.array([list(one.values(name).values()) for one in judged])
@@ -61,9 +63,9 @@ def _means(judged: Sequence[Judged], name: str, seed: int, replicates: int) -> t
     return points.mean(axis=0), drawn[chosen, np.arange(replicates)[:, None]].mean(axis=1)
 
 
-def told(figure: Figure) -> str:
+def told(estimate: Estimate) -> str:
     """`0.512 [0.431, 0.600]`."""
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def _resamples(

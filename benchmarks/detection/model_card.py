@@ -6,10 +6,10 @@ import polars as pl
 
 from benchmarks.worlds.training_worlds import World
 from docs_tools.documents import table
-from training.evaluation.metrics import Figure, recall_name
+from training.evaluation.metrics import Estimate, recall_name
 from training.evaluation.report import Report, evaluate
 from training.evaluation.slices import false_positive_name
-from training.examples.test_set import freeze
+from training.examples.test_set import make_test_set
 from training.fitting.train import Learnt
 
 SHOWN = ("pr_auc", *map(recall_name, (0.01, 0.001)), "brier", "ece")
@@ -20,8 +20,8 @@ WORST = 12  # cohorts and countries that are shown
 def judged(model: Learnt, worlds: Sequence[World], seed: int) -> Report:
     """All accounts of the worlds together, under the truth; each family is one campaign."""
     rows = pl.concat(_true(world) for world in worlds)
-    groups = pl.concat(world.groups for world in worlds)
-    test = freeze(rows, "held-out worlds", groups=groups)
+    slices = pl.concat(world.slices for world in worlds)
+    test = make_test_set(rows, "held-out worlds", slices=slices)
     as_of = max(world.as_of for world in worlds)
     return evaluate(test, model.risk, model="stillwatch", as_of=as_of, seed=seed,
                     review_threshold=model.thresholds["review"])  # fmt: skip
@@ -37,7 +37,7 @@ def _true(world: World) -> pl.DataFrame:
 def lines(report: Report) -> list[str]:
     """Overall, then the worst parts first."""
     found = [f"{report.accounts:,} accounts, {report.positives:,} of campaigns: base rate {report.base_rate:.1%}.", ""]
-    found += table(["figure", "value, 95 %"], [[name, _told(report.figure(name))] for name in SHOWN])
+    found += table(["figure", "value, 95 %"], [[name, _told(report.estimate(name))] for name in SHOWN])
     found += ["", "Found where 1 % and 0.1 % of all honest accounts are flagged, the worst family first:", ""]
     found += _parts(report, "family", (recall_name(0.01), recall_name(0.001), "pr_auc"), 1.0)
     found += ["", "False alarms at the same two thresholds, the worst first:", ""]
@@ -48,18 +48,18 @@ def lines(report: Report) -> list[str]:
 
 
 def _parts(report: Report, kind: str, names: Sequence[str], sign: float) -> list[str]:
-    groups = [group for group in report.of_kind(kind) if group.figure(names[0]).value is not None]
-    worst = sorted(groups, key=lambda group: sign * (group.figure(names[0]).value or 0.0))[:WORST]
-    rows = [[g.name, f"{g.accounts:,}", *(_told(g.figure(name)) for name in names)] for g in worst]
+    slices = [group for group in report.of_kind(kind) if group.estimate(names[0]).value is not None]
+    worst = sorted(slices, key=lambda group: sign * (group.estimate(names[0]).value or 0.0))[:WORST]
+    rows = [[g.name, f"{g.accounts:,}", *(_told(g.estimate(name)) for name in names)] for g in worst]
     heads = {WIDE: "flagged at 1 %", STRICT: "flagged at 0.1 %", recall_name(0.01): "found at 1 %"}
     heads |= {recall_name(0.001): "found at 0.1 %", "pr_auc": "PR-AUC"}
     return table([kind, "accounts", *(heads[name] for name in names)], rows)
 
 
-def _told(figure: Figure) -> str:
+def _told(estimate: Estimate) -> str:
     """`0.512 [0.431, 0.600]`, shares of false alarms in per cent, or why there is no value."""
-    if figure.value is None or figure.low is None or figure.high is None:
-        return figure.note or "none"
-    if figure.name.startswith("false_positive"):
-        return f"{figure.value:.1%} [{figure.low:.1%}, {figure.high:.1%}]"
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return estimate.note or "none"
+    if estimate.name.startswith("false_positive"):
+        return f"{estimate.value:.1%} [{estimate.low:.1%}, {estimate.high:.1%}]"
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

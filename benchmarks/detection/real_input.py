@@ -22,7 +22,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.detection.mean_estimates import FIGURES, Judged, mean_figures, told
+from benchmarks.detection.mean_estimates import FIGURES, FamilyRisks, mean_estimates, told
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.models.champion import packaged
 from pipelines.models.train import VOLUME_FEATURE, gather
@@ -31,7 +31,7 @@ from pipelines.workspace import Workspace
 from serving.server import running
 from training.examples.dataset import matrix
 from training.fitting.train import OURS, train
-from training.fitting.train import Judged as CandidateJudged
+from training.fitting.train import FamilyRisks as CandidateJudged
 
 CASES = ("never seen", "never labelled")
 SHOWN = FIGURES[:3]
@@ -85,7 +85,7 @@ def composed(folder: Path, pools: Path, seed: int) -> World:
     return World(folder, truth, as_of)
 
 
-def leave_out(world: World, family: str, case: str, scratch: Path, seed: int) -> Judged:
+def leave_out(world: World, family: str, case: str, scratch: Path, seed: int) -> FamilyRisks:
     """Train without one family, then score everybody; returns the honest accounts and the family's."""
     scratch.mkdir()
     out = world.truth.filter(pl.col("family") == family).select("account_id")
@@ -108,7 +108,7 @@ def leave_out(world: World, family: str, case: str, scratch: Path, seed: int) ->
     table = table.filter(~pl.col("label") | (pl.col("family") == family)).sort("account_id")
     matrix_now = matrix(Workspace(root).lookup.historical(table.select("account_id", "as_of")), FEATURE_NAMES)
     risks = {name: judged.calibrator.apply(judged.scorer.raw(matrix_now)) for name, judged in trained.items()}
-    return Judged(family, table["label"].to_numpy(), {"stillwatch": table["risk"].to_numpy(), **risks})
+    return FamilyRisks(family, table["label"].to_numpy(), {"stillwatch": table["risk"].to_numpy(), **risks})
 
 
 def split(world: World, out: pl.DataFrame, scratch: Path) -> dict[str, Path]:
@@ -159,24 +159,24 @@ def ask_over_http(world: World, workspace: Workspace) -> None:
     print("  1,000 accounts over HTTP: the very risks of the score file", file=sys.stderr)
 
 
-def show(case: str, judged: list[Judged], seed: int) -> None:
+def show(case: str, judged: list[FamilyRisks], seed: int) -> None:
     """Per model: means over families, intervals by bootstrap over families and accounts."""
     honest = int((~judged[0].label).sum())
     members = sum(int(one.label.sum()) for one in judged)
     print(f"\nfamily {case}: {len(judged)} families, {members} accounts of theirs, each among {honest:,} honest ones")
     for name in judged[0].risks:
-        means = mean_figures(judged, name, seed)
-        print(f"  {name:<22}" + "   ".join(f"{figure} {told(means[figure])}" for figure in SHOWN))
+        means = mean_estimates(judged, name, seed)
+        print(f"  {name:<22}" + "   ".join(f"{estimate} {told(means[estimate])}" for estimate in SHOWN))
     for one in judged:
         cells = [f"{name} {cell(one, name)}" for name in one.risks]
         base = one.label.mean()
         print(f"    {one.family:<18} {int(one.label.sum()):>3} accounts, base rate {base:.2%}: " + "; ".join(cells))
 
 
-def cell(one: Judged, name: str) -> str:
+def cell(one: FamilyRisks, name: str) -> str:
     """PR-AUC and recall at 0.1 % in short."""
     values = one.values(name)
-    return "/".join(f"{values[figure]:.2f}" for figure in (SHOWN[0], SHOWN[2]))
+    return "/".join(f"{values[estimate]:.2f}" for estimate in (SHOWN[0], SHOWN[2]))
 
 
 def command(*arguments: object, workspace: Path | None = None) -> None:

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.fingerprint import Rows, among_honest, judged_by
 from benchmarks.detection.left_out import LABELLED, Taught, drawn, ours, without
-from benchmarks.detection.mean_estimates import STRICTEST, Judged, mean_figures, told
+from benchmarks.detection.mean_estimates import STRICTEST, FamilyRisks, mean_estimates, told
 from benchmarks.worlds.diluted import Cell
 from benchmarks.worlds.diluted_worlds import several
 from benchmarks.worlds.training_worlds import World, say, world
@@ -26,7 +26,7 @@ from features.catalogue import FEATURES
 from training.evaluation.headline import NEEDED
 from training.evaluation.metrics import recall_name
 from training.fitting.train import OURS, Learnt
-from training.fitting.training_sets import lessons
+from training.fitting.training_sets import training_sets
 
 PAGE, PART = "campaigns.md", "structure"
 CELLS = tuple(Cell(requests, share) for requests in (50, 100, 250) for share in (1.0, 0.25))
@@ -45,8 +45,8 @@ def with_and_without(taught: Taught) -> Mapping[str, Learnt]:
 def blind(taught: Taught, unseen: frozenset[str]) -> Learnt:
     """Ours taught without some families of features, where nobody is in a campaign."""
     rest = [feature.name for feature in FEATURES if feature.family not in unseen]
-    lesson = lessons(taught.examples, taught.planted, rest, taught.plan, taught.seed)[1]
-    return unlifted(taught.learn(taught.blend, lesson))
+    training_set = training_sets(taught.examples, taught.planted, rest, taught.plan, taught.seed)[1]
+    return unlifted(taught.learn(taught.blend, training_set))
 
 
 def unlifted(model: Learnt) -> Learnt:
@@ -54,7 +54,7 @@ def unlifted(model: Learnt) -> Learnt:
     return replace(model, calibrator=replace(model.calibrator, lift=0.0))
 
 
-def judge(made: World, rows: Rows, family: str, seed: int) -> Mapping[Cell, Judged]:
+def judge(made: World, rows: Rows, family: str, seed: int) -> Mapping[Cell, FamilyRisks]:
     """Train without a family, and judge it in all cells."""
     models = with_and_without(replace(without(made, [family], LABELLED), seed=seed))
     found = {cell: judged_by(among_honest(frame, family), family, models) for cell, frame in rows.items()}
@@ -62,12 +62,12 @@ def judge(made: World, rows: Rows, family: str, seed: int) -> Mapping[Cell, Judg
     return found
 
 
-def by_cell(found: Sequence[Mapping[Cell, Judged]], seed: int) -> list[str]:
+def by_cell(found: Sequence[Mapping[Cell, FamilyRisks]], seed: int) -> list[str]:
     """A row for each cell and model: recall at 0.1 % and at 0.01 %, PR-AUC, and the recall beside that without."""
     honest = min(int((~one.label).sum()) for of in found for one in of.values())
     rows = []
     for cell in found[0]:
-        means = {name: mean_figures([one[cell] for one in found], name, seed) for name in found[0][cell].risks}
+        means = {name: mean_estimates([one[cell] for one in found], name, seed) for name in found[0][cell].risks}
         for name, mean in means.items():
             recall, other = (of[STRICT].value or 0.0 for of in (means[OURS], mean))
             gain = f"{recall / other:.2f}" if other else "-"
@@ -80,7 +80,7 @@ def by_cell(found: Sequence[Mapping[Cell, Judged]], seed: int) -> list[str]:
     return lines
 
 
-def scope(made: World, found: Sequence[Mapping[Cell, Judged]], worlds: str) -> str:
+def scope(made: World, found: Sequence[Mapping[Cell, FamilyRisks]], worlds: str) -> str:
     """What was measured on."""
     pure = [next(iter(one.values())) for one in found]
     honest, members = int((~pure[0].label).sum()), sum(int(one.label.sum()) for one in pure)

@@ -32,7 +32,7 @@ from training import tracking
 from training.tracking.client import EXPERIMENT, NAME, connect
 from training.tracking.sweep import UNREGISTERED
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 START, DAYS = datetime(2026, 4, 6, tzinfo=UTC), 14
 AS_OF = START + timedelta(days=DAYS)

@@ -28,11 +28,11 @@ from benchmarks.worlds.training_worlds import World, say, world
 from docs_tools.documents import DOCS, table, write_part
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.models.train import VOLUME_FEATURE
-from training.evaluation.headline import figures
-from training.evaluation.metrics import Figure, Flags, Numbers
-from training.evaluation.paired import gains
+from training.evaluation.headline import estimates
+from training.evaluation.metrics import Estimate, Flags, Numbers
+from training.evaluation.paired import differences
 from training.evaluation.slices import campaigns_of
-from training.examples.dataset import BESIDE, GROUPED, KEYS, is_grouped, matrix, targets
+from training.examples.dataset import BESIDE, IN_CAMPAIGN, KEYS, is_in_campaign, matrix, targets
 from training.fitting.train import OURS, Plan, Trained, judge, train
 from training.gate.promotion import CHAMPION, Decision, Evidence, gate
 
@@ -52,7 +52,7 @@ class Setting:
     plan: Plan = field(default_factory=Plan)
     volume_feature: str = VOLUME_FEATURE
     planted: pl.DataFrame | None = None
-    groups: pl.DataFrame | None = None
+    slices: pl.DataFrame | None = None
 
     def trained(self, examples: pl.DataFrame) -> Trained:
         """A training on these examples."""
@@ -65,7 +65,7 @@ class Setting:
             volume_feature=self.volume_feature,
             plan=self.plan,
             planted=self.planted,
-            groups=self.groups,
+            slices=self.slices,
         )
 
 
@@ -92,7 +92,7 @@ class Attempt:
 
     name: str
     dose: float
-    clean: Mapping[str, Figure]
+    clean: Mapping[str, Estimate]
     lost: float
     decision: Decision
 
@@ -127,7 +127,7 @@ def moved(examples: pl.DataFrame, asleep: Sleepers, share: float) -> pl.DataFram
     pairs = pl.DataFrame({"account_id": asleep.accounts, "model": asleep.models})
     aims = rows.select("account_id").join(pairs, on="account_id", how="left", maintain_order="left")
     aims = aims.join(shown, left_on="model", right_on="account_id", how="left", maintain_order="left")
-    names = [name for name in examples.columns if name not in (*KEYS, *BESIDE, GROUPED)]
+    names = [name for name in examples.columns if name not in (*KEYS, *BESIDE, IN_CAMPAIGN)]
     places = rows.select(pl.col("account_id").rank("dense") - 1).to_series().to_numpy()
     draws = np.random.default_rng([asleep.seed, 47]).random((len(asleep.accounts), len(names)))[places]
     columns = [
@@ -152,7 +152,7 @@ def decide(challenger: Trained, champion: Trained) -> Decision:
     label, (_, codes) = targets(test.frame), campaigns_of(test.frame)
     risk = {name: judged.risk for name, judged in challenger.candidates.items()}
     theirs = {name: other for name, other in risk.items() if name != OURS}
-    theirs[CHAMPION] = champion.model.predict(matrix(test.frame, champion.model.features), is_grouped(test.frame))
+    theirs[CHAMPION] = champion.model.predict(matrix(test.frame, champion.model.features), is_in_campaign(test.frame))
     if test.digest == own.digest:
         known, earlier, lasting = champion.report, None, ()
     else:
@@ -160,10 +160,10 @@ def decide(challenger: Trained, champion: Trained) -> Decision:
         again = judge(challenger.model, own, as_of=champion.as_of, seed=champion.seed, name=OURS)
         earlier = again, champion.report
         _, own_codes = campaigns_of(own.frame)
-        now = challenger.model.predict(matrix(own.frame, challenger.model.features), is_grouped(own.frame))
-        lasting = gains(targets(own.frame), now, champion.candidates[OURS].risk, own_codes, seed=champion.seed)
-    over = {name: gains(label, risk[OURS], other, codes, seed=challenger.seed) for name, other in theirs.items()}
-    return gate(challenger.report, known, evidence=Evidence(gains=over, earlier=earlier, lasting=lasting))
+        now = challenger.model.predict(matrix(own.frame, challenger.model.features), is_in_campaign(own.frame))
+        lasting = differences(targets(own.frame), now, champion.candidates[OURS].risk, own_codes, seed=champion.seed)
+    over = {name: differences(label, risk[OURS], other, codes, seed=challenger.seed) for name, other in theirs.items()}
+    return gate(challenger.report, known, evidence=Evidence(differences=over, earlier=earlier, lasting=lasting))
 
 
 @dataclass(frozen=True)
@@ -174,11 +174,11 @@ class Clean:
     label: Flags
     campaign: np.ndarray
 
-    def figures(self, trained: Trained) -> dict[str, Figure]:
+    def estimates(self, trained: Trained) -> dict[str, Estimate]:
         """A model's figures."""
-        risk: Numbers = trained.model.predict(matrix(self.rows, trained.model.features), is_grouped(self.rows))
-        found = figures(self.label, risk, self.campaign, seed=0)
-        return {figure.name: figure for figure in found if figure.name in FIGURES}
+        risk: Numbers = trained.model.predict(matrix(self.rows, trained.model.features), is_in_campaign(self.rows))
+        found = estimates(self.label, risk, self.campaign, seed=0)
+        return {estimate.name: estimate for estimate in found if estimate.name in FIGURES}
 
 
 def clean(champion: Trained, truth: pl.DataFrame) -> Clean:
@@ -191,14 +191,16 @@ def clean(champion: Trained, truth: pl.DataFrame) -> Clean:
 
 def attempt(name: str, dose: float, trained: Trained, champion: Trained, first: Trained, data: Clean) -> Attempt:
     """Judge a challenger on clean data, against the first champion, and at the gate, against today's."""
-    now, then = data.figures(trained), data.figures(first)
+    now, then = data.estimates(trained), data.estimates(first)
     lost = (then["pr_auc"].value or 0.0) - (now["pr_auc"].value or 0.0)
     return Attempt(name, dose, now, lost, decide(trained, champion))
 
 
-def drill(examples: pl.DataFrame, truth: pl.DataFrame, setting: Setting) -> tuple[Mapping[str, Figure], list[Attempt]]:
+def drill(
+    examples: pl.DataFrame, truth: pl.DataFrame, setting: Setting
+) -> tuple[Mapping[str, Estimate], list[Attempt]]:
     """The first champion's figures on clean data, and all attempts to replace it."""
-    known = examples.drop(BESIDE, strict=False) if setting.groups is None else examples
+    known = examples.drop(BESIDE, strict=False) if setting.slices is None else examples
     first = setting.trained(known)
     data = clean(first, truth)
     honest = first.split.train.filter(pl.col("label").is_null())["account_id"].unique()
@@ -214,7 +216,7 @@ def drill(examples: pl.DataFrame, truth: pl.DataFrame, setting: Setting) -> tupl
         against = champion if name == "sleepers" else first
         found.append(attempt(name, dose, challenger, against, first, data))
         champion = challenger if name == "sleepers" and found[-1].decision.promote else champion
-    return data.figures(first), found
+    return data.estimates(first), found
 
 
 def _trained(setting: Setting, poison: tuple[tuple[str, float, int], pl.DataFrame]) -> Trained:
@@ -230,7 +232,7 @@ def _thinned(examples: pl.DataFrame, seed: int, share: float = 0.05) -> pl.DataF
     return examples.filter(~pl.col("account_id").is_in(gone.tolist()))
 
 
-def lines(champion: Mapping[str, Figure], attempts: Sequence[Attempt]) -> list[str]:
+def lines(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list[str]:
     """What was found, in Markdown."""
     head = [
         "learned from",
@@ -260,13 +262,13 @@ def lines(champion: Mapping[str, Figure], attempts: Sequence[Attempt]) -> list[s
     return [*table(head, rows), "", summary]
 
 
-def _cells(found: Mapping[str, Figure]) -> list[str]:
+def _cells(found: Mapping[str, Estimate]) -> list[str]:
     return ["too few" if found[name].value is None else told(found[name]) for name in FIGURES[:3]]
 
 
 def setting_of(made: World, seed: int) -> Setting:
     """The drill's setting on a gathered world."""
-    return Setting(FEATURE_NAMES, made.as_of, seed, planted=made.planted, groups=made.groups)
+    return Setting(FEATURE_NAMES, made.as_of, seed, planted=made.planted, slices=made.slices)
 
 
 def main() -> None:

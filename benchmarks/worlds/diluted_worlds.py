@@ -12,7 +12,7 @@ from benchmarks.worlds.diluted import Cell, diluted
 from benchmarks.worlds.training_worlds import end, say, silent
 from features.accounts import read_out
 from features.code_version import code_version
-from pipelines.campaigns.memberships import with_grouped
+from pipelines.campaigns.memberships import with_in_campaign
 from pipelines.ingest import Inputs, ingest
 from pipelines.models.detectors import with_detectors
 from pipelines.models.train import VOLUME_FEATURE
@@ -66,6 +66,6 @@ def _judged(tables: Path, cell: Cell, seed: int, scratch: Path) -> pl.DataFrame:
     with threadpool_limits(1, user_api="blas"):
         rows = with_detectors(workspace.lake, features)
     timed = rows.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
-    rows = with_grouped(workspace, timed, silent).drop("as_of")
+    rows = with_in_campaign(workspace, timed, silent).drop("as_of")
     known = truth.unique("account_id", keep="first", maintain_order=True)
     return rows.join(known.select("account_id", "family", "cohort", true="label"), on="account_id")

@@ -17,13 +17,13 @@ from threadpoolctl import threadpool_limits
 
 from features.code_version import code_version
 from pipelines.ingest import Inputs, ingest
-from pipelines.models.slices import groups_of, read_groups
+from pipelines.models.slices import read_slices, slices_of
 from pipelines.models.train import gather, plant, read_labels
 from pipelines.workspace import Workspace
 from planting import Planting
 from simulation import simulate
 
-TABLES = ("examples", "truth", "groups", "planted")
+TABLES = ("examples", "truth", "slices", "planted")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class World:
     name: str
     examples: pl.DataFrame
     truth: pl.DataFrame
-    groups: pl.DataFrame
+    slices: pl.DataFrame
     planted: pl.DataFrame
     as_of: datetime
 
@@ -77,14 +77,14 @@ def _make(place: Path, scratch: Path, scenario: str, pools: Path | None, scale: 
     _, examples = gather(workspace, labels, as_of, silent)
     truth = pl.read_parquet(tables / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
     truth.write_parquet(scratch / "told.parquet")
-    groups = groups_of(workspace.lake, workspace.keyring, examples, as_of, read_groups(scratch / "told.parquet"))
+    slices = slices_of(workspace.lake, workspace.keyring, examples, as_of, read_slices(scratch / "told.parquet"))
     say(f"{name}: planting")
     with threadpool_limits(1, user_api="blas"):
         planted = plant(workspace, labels, as_of, Planting(seed=seed), silent)
     if planted is None:
         raise SystemExit(f"{name} is too small to plant into: give a larger --scale")
     known = truth.select("account_id", "label", "family", "cohort")
-    for table, frame in zip(TABLES, (examples, known, groups, planted), strict=True):
+    for table, frame in zip(TABLES, (examples, known, slices, planted), strict=True):
         frame.write_parquet(place / f"{table}.parquet")
     (place / "as_of.json").write_text(json.dumps(as_of.isoformat()))  # last: what has it is whole
 

@@ -30,7 +30,7 @@ from simulation.presets import PRESETS
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # the backend has to be chosen first
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 MARK = "<!-- generated below by python -m benchmarks.worlds.worlds docs -->"
 
 

@@ -188,7 +188,7 @@ def _open_store(root: Path, online_store: str) -> "FeatureStore":
 
     logging.getLogger("feast").setLevel(logging.ERROR)
     root.mkdir(parents=True, exist_ok=True)
-    config = yaml.safe_load((Path(__file__).parent / "store" / "feature_store.yaml").read_text())
+    config = yaml.safe_load((Path(__file__).parent / "feature_store.yaml").read_text())
     config["registry"] = str(root / config["registry"])  # Feast would look in the working directory
     if online_store == "sqlite":
         _set_wal(root / config["online_store"]["path"])

@@ -12,7 +12,7 @@ from features.groups.links import LINK_KINDS, Links, links
 from features.lake import Lake
 from features.progress import Progress
 from pipelines.workspace import Workspace
-from training.examples.dataset import GROUPED
+from training.examples.dataset import IN_CAMPAIGN
 
 MEMBERS_SCHEMA = pl.Schema({"campaign_id": pl.String(), "account_id": pl.String(), "membership": pl.Float64()})
 _TOLD = (*MEMBERS_SCHEMA.names(), "ties")
@@ -46,14 +46,14 @@ def strongest(members: pl.DataFrame) -> pl.DataFrame:
     return first.unique("account_id", keep="first", maintain_order=True).select("account_id", "campaign_id", "ties")
 
 
-def with_grouped(workspace: Workspace, examples: pl.DataFrame, progress: Progress) -> pl.DataFrame:
-    """Adds the column `training.examples.dataset.GROUPED`: was the account in a campaign as of the time of its row."""
+def with_in_campaign(workspace: Workspace, examples: pl.DataFrame, progress: Progress) -> pl.DataFrame:
+    """Add the column `training.examples.dataset.IN_CAMPAIGN`: was the account in a campaign at the time of its row?"""
     times = examples["as_of"].unique().sort()  # earliest first, so that ids last
     told = [ensure_campaigns(workspace, time, progress).select("account_id", as_of=_at(time)) for time in times]
     none = examples.select("account_id", "as_of").clear()
-    grouped = pl.concat([none, *told]).unique().with_columns(pl.lit(True).alias(GROUPED))
+    grouped = pl.concat([none, *told]).unique().with_columns(pl.lit(True).alias(IN_CAMPAIGN))
     joined = examples.join(grouped, on=["account_id", "as_of"], how="left", maintain_order="left")
-    return joined.with_columns(pl.col(GROUPED).fill_null(False))
+    return joined.with_columns(pl.col(IN_CAMPAIGN).fill_null(False))
 
 
 def told_of(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataFrame:

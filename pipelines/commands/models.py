@@ -9,7 +9,6 @@ from pipelines.commands.options import (
     SHARE,
     WORKSPACE,
     AsOf,
-    Groups,
     Labels,
     Plant,
     PlantFamilies,
@@ -18,6 +17,7 @@ from pipelines.commands.options import (
     Root,
     Search,
     Seed,
+    Slices,
     overruling,
     planting,
 )
@@ -28,7 +28,7 @@ STATUS = {"promoted": 0, "kept": 3, "refused": 4}
 def train(
     as_of: AsOf,
     labels: Labels = None,
-    groups: Groups = None,
+    slices: Slices = None,
     plant: Plant = True,
     plant_families: PlantFamilies = None,
     plant_share: PlantShare = SHARE,
@@ -38,16 +38,16 @@ def train(
 ) -> None:
     """Fit and judge candidates on what was known at a time; register the best."""
     from pipelines.commands import printing
-    from pipelines.models.slices import read_groups
+    from pipelines.models.slices import read_slices
     from pipelines.models.train import fit, read_labels
     from pipelines.settings import settings
     from pipelines.workspace import Workspace
 
     place, planted = Workspace(workspace), planting(plant, plant_families, plant_share, seed)
     known = read_labels(labels, settings().reject_limit)
-    told = read_groups(groups) if groups else None
+    told = read_slices(slices) if slices else None
     with place.locked("train"), printing.progress() as report:
-        result = fit(place, known, as_of, seed=seed, progress=report, groups=told, planting=planted, search=search)
+        result = fit(place, known, as_of, seed=seed, progress=report, slices=told, planting=planted, search=search)
     printing.fitted(result)
 
 
@@ -81,7 +81,7 @@ def rollback(reason: Reason = None, workspace: Root = WORKSPACE) -> None:
 def retrain(
     as_of: AsOf,
     labels: Labels = None,
-    groups: Groups = None,
+    slices: Slices = None,
     plant: Plant = True,
     plant_families: PlantFamilies = None,
     plant_share: PlantShare = SHARE,
@@ -96,7 +96,7 @@ def retrain(
     Ends with 0 if the version is the champion, 3 if the old champion was kept, 4 if the data were refused.
     """
     from pipelines.commands import printing
-    from pipelines.models.slices import read_groups
+    from pipelines.models.slices import read_slices
     from pipelines.models.train import read_labels
     from pipelines.retrain import retrain as run
     from pipelines.settings import settings
@@ -105,7 +105,7 @@ def retrain(
     why, place = overruling(force, reason), Workspace(workspace)
     planted = planting(plant, plant_families, plant_share, seed)
     known = read_labels(labels, settings().reject_limit)
-    told = read_groups(groups) if groups else None
+    told = read_slices(slices) if slices else None
     with place.locked("retrain"), printing.progress() as report:
         result = run(
             place,
@@ -114,7 +114,7 @@ def retrain(
             seed=seed,
             progress=report,
             now=datetime.now(UTC),
-            groups=told,
+            slices=told,
             reason=why,
             planting=planted,
             search=search,

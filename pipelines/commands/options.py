@@ -27,7 +27,7 @@ Labels = Annotated[
     Path | None,
     typer.Option("--labels", help="Labels: a Parquet file, folder or glob; none to start from planted campaigns only."),
 ]
-Groups = Annotated[
+Slices = Annotated[
     Path | None,
     typer.Option("--groups", help="Parquet table with account_id, family, cohort: reported on, not learnt."),
 ]

@@ -13,10 +13,10 @@ if TYPE_CHECKING:  # an ingest need not wait for the libraries of a training
     from features.progress import Progress as Report
     from pipelines.build import Built
     from pipelines.ingest import TableCount
-    from pipelines.models.champion import Judged, Restored
+    from pipelines.models.champion import GateResult, Restored
     from pipelines.models.train import Fitted
     from pipelines.retrain import Retrained
-    from training.evaluation.metrics import Figure
+    from training.evaluation.metrics import Estimate
 
 _TERMINAL = Console(stderr=True)
 
@@ -81,7 +81,7 @@ def fitted(result: "Fitted") -> None:
     print(render(result.reports))
 
 
-def decided(judged: "Judged") -> None:
+def decided(judged: "GateResult") -> None:
     """What the gate said."""
     decision = judged.decision
     print(f"version {judged.version} {'is the champion' if decision.promote else 'was not promoted'}:")
@@ -133,10 +133,10 @@ def _compared(result: "Retrained") -> Iterator[str]:
         return
 
     def both(name: str) -> str:
-        theirs = f" (version {result.before}: {_show(champion.figure(name))})" if champion else ""
-        return f"{_show(report.figure(name))}{theirs}"
+        theirs = f" (version {result.before}: {_show(champion.estimate(name))})" if champion else ""
+        return f"{_show(report.estimate(name))}{theirs}"
 
-    small = report.figure("recall_at_fpr_0.001").value is None
+    small = report.estimate("recall_at_fpr_0.001").value is None
     name, rate = ("recall_at_fpr_0.01", "1 %") if small else ("recall_at_fpr_0.001", "0.1 %")
     yield (
         f"Of the accounts of campaigns that it had never seen it finds {both(name)} at {rate} false alarms"
@@ -205,7 +205,7 @@ def _left_out(later: "Mapping[str, int]") -> str:
     return ", ".join(f"{number:,} {names.get(table, table)}" for table, number in later.items() if number)
 
 
-def _show(figure: "Figure") -> str:
+def _show(estimate: "Estimate") -> str:
     from training.reports.text import show
 
-    return show(figure)
+    return show(estimate)

@@ -17,12 +17,12 @@ from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from serving.package import current, package
 from training import tracking
-from training.evaluation.metrics import Figure, Numbers
-from training.evaluation.paired import gains
+from training.evaluation.metrics import Estimate, Numbers
+from training.evaluation.paired import differences
 from training.evaluation.report import Report
 from training.evaluation.slices import campaigns_of
-from training.examples.dataset import is_grouped, matrix, targets
-from training.examples.test_set import Frozen
+from training.examples.dataset import is_in_campaign, matrix, targets
+from training.examples.test_set import TestSet
 from training.fitting.train import OURS, judge
 from training.gate.promotion import CHAMPION, Decision, Evidence, Footprint, force, gate
 from training.models import model as models
@@ -33,7 +33,7 @@ _TIMES = 5
 
 
 @dataclass(frozen=True)
-class Judged:
+class GateResult:
     """A version at the gate.
 
     Attributes:
@@ -101,7 +101,7 @@ def packaged(workspace: Workspace) -> Path:
     return current(workspace.bento)
 
 
-def promote(workspace: Workspace, version: int | None = None, *, now: datetime, reason: str = "") -> Judged:
+def promote(workspace: Workspace, version: int | None = None, *, now: datetime, reason: str = "") -> GateResult:
     """Let a version (by default the challenger) through the gate, or not; with a reason, whatever the gate says.
 
     Both models are judged on the challenger's test set and on the champion's own, older one. A champion that was made
@@ -132,9 +132,9 @@ def promote(workspace: Workspace, version: int | None = None, *, now: datetime, 
     decision = gate(report, champion, evidence=evidence)
     decision = force(decision, reason) if reason else decision
     against = None if before is None or champion is None else (before, champion)
-    tracking.compare(uri, chosen, decision, against, evidence.gains)
+    tracking.compare(uri, chosen, decision, against, evidence.differences)
     tracking.promote(uri, chosen, decision, _recorded(before, evidence, now))
-    return Judged(chosen, decision, report, champion, before, evidence)
+    return GateResult(chosen, decision, report, champion, before, evidence)
 
 
 def rollback(workspace: Workspace, *, now: datetime, reason: str = "") -> Restored:
@@ -163,23 +163,23 @@ def _weigh(
     test, told = tracking.judged_on(uri, version), tracking.risks(uri, version)
     rivals = _columns(told, test.frame)
     if before is None or before == version:
-        return (None if before is None else report), Evidence(gains=_gains(test, rivals, report.seed))
+        return (None if before is None else report), Evidence(differences=_differences(test, rivals, report.seed))
     champion = champion_model(workspace, is_current=False)
     if champion.schema_version != model.schema_version:
         remembered = _remembered(test, {OURS: _risk(model, test.frame)}, tracking.risks(uri, before), report.seed)
-        return None, Evidence(gains=_gains(test, rivals, report.seed), remembered=remembered)
+        return None, Evidence(differences=_differences(test, rivals, report.seed), remembered=remembered)
     known = tracking.report(uri, before)
     if known.test_digest != test.digest:
         judged = judge(champion, test, as_of=report.as_of, seed=report.seed)
         own = tracking.judged_on(uri, before)
         earlier = judge(model, own, as_of=known.as_of, seed=known.seed, name=OURS), known
         then = {OURS: _risk(model, own.frame), CHAMPION: _risk(champion, own.frame)}
-        lasting = _gains(own, then, known.seed)[CHAMPION]
+        lasting = _differences(own, then, known.seed)[CHAMPION]
     else:
         judged, earlier, lasting = known, None, ()
     risks = rivals | {OURS: _risk(model, test.frame), CHAMPION: _risk(champion, test.frame)}
     footprints = _footprints({OURS: (model, folder), CHAMPION: (champion, champion_folder(workspace))}, test.frame)
-    return judged, Evidence(footprints, _gains(test, risks, report.seed), earlier, lasting)
+    return judged, Evidence(footprints, _differences(test, risks, report.seed), earlier, lasting)
 
 
 def _columns(told: pl.DataFrame, frame: pl.DataFrame) -> dict[str, Numbers]:
@@ -192,14 +192,14 @@ def _columns(told: pl.DataFrame, frame: pl.DataFrame) -> dict[str, Numbers]:
     return {name: placed[name].to_numpy() for name in told.columns if name in (OURS, *PLAIN)}
 
 
-def _gains(test: Frozen, risks: dict[str, Numbers], seed: int) -> dict[str, tuple[Figure, ...]]:
+def _differences(test: TestSet, risks: dict[str, Numbers], seed: int) -> dict[str, tuple[Estimate, ...]]:
     """What our risks gain over each of the others."""
     label, (_, codes) = targets(test.frame), campaigns_of(test.frame)
     others = {name: risk for name, risk in risks.items() if name != OURS}
-    return {name: gains(label, risks[OURS], risk, codes, seed=seed) for name, risk in others.items()}
+    return {name: differences(label, risks[OURS], risk, codes, seed=seed) for name, risk in others.items()}
 
 
-def _remembered(test: Frozen, ours: dict[str, Numbers], told: pl.DataFrame, seed: int) -> tuple[Figure, ...]:
+def _remembered(test: TestSet, ours: dict[str, Numbers], told: pl.DataFrame, seed: int) -> tuple[Estimate, ...]:
     """What our risks gain over those that the champion gave on its own test set, where an account is in both."""
     theirs = told.select("account_id", pl.col(OURS).alias(CHAMPION))
     both = test.frame.with_columns(pl.Series(OURS, ours[OURS])).join(theirs, on="account_id", maintain_order="left")
@@ -207,11 +207,11 @@ def _remembered(test: Frozen, ours: dict[str, Numbers], told: pl.DataFrame, seed
     if not label.any() or label.all():
         return ()
     now, then = (both[name].to_numpy() for name in (OURS, CHAMPION))
-    return gains(label, now, then, campaigns_of(both)[1], seed=seed)
+    return differences(label, now, then, campaigns_of(both)[1], seed=seed)
 
 
 def _risk(model: models.Model, frame: pl.DataFrame) -> Numbers:
-    return model.predict(matrix(frame, model.features), is_grouped(frame))
+    return model.predict(matrix(frame, model.features), is_in_campaign(frame))
 
 
 def _footprints(compared: dict[str, tuple[models.Model, Path]], frame: pl.DataFrame) -> tuple[Footprint, Footprint]:
@@ -231,5 +231,5 @@ def _footprints(compared: dict[str, tuple[models.Model, Path]], frame: pl.DataFr
 def _recorded(before: int | None, evidence: Evidence, now: datetime) -> dict[str, object]:
     """What is kept beside a decision."""
     footprints = dict(zip(("challenger", "champion"), map(asdict, evidence.footprints or ()), strict=False))
-    told = {name: [figure.model_dump() for figure in figures] for name, figures in evidence.gains.items()}
-    return {"at": now.isoformat(), "champion": before, "footprints": footprints, "gains": told}
+    told = {name: [estimate.model_dump() for estimate in estimates] for name, estimates in evidence.differences.items()}
+    return {"at": now.isoformat(), "champion": before, "footprints": footprints, "differences": told}

@@ -14,14 +14,14 @@ from features.errors import InputError
 from features.identity import Keyring
 from features.lake import Lake
 from features.schemas import KEY_KINDS
-from training.examples.test_set import BUCKETS, GROUPS_SCHEMA, latest
+from training.examples.test_set import BUCKETS, SLICES_SCHEMA, latest
 
 UNKNOWN = "unknown"
 _UP_TO = (50, 100, 250, 1_000)
 _TOLD = ("family", "cohort")
 
 
-def read_groups(path: Path) -> pl.DataFrame:
+def read_slices(path: Path) -> pl.DataFrame:
     """The groups that a user tells: a Parquet table with `account_id`, and `family` or `cohort` or both.
 
     Raises:
@@ -45,11 +45,11 @@ def read_groups(path: Path) -> pl.DataFrame:
     return _known(long.filter(pl.col("account_id").is_not_null() & (pl.col("name") != "")))
 
 
-def groups_of(
+def slices_of(
     lake: Lake, keyring: Keyring, examples: pl.DataFrame, as_of: datetime, told: pl.DataFrame | None = None
 ) -> pl.DataFrame:
     """The table of groups (`training.examples.test_set`) of the accounts of the examples, as known at a time; `told` of
-    `read_groups`.
+    `read_slices`.
     """
     accounts = examples.select("account_id").unique()
     rows = lake.accounts(as_of).select("account_id", "plan", "billing_country")
@@ -90,7 +90,7 @@ def with_course(lake: Lake, examples: pl.DataFrame) -> pl.DataFrame:
 
 def _known(long: pl.DataFrame) -> pl.DataFrame:
     """Each row once, in one order, with the columns of the contract."""
-    return long.select(pl.col(name).cast(kind) for name, kind in GROUPS_SCHEMA.items()).unique().sort(pl.all())
+    return long.select(pl.col(name).cast(kind) for name, kind in SLICES_SCHEMA.items()).unique().sort(pl.all())
 
 
 def _countries(lake: Lake, keyring: Keyring, rows: pl.DataFrame, as_of: datetime) -> pl.DataFrame:

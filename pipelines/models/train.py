@@ -18,9 +18,9 @@ from features.formats.intake import batches, check, input_files
 from features.progress import Progress
 from features.schemas import Labels
 from pipelines.build import ensure_features
-from pipelines.campaigns.memberships import with_grouped
+from pipelines.campaigns.memberships import with_in_campaign
 from pipelines.models.detectors import with_detectors
-from pipelines.models.slices import groups_of, with_course
+from pipelines.models.slices import slices_of, with_course
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from planting import Planting, ProviderHistory, planted_examples
@@ -91,7 +91,7 @@ def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress
     chosen = entities(workspace.lake.seen(as_of), labels, as_of, times)
     examples = with_course(workspace.lake, workspace.lookup.historical(chosen.frame))
     # those silent in all windows teach nothing, or that silence is a sign
-    heard = with_grouped(workspace, examples.filter(pl.col(VOLUME_FEATURE).is_not_null()), progress)
+    heard = with_in_campaign(workspace, examples.filter(pl.col(VOLUME_FEATURE).is_not_null()), progress)
     with threadpool_limits(1, user_api="blas"):
         return chosen, with_detectors(workspace.lake, heard)
 
@@ -111,7 +111,7 @@ def fit(
     *,
     seed: int,
     progress: Progress,
-    groups: pl.DataFrame | None = None,
+    slices: pl.DataFrame | None = None,
     gathered: Gathered | None = None,
     tags: Mapping[str, str] | None = None,
     planting: Planting | None = None,
@@ -133,7 +133,7 @@ def fit(
     """
     sign, prove = settings().signer(), settings().verifier()  # a key that can't be used is told before the work
     chosen, examples = gathered or gather(workspace, labels, as_of, progress)
-    told = groups_of(workspace.lake, workspace.keyring, examples, as_of, groups)
+    told = slices_of(workspace.lake, workspace.keyring, examples, as_of, slices)
     later = workspace.lake.later(as_of) | {"labels": chosen.labels_too_late}
     planted = None if planting is None else plant(workspace, labels, as_of, planting, progress)
     plan = Plan(search=search)
@@ -162,7 +162,7 @@ def fit(
 
 def _train(
     examples: pl.DataFrame,
-    groups: pl.DataFrame,
+    slices: pl.DataFrame,
     planted: pl.DataFrame | None,
     planting: Planting | None,
     plan: Plan,
@@ -181,7 +181,7 @@ def _train(
             schema_version=SCHEMA_VERSION,
             volume_feature=VOLUME_FEATURE,
             plan=plan,
-            groups=groups,
+            slices=slices,
             rivals=literature(FEATURE_NAMES),
             beside=DETECTED,
             planted=planted,
@@ -192,14 +192,14 @@ def _train(
 
 
 def _inputs(
-    examples: pl.DataFrame, groups: pl.DataFrame, planted: pl.DataFrame | None, plan: Plan, as_of: datetime, seed: int
+    examples: pl.DataFrame, slices: pl.DataFrame, planted: pl.DataFrame | None, plan: Plan, as_of: datetime, seed: int
 ) -> str:
     """One digest of all that a training depends on: where it is the same, the model is."""
     parts = {
         "as_of": as_of.isoformat(),
         "code": _code_version(),
         "examples": digest(examples),
-        "groups": digest(groups),
+        "slices": digest(slices),
         "plan": repr(plan),
         "planted": "" if planted is None else digest(planted),
         "schema": SCHEMA_VERSION,

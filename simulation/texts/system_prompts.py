@@ -3,14 +3,14 @@
 import numpy as np
 import polars as pl
 
-from simulation.accounts import Accounts
+from simulation.accounts import DrawnAccounts
 from simulation.cohorts import Cohort
 from simulation.draws import below, keyed, take
 from simulation.texts.material import Material
 from simulation.texts.patterns import HARNESS_SYSTEM, POPULAR_SYSTEM
 
 
-def standing_systems(cohort: Cohort, accounts: Accounts, material: Material) -> pl.Series:
+def standing_systems(cohort: Cohort, accounts: DrawnAccounts, material: Material) -> pl.Series:
     """System prompt of each account: its own, its harness's, a popular one, or null."""
     if cohort.system == "own":
         team = accounts.team if "system" in cohort.common else accounts.no

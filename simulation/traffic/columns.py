@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from simulation.accounts import CHANNELS, Accounts, networks_of
+from simulation.accounts import CHANNELS, DrawnAccounts, networks_of
 from simulation.constants import assumed
 from simulation.constants.assumed import MODEL_NAMES, WEAKEST
 from simulation.draws import U64, Flags, Floats, Ints, below, ids, keyed, take, unit
@@ -106,7 +106,7 @@ def detached(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(rows.to_arrow(compat_level=pl.CompatLevel.oldest())))
 
 
-def _client(accounts: Accounts, account: Ints, bare: Flags) -> dict[str, pl.Series]:
+def _client(accounts: DrawnAccounts, account: Ints, bare: Flags) -> dict[str, pl.Series]:
     agents, prints, _ = client_table()
     rows = accounts.client[account]
     return {

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.worlds.training_worlds import World
 from features.catalogue import FEATURES
 from training.examples.dataset import DETECTED
-from training.examples.test_set import no_groups
+from training.examples.test_set import no_slices
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 FAMILIES, SIZE, HONEST = 3, 12, 1_100
@@ -42,7 +42,7 @@ def _world(rows: pl.DataFrame) -> World:
         labelled_at=rows.select(pl.when("true").then(pl.lit(AS_OF - timedelta(days=1)).cast(TIME))).to_series(),
     )
     truth = rows.select("account_id", "family", "cohort", label="true")
-    return World("a small table", examples, truth, no_groups(), examples.clear(), AS_OF)
+    return World("a small table", examples, truth, no_slices(), examples.clear(), AS_OF)
 
 
 def _cells_of(lines: list[str]) -> list[list[str]]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulation.accounts import CHANNELS, Accounts
+from simulation.accounts import CHANNELS, DrawnAccounts
 from simulation.campaign_accounts import OWNERS, Operation, Wrapper, enlist, pools_of, succeeded
 from simulation.cohorts.base import PLANS
 from simulation.enforcement import on_campaign
@@ -16,7 +16,7 @@ from simulation.traffic.rhythm import Clockwork
 DAYS, FIRST = 40, 500
 
 
-def enlisted(**dials: Any) -> Accounts:
+def enlisted(**dials: Any) -> DrawnAccounts:
     family = families(None)["bare_seeds"]
     tactics = Tactics(**{"accounts": 300, "days": (0.1, 0.9)} | dials)
     wrapper = Wrapper.of(family, tactics.versions, np.random.default_rng(0))

@@ -13,7 +13,7 @@ from simulation import SCENARIOS, Summary, simulate
 from simulation.cohorts import COHORTS
 from simulation.texts.commonplace import stock
 
-POOLS = Path(__file__).parents[4] / "shared" / "data"
+POOLS = Path(__file__).parents[3] / "shared" / "data"
 needs_pools = pytest.mark.skipif(not POOLS.is_dir(), reason="the real data of ../shared/data is not at hand")
 
 Columns = dict[str, tuple[pl.DataType | type[pl.DataType], bool]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from training.fitting.train import Plan, Trained, train
-from training.models.fit import Settings
+from training.models.fit import BoostingSettings
 
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
@@ -86,7 +86,7 @@ def make_groups(examples: pl.DataFrame) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def groups_of() -> Callable[[pl.DataFrame], pl.DataFrame]:
+def slices_of() -> Callable[[pl.DataFrame], pl.DataFrame]:
     """The maker of groups."""
     return make_groups
 
@@ -106,7 +106,7 @@ def features() -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def plan() -> Plan:
     """A quick plan."""
-    return Plan(settings=Settings(rounds=(20, 40, 60)), replicates=50)
+    return Plan(settings=BoostingSettings(rounds=(20, 40, 60)), replicates=50)
 
 
 @pytest.fixture(scope="session")
@@ -121,5 +121,5 @@ def trained(plan: Plan) -> Trained:
         schema_version="s1",
         volume_feature="requests_28d",
         plan=plan,
-        groups=make_groups(examples),
+        slices=make_groups(examples),
     )

@@ -66,7 +66,7 @@ def test_one_parent_run_holds_figures_parameters_and_digests_and_each_rival_is_a
     parent = next(run for run in runs(uri) if run.data.tags.get("role") == "candidate")
     children = [run for run in runs(uri) if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert {run.info.run_name for run in children} == {"volume_rule", "logistic_regression"}
-    assert parent.data.metrics["test/pr_auc"] == trained.report.figure("pr_auc").value
+    assert parent.data.metrics["test/pr_auc"] == trained.report.estimate("pr_auc").value
     assert {"test/pr_auc_low", "test/brier", "test/ece"} <= set(parent.data.metrics)
     assert parent.data.params["weak"] == "0.5"
     assert parent.data.tags["digest_test"] == trained.split.test.digest
@@ -285,4 +285,4 @@ def test_the_test_set_of_a_version_is_what_it_was_judged_on(uri: str, trained: T
     assert (kept.name, kept.digest) == (test.name, test.digest)
     assert kept.frame.equals(test.frame)
     assert kept.course.equals(test.course)
-    assert kept.groups.equals(test.groups)
+    assert kept.slices.equals(test.slices)

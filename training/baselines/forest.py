@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest as Forest
 
-from training.models.fit import Learning
+from training.examples.rows import TrainingRows
 from training.models.linear import signed_log
 
 
@@ -30,11 +30,11 @@ class IsolationForest:
     trees: int = 100
     name: str = "isolation_forest"
 
-    def tune(self, data: Learning, seed: int) -> tuple["IsolationForest", NDArray[np.float64]]:
+    def tune(self, data: TrainingRows, seed: int) -> tuple["IsolationForest", NDArray[np.float64]]:
         """Nothing is open; without labels there is nothing to learn by heart, so one fit scores all rows."""
         return self, self.fit(data, seed).raw(data.matrix)
 
-    def fit(self, data: Learning, seed: int) -> Isolated:
+    def fit(self, data: TrainingRows, seed: int) -> Isolated:
         """Fit on all rows."""
         logs = signed_log(data.matrix)
         centre = np.nanmedian(np.where(np.isnan(logs).all(axis=0), 0.0, logs), axis=0)

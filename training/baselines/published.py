@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from training.baselines.forest import IsolationForest
-from training.baselines.narrow import Narrow
-from training.baselines.plain import Candidate, VolumeRule
+from training.baselines.volume_rule import VolumeRule
 from training.examples.dataset import DETECTED
+from training.models.candidate import Candidate
 from training.models.fit import USUAL, Boosting
+from training.models.narrow import Narrow
 
 # What anybody counts first: volumes, lengths, rhythm, and how many of each thing.
 AGGREGATES = (

@@ -8,7 +8,7 @@ curve judges ranking and calibration at once.
 import numpy as np
 
 from training.evaluation.intervals import Draws, measured, with_interval
-from training.evaluation.metrics import Figure, Flags, Numbers, Value
+from training.evaluation.metrics import Estimate, Flags, Numbers, Value
 
 RATIOS = (1, 10, 100, 1000)
 
@@ -25,7 +25,7 @@ class Cost(Value):
 
     misses_over_alarms: int
     threshold: float
-    cost: Figure
+    cost: Estimate
     plain: float
 
 
@@ -43,5 +43,5 @@ def _cost(label: Flags, risk: Numbers, draws: Draws, ratio: int) -> Cost:
         return np.asarray((weight * price).sum(axis=-1) / np.maximum(weight.sum(axis=-1), 1.0))
 
     rate = float(label.mean())
-    figure = with_interval(f"cost_{ratio}", float(price.mean()), measured(draws, mean))
-    return Cost(misses_over_alarms=ratio, threshold=threshold, cost=figure, plain=1000 * min(1 - rate, ratio * rate))
+    estimate = with_interval(f"cost_{ratio}", float(price.mean()), measured(draws, mean))
+    return Cost(misses_over_alarms=ratio, threshold=threshold, cost=estimate, plain=1000 * min(1 - rate, ratio * rate))

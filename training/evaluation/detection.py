@@ -15,7 +15,7 @@ from training.evaluation.headline import NEEDED, needs
 from training.evaluation.intervals import FEWEST, Draws, measured, unknown, with_interval
 from training.evaluation.metrics import (
     FALSE_POSITIVE_RATES,
-    Figure,
+    Estimate,
     Flags,
     Numbers,
     Value,
@@ -23,7 +23,7 @@ from training.evaluation.metrics import (
     recall_name,
     threshold_at,
 )
-from training.examples.test_set import Frozen
+from training.examples.test_set import TestSet
 
 DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 56, 91)
 NAMES = ("detected", "days", "days_90", "requests", "requests_90", "served_share")
@@ -55,13 +55,13 @@ class Detection(Value):
     false_positive_rate: float | None = None
     threshold: float | None = None
     accounts: int = 0
-    figures: tuple[Figure, ...] = ()
+    estimates: tuple[Estimate, ...] = ()
     curve: tuple[Point, ...] = ()
     note: str = ""
 
-    def figure(self, name: str) -> Figure:
+    def estimate(self, name: str) -> Estimate:
         """The figure of that name; `KeyError` if there is none."""
-        return named(self.figures, name)
+        return named(self.estimates, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class _Course:
         return np.where(np.isfinite(self.requests), self.requests, self.served)
 
 
-def detect(test: Frozen, label: Flags, risk: Numbers, predict: Predict, draws: Draws) -> Detection:
+def detect(test: TestSet, label: Flags, risk: Numbers, predict: Predict, draws: Draws) -> Detection:
     """Follow the course of the true accounts; label and risk (n,) of the test set, `draws` (R, n) of it."""
     rate, note = _rate(int((~label).sum()))
     if rate is None or test.course.is_empty():
@@ -89,7 +89,7 @@ def detect(test: Frozen, label: Flags, risk: Numbers, predict: Predict, draws: D
         false_positive_rate=rate,
         threshold=threshold,
         accounts=course.days.size,
-        figures=tuple(_figures(course, draws[:, label])),
+        estimates=tuple(_estimates(course, draws[:, label])),
         curve=tuple(Point(days=day, share=float((course.days <= day).mean())) for day in DAYS),
         note=note,
     )
@@ -106,7 +106,7 @@ def _rate(honest: int) -> tuple[float | None, str]:
     return None, lacks
 
 
-def _course(test: Frozen, hit: Flags) -> _Course:
+def _course(test: TestSet, hit: Flags) -> _Course:
     """When each true account of the test set, in its order, was found first."""
     told = test.course
     began = pl.col("began") if "began" in told.columns else pl.col("as_of").min().over("account_id")
@@ -129,7 +129,7 @@ def _course(test: Frozen, hit: Flags) -> _Course:
     return _Course(*(numbers[name].to_numpy() for name in numbers.columns))
 
 
-def _figures(course: _Course, draws: Draws) -> Iterator[Figure]:
+def _estimates(course: _Course, draws: Draws) -> Iterator[Estimate]:
     accounts = course.days.size
     if accounts < FEWEST:
         yield from (unknown(name, f"needs {FEWEST} true accounts, there are {accounts}") for name in NAMES)
@@ -146,7 +146,7 @@ def _figures(course: _Course, draws: Draws) -> Iterator[Figure]:
     yield _mean("served_share", course.until, course.served, draws)
 
 
-def _mean(name: str, part: Numbers, whole: Numbers, draws: Draws, count: int | None = None) -> Figure:
+def _mean(name: str, part: Numbers, whole: Numbers, draws: Draws, count: int | None = None) -> Estimate:
     """Sum of parts over sum of wholes."""
 
     def share(weight: Numbers) -> Numbers:
@@ -160,7 +160,7 @@ def _mean(name: str, part: Numbers, whole: Numbers, draws: Draws, count: int | N
     return with_interval(name, float(part.sum() / whole.sum()), measured(draws, share), count)
 
 
-def _until(name: str, value: Numbers, share: float, draws: Draws) -> Figure:
+def _until(name: str, value: Numbers, share: float, draws: Draws) -> Estimate:
     """The least value that so many of the accounts do not exceed; some may be infinite."""
     order = np.argsort(value, kind="stable")
 
@@ -174,9 +174,9 @@ def _until(name: str, value: Numbers, share: float, draws: Draws) -> Figure:
     if not np.isfinite(point):
         return unknown(name, f"fewer than {told} of the true accounts are found")
     drawn = measured(draws, quantile)
-    figure = with_interval(name, point, drawn)
+    estimate = with_interval(name, point, drawn)
     if np.isinf(drawn).mean() <= 0.025:
-        return figure
-    return Figure(
-        name=name, value=point, low=figure.low, note=f"no upper bound: {told} of them may not be found at all"
+        return estimate
+    return Estimate(
+        name=name, value=point, low=estimate.low, note=f"no upper bound: {told} of them may not be found at all"
     )

@@ -69,7 +69,7 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DriftLimits:
     """Above which data count as drifted.
 
     Attributes:
@@ -94,7 +94,7 @@ class Drift:
     then: Expectation
     now: Expectation
 
-    def moved(self, limits: Limits) -> tuple[Shift, ...]:
+    def moved(self, limits: DriftLimits) -> tuple[Shift, ...]:
         """The features that moved beyond the limits and beyond chance."""
         return tuple(s for s in self.shifts if s.psi > max(limits.psi, s.chance) and s.distance > limits.distance)
 
@@ -130,7 +130,7 @@ def expect(risk: Numbers, threshold: float) -> Expectation:
     )
 
 
-def objections(drift: Drift, limits: Limits) -> Iterator[str]:
+def objections(drift: Drift, limits: DriftLimits) -> Iterator[str]:
     """Why one should look at the data before one learns from them; nothing if they are as they were."""
     moved, all_of_them = drift.moved(limits), len(drift.shifts)
     if len(moved) > limits.share * all_of_them:

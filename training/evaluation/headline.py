@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from training.evaluation.intervals import Draws, draw, measured, unknown, with_interval
 from training.evaluation.metrics import (
     FALSE_POSITIVE_RATES,
-    Figure,
+    Estimate,
     Flags,
     Numbers,
     Ranking,
@@ -48,7 +48,7 @@ def needs(name: str, negatives: int) -> str:
     return f"needs {NEEDED[name]:,} accounts that are not true, there are {negatives:,}"
 
 
-def figures(
+def estimates(
     label: Flags,
     risk: Numbers,
     campaign: NDArray[np.int64],
@@ -56,7 +56,7 @@ def figures(
     seed: int,
     replicates: int = 300,
     draws: Draws | None = None,
-) -> tuple[Figure, ...]:
+) -> tuple[Estimate, ...]:
     """All figures (`NAMES`) of one test set, rows are accounts, (n,) each; `campaign` as in `resample`.
 
     Give `draws` to judge several things on the same resamples.
@@ -66,7 +66,7 @@ def figures(
     point = _measure(label, risk, ranking, np.ones(label.size))
     table = measured(drawn, lambda weight: _measure(label, risk, ranking, weight)).reshape(-1, len(NAMES))
     one = np.unique(campaign[label & (campaign >= 0)]).size == 1
-    return tuple(_figure(name, float(point[i]), table[:, i], label, one) for i, name in enumerate(NAMES))
+    return tuple(_estimate(name, float(point[i]), table[:, i], label, one) for i, name in enumerate(NAMES))
 
 
 def _measure(label: Flags, risk: Numbers, ranking: Ranking, weight: Numbers) -> Numbers:
@@ -78,7 +78,7 @@ def _measure(label: Flags, risk: Numbers, ranking: Ranking, weight: Numbers) -> 
     return np.stack([*areas, *recalls, *errors], axis=-1)
 
 
-def _figure(name: str, value: float, drawn: Numbers, label: Flags, one: bool) -> Figure:
+def _estimate(name: str, value: float, drawn: Numbers, label: Flags, one: bool) -> Estimate:
     negatives, positives = int((~label).sum()), int(label.sum())
     if not math.isfinite(value):
         return unknown(name, f"{positives} true and {negatives} other accounts: nothing to measure")

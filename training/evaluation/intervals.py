@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.metrics import Figure, Flags, Numbers
+from training.evaluation.metrics import Estimate, Flags, Numbers
 
 FEWEST = 10  # accounts that a share needs to be told
 _CELLS = 2_000_000  # of a block of draws: bounds the memory
@@ -25,9 +25,9 @@ def resample(label: Flags, campaign: NDArray[np.int64], replicates: int, seed: i
     """
     rng = np.random.default_rng(seed)
     grouped = campaign >= 0
-    groups = int(campaign.max(initial=-1)) + 1
+    slices = int(campaign.max(initial=-1)) + 1
     for _ in range(replicates):
-        drawn = rng.multinomial(groups, np.full(groups, 1 / groups)) if groups else np.zeros(0, np.int64)
+        drawn = rng.multinomial(slices, np.full(slices, 1 / slices)) if slices else np.zeros(0, np.int64)
         mean = np.ones(label.size)
         mean[grouped] = drawn[campaign[grouped]]
         yield rng.poisson(mean).astype(np.float64)
@@ -46,19 +46,19 @@ def measured(draws: Draws, measure: Callable[[Numbers], Numbers]) -> Numbers:
     return np.concatenate([measure(block) for block in blocks]) if blocks else np.zeros(0)
 
 
-def with_interval(name: str, value: float, drawn: Numbers, count: int | None = None, note: str = "") -> Figure:
+def with_interval(name: str, value: float, drawn: Numbers, count: int | None = None, note: str = "") -> Estimate:
     """A figure with the 95 % interval of its resamples (R,); for a share of `count` accounts at least Wilson's."""
     finite = drawn[np.isfinite(drawn)]
     low, high = np.percentile(finite, [2.5, 97.5]) if finite.size else (value, value)
     if count is not None:
         floor, ceiling = wilson(value, count)
         low, high = min(low, floor), max(high, ceiling)
-    return Figure(name=name, value=value, low=float(min(low, value)), high=float(max(high, value)), note=note)
+    return Estimate(name=name, value=value, low=float(min(low, value)), high=float(max(high, value)), note=note)
 
 
-def unknown(name: str, note: str) -> Figure:
+def unknown(name: str, note: str) -> Estimate:
     """A figure without a value, and why."""
-    return Figure(name=name, value=None, note=note)
+    return Estimate(name=name, value=None, note=note)
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:

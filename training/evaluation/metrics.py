@@ -22,7 +22,7 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Figure(Value):
+class Estimate(Value):
     """One number with its 95 % interval; `value` is None where the counts cannot carry it, and `note` says
     why.
     """
@@ -34,11 +34,11 @@ class Figure(Value):
     note: str = ""
 
 
-def named(figures: tuple[Figure, ...], name: str) -> Figure:
+def named(estimates: tuple[Estimate, ...], name: str) -> Estimate:
     """The figure of that name; `KeyError` if there is none."""
-    for figure in figures:
-        if figure.name == name:
-            return figure
+    for estimate in estimates:
+        if estimate.name == name:
+            return estimate
     raise KeyError(name)
 
 

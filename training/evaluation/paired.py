@@ -13,7 +13,7 @@ from training.evaluation.headline import ERRORS, NEEDED
 from training.evaluation.intervals import draw, measured, unknown, with_interval
 from training.evaluation.metrics import (
     FALSE_POSITIVE_RATES,
-    Figure,
+    Estimate,
     Flags,
     Numbers,
     Ranking,
@@ -29,9 +29,9 @@ RATES = FALSE_POSITIVE_RATES[:2]
 NAMES = ("pr_auc", *map(recall_name, RATES), *ERRORS)
 
 
-def gains(
+def differences(
     label: Flags, ours: Numbers, theirs: Numbers, campaign: NDArray[np.int64], *, seed: int, replicates: int = 300
-) -> tuple[Figure, ...]:
+) -> tuple[Estimate, ...]:
     """How much better the risks `ours` are than `theirs`, figure by figure; negative = worse, also for errors.
 
     Rows are accounts, (n,) each; `campaign` as in `intervals.resample`. What the counts cannot carry is left empty.
@@ -43,10 +43,10 @@ def gains(
 
     point = gain(np.ones(label.size))
     drawn = measured(draw(label, campaign, replicates, seed), gain).reshape(-1, len(NAMES))
-    return tuple(_figure(name, float(point[i]), drawn[:, i], int((~label).sum())) for i, name in enumerate(NAMES))
+    return tuple(_estimate(name, float(point[i]), drawn[:, i], int((~label).sum())) for i, name in enumerate(NAMES))
 
 
-def _figure(name: str, value: float, drawn: Numbers, negatives: int) -> Figure:
+def _estimate(name: str, value: float, drawn: Numbers, negatives: int) -> Estimate:
     carried = math.isfinite(value) and negatives >= NEEDED.get(name, 1)
     return with_interval(name, value, drawn) if carried else unknown(name, "too few accounts")
 

@@ -14,21 +14,22 @@ from features.catalogue import MODES
 from features.errors import IntegrityError
 from training.evaluation.costs import Cost, costs
 from training.evaluation.detection import Detection, Predict, detect
-from training.evaluation.headline import figures
+from training.evaluation.headline import estimates
 from training.evaluation.intervals import Draws, draw
-from training.evaluation.metrics import ECE_BINS, Figure, Flags, Numbers, Value, calibration_bins, named
+from training.evaluation.metrics import ECE_BINS, Estimate, Flags, Numbers, Value, calibration_bins, named
 from training.evaluation.review import Review, queue, review
-from training.evaluation.slices import Codes, Found, Group, campaigns_of, found, judge_groups
-from training.examples.dataset import DETECTED, GROUPED, targets
-from training.examples.test_set import Frozen
+from training.evaluation.slices import CampaignRecall, Codes, Slice, campaigns_of, estimate_slices, found
+from training.examples.dataset import DETECTED, IN_CAMPAIGN, targets
+from training.examples.test_set import TestSet
 
-FORMAT = 2
+FORMAT = 3
 # What the rivals' detectors read is text too; and which campaigns would be found without a part is not known.
 BLANK = {
-    name: blank.union(DETECTED if blank >= MODES["no text"] else (), (GROUPED,) if blank else ())
+    name: blank.union(DETECTED if blank >= MODES["no text"] else (), (IN_CAMPAIGN,) if blank else ())
     for name, blank in MODES.items()
 }
-READABLE = (1, 2)  # format 1 had no groups, queue, detection and costs
+READABLE = (1, 2, 3)  # format 1 had no slices, queue, detection and costs
+RENAMED = {"figures": "estimates", "groups": "slices"}  # fields of the formats before 3
 
 
 class Bin(Value):
@@ -53,42 +54,42 @@ class Report(Value):
     accounts: int
     positives: int
     base_rate: float
-    figures: tuple[Figure, ...]
+    estimates: tuple[Estimate, ...]
     review: Review
-    campaigns: tuple[Found, ...] = ()
+    campaigns: tuple[CampaignRecall, ...] = ()
     reliability: tuple[Bin, ...] = ()
-    groups: tuple[Group, ...] = ()
-    queue: tuple[Figure, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    queue: tuple[Estimate, ...] = ()
     detection: Detection = Detection()
     costs: tuple[Cost, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def figure(self, name: str) -> Figure:
+    def estimate(self, name: str) -> Estimate:
         """The figure of that name; `KeyError` if there is none."""
-        return named(self.figures, name)
+        return named(self.estimates, name)
 
-    def group(self, kind: str, name: str) -> Group:
+    def slice(self, kind: str, name: str) -> Slice:
         """The group of that kind and name; `KeyError` if there is none."""
-        for group in self.of_kind(kind):
-            if group.name == name:
-                return group
+        for part in self.of_kind(kind):
+            if part.name == name:
+                return part
         raise KeyError(name)
 
-    def of_kind(self, kind: str) -> tuple[Group, ...]:
+    def of_kind(self, kind: str) -> tuple[Slice, ...]:
         """The groups of one kind: family, cohort, plan, country, requests or mode."""
-        return tuple(group for group in self.groups if group.kind == kind)
+        return tuple(part for part in self.slices if part.kind == kind)
 
-    def worst(self, kind: str, name: str) -> Group | None:
+    def worst(self, kind: str, name: str) -> Slice | None:
         """The group of a kind with the lowest recall or PR-AUC, or the highest false-positive rate, called `name`; None
         if none has a value.
         """
-        known = [(group.figure(name).value, group) for group in self.of_kind(kind) if _has(group, name)]
+        known = [(part.estimate(name).value, part) for part in self.of_kind(kind) if _has(part, name)]
         sign = -1 if name.startswith("false_positive") else 1
         return min(known, key=lambda one: sign * (one[0] or 0.0), default=(None, None))[1]
 
 
-def _has(group: Group, name: str) -> bool:
-    return any(figure.name == name and figure.value is not None for figure in group.figures)
+def _has(part: Slice, name: str) -> bool:
+    return any(estimate.name == name and estimate.value is not None for estimate in part.estimates)
 
 
 def read_report(content: bytes) -> Report:
@@ -102,13 +103,19 @@ def read_report(content: bytes) -> Report:
         found = plain.get("format") if isinstance(plain, dict) else None
         if found not in READABLE:
             raise IntegrityError(f"The report has format {found!r}, expected {FORMAT}: use a matching release.")
-        return Report.model_validate_json(content)
+        current = content if found == FORMAT else json.dumps(json.loads(content, object_hook=_renamed))
+        return Report.model_validate_json(current)
     except (ValueError, ValidationError, RecursionError) as error:
         raise IntegrityError("The report is not as stillwatch writes it: train again.") from error
 
 
+def _renamed(fields: dict[str, object]) -> dict[str, object]:
+    """The fields of an older format under today's names."""
+    return {RENAMED.get(name, name): value for name, value in fields.items()}
+
+
 def evaluate(
-    test: Frozen,
+    test: TestSet,
     predict: Predict,
     *,
     model: str,
@@ -122,7 +129,7 @@ def evaluate(
     label, risk = targets(test.frame), predict(test.frame)
     names, codes = campaigns_of(test.frame)
     draws = draw(label, codes, replicates, seed)
-    groups = judge_groups(test, label, risk, codes, draws)
+    slices = estimate_slices(test, label, risk, codes, draws)
     return Report(
         model=model,
         as_of=as_of,
@@ -132,11 +139,11 @@ def evaluate(
         accounts=label.size,
         positives=int(label.sum()),
         base_rate=float(label.mean()),
-        figures=figures(label, risk, codes, seed=seed, draws=draws),
+        estimates=estimates(label, risk, codes, seed=seed, draws=draws),
         review=review(label, risk, review_threshold),
         campaigns=found(label, risk, names, codes),
         reliability=_reliability(label, risk),
-        groups=(*groups, *_modes(test, label, predict, codes, draws, seed, modes)),
+        slices=(*slices, *_modes(test, label, predict, codes, draws, seed, modes)),
         queue=queue(label, risk, draws),
         detection=detect(test, label, risk, predict, draws),
         costs=costs(label, risk, draws),
@@ -145,19 +152,19 @@ def evaluate(
 
 
 def _modes(
-    test: Frozen,
+    test: TestSet,
     label: Flags,
     predict: Predict,
     codes: Codes,
     draws: Draws,
     seed: int,
     modes: Mapping[str, frozenset[str]],
-) -> Iterator[Group]:
+) -> Iterator[Slice]:
     """The whole set again as a provider sees it who lacks texts, infrastructure or both."""
     for name, blank in modes.items():
         risk = predict(blanked(test.frame, blank))
-        again = figures(label, risk, codes, seed=seed, draws=draws)
-        yield Group(kind="mode", name=name, accounts=label.size, positives=int(label.sum()), figures=again)
+        again = estimates(label, risk, codes, seed=seed, draws=draws)
+        yield Slice(kind="mode", name=name, accounts=label.size, positives=int(label.sum()), estimates=again)
 
 
 def blanked(frame: pl.DataFrame, names: frozenset[str]) -> pl.DataFrame:

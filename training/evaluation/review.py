@@ -3,7 +3,7 @@
 import numpy as np
 
 from training.evaluation.intervals import Draws, measured, unknown, with_interval
-from training.evaluation.metrics import Figure, Flags, Numbers, Value, rank
+from training.evaluation.metrics import Estimate, Flags, Numbers, Value, rank
 
 DEPTHS = (10, 50, 100, 500)
 HEAD = 10  # the head of a queue is at most a tenth of the accounts
@@ -36,7 +36,7 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def queue(label: Flags, risk: Numbers, draws: Draws) -> tuple[Figure, ...]:
+def queue(label: Flags, risk: Numbers, draws: Draws) -> tuple[Estimate, ...]:
     """Precision among the first 10, 50, 100 and 500 of the queue: `top_10`, …; of a tie, what chance would take first.
 
     The share of true accounts in a test set is not that of a provider: `pr_auc_at_base_rate_…` are for that.

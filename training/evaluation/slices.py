@@ -15,7 +15,7 @@ from training.evaluation.headline import NEEDED, ONE_CAMPAIGN, needs
 from training.evaluation.intervals import FEWEST, Draws, measured, unknown, wilson, with_interval
 from training.evaluation.metrics import (
     FALSE_POSITIVE_RATES,
-    Figure,
+    Estimate,
     Flags,
     Numbers,
     Ranking,
@@ -27,32 +27,32 @@ from training.evaluation.metrics import (
     recall_name,
     threshold_at,
 )
-from training.examples.test_set import BUCKETS, KINDS, Frozen
+from training.examples.test_set import BUCKETS, KINDS, TestSet
 
 RATES = FALSE_POSITIVE_RATES[:2]
 Codes = NDArray[np.int64]
 
 
-class Group(Value):
+class Slice(Value):
     """The figures of a part of the test set: a family, cohort, plan, country, request count or mode."""
 
     kind: str
     name: str
     accounts: int
     positives: int
-    figures: tuple[Figure, ...]
+    estimates: tuple[Estimate, ...]
 
-    def figure(self, name: str) -> Figure:
+    def estimate(self, name: str) -> Estimate:
         """The figure of that name; `KeyError` if there is none."""
-        return named(self.figures, name)
+        return named(self.estimates, name)
 
 
-class Found(Value):
+class CampaignRecall(Value):
     """How much of one campaign is found at false-positive rate 1 % of this test set."""
 
     name: str
     accounts: int
-    recall: Figure
+    recall: Estimate
 
 
 def false_positive_name(rate: float) -> str:
@@ -67,49 +67,49 @@ class _Parts:
     kinds: list[str]
     names: list[str]
     rows: Codes
-    group: Codes
+    part: Codes
 
     def of(self, i: int) -> Codes:
         """The rows of one group."""
-        begin, end = np.searchsorted(self.group, [i, i + 1])
+        begin, end = np.searchsorted(self.part, [i, i + 1])
         return self.rows[begin:end]
 
     def of_side(self, side: Flags) -> tuple[Codes, Codes]:
         """Rows and groups of one side (n,) only."""
         kept = side[self.rows]
-        return self.rows[kept], self.group[kept]
+        return self.rows[kept], self.part[kept]
 
 
-def _parts(test: Frozen) -> _Parts:
+def _parts(test: TestSet) -> _Parts:
     place = test.frame.select("account_id").with_row_index("row")
     order = {name: i for i, name in enumerate((*KINDS, *BUCKETS))}
-    keyed = test.groups.join(place, on="account_id").with_columns(
+    keyed = test.slices.join(place, on="account_id").with_columns(
         first=pl.col("kind").replace_strict(order, default=len(order)),
         second=pl.when(pl.col("kind") == "requests").then(pl.col("name").replace_strict(order, default=len(order))),
     )
     ordered = keyed.sort("first", "kind", "second", "name", "row")
-    group = ordered.select(pl.struct("kind", "name").rle_id()).to_series()
-    named = ordered.filter(group.is_first_distinct())
+    part = ordered.select(pl.struct("kind", "name").rle_id()).to_series()
+    named = ordered.filter(part.is_first_distinct())
     return _Parts(
         named["kind"].to_list(),
         named["name"].to_list(),
         ordered["row"].to_numpy().astype(np.int64),
-        group.to_numpy().astype(np.int64),
+        part.to_numpy().astype(np.int64),
     )
 
 
-def judge_groups(test: Frozen, label: Flags, risk: Numbers, campaign: Codes, draws: Draws) -> tuple[Group, ...]:
+def estimate_slices(test: TestSet, label: Flags, risk: Numbers, campaign: Codes, draws: Draws) -> tuple[Slice, ...]:
     """Every group of the test set; label, risk and campaign (n,) as in `training.evaluation.headline`."""
     parts, ranking = _parts(test), rank(label, risk)
     shares = _shares(parts, label, ranking, np.ones((1, label.size)))[0]
     drawn = measured(draws, lambda weight: _shares(parts, label, ranking, weight))
     return tuple(
-        Group(
+        Slice(
             kind=parts.kinds[i],
             name=parts.names[i],
             accounts=parts.of(i).size,
             positives=int(label[parts.of(i)].sum()),
-            figures=tuple(_figures(parts, i, label, risk, campaign, shares[i], drawn[:, i], draws)),
+            estimates=tuple(_estimates(parts, i, label, risk, campaign, shares[i], drawn[:, i], draws)),
         )
         for i in range(len(parts.names))
     )
@@ -120,27 +120,27 @@ def _shares(parts: _Parts, label: Flags, ranking: Ranking, weight: Numbers) -> N
     false = ranking.cumulate(weight)[1]
     shares = np.full((weight.shape[0], len(parts.names), len(RATES), 2), np.nan)
     for j, side in enumerate((label, ~label)):
-        rows, group = parts.of_side(side)
-        total = _sums(weight[:, rows], group, len(parts.names))
+        rows, part = parts.of_side(side)
+        total = _sums(weight[:, rows], part, len(parts.names))
         for i, rate in enumerate(RATES):
             cut = cut_at(false, rate)[:, None]
             near = ranking.tie[rows] < cut.max()  # most are far below any threshold
             taken = weight[:, rows[near]] * (ranking.tie[rows[near]] < cut)
-            hits = _sums(taken, group[near], len(parts.names))
+            hits = _sums(taken, part[near], len(parts.names))
             np.divide(hits, total, out=shares[:, :, i, j], where=total > 0)
     return shares
 
 
-def _sums(values: Numbers, group: Codes, count: int) -> Numbers:
+def _sums(values: Numbers, part: Codes, count: int) -> Numbers:
     """Sums of values (r, m) over the rows of each group, (r, count); groups are in order, some may have no row."""
     sums = np.zeros((values.shape[0], count))
-    if group.size:
-        starts = np.flatnonzero(np.diff(group, prepend=-1))
-        sums[:, group[starts]] = np.add.reduceat(values, starts, axis=1)
+    if part.size:
+        starts = np.flatnonzero(np.diff(part, prepend=-1))
+        sums[:, part[starts]] = np.add.reduceat(values, starts, axis=1)
     return sums
 
 
-def _figures(
+def _estimates(
     parts: _Parts,
     i: int,
     label: Flags,
@@ -149,7 +149,7 @@ def _figures(
     shares: Numbers,
     drawn: Numbers,
     draws: Draws,
-) -> Iterator[Figure]:
+) -> Iterator[Estimate]:
     rows = parts.of(i)
     is_family = parts.kinds[i] == "family"
     true, honest = int(label[rows].sum()), int((~label[rows]).sum())
@@ -174,7 +174,7 @@ def _figures(
     yield _area(label[among], risk[among], draws[:, among], note)
 
 
-def _area(label: Flags, risk: Numbers, draws: Draws, note: str) -> Figure:
+def _area(label: Flags, risk: Numbers, draws: Draws, note: str) -> Estimate:
     """PR-AUC within a group; of a family among all accounts that are not true."""
     few = _few(int(label.sum()), "true accounts") or _few(int((~label).sum()), "accounts that are not true")
     if few:
@@ -204,7 +204,7 @@ def campaigns_of(frame: pl.DataFrame) -> tuple[list[str], Codes]:
     return names.to_list(), joined["number"].fill_null(-1).to_numpy()
 
 
-def found(label: Flags, risk: Numbers, names: list[str], codes: Codes) -> tuple[Found, ...]:
+def found(label: Flags, risk: Numbers, names: list[str], codes: Codes) -> tuple[CampaignRecall, ...]:
     """How much of each campaign is found; names and codes of `campaigns_of`."""
     if not names or label.all():
         return ()
@@ -214,6 +214,8 @@ def found(label: Flags, risk: Numbers, names: list[str], codes: Codes) -> tuple[
     return tuple(_one(name, int(n), int(hit)) for name, n, hit in zip(names, size, hits, strict=True))
 
 
-def _one(name: str, accounts: int, hits: int) -> Found:
+def _one(name: str, accounts: int, hits: int) -> CampaignRecall:
     low, high = wilson(hits / accounts, accounts)
-    return Found(name=name, accounts=accounts, recall=Figure(name="recall", value=hits / accounts, low=low, high=high))
+    return CampaignRecall(
+        name=name, accounts=accounts, recall=Estimate(name="recall", value=hits / accounts, low=low, high=high)
+    )

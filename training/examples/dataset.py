@@ -22,7 +22,8 @@ IDLE = timedelta(days=28)
 TIME = pl.Datetime("us", "UTC")
 KEYS = ("account_id", "as_of", "label", "campaign", "labelled_at")
 BESIDE = ("began", "served")  # optional columns for reporting only: first request, requests before the snapshot
-GROUPED = "grouped"  # optional column: was the account in a campaign as of the snapshot; no feature, see `calibrate`
+# Optional column: was the account in a campaign as of the snapshot? No feature; see `training.models.calibrate`.
+IN_CAMPAIGN = "in_campaign"
 DETECTED = ("mmd", "prada")  # optional columns for rivals only: scores of windows of single requests' texts
 
 
@@ -136,11 +137,11 @@ def matrix(examples: pl.DataFrame, features: Sequence[str]) -> NDArray[np.float3
     return np.ascontiguousarray(columns.to_numpy(), dtype=np.float32).reshape(examples.height, len(features))
 
 
-def is_grouped(examples: pl.DataFrame) -> NDArray[np.bool_]:
+def is_in_campaign(examples: pl.DataFrame) -> NDArray[np.bool_]:
     """Which rows were in a campaign, (n,); none where that is not known."""
-    if GROUPED not in examples.columns:
+    if IN_CAMPAIGN not in examples.columns:
         return np.zeros(examples.height, dtype=np.bool_)
-    return examples[GROUPED].fill_null(False).to_numpy().astype(np.bool_)
+    return examples[IN_CAMPAIGN].fill_null(False).to_numpy().astype(np.bool_)
 
 
 def targets(examples: pl.DataFrame) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from training.examples.dataset import DETECTED, GROUPED, weights
+from training.examples.dataset import DETECTED, IN_CAMPAIGN, weights
 
 MARK = "planted:"
 
@@ -26,7 +26,7 @@ def together(examples: pl.DataFrame, planted: pl.DataFrame | None) -> pl.DataFra
         raise InputError(f"Planted examples must be of campaigns whose names begin with {MARK!r}: plant them again.")
     if examples["account_id"].is_in(planted["account_id"].implode()).any():
         raise InputError("A planted account has the id of a real one: choose another seed for planting.")
-    unknown = [name for name in (*DETECTED, GROUPED) if name in examples.columns and name not in planted.columns]
+    unknown = [name for name in (*DETECTED, IN_CAMPAIGN) if name in examples.columns and name not in planted.columns]
     whole = planted.with_columns(pl.lit(None, examples.schema[name]).alias(name) for name in unknown)
     return pl.concat([examples, whole.select(examples.columns)]).sort("account_id", "as_of")
 

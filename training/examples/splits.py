@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from features.errors import InputError
 from training.examples.dataset import BESIDE
-from training.examples.test_set import Frozen as Frozen
-from training.examples.test_set import freeze
+from training.examples.test_set import TestSet as TestSet
+from training.examples.test_set import make_test_set
 
 BOTH_SIDES = "accounts of one campaign are on both sides, so the figures flatter"
 NOTHING_CONFIRMED = "no account is confirmed, so nothing can be judged"
@@ -35,7 +35,7 @@ class Split:
     """The training side (all snapshots) and the frozen test set; no account and no campaign is in both."""
 
     train: pl.DataFrame
-    test: Frozen
+    test: TestSet
     held_out: tuple[str, ...]
 
 
@@ -75,7 +75,7 @@ def by_campaign(
     seed: int,
     campaign_share: float = 0.25,
     account_share: float = 0.25,
-    groups: pl.DataFrame | None = None,
+    slices: pl.DataFrame | None = None,
 ) -> Split:
     """Hold out about `campaign_share` of the campaigns and `account_share` of all other accounts.
 
@@ -89,14 +89,14 @@ def by_campaign(
     named = campaigns(examples)["campaign"]
     if named.len() >= 2:
         held_out = _held_out(named, seed, campaign_share)
-        return leave_out(examples, held_out, seed, account_share, "by campaign", groups)
+        return leave_out(examples, held_out, seed, account_share, "by campaign", slices)
     if true.filter(pl.col("campaign").is_null())["account_id"].n_unique() < 2:
-        return by_account(examples, seed, account_share, groups)
+        return by_account(examples, seed, account_share, slices)
     free = member(examples).is_null().to_numpy()
-    return _cut(examples, _true_sides(examples, seed, account_share, free), (), "by account", (), groups)
+    return _cut(examples, _true_sides(examples, seed, account_share, free), (), "by account", (), slices)
 
 
-def by_account(examples: pl.DataFrame, seed: int, share: float = 0.25, groups: pl.DataFrame | None = None) -> Split:
+def by_account(examples: pl.DataFrame, seed: int, share: float = 0.25, slices: pl.DataFrame | None = None) -> Split:
     """Hold out `share` of all accounts, whatever their campaign: what later members of known campaigns look like.
 
     The test set says that it flatters. Raises `InputError` without two true accounts.
@@ -105,13 +105,13 @@ def by_account(examples: pl.DataFrame, seed: int, share: float = 0.25, groups: p
     everyone = np.ones(examples.height, dtype=np.bool_)
     named = campaigns(examples).height
     notes = (FEW_CAMPAIGNS,) if named == 1 else (BOTH_SIDES,) if named else ()
-    return _cut(examples, _true_sides(examples, seed, share, everyone), (), "by account", notes, groups)
+    return _cut(examples, _true_sides(examples, seed, share, everyone), (), "by account", notes, slices)
 
 
-def without_labels(examples: pl.DataFrame, seed: int, share: float = 0.25, groups: pl.DataFrame | None = None) -> Split:
+def without_labels(examples: pl.DataFrame, seed: int, share: float = 0.25, slices: pl.DataFrame | None = None) -> Split:
     """Hold out `share` of the accounts where none is confirmed: nothing can be judged on them."""
     out = place(examples["account_id"], seed) < share
-    test = freeze(examples.filter(pl.Series(out)), "without labels", (NOTHING_CONFIRMED,), groups)
+    test = make_test_set(examples.filter(pl.Series(out)), "without labels", (NOTHING_CONFIRMED,), slices)
     return Split(examples.filter(pl.Series(~out)).drop(BESIDE, strict=False).sort("account_id", "as_of"), test, ())
 
 
@@ -120,7 +120,7 @@ def by_time(
     at: datetime,
     seed: int,
     account_share: float = 0.25,
-    groups: pl.DataFrame | None = None,
+    slices: pl.DataFrame | None = None,
 ) -> Split:
     """Learn what was known at the time `at`, and be judged on what was confirmed later.
 
@@ -143,7 +143,7 @@ def by_time(
     side = (later | (honest & placed)).to_numpy()
     held_out = campaigns(examples.filter(later))["campaign"].to_list()
     return _parts(known_at(examples.filter(~pl.Series(side)), at), examples.filter(side), tuple(held_out),
-                  f"confirmed after {_told(at)}", (), groups)  # fmt: skip
+                  f"confirmed after {_told(at)}", (), slices)  # fmt: skip
 
 
 def known_at(examples: pl.DataFrame, at: datetime) -> pl.DataFrame:
@@ -159,7 +159,7 @@ def leave_out(
     seed: int,
     account_share: float = 0.25,
     name: str = "left out",
-    groups: pl.DataFrame | None = None,
+    slices: pl.DataFrame | None = None,
 ) -> Split:
     """Hold out exactly the campaigns `held_out` and `account_share` of the accounts of no campaign.
 
@@ -170,18 +170,18 @@ def leave_out(
         raise InputError(f"The campaigns {unknown} have no true account among the examples: check their names.")
     sides = _free_sides(examples, seed, account_share)
     sides |= member(examples).is_in(sorted(held_out)).fill_null(False).to_numpy()
-    return _cut(examples, sides, tuple(sorted(held_out)), name, (), groups)
+    return _cut(examples, sides, tuple(sorted(held_out)), name, (), slices)
 
 
 def leave_out_family(
-    examples: pl.DataFrame, family: str, seed: int, groups: pl.DataFrame, account_share: float = 0.25
+    examples: pl.DataFrame, family: str, seed: int, slices: pl.DataFrame, account_share: float = 0.25
 ) -> Split:
     """Hold out the campaigns of one family: those with at least half of their true accounts in it.
 
     Accounts of the family that nobody has confirmed are on no side: they are neither honest nor known. Raises
     `InputError` if the family has no campaign among the examples.
     """
-    inside = examples["account_id"].is_in(_named(groups, "family", family).implode())
+    inside = examples["account_id"].is_in(_named(slices, "family", family).implode())
     true = examples["label"].fill_null(False)
     found = examples.with_columns(inside=inside).filter(true & examples["campaign"].is_not_null())
     share = found.group_by("campaign").agg(pl.col("inside").mean())
@@ -189,14 +189,14 @@ def leave_out_family(
     if not held_out:
         raise InputError(f"The family {family!r} has no confirmed campaign among the examples: check the groups.")
     kept = examples.filter(~inside | true)
-    return leave_out(kept, held_out, seed, account_share, f"family {family} left out", groups)
+    return leave_out(kept, held_out, seed, account_share, f"family {family} left out", slices)
 
 
 def leave_out_cohort(
     examples: pl.DataFrame,
     cohort: str,
     seed: int,
-    groups: pl.DataFrame,
+    slices: pl.DataFrame,
     campaign_share: float = 0.25,
     account_share: float = 0.25,
 ) -> Split:
@@ -205,14 +205,14 @@ def leave_out_cohort(
 
     Raises `InputError` if no account of the cohort is among the examples.
     """
-    inside = examples["account_id"].is_in(_named(groups, "cohort", cohort).implode())
+    inside = examples["account_id"].is_in(_named(slices, "cohort", cohort).implode())
     away = inside & ~examples["label"].fill_null(False)
     if not away.any():
         raise InputError(f"The cohort {cohort!r} has no honest account among the examples: check the groups.")
     usual = by_campaign(examples, seed, campaign_share, account_share)
     side = examples["account_id"].is_in(usual.test.frame["account_id"].implode()) | away
     notes = tuple(note for note in usual.test.notes if note in (BOTH_SIDES, FEW_CAMPAIGNS))
-    return _cut(examples, side.to_numpy(), usual.held_out, f"cohort {cohort} left out", notes, groups)
+    return _cut(examples, side.to_numpy(), usual.held_out, f"cohort {cohort} left out", notes, slices)
 
 
 def _two_true(examples: pl.DataFrame) -> pl.DataFrame:
@@ -224,8 +224,8 @@ def _two_true(examples: pl.DataFrame) -> pl.DataFrame:
     return true
 
 
-def _named(groups: pl.DataFrame, kind: str, name: str) -> pl.Series:
-    return groups.filter((pl.col("kind") == kind) & (pl.col("name") == name))["account_id"]
+def _named(slices: pl.DataFrame, kind: str, name: str) -> pl.Series:
+    return slices.filter((pl.col("kind") == kind) & (pl.col("name") == name))["account_id"]
 
 
 def _told(at: datetime) -> str:
@@ -263,10 +263,10 @@ def _cut(
     held_out: tuple[str, ...],
     name: str,
     notes: tuple[str, ...],
-    groups: pl.DataFrame | None,
+    slices: pl.DataFrame | None,
 ) -> Split:
     side = pl.Series(test)
-    return _parts(examples.filter(~side), examples.filter(side), held_out, name, notes, groups)
+    return _parts(examples.filter(~side), examples.filter(side), held_out, name, notes, slices)
 
 
 def _parts(
@@ -275,13 +275,13 @@ def _parts(
     held_out: tuple[str, ...],
     name: str,
     notes: tuple[str, ...],
-    groups: pl.DataFrame | None,
+    slices: pl.DataFrame | None,
 ) -> Split:
     """Both sides, if each can serve; what is there for reporting only is not learnt from."""
     train = learnt.drop(BESIDE, strict=False).sort("account_id", "as_of")
     if not train["label"].fill_null(False).any():
         raise InputError("No true account is left to learn from: hold out fewer campaigns.")
-    frozen = freeze(judged, name, notes, groups)
+    frozen = make_test_set(judged, name, notes, slices)
     if frozen.frame["label"].fill_null(False).all():
         raise InputError(
             "The test set has no account that is not true: ingest more accounts, or hold out a larger share."

@@ -14,17 +14,17 @@ from training.examples.dataset import digest
 
 KINDS = ("family", "cohort", "plan", "country", "requests")
 BUCKETS = ("<= 50", "<= 100", "<= 250", "<= 1,000", "more")  # the groups of the kind `requests`
-GROUPS_SCHEMA = pl.Schema({"account_id": pl.String(), "kind": pl.String(), "name": pl.String()})
-FRAME, COURSE, GROUPS = "test_set.parquet", "test_course.parquet", "test_groups.parquet"
+SLICES_SCHEMA = pl.Schema({"account_id": pl.String(), "kind": pl.String(), "name": pl.String()})
+FRAME, COURSE, SLICES = "test_set.parquet", "test_course.parquet", "test_groups.parquet"
 
 
-def no_groups() -> pl.DataFrame:
+def no_slices() -> pl.DataFrame:
     """The table of groups, empty."""
-    return pl.DataFrame(schema=GROUPS_SCHEMA)
+    return pl.DataFrame(schema=SLICES_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frozen:
+class TestSet:
     """A named test set that every candidate is judged on.
 
     Attributes:
@@ -36,25 +36,27 @@ class Frozen:
         course: all snapshots of the true accounts, as in `frame`; may be empty.
     """
 
+    __test__ = False  # no test class, whatever pytest makes of its name
+
     name: str
     frame: pl.DataFrame
     digest: str
     notes: tuple[str, ...] = ()
-    groups: pl.DataFrame = field(default_factory=no_groups)
+    slices: pl.DataFrame = field(default_factory=no_slices)
     course: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
-def freeze(
-    examples: pl.DataFrame, name: str, notes: tuple[str, ...] = (), groups: pl.DataFrame | None = None
-) -> Frozen:
+def make_test_set(
+    examples: pl.DataFrame, name: str, notes: tuple[str, ...] = (), slices: pl.DataFrame | None = None
+) -> TestSet:
     """A test set of the accounts of these examples, all of their snapshots given; `groups` may hold others too."""
     frame = latest(examples)
     true = frame.filter("label").select("account_id")
     course = examples.join(true, on="account_id", how="semi").sort("account_id", "as_of")
-    told = _groups_of(frame, true, no_groups() if groups is None else groups)
+    told = _slices_of(frame, true, no_slices() if slices is None else slices)
     unknown = int(frame["label"].is_null().sum())
     lower = (f"{unknown:,} accounts without a label count as honest; where one is not, a hit looks like a false alarm",)
-    return Frozen(name, frame, _seal(frame, course, told), notes + (lower if unknown else ()), told, course)
+    return TestSet(name, frame, _seal(frame, course, told), notes + (lower if unknown else ()), told, course)
 
 
 def latest(examples: pl.DataFrame) -> pl.DataFrame:
@@ -62,29 +64,29 @@ def latest(examples: pl.DataFrame) -> pl.DataFrame:
     return examples.filter(pl.col("as_of") == pl.col("as_of").max().over("account_id")).sort("account_id")
 
 
-def _groups_of(frame: pl.DataFrame, true: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+def _slices_of(frame: pl.DataFrame, true: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
     """The rows about these accounts, each once; an account that is not true has no family."""
-    here = groups.select(GROUPS_SCHEMA.names()).join(frame, on="account_id", how="semi")
+    here = slices.select(SLICES_SCHEMA.names()).join(frame, on="account_id", how="semi")
     is_family = pl.col("kind") == "family"
     known = pl.concat([here.filter(~is_family), here.filter(is_family).join(true, on="account_id", how="semi")])
-    return known.unique().sort(GROUPS_SCHEMA.names())
+    return known.unique().sort(SLICES_SCHEMA.names())
 
 
-def _seal(frame: pl.DataFrame, course: pl.DataFrame, groups: pl.DataFrame) -> str:
+def _seal(frame: pl.DataFrame, course: pl.DataFrame, slices: pl.DataFrame) -> str:
     """One digest of the three; that of the frame where there is nothing else (as sets of format 1 were sealed)."""
-    if course.is_empty() and groups.is_empty():
+    if course.is_empty() and slices.is_empty():
         return digest(frame)
-    return hashlib.sha256("".join(map(digest, (frame, course, groups))).encode()).hexdigest()
+    return hashlib.sha256("".join(map(digest, (frame, course, slices))).encode()).hexdigest()
 
 
-def write(frozen: Frozen, folder: Path) -> None:
+def write(frozen: TestSet, folder: Path) -> None:
     """Write the three tables into a folder."""
     frozen.frame.write_parquet(folder / FRAME)
     frozen.course.write_parquet(folder / COURSE)
-    frozen.groups.write_parquet(folder / GROUPS)
+    frozen.slices.write_parquet(folder / SLICES)
 
 
-def read(folder: Path, name: str, digest: str) -> Frozen:
+def read(folder: Path, name: str, digest: str) -> TestSet:
     """A test set as it was written; one of format 1 has no course and no groups.
 
     Raises:
@@ -94,10 +96,10 @@ def read(folder: Path, name: str, digest: str) -> Frozen:
         frame = pl.read_parquet(folder / FRAME)
         whole = (folder / COURSE).exists()
         course = pl.read_parquet(folder / COURSE) if whole else frame.clear()
-        groups = pl.read_parquet(folder / GROUPS) if whole else no_groups()
-        same = _seal(frame, course, groups) == digest
+        slices = pl.read_parquet(folder / SLICES) if whole else no_slices()
+        same = _seal(frame, course, slices) == digest
     except (OSError, pl.exceptions.PolarsError) as error:
         raise IntegrityError(f"The test set in {folder} can't be read: train again.") from error
     if not same:
         raise IntegrityError(f"The test set {name!r} is not the one that was judged on: train again.")
-    return Frozen(name, frame, digest, groups=groups, course=course)
+    return TestSet(name, frame, digest, slices=slices, course=course)

@@ -9,19 +9,19 @@ from datetime import datetime
 import polars as pl
 
 from features.errors import InputError
-from training.evaluation.metrics import Figure, Numbers
-from training.evaluation.paired import gains
+from training.evaluation.metrics import Estimate, Numbers
+from training.evaluation.paired import differences
 from training.evaluation.slices import campaigns_of
 from training.examples.dataset import targets
 from training.examples.splits import Split
 from training.fitting.train import OURS, Plan, Trained, train
 
 
-def over(trained: Trained, rival: str, candidate: str = OURS) -> tuple[Figure, ...]:
+def over(trained: Trained, rival: str, candidate: str = OURS) -> tuple[Estimate, ...]:
     """How much better a candidate is than a rival on the very same accounts, figure by figure, with intervals."""
     test = trained.split.test.frame
     ours, theirs = (trained.candidates[name].risk for name in (candidate, rival))
-    return gains(targets(test), ours, theirs, campaigns_of(test)[1], seed=trained.seed)
+    return differences(targets(test), ours, theirs, campaigns_of(test)[1], seed=trained.seed)
 
 
 def earned(
@@ -34,7 +34,7 @@ def earned(
     seed: int,
     volume_feature: str,
     plan: Plan | None = None,
-) -> tuple[Figure, ...]:
+) -> tuple[Estimate, ...]:
     """How much better our model is with all `features` than without some of them, both fitted on the same split.
 
     The volume feature always stays, since the volume rule is judged beside.
@@ -63,4 +63,4 @@ def earned(
         )
         return trained.candidates[OURS].risk
 
-    return gains(targets(test), risk(features), risk(kept), campaigns_of(test)[1], seed=seed)
+    return differences(targets(test), risk(features), risk(kept), campaigns_of(test)[1], seed=seed)

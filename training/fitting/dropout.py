@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import MODES
-from training.models.fit import Learning
+from training.examples.rows import TrainingRows
 
 
 def with_blanks(
-    data: Learning, share: float, seed: int, modes: Mapping[str, frozenset[str]] = MODES
-) -> tuple[Learning, NDArray[np.int64]]:
+    data: TrainingRows, share: float, seed: int, modes: Mapping[str, frozenset[str]] = MODES
+) -> tuple[TrainingRows, NDArray[np.int64]]:
     """The rows, and after them copies of a `share` of them, each with the columns of one mode unknown.
 
     A copy and its row share their fold and, evenly, the row's weight, so that the balance of classes and of campaigns
@@ -25,4 +25,4 @@ def with_blanks(
     matrix = data.matrix[row]
     matrix[data.label.size :][blank[mode]] = np.nan
     weight = data.weight / np.bincount(row)
-    return Learning(data.features, matrix, data.label[row], weight[row], data.fold[row]), row
+    return TrainingRows(data.features, matrix, data.label[row], weight[row], data.fold[row]), row

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.baselines import LogisticRegression
-from training.models.fit import Learning
+from training.examples.rows import TrainingRows
+from training.models.logistic_regression import LogisticRegression
 
 STRENGTH = 0.01
 CONFIRMED_BELOW = 0.05
@@ -20,7 +20,7 @@ MOST = 0.05
 REMAINS = 0.02
 
 
-def suspects(data: Learning, unlabelled: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+def suspects(data: TrainingRows, unlabelled: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
     """Which unlabelled rows score above the lowest twentieth of the confirmed, at most a twentieth of them; (n,)."""
     model = LogisticRegression(strength=STRENGTH)
     scores = np.zeros(data.label.size)
@@ -35,6 +35,6 @@ def suspects(data: Learning, unlabelled: NDArray[np.bool_], seed: int) -> NDArra
     return suspect
 
 
-def distrust(data: Learning, suspect: NDArray[np.bool_]) -> Learning:
+def distrust(data: TrainingRows, suspect: NDArray[np.bool_]) -> TrainingRows:
     """The same examples, with little weight on the suspects."""
     return replace(data, weight=np.where(suspect, data.weight * REMAINS, data.weight))

@@ -9,18 +9,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.baselines import Candidate, LogisticRegression, Narrow, Scorer, VolumeRule
+from training.baselines import VolumeRule
 from training.evaluation.metrics import threshold_at
 from training.evaluation.report import Report, evaluate
-from training.examples.dataset import digest, is_grouped, matrix
+from training.examples.dataset import digest, is_in_campaign, matrix
 from training.examples.splits import Split, by_campaign, marks, without_labels
-from training.examples.test_set import Frozen
-from training.fitting.training_sets import Lesson, lessons
+from training.examples.test_set import TestSet
 from training.fitting.training_sets import Plan as Plan
+from training.fitting.training_sets import TrainingSet, training_sets
 from training.models.blend import Blend, Blended
 from training.models.calibrate import Calibrator, fit_calibrator, with_lift
+from training.models.candidate import Candidate, Scorer
 from training.models.fit import Boosting
+from training.models.logistic_regression import LogisticRegression
 from training.models.model import Model
+from training.models.narrow import Narrow
 from training.models.search import search
 
 OURS = "stillwatch"
@@ -28,7 +31,7 @@ Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class JudgedCandidate:
     """A fitted candidate with its report, and its risks (n,) of the test set in row order."""
 
     scorer: Scorer
@@ -46,7 +49,7 @@ class Trained:
     """
 
     model: Model
-    candidates: Mapping[str, Judged]
+    candidates: Mapping[str, JudgedCandidate]
     split: Split
     as_of: datetime
     seed: int
@@ -74,7 +77,7 @@ def train(
     volume_feature: str,
     plan: Plan | None = None,
     split: Split | None = None,
-    groups: pl.DataFrame | None = None,
+    slices: pl.DataFrame | None = None,
     rivals: Sequence[Candidate] = (),
     beside: Sequence[str] = (),
     planted: pl.DataFrame | None = None,
@@ -93,8 +96,8 @@ def train(
     """
     plan = plan or Plan()
     ordered = examples.sort("account_id", "as_of")
-    cut = split or _split(ordered, seed, plan, groups, planted)
-    theirs, ours = lessons(cut.train, planted, features, plan, seed, beside)
+    cut = split or _split(ordered, seed, plan, slices, planted)
+    theirs, ours = training_sets(cut.train, planted, features, plan, seed, beside)
     settings = search(ours.data, plan.search, seed, plan.settings)
     plain: list[Candidate] = [
         Blend(Boosting(settings)),
@@ -103,8 +106,8 @@ def train(
     ]
     candidates = {}
     for candidate in (*plain, *rivals):
-        lesson = ours if candidate.name == OURS else theirs
-        candidates[candidate.name] = _judge_candidate(candidate, lesson, cut.test, as_of, seed, plan)
+        training_set = ours if candidate.name == OURS else theirs
+        candidates[candidate.name] = _judge_candidate(candidate, training_set, cut.test, as_of, seed, plan)
     digests = {"train": digest(cut.train), "test": cut.test.digest, "schema": schema_version}
     if planted is not None:
         digests["planted"] = digest(planted)
@@ -125,15 +128,15 @@ def train(
 
 
 def _split(
-    examples: pl.DataFrame, seed: int, plan: Plan, groups: pl.DataFrame | None, planted: pl.DataFrame | None
+    examples: pl.DataFrame, seed: int, plan: Plan, slices: pl.DataFrame | None, planted: pl.DataFrame | None
 ) -> Split:
     if planted is not None and not examples["label"].fill_null(False).any():
-        return without_labels(examples, seed, plan.account_share, groups)
-    return by_campaign(examples, seed, plan.campaign_share, plan.account_share, groups)
+        return without_labels(examples, seed, plan.account_share, slices)
+    return by_campaign(examples, seed, plan.campaign_share, plan.account_share, slices)
 
 
 def judge(
-    model: Model, test: Frozen, *, as_of: datetime, seed: int, name: str = "champion", replicates: int = 300
+    model: Model, test: TestSet, *, as_of: datetime, seed: int, name: str = "champion", replicates: int = 300
 ) -> Report:
     """The report of a stored model on a frozen test set, say of the champion on the challenger's.
 
@@ -146,7 +149,7 @@ def judge(
         test = replace(test, notes=(*test.notes, note))
     return evaluate(
         test,
-        lambda rows: model.predict(matrix(rows, model.features), is_grouped(rows)),
+        lambda rows: model.predict(matrix(rows, model.features), is_in_campaign(rows)),
         model=name,
         as_of=as_of,
         seed=seed,
@@ -167,28 +170,33 @@ class Learnt:
 
     def risk(self, rows: pl.DataFrame) -> Numbers:
         """Risks (n,) of examples."""
-        return self.calibrator.apply(self.scorer.raw(matrix(rows, self.features)), is_grouped(rows))
+        return self.calibrator.apply(self.scorer.raw(matrix(rows, self.features)), is_in_campaign(rows))
 
 
-def learn(candidate: Candidate, lesson: Lesson, seed: int, plan: Plan) -> Learnt:
+def learn(candidate: Candidate, training_set: TrainingSet, seed: int, plan: Plan) -> Learnt:
     """Tune, calibrate on out-of-fold scores, then fit on all rows of the lesson."""
-    data, real, certain, grouped = lesson.data, lesson.real, lesson.certain, lesson.grouped
+    data, real, certain, in_campaign = (
+        training_set.data,
+        training_set.real,
+        training_set.certain,
+        training_set.in_campaign,
+    )
     tuned, scores = candidate.tune(data, seed)
     calibrator = fit_calibrator(scores[certain], data.label[certain])
-    if grouped is not None:
+    if in_campaign is not None:
         known = certain & real  # nobody knows which campaign a planted account would have been in
-        calibrator = with_lift(calibrator, scores[known], data.label[known], grouped[known])
-    if lesson.base_rate is not None:
-        calibrator = calibrator.at(lesson.base_rate)
-    risk = calibrator.apply(scores[real], None if grouped is None else grouped[real])
+        calibrator = with_lift(calibrator, scores[known], data.label[known], in_campaign[known])
+    if training_set.base_rate is not None:
+        calibrator = calibrator.at(training_set.base_rate)
+    risk = calibrator.apply(scores[real], None if in_campaign is None else in_campaign[real])
     thresholds = _thresholds(risk, data.label[real], plan.review_rate)
     return Learnt(tuned.fit(data, seed), calibrator, thresholds, data.features, tuned.parameters())
 
 
 def _judge_candidate(
-    candidate: Candidate, lesson: Lesson, test: Frozen, as_of: datetime, seed: int, plan: Plan
-) -> Judged:
-    learnt = learn(candidate, lesson, seed, plan)
+    candidate: Candidate, training_set: TrainingSet, test: TestSet, as_of: datetime, seed: int, plan: Plan
+) -> JudgedCandidate:
+    learnt = learn(candidate, training_set, seed, plan)
     report = evaluate(
         test,
         learnt.risk,
@@ -199,7 +207,7 @@ def _judge_candidate(
         replicates=plan.replicates,
     )
     risk = learnt.risk(test.frame)
-    return Judged(learnt.scorer, learnt.calibrator, learnt.thresholds, report, risk, learnt.parameters)
+    return JudgedCandidate(learnt.scorer, learnt.calibrator, learnt.thresholds, report, risk, learnt.parameters)
 
 
 def _thresholds(risk: Numbers, label: NDArray[np.bool_], review_rate: float) -> dict[str, float]:
@@ -210,7 +218,7 @@ def _thresholds(risk: Numbers, label: NDArray[np.bool_], review_rate: float) -> 
     return {"review": min(review, 1.0)}
 
 
-def _model(ours: Judged, features: tuple[str, ...], schema_version: str, origin: Mapping[str, str]) -> Model:
+def _model(ours: JudgedCandidate, features: tuple[str, ...], schema_version: str, origin: Mapping[str, str]) -> Model:
     assert isinstance(ours.scorer, Blended)
     return Model(
         booster=ours.scorer.trees.booster,

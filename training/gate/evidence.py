@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class GateLimits:
     """What any champion must reach, and what a challenger may cost.
 
     Attributes:
@@ -55,7 +55,7 @@ class Evidence:
     """
 
     footprints: tuple[Footprint, Footprint] | None = None
-    gains: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
+    differences: Mapping[str, Sequence[Estimate]] = field(default_factory=dict)
     earlier: tuple[Report, Report] | None = None
-    lasting: Sequence[Figure] = ()
-    remembered: Sequence[Figure] | None = None
+    lasting: Sequence[Estimate] = ()
+    remembered: Sequence[Estimate] | None = None

@@ -9,13 +9,13 @@ accounts, or surely beaten by a plain rival that learned from the same examples.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from training.evaluation.metrics import FALSE_POSITIVE_RATES, Figure, recall_name
+from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, recall_name
 from training.evaluation.report import Report
-from training.evaluation.slices import Group, false_positive_name
+from training.evaluation.slices import Slice, false_positive_name
 from training.examples.splits import NOTHING_CONFIRMED
 from training.gate.evidence import Evidence as Evidence
 from training.gate.evidence import Footprint as Footprint
-from training.gate.evidence import Limits as Limits
+from training.gate.evidence import GateLimits as GateLimits
 
 STRICT, WIDE = map(recall_name, (FALSE_POSITIVE_RATES[1], FALSE_POSITIVE_RATES[0]))
 RANKING = (STRICT, WIDE, "pr_auc")
@@ -48,7 +48,7 @@ class Decision:
 
 
 def gate(
-    challenger: Report, champion: Report | None, limits: Limits | None = None, evidence: Evidence | None = None
+    challenger: Report, champion: Report | None, limits: GateLimits | None = None, evidence: Evidence | None = None
 ) -> Decision:
     """Decide. A challenger must beat chance and not be surely miscalibrated, nor lose to the champion or a rival.
 
@@ -56,9 +56,9 @@ def gate(
     accounts, or worse on at least one without being better on any, or much larger or slower. Reports on different test
     sets are not compared: judge the champion on the challenger's.
     """
-    limits, evidence = limits or Limits(), evidence or Evidence()
+    limits, evidence = limits or GateLimits(), evidence or Evidence()
     is_first = champion is None and evidence.remembered is None
-    against = [*_sanity(challenger, limits, is_first), *_beaten(evidence.gains, limits)]
+    against = [*_sanity(challenger, limits, is_first), *_beaten(evidence.differences, limits)]
     if evidence.remembered is not None and not against:
         against = [*_forgotten(evidence.remembered, limits)]
     if champion is not None and not against:
@@ -80,10 +80,10 @@ def force(decision: Decision, reason: str) -> Decision:
     return replace(decision, promote=True, forced=reason)
 
 
-def _sanity(report: Report, limits: Limits, is_first: bool) -> Iterator[str]:
+def _sanity(report: Report, limits: GateLimits, is_first: bool) -> Iterator[str]:
     if is_first and NOTHING_CONFIRMED in report.notes:
         return
-    area, ece = (report.figure(name) for name in ("pr_auc", "ece"))
+    area, ece = (report.estimate(name) for name in ("pr_auc", "ece"))
     if report.positives == 0 or report.positives == report.accounts or area.value is None:
         yield "The test set lacks true or other accounts, so there is nothing to judge by: give more labels."
         return
@@ -96,15 +96,15 @@ def _sanity(report: Report, limits: Limits, is_first: bool) -> Iterator[str]:
         yield f"The calibration error {_plain(ece)} is above the limit {limits.ece:g}."
 
 
-def _beaten(gains: Mapping[str, Sequence[Figure]], limits: Limits) -> Iterator[str]:
+def _beaten(differences: Mapping[str, Sequence[Estimate]], limits: GateLimits) -> Iterator[str]:
     """A rival that ranks surely better: then there is nothing to be had from the larger model."""
-    for rival, figures in gains.items():
-        lost = [figure for figure in figures if figure.name in RANKING and _surely_lost(figure, limits)]
+    for rival, estimates in differences.items():
+        lost = [estimate for estimate in estimates if estimate.name in RANKING and _surely_lost(estimate, limits)]
         if lost and rival != CHAMPION:
             yield f"The plain rival {rival} does better on the same accounts: {', '.join(map(_loss, lost))}."
 
 
-def _losses(challenger: Report, champion: Report, evidence: Evidence, limits: Limits) -> Iterator[str]:
+def _losses(challenger: Report, champion: Report, evidence: Evidence, limits: GateLimits) -> Iterator[str]:
     if challenger.test_digest != champion.test_digest:
         both = f"{challenger.test_digest[:12]} and {champion.test_digest[:12]}"
         yield f"The test sets differ ({both}): judge the champion on the challenger's test set."
@@ -117,7 +117,9 @@ def _losses(challenger: Report, champion: Report, evidence: Evidence, limits: Li
     for kind, names in (RECALLED | ALARMED).items():
         for name in names:
             yield from _worst(challenger, champion, kind, name)
-    lost = [gain for gain in evidence.gains.get(CHAMPION, ()) if gain.name in GUARDED and _surely_lost(gain, limits)]
+    lost = [
+        gain for gain in evidence.differences.get(CHAMPION, ()) if gain.name in GUARDED and _surely_lost(gain, limits)
+    ]
     yield from (f"On the same accounts as the champion it loses {_loss(gain)}." for gain in lost)
     # without a true account the lowest risks would win, and a first model that nobody could judge would stay for good
     if evidence.earlier is not None and evidence.earlier[1].positives:
@@ -128,7 +130,7 @@ def _losses(challenger: Report, champion: Report, evidence: Evidence, limits: Li
         yield from _heavier(*evidence.footprints, limits)
 
 
-def _forgotten(remembered: Sequence[Figure], limits: Limits) -> Iterator[str]:
+def _forgotten(remembered: Sequence[Estimate], limits: GateLimits) -> Iterator[str]:
     """A champion of other features can't be asked again, but must not be lost to a worse model for that."""
     area = next((gain for gain in remembered if gain.name == "pr_auc"), None)
     if area is None or area.value is None:
@@ -146,44 +148,44 @@ def _forgotten(remembered: Sequence[Figure], limits: Limits) -> Iterator[str]:
 
 def _beyond(challenger: Report, champion: Report) -> Iterator[str]:
     for name in _compared(challenger, champion):
-        ours, theirs = challenger.figure(name), champion.figure(name)
+        ours, theirs = challenger.estimate(name), champion.estimate(name)
         if _is_beyond(ours, theirs):
             yield _sentence(name, ours, theirs, "beyond the interval")
 
 
 def _nowhere_better(challenger: Report, champion: Report) -> Iterator[str]:
     names = _compared(challenger, champion)
-    gains = [_gain(challenger.figure(name), champion.figure(name)) for name in names]
-    if min(gains) < 0 and max(gains) <= 0 and not any(_beyond(challenger, champion)):
-        worst = names[gains.index(min(gains))]
+    differences = [_gain(challenger.estimate(name), champion.estimate(name)) for name in names]
+    if min(differences) < 0 and max(differences) <= 0 and not any(_beyond(challenger, champion)):
+        worst = names[differences.index(min(differences))]
         yield _sentence(
-            worst, challenger.figure(worst), champion.figure(worst), "and it is better on no guarded figure"
+            worst, challenger.estimate(worst), champion.estimate(worst), "and it is better on no guarded figure"
         )
 
 
 def _worst(challenger: Report, champion: Report, kind: str, name: str) -> Iterator[str]:
     """The worst group of each, whatever its name, and any one group whose intervals lie apart."""
     ours, theirs = (_values(report.of_kind(kind), name) for report in (challenger, champion))
-    both = [group for group in ours if group in theirs]
+    both = [part for part in ours if part in theirs]
     if not both:
         return
-    mine, other = (min(both, key=lambda group: _goodness(figures[group])) for figures in (ours, theirs))
+    mine, other = (min(both, key=lambda part: _goodness(estimates[part])) for estimates in (ours, theirs))
     beyond = _is_beyond(ours[mine], theirs[other])
     if beyond:
         told = f"the worst {kind}'s {name} ({mine}; the champion's worst: {other})"
         yield _sentence(told, ours[mine], theirs[other], "beyond the interval")
-    for group in both:
-        if not (beyond and group == mine) and _is_apart(ours[group], theirs[group]):
-            yield _sentence(f"{name} of the {kind} {group}", ours[group], theirs[group], "and the intervals lie apart")
+    for part in both:
+        if not (beyond and part == mine) and _is_apart(ours[part], theirs[part]):
+            yield _sentence(f"{name} of the {kind} {part}", ours[part], theirs[part], "and the intervals lie apart")
 
 
-def _values(groups: Sequence[Group], name: str) -> dict[str, Figure]:
+def _values(slices: Sequence[Slice], name: str) -> dict[str, Estimate]:
     """One figure of each group, where it has a value."""
-    figures = {group.name: figure for group in groups for figure in group.figures if figure.name == name}
-    return {group: figure for group, figure in figures.items() if figure.value is not None}
+    estimates = {part.name: estimate for part in slices for estimate in part.estimates if estimate.name == name}
+    return {part: estimate for part, estimate in estimates.items() if estimate.value is not None}
 
 
-def _heavier(challenger: Footprint, champion: Footprint, limits: Limits) -> Iterator[str]:
+def _heavier(challenger: Footprint, champion: Footprint, limits: GateLimits) -> Iterator[str]:
     size, other = challenger.size_bytes, champion.size_bytes
     if size > limits.bytes and size > limits.times * other:
         yield f"It takes {size / 1e6:.1f} MB, the champion {other / 1e6:.1f} MB: more than {limits.times:g} times."
@@ -198,7 +200,7 @@ def _heavier(challenger: Footprint, champion: Footprint, limits: Limits) -> Iter
 def _fallback(challenger: Report, champion: Report) -> Iterator[str]:
     """Say so where the strict recall could not be guarded."""
     if STRICT not in _compared(challenger, champion):
-        why = challenger.figure(STRICT).note or "no value"
+        why = challenger.estimate(STRICT).note or "no value"
         yield f"The test set cannot carry {STRICT} ({why}): {WIDE} is guarded instead."
 
 
@@ -206,21 +208,21 @@ def _compared(challenger: Report, champion: Report) -> list[str]:
     return [
         name
         for name in GUARDED
-        if challenger.figure(name).value is not None and champion.figure(name).value is not None
+        if challenger.estimate(name).value is not None and champion.estimate(name).value is not None
     ]
 
 
-def _goodness(figure: Figure) -> float:
-    assert figure.value is not None
-    return -figure.value if figure.name in FALLING else figure.value
+def _goodness(estimate: Estimate) -> float:
+    assert estimate.value is not None
+    return -estimate.value if estimate.name in FALLING else estimate.value
 
 
-def _gain(challenger: Figure, champion: Figure) -> float:
+def _gain(challenger: Estimate, champion: Estimate) -> float:
     """How much better the challenger is; negative = worse."""
     return _goodness(challenger) - _goodness(champion)
 
 
-def _is_beyond(challenger: Figure, champion: Figure) -> bool:
+def _is_beyond(challenger: Estimate, champion: Estimate) -> bool:
     """Is the challenger below all that the champion's own interval allows?"""
     assert champion.value is not None
     edge = champion.high if champion.name in FALLING else champion.low
@@ -228,30 +230,30 @@ def _is_beyond(challenger: Figure, champion: Figure) -> bool:
     return _gain(challenger, champion) < -room
 
 
-def _is_apart(challenger: Figure, champion: Figure) -> bool:
+def _is_apart(challenger: Estimate, champion: Estimate) -> bool:
     """Is the challenger worse, and do the two intervals not even touch?"""
     below, above = (champion, challenger) if challenger.name in FALLING else (challenger, champion)
     return below.high is not None and above.low is not None and below.high < above.low
 
 
-def _surely_lost(gain: Figure, limits: Limits) -> bool:
+def _surely_lost(gain: Estimate, limits: GateLimits) -> bool:
     return gain.value is not None and gain.high is not None and gain.high < 0 and gain.value <= -limits.margin
 
 
-def _is_faded(gain: Figure, limits: Limits) -> bool:
+def _is_faded(gain: Estimate, limits: GateLimits) -> bool:
     much = gain.name == "pr_auc" and gain.value is not None and gain.value <= -limits.lasting
     return much or _surely_lost(gain, limits)
 
 
-def _loss(gain: Figure) -> str:
+def _loss(gain: Estimate) -> str:
     """`0.120 [0.050, 0.190] of pr_auc`: what is lost, as positive numbers."""
     assert gain.value is not None and gain.low is not None and gain.high is not None
     return f"{-gain.value:.3f} [{-gain.high:.3f}, {-gain.low:.3f}] of {gain.name}"
 
 
-def _sentence(name: str, ours: Figure, theirs: Figure, why: str) -> str:
+def _sentence(name: str, ours: Estimate, theirs: Estimate, why: str) -> str:
     return f"{name} is {_plain(ours)} against the champion's {_plain(theirs)}, worse {why}."
 
 
-def _plain(figure: Figure) -> str:
-    return "unknown" if figure.value is None else f"{figure.value:.4f}"
+def _plain(estimate: Estimate) -> str:
+    return "unknown" if estimate.value is None else f"{estimate.value:.4f}"

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.baselines import LogisticRegression
-from training.models.fit import Boosting, Learning, Trees
+from training.examples.rows import TrainingRows
+from training.models.fit import Boosting, Trees
 from training.models.linear import Linear
+from training.models.logistic_regression import LogisticRegression
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,13 @@ class Blend:
     linear: LogisticRegression = field(default_factory=LogisticRegression)
     name: str = "stillwatch"
 
-    def tune(self, data: Learning, seed: int) -> tuple["Blend", NDArray[np.float64]]:
+    def tune(self, data: TrainingRows, seed: int) -> tuple["Blend", NDArray[np.float64]]:
         """Tune each on the same folds; returns the choice and the sum of the out-of-fold log-odds (n,)."""
         trees, of_trees = self.trees.tune(data, seed)
         linear, of_linear = self.linear.tune(data, seed)
         return replace(self, trees=trees, linear=linear), of_trees + of_linear
 
-    def fit(self, data: Learning, seed: int) -> Blended:
+    def fit(self, data: TrainingRows, seed: int) -> Blended:
         """Fit both on all rows."""
         return Blended(self.trees.fit(data, seed), self.linear.fit(data, seed))
 

@@ -62,12 +62,12 @@ class Calibrator:
         shift = float(logit(base_rate) - logit(np.clip(self.base_rate, 1e-6, 1 - 1e-6)))
         return replace(self, log_odds=tuple(y + shift for y in self.log_odds), base_rate=base_rate)
 
-    def apply(self, scores: Numbers, grouped: Flags | None = None) -> Numbers:
+    def apply(self, scores: Numbers, in_campaign: Flags | None = None) -> Numbers:
         """Risks in [0, 1] of raw scores, (n,) each: a higher score never gets a lower risk.
 
         `grouped`, (n,): which rows are in a campaign; none if absent.
         """
-        odds = self.bend(scores) if grouped is None else self.bend(scores) + self.lift * grouped
+        odds = self.bend(scores) if in_campaign is None else self.bend(scores) + self.lift * in_campaign
         risk: Numbers = expit(odds)
         return risk
 
@@ -101,7 +101,7 @@ def fit_calibrator(scores: Numbers, label: Flags, bins: int = 8) -> Calibrator:
     return _curve(x, isotonic_regression(y, sample_weight=count), float(label.mean()))
 
 
-def with_lift(calibrator: Calibrator, scores: Numbers, label: Flags, grouped: Flags) -> Calibrator:
+def with_lift(calibrator: Calibrator, scores: Numbers, label: Flags, in_campaign: Flags) -> Calibrator:
     """The same with a lift, and moved so that the mean risk stays: both fitted on out-of-fold rows, (n,) each.
 
     Members of campaigns that nobody has labelled count as false here, so labels alone would find too small a lift. It
@@ -112,10 +112,10 @@ def with_lift(calibrator: Calibrator, scores: Numbers, label: Flags, grouped: Fl
     before = calibrator.bend(scores)
 
     def loss(at: Numbers) -> tuple[float, Numbers]:
-        odds = before + at[0] + at[1] * grouped
+        odds = before + at[0] + at[1] * in_campaign
         off, away = expit(odds) - label, (at[1] - USUAL_LIFT) / LIFT_SPREAD
         value = float(np.sum(np.logaddexp(0.0, odds) - label * odds) + away**2 / 2)
-        return value, np.array([off.sum(), (off * grouped).sum() + away / LIFT_SPREAD])
+        return value, np.array([off.sum(), (off * in_campaign).sum() + away / LIFT_SPREAD])
 
     bounds = [(-MOST_SHIFT, MOST_SHIFT), (0.0, None)]
     shift, lift = minimize(loss, np.array([0.0, USUAL_LIFT]), jac=True, method="L-BFGS-B", bounds=bounds).x

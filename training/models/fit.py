@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from features.errors import InputError
 from training.evaluation.metrics import held_out_precision, simplest
+from training.examples.rows import TrainingRows
 
 MANY_ROWS = 20_000
 NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -28,7 +29,7 @@ def threads(rows: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BoostingSettings:
     """What is set by hand. `monotone` maps feature names to +1 or -1 where the direction of the evidence is
     known.
     """
@@ -68,7 +69,7 @@ class Settings:
 
 
 # LightGBM's own defaults: a rival that takes no thought
-USUAL = Settings(
+USUAL = BoostingSettings(
     learning_rate=0.1,
     num_leaves=31,
     max_depth=-1,
@@ -80,22 +81,7 @@ USUAL = Settings(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Learning:
-    """What a candidate learns from: matrix (n, F) float32, and label, weight and fold of each row, (n,)."""
-
-    features: tuple[str, ...]
-    matrix: NDArray[np.float32]
-    label: NDArray[np.bool_]
-    weight: NDArray[np.float64]
-    fold: NDArray[np.int64]
-
-    def take(self, rows: NDArray[np.bool_]) -> "Learning":
-        """The same for some of the rows."""
-        return Learning(self.features, self.matrix[rows], self.label[rows], self.weight[rows], self.fold[rows])
-
-
-def boost(data: Learning, settings: Settings, rounds: int, seed: int) -> lgb.Booster:
+def boost(data: TrainingRows, settings: BoostingSettings, rounds: int, seed: int) -> lgb.Booster:
     """Fit `rounds` trees. Raises `InputError` for feature names that LightGBM would change."""
     odd = [name for name in data.features if not NAME.fullmatch(name)]
     if odd:
@@ -126,11 +112,11 @@ class Trees:
 class Boosting:
     """Trees, to be tuned and fitted."""
 
-    settings: Settings = Settings()
+    settings: BoostingSettings = BoostingSettings()
     rounds: int = 0
     name: str = "lightgbm"
 
-    def tune(self, data: Learning, seed: int) -> tuple["Boosting", NDArray[np.float64]]:
+    def tune(self, data: TrainingRows, seed: int) -> tuple["Boosting", NDArray[np.float64]]:
         """Choose the rounds by the PR-AUC on held-out folds; returns the choice and the out-of-fold log-
         odds (n,).
         """
@@ -145,7 +131,7 @@ class Boosting:
         best = simplest([held_out_precision(data.label, row, data.weight) for row in scores])
         return replace(self, rounds=steps[best]), scores[best]
 
-    def fit(self, data: Learning, seed: int) -> Trees:
+    def fit(self, data: TrainingRows, seed: int) -> Trees:
         """Fit the chosen number of trees on all rows."""
         return Trees(boost(data, self.settings, self.rounds or max(self.settings.rounds), seed))
 

@@ -63,7 +63,7 @@ class Model:
         scores = self.booster.predict(matrix, raw_score=True, num_threads=threads, predict_disable_shape_check=True)
         return np.asarray(scores, dtype=np.float64) + self.linear.raw(matrix)
 
-    def predict(self, matrix: NDArray[np.float32], grouped: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    def predict(self, matrix: NDArray[np.float32], in_campaign: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """Calibrated risks in [0, 1], (n,), of features (n, F) float32 in the label's order; NaN = unknown.
 
         `grouped`, (n,), says which accounts are in a campaign; none if absent. Raises `InputError` for another number
@@ -72,7 +72,7 @@ class Model:
         if matrix.shape[0] == 0:
             self._check(matrix)
             return np.zeros(0)
-        return self.calibrator.apply(self.raw(matrix), grouped)
+        return self.calibrator.apply(self.raw(matrix), in_campaign)
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the risk of each row, (n, F), in log-odds before calibration.

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from training.evaluation.metrics import held_out_precision
-from training.models.fit import Boosting, Learning, Settings
+from training.examples.rows import TrainingRows
+from training.models.fit import Boosting, BoostingSettings
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 FIRST = 8  # trials at random, before the sampler has anything to go by
 
 
-def search(data: Learning, budget: int, seed: int, start: Settings | None = None) -> Settings:
+def search(data: TrainingRows, budget: int, seed: int, start: BoostingSettings | None = None) -> BoostingSettings:
     """The settings with the best weighted average precision on held-out folds, of `start` and `budget` trials.
 
     The same data, budget and seed give the same settings; a draw goes to `start`.
     """
-    usual = start or Settings()
+    usual = start or BoostingSettings()
     if budget <= 0:
         return usual
     import optuna  # slow to import, and seldom needed
@@ -34,13 +35,13 @@ def search(data: Learning, budget: int, seed: int, start: Settings | None = None
     return best if study.best_value > _precision(data, usual, seed) else usual
 
 
-def _precision(data: Learning, settings: Settings, seed: int) -> float:
+def _precision(data: TrainingRows, settings: BoostingSettings, seed: int) -> float:
     """Of out-of-fold scores, at the best number of rounds."""
     _, scores = Boosting(settings).tune(data, seed)
     return held_out_precision(data.label, scores, data.weight)
 
 
-def _drawn(trial: "BaseTrial", usual: Settings) -> Settings:
+def _drawn(trial: "BaseTrial", usual: BoostingSettings) -> BoostingSettings:
     return replace(
         usual,
         max_depth=trial.suggest_int("max_depth", 2, 6),

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, tostring
 
-from training.evaluation.metrics import FALSE_POSITIVE_RATES, Figure, recall_name
+from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, recall_name
 from training.evaluation.report import Report
-from training.evaluation.slices import Group, false_positive_name
+from training.evaluation.slices import Slice, false_positive_name
 from training.gate.promotion import Decision
 from training.reports.text import COURSE, WORDS, show
 
 SHOWN = 10  # groups of a kind
 STRICT, WIDE = recall_name(FALSE_POSITIVE_RATES[1]), recall_name(FALSE_POSITIVE_RATES[0])
 ALARMS = false_positive_name(FALSE_POSITIVE_RATES[0])
-NOTHING = Figure(name="", value=None)
+NOTHING = Estimate(name="", value=None)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
 body { font: 13px/1.45 system-ui, sans-serif; color: #1c2733; margin: 1.5rem; max-width: 75rem }
@@ -29,7 +29,7 @@ td { font-variant-numeric: tabular-nums; white-space: nowrap } svg { display: bl
 .promoted { border-color: #2d8a4e } .kept { border-color: #c0392b } .forced { border-color: #b9770e }
 """
 Child = Element | str
-Row = tuple[Sequence[Child], Sequence[Figure]]
+Row = tuple[Sequence[Child], Sequence[Estimate]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Section:
 def page(
     reports: Mapping[str, Report],
     decision: Decision | None = None,
-    gains: Mapping[str, Sequence[Figure]] | None = None,
+    differences: Mapping[str, Sequence[Estimate]] | None = None,
 ) -> str:
     """The page.
 
@@ -61,7 +61,7 @@ def page(
         _node("p", _test_set(told[0]), kind="small"),
         _gate(decision),
         *(part for section in sections for part in _table(section, names)),
-        *(part for name, figures in (gains or {}).items() for part in _gained(name, figures)),
+        *(part for name, estimates in (differences or {}).items() for part in _differed(name, estimates)),
         _node("h2", "Notes"),
         _node("ul", *(_node("li", note) for note in _notes(reports))),
     )
@@ -109,12 +109,12 @@ def _gate(decision: Decision | None) -> Element:
 
 def _sections(told: Sequence[Report]) -> Iterator[Section]:
     first = told[0]
-    overall = [(_named(f.name, f"test/{f.name}"), [_of(r.figures, f.name) for r in told]) for f in first.figures]
+    overall = [(_named(f.name, f"test/{f.name}"), [_of(r.estimates, f.name) for r in told]) for f in first.estimates]
     yield Section("All accounts", "", overall)
     yield _worst(told, "Families found least", "recall where 1 % of all honest accounts are flagged", "family", WIDE)
     yield _worst(told, "Cohorts with most false alarms", "their share flagged where 1 % of all are", "cohort", ALARMS)
     modes = [
-        ((f"{mode.name}, {WORDS[name]}",), [_of_group(r, mode, name) for r in told])
+        ((f"{mode.name}, {WORDS[name]}",), [_of_slice(r, mode, name) for r in told])
         for mode in first.of_kind("mode")
         for name in ("pr_auc", STRICT)
     ]
@@ -125,21 +125,24 @@ def _sections(told: Sequence[Report]) -> Iterator[Section]:
 def _worst(told: Sequence[Report], title: str, what: str, kind: str, name: str) -> Section:
     """The groups of a kind that the first report has a value for, worst first."""
     sign = -1 if name == ALARMS else 1
-    known = [(value, group) for group in told[0].of_kind(kind) if (value := group.figure(name).value) is not None]
+    known = [(value, part) for part in told[0].of_kind(kind) if (value := part.estimate(name).value) is not None]
     known.sort(key=lambda one: (sign * one[0], one[1].name))
     hidden = len(known) - SHOWN
     said = f"{what}; the worst {SHOWN} of {len(known)}" if hidden > 0 else what
-    rows = [(_sized(group), [_of_group(r, group, name) for r in told]) for _, group in known[:SHOWN]]
+    rows = [(_sized(part), [_of_slice(r, part, name) for r in told]) for _, part in known[:SHOWN]]
     return Section(title, said, rows)
 
 
 def _in_use(told: Sequence[Report]) -> Iterator[Row]:
     first = told[0]
-    for figure in first.queue:
-        if figure.value is not None:
-            yield _named(f"precision of the {figure.name.replace('_', ' ')}"), [_of(r.queue, figure.name) for r in told]
-    for figure in first.detection.figures:
-        yield _named(COURSE[figure.name]), [_of(r.detection.figures, figure.name) for r in told]
+    for estimate in first.queue:
+        if estimate.value is not None:
+            yield (
+                _named(f"precision of the {estimate.name.replace('_', ' ')}"),
+                [_of(r.queue, estimate.name) for r in told],
+            )
+    for estimate in first.detection.estimates:
+        yield _named(COURSE[estimate.name]), [_of(r.detection.estimates, estimate.name) for r in told]
     for cost in first.costs:
         words = f"cost of 1,000 accounts, a miss = {cost.misses_over_alarms:,} false alarms"
         yield _named(words), [_of([c.cost for c in r.costs], cost.cost.name) for r in told]
@@ -150,17 +153,17 @@ def _named(name: str, metric: str = "") -> Sequence[Child]:
     return (words, Element("br"), _node("code", metric)) if metric else (words,)
 
 
-def _sized(group: Group) -> Sequence[Child]:
-    return group.name, " ", _node("span", f"({group.accounts:,})", kind="small")
+def _sized(part: Slice) -> Sequence[Child]:
+    return part.name, " ", _node("span", f"({part.accounts:,})", kind="small")
 
 
-def _of(figures: Sequence[Figure], name: str) -> Figure:
-    return next((figure for figure in figures if figure.name == name), NOTHING)
+def _of(estimates: Sequence[Estimate], name: str) -> Estimate:
+    return next((estimate for estimate in estimates if estimate.name == name), NOTHING)
 
 
-def _of_group(report: Report, group: Group, name: str) -> Figure:
-    same = (each for each in report.of_kind(group.kind) if each.name == group.name)
-    return next((_of(each.figures, name) for each in same), NOTHING)
+def _of_slice(report: Report, part: Slice, name: str) -> Estimate:
+    same = (each for each in report.of_kind(part.kind) if each.name == part.name)
+    return next((_of(each.estimates, name) for each in same), NOTHING)
 
 
 def _table(section: Section, names: Sequence[str]) -> Iterator[Element]:
@@ -168,46 +171,46 @@ def _table(section: Section, names: Sequence[str]) -> Iterator[Element]:
     if section.told:
         yield _node("p", section.told, kind="small")
     head = _node("thead", _node("tr", _node("th"), *(_node("th", name) for name in names)))
-    rows = (_row(what, figures) for what, figures in section.rows)
+    rows = (_row(what, estimates) for what, estimates in section.rows)
     yield _node("table", head, _node("tbody", *rows))
 
 
-def _row(what: Sequence[Child], figures: Sequence[Figure]) -> Element:
-    known = [bound for figure in figures for bound in (figure.value, figure.high) if bound is not None]
-    return _node("tr", _node("th", *what), *(_cell(figure, max(known, default=0.0)) for figure in figures))
+def _row(what: Sequence[Child], estimates: Sequence[Estimate]) -> Element:
+    known = [bound for estimate in estimates for bound in (estimate.value, estimate.high) if bound is not None]
+    return _node("tr", _node("th", *what), *(_cell(estimate, max(known, default=0.0)) for estimate in estimates))
 
 
-def _cell(figure: Figure, scale: float) -> Element:
-    cell = _node("td", show(figure))
-    if figure.value is None and figure.note:
-        cell.set("title", figure.note)
-    if figure.value is not None and scale > 0:
-        cell.append(_bar(figure, scale))
+def _cell(estimate: Estimate, scale: float) -> Element:
+    cell = _node("td", show(estimate))
+    if estimate.value is None and estimate.note:
+        cell.set("title", estimate.note)
+    if estimate.value is not None and scale > 0:
+        cell.append(_bar(estimate, scale))
     return cell
 
 
-def _bar(figure: Figure, scale: float, width: int = 110) -> Element:
+def _bar(estimate: Estimate, scale: float, width: int = 110) -> Element:
     """The value as a bar, with its interval as a line."""
-    value, low, high = (width * max(x or 0.0, 0.0) / scale for x in (figure.value, figure.low, figure.high))
+    value, low, high = (width * max(x or 0.0, 0.0) / scale for x in (estimate.value, estimate.low, estimate.high))
     drawn = Element("svg", width=str(width), height="9", role="img")
     drawn.append(Element("rect", width=f"{value:.1f}", height="9", fill="#9fc3e8"))
-    if figure.low is not None and figure.high is not None:
+    if estimate.low is not None and estimate.high is not None:
         drawn.append(Element("path", d=f"M{low:.1f} 4.5H{high:.1f}", stroke="#1f4e79"))
     return drawn
 
 
-def _gained(name: str, figures: Sequence[Figure]) -> Iterator[Element]:
+def _differed(name: str, estimates: Sequence[Estimate]) -> Iterator[Element]:
     """A positive gain is better, also of an error."""
-    rows = [_node("tr", _node("th", WORDS.get(f.name, f.name)), _node("td", _signed(f))) for f in figures]
+    rows = [_node("tr", _node("th", WORDS.get(f.name, f.name)), _node("td", _signed(f))) for f in estimates]
     yield _node("h2", f"Gain over {name} on the same accounts")
     yield _node("p", "above zero: the judged model is better, also where less is better", kind="small")
     yield _node("table", _node("tbody", *rows))
 
 
-def _signed(figure: Figure) -> str:
-    if figure.value is None or figure.low is None or figure.high is None:
-        return show(figure)
-    return f"{figure.value:+.3f} [{figure.low:+.3f}, {figure.high:+.3f}]"
+def _signed(estimate: Estimate) -> str:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return show(estimate)
+    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
 
 
 def _notes(reports: Mapping[str, Report]) -> list[str]:
@@ -215,7 +218,7 @@ def _notes(reports: Mapping[str, Report]) -> list[str]:
     said: dict[str, str] = {}
     first = next(iter(reports))
     for name, report in reports.items():
-        lacking = [(WORDS.get(f.name, f.name) if f.value is None else "", f.note) for f in report.figures]
+        lacking = [(WORDS.get(f.name, f.name) if f.value is None else "", f.note) for f in report.estimates]
         lacking.append(("time to detection", report.detection.note))
         told = [*report.notes, *(f"{what}: {note}" if what else note for what, note in lacking if note)]
         for note in told:

@@ -45,8 +45,8 @@ def plots(
         "cost": cost(reports),
     }
     parts = {
-        "recall_by_family": by_group(reports, "family", recall_name(WIDE), "recall at 1 % false positives"),
-        "false_positives_by_cohort": by_group(
+        "recall_by_family": by_slice(reports, "family", recall_name(WIDE), "recall at 1 % false positives"),
+        "false_positives_by_cohort": by_slice(
             reports, "cohort", false_positive_name(WIDE), "false-positive rate where all accounts have 1 %"
         ),
     }
@@ -106,30 +106,30 @@ def importance(features: Sequence[str], gain: Numbers, most: int = 25) -> Figure
     return figure
 
 
-def by_group(reports: Mapping[str, Report], kind: str, name: str, words: str, most: int = 30) -> Figure | None:
+def by_slice(reports: Mapping[str, Report], kind: str, name: str, words: str, most: int = 30) -> Figure | None:
     """One figure of each group of a kind with its interval, the first report's worst on top; None if there is none."""
     first = next(iter(reports.values()))
     known = {
-        g.name: (g.figure(name).value, g.accounts) for g in first.of_kind(kind) if g.figure(name).value is not None
+        g.name: (g.estimate(name).value, g.accounts) for g in first.of_kind(kind) if g.estimate(name).value is not None
     }
     if not known:
         return None
     sign = -1 if name.startswith("false_positive") else 1
-    worst = sorted(known, key=lambda group: (sign * (known[group][0] or 0.0), group))[:most]
+    worst = sorted(known, key=lambda part: (sign * (known[part][0] or 0.0), part))[:most]
     figure, axes = _canvas(f"{words}, by {kind}", words, "")
     for i, (model, report) in enumerate(reports.items()):
         shift = 0.6 * ((i + 0.5) / len(reports) - 0.5)
         _bars(axes, report, kind, name, worst, shift, model)
-    axes.set_yticks(range(len(worst)), [f"{group} ({known[group][1]:,})" for group in worst], fontsize=7)
+    axes.set_yticks(range(len(worst)), [f"{part} ({known[part][1]:,})" for part in worst], fontsize=7)
     axes.set(ylim=(len(worst) - 0.5, -0.5), xlim=(0, None))
     axes.legend()
     return figure
 
 
-def _bars(axes: Axes, report: Report, kind: str, name: str, groups: Sequence[str], shift: float, model: str) -> None:
+def _bars(axes: Axes, report: Report, kind: str, name: str, slices: Sequence[str], shift: float, model: str) -> None:
     """A dot and its interval for each group that the report has a value of."""
-    found = {group.name: group.figure(name) for group in report.of_kind(kind)}
-    told = [(i, found[g]) for i, g in enumerate(groups) if g in found and found[g].value is not None]
+    found = {part.name: part.estimate(name) for part in report.of_kind(kind)}
+    told = [(i, found[g]) for i, g in enumerate(slices) if g in found and found[g].value is not None]
     values = np.array([(f.value, f.low, f.high) for _, f in told], dtype=np.float64).reshape(-1, 3)
     reach = np.abs(values[:, 1:] - values[:, :1]).T
     places = [i + shift for i, _ in told]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from training.evaluation.headline import BASE_RATES, at_base_rate
-from training.evaluation.metrics import FALSE_POSITIVE_RATES, Figure, recall_name
+from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, recall_name
 from training.evaluation.report import Report
 from training.evaluation.slices import false_positive_name
 from training.examples.test_set import BUCKETS
@@ -51,30 +51,30 @@ def render(reports: Mapping[str, Report]) -> str:
     return "\n".join([head, *table, *_notes(first)])
 
 
-def show(figure: Figure) -> str:
+def show(estimate: Estimate) -> str:
     """`0.912 [0.870, 0.951]`, `17.0 [14.0, 20.0]`, or a dash where the counts cannot carry a value."""
-    if figure.value is None:
+    if estimate.value is None:
         return "-"
-    digits = 3 if abs(figure.value) <= 1 else 1
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:,.{digits}f}"
-    return f"{figure.value:,.{digits}f} [{figure.low:,.{digits}f}, {figure.high:,.{digits}f}]"
+    digits = 3 if abs(estimate.value) <= 1 else 1
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:,.{digits}f}"
+    return f"{estimate.value:,.{digits}f} [{estimate.low:,.{digits}f}, {estimate.high:,.{digits}f}]"
 
 
 def _rows(reports: list[Report]) -> Iterator[list[str]]:
     """What the table tells, as the first report has it, and how each report tells it."""
     first = reports[0]
-    for figure in first.figures:
-        yield [WORDS.get(figure.name, figure.name), *(_told(r.figures, figure.name) for r in reports)]
+    for estimate in first.estimates:
+        yield [WORDS.get(estimate.name, estimate.name), *(_told(r.estimates, estimate.name) for r in reports)]
     for mode in first.of_kind("mode"):
         yield [f"PR-AUC, {mode.name}", *(_in_mode(r, mode.name) for r in reports)]
     for words, kind, name in WORST:
         if first.worst(kind, name):
             yield [words, *(_worst(r, kind, name) for r in reports)]
-    for figure in [figure for figure in first.queue if figure.value is not None][-1:]:
-        yield [f"precision of the {figure.name.replace('_', ' ')}", *(_told(r.queue, figure.name) for r in reports)]
-    for name in [figure.name for figure in first.detection.figures]:
-        yield [COURSE[name], *(_told(r.detection.figures, name) for r in reports)]
+    for estimate in [estimate for estimate in first.queue if estimate.value is not None][-1:]:
+        yield [f"precision of the {estimate.name.replace('_', ' ')}", *(_told(r.queue, estimate.name) for r in reports)]
+    for name in [estimate.name for estimate in first.detection.estimates]:
+        yield [COURSE[name], *(_told(r.detection.estimates, name) for r in reports)]
     if first.costs:
         yield [f"cost of 1,000 accounts, a miss = {SHOWN_RATIO} alarms", *map(_cost, reports)]
     worst = sorted(first.campaigns, key=lambda found: (found.recall.value or 0.0, found.name))[:SHOWN_CAMPAIGNS]
@@ -82,18 +82,18 @@ def _rows(reports: list[Report]) -> Iterator[list[str]]:
         yield [f"campaign {found.name} ({found.accounts})", *(_campaign(r, found.name) for r in reports)]
 
 
-def _told(figures: tuple[Figure, ...], name: str) -> str:
+def _told(estimates: tuple[Estimate, ...], name: str) -> str:
     """A figure of a report, or a dash in a report that has none of that name."""
-    return next((show(figure) for figure in figures if figure.name == name), "-")
+    return next((show(estimate) for estimate in estimates if estimate.name == name), "-")
 
 
 def _in_mode(report: Report, mode: str) -> str:
-    return next((_told(group.figures, "pr_auc") for group in report.of_kind("mode") if group.name == mode), "-")
+    return next((_told(part.estimates, "pr_auc") for part in report.of_kind("mode") if part.name == mode), "-")
 
 
 def _worst(report: Report, kind: str, name: str) -> str:
-    group = report.worst(kind, name)
-    return "-" if group is None else f"{show(group.figure(name))} {group.name} ({group.accounts:,})"
+    part = report.worst(kind, name)
+    return "-" if part is None else f"{show(part.estimate(name))} {part.name} ({part.accounts:,})"
 
 
 def _cost(report: Report) -> str:
@@ -107,10 +107,10 @@ def _campaign(report: Report, name: str) -> str:
 
 def _notes(report: Report) -> Iterator[str]:
     lacking: dict[str, list[str]] = {}
-    for figure in report.figures:
-        if figure.note:
-            subject = [WORDS.get(figure.name, figure.name)] if figure.value is None else []
-            lacking.setdefault(figure.note, []).extend(subject)
+    for estimate in report.estimates:
+        if estimate.note:
+            subject = [WORDS.get(estimate.name, estimate.name)] if estimate.value is None else []
+            lacking.setdefault(estimate.note, []).extend(subject)
     if report.detection.note:
         lacking.setdefault(report.detection.note, []).append("time to detection")
     hidden = len(report.campaigns) - SHOWN_CAMPAIGNS
@@ -124,20 +124,20 @@ def flat(report: Report) -> dict[str, float]:
     groups, `queue/…`, `detection/…`, `cost/<ratio>`; figures without a value are left out.
     """
     values: dict[str, float | None] = {"test/base_rate": report.base_rate}
-    for figure in report.figures:
-        values |= {f"test/{figure.name}{end}": v for end, v in (("", figure.value), *_bounds(figure))}
-    for group in report.groups:
-        values |= {f"{group.kind}/{legal(group.name)}/{figure.name}": figure.value for figure in group.figures}
-    values |= {f"queue/{figure.name}": figure.value for figure in report.queue}
-    values |= {f"detection/{figure.name}": figure.value for figure in report.detection.figures}
+    for estimate in report.estimates:
+        values |= {f"test/{estimate.name}{end}": v for end, v in (("", estimate.value), *_bounds(estimate))}
+    for part in report.slices:
+        values |= {f"{part.kind}/{legal(part.name)}/{estimate.name}": estimate.value for estimate in part.estimates}
+    values |= {f"queue/{estimate.name}": estimate.value for estimate in report.queue}
+    values |= {f"detection/{estimate.name}": estimate.value for estimate in report.detection.estimates}
     for cost in report.costs:
         ratio = f"cost/{cost.misses_over_alarms}"
         values |= {ratio: cost.cost.value, f"{ratio}_plain": cost.plain}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _bounds(figure: Figure) -> tuple[tuple[str, float | None], ...]:
-    return ("_low", figure.low), ("_high", figure.high)
+def _bounds(estimate: Estimate) -> tuple[tuple[str, float | None], ...]:
+    return ("_low", estimate.low), ("_high", estimate.high)
 
 
 def legal(name: str) -> str:

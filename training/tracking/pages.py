@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.gate.promotion import Decision
 from training.reports.page import page
@@ -46,7 +46,7 @@ def log_report(client: Any, run: str, judged: Report) -> None:
 
 def describe(judged: Report) -> str:
     """What a run and a version say of themselves (Markdown)."""
-    rows = [f"| {WORDS.get(figure.name, figure.name)} | {show(figure)} |" for figure in judged.figures]
+    rows = [f"| {WORDS.get(estimate.name, estimate.name)} | {show(estimate)} |" for estimate in judged.estimates]
     head = (
         f"Judged as of {judged.as_of:%Y-%m-%d %H:%M} UTC on {judged.accounts:,} accounts, {judged.positives:,} of them "
         f"true, of the frozen test set *{judged.test_name}* ({judged.test_digest[:12]}). Beside champion and rivals: "
@@ -60,7 +60,7 @@ def compare(
     version: int,
     decision: Decision,
     champion: tuple[int, Report] | None = None,
-    gains: Mapping[str, Sequence[Figure]] | None = None,
+    differences: Mapping[str, Sequence[Estimate]] | None = None,
 ) -> None:
     """Write the comparison of a version again, with the gate's decision and the champion that it was judged against.
 
@@ -73,7 +73,7 @@ def compare(
         name = f"champion, version {champion[0]}"
         reports[name] = champion[1]
         _log_champion(client, run, name, champion[1])
-    client.log_text(run, page(reports | rivals(uri, version), decision, gains), COMPARISON)
+    client.log_text(run, page(reports | rivals(uri, version), decision, differences), COMPARISON)
 
 
 def _log_champion(client: Any, parent: str, name: str, judged: Report) -> None:

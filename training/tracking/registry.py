@@ -12,7 +12,7 @@ import polars as pl
 from features.errors import InputError, IntegrityError
 from training.evaluation.drift import Reference
 from training.evaluation.report import Report, read_report
-from training.examples.test_set import FRAME, Frozen, read
+from training.examples.test_set import FRAME, TestSet, read
 from training.models.artifact import Prove, copy, signature
 from training.models.model import Model, fingerprint, load
 from training.tracking.client import NAME, connect
@@ -163,7 +163,7 @@ def is_registered(uri: str, version: int, model: Model) -> bool:
     return model.version == str(version) and registered.tags.get(MARK) == fingerprint(model)
 
 
-def judged_on(uri: str, version: int) -> Frozen:
+def judged_on(uri: str, version: int) -> TestSet:
     """The frozen test set that a version was judged on, so that another one can be judged on it too."""
     known = report(uri, version)
     with downloaded(uri, version, FRAME if known.format == 1 else TEST_SET) as path:

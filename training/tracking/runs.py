@@ -16,7 +16,7 @@ import polars as pl
 from training.evaluation.drift import Reference
 from training.examples.dataset import targets
 from training.examples.test_set import write
-from training.fitting.train import OURS, Judged, Trained
+from training.fitting.train import OURS, JudgedCandidate, Trained
 from training.models.artifact import SIGNATURE, Sign
 from training.models.model import Model, fingerprint, save
 from training.reports import plots
@@ -177,11 +177,11 @@ def _pictures(mlflow: Any, trained: Trained) -> None:
     risks = {name: judged.risk for name, judged in trained.candidates.items()}
     model = trained.model
     drawn = plots.plots(label, risks, trained.reports, model.features, model.importance())
-    for name, figure in drawn.items():
-        mlflow.log_figure(figure, f"plots/{name}.png")
+    for name, estimate in drawn.items():
+        mlflow.log_figure(estimate, f"plots/{name}.png")
 
 
-def _child(mlflow: Any, experiment: str, name: str, judged: Judged, tags: Mapping[str, str]) -> None:
+def _child(mlflow: Any, experiment: str, name: str, judged: JudgedCandidate, tags: Mapping[str, str]) -> None:
     own = {**tags, ROLE: "rival"}
     with mlflow.start_run(experiment_id=experiment, run_name=name, nested=True, tags=own) as run:
         mlflow.log_params(dict(judged.parameters))

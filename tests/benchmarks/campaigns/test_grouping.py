@@ -49,9 +49,9 @@ def test_pairs_are_counted_once_however_many_groups_hold_them(monkeypatch: pytes
     rng = np.random.default_rng(3)
     found, true = ([set(rng.choice(40, 9).tolist()) for _ in range(6)] for _ in range(2))
     told, meant = ({pair for one in groups for pair in combinations(sorted(one), 2)} for groups in (found, true))
-    figures = agreement(found, true)
-    assert figures.precision == pytest.approx(len(told & meant) / len(told))
-    assert figures.recall == pytest.approx(len(told & meant) / len(meant))
+    estimates = agreement(found, true)
+    assert estimates.precision == pytest.approx(len(told & meant) / len(told))
+    assert estimates.recall == pytest.approx(len(told & meant) / len(meant))
 
 
 def test_where_nothing_is_reported_nothing_is_found() -> None:

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.detection.early import LOOKS, PAGE, PART, course, looks, row, served, told_of
 from docs_tools.documents import DOCS
 from training.evaluation.detection import Detection
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 
 TIME = pl.Datetime("us", "UTC")
 DAY = timedelta(days=1)
@@ -63,14 +63,14 @@ def test_the_course_of_an_account_begins_with_its_campaign() -> None:
 @pytest.mark.parametrize(
     "figure,told",
     [
-        (Figure(name="days", value=4.0, low=2.6, high=9.0), "4 [3, 9]"),
-        (Figure(name="days", value=4.0, low=2.0, note="no upper bound: half of them may"), "4 [2, never]"),
-        (Figure(name="days", value=None, note="fewer than half of the true accounts are found"), "never"),
-        (Figure(name="days", value=None, note="needs 10 true accounts, there are 9"), "-"),
+        (Estimate(name="days", value=4.0, low=2.6, high=9.0), "4 [3, 9]"),
+        (Estimate(name="days", value=4.0, low=2.0, note="no upper bound: half of them may"), "4 [2, never]"),
+        (Estimate(name="days", value=None, note="fewer than half of the true accounts are found"), "never"),
+        (Estimate(name="days", value=None, note="needs 10 true accounts, there are 9"), "-"),
     ],
 )
-def test_what_is_never_found_is_told_apart_from_what_is_not_known(figure: Figure, told: str) -> None:
-    assert told_of(figure, "{:,.0f}".format) == told
+def test_what_is_never_found_is_told_apart_from_what_is_not_known(estimate: Estimate, told: str) -> None:
+    assert told_of(estimate, "{:,.0f}".format) == told
 
 
 def test_a_world_with_too_few_honest_accounts_says_so_in_its_row() -> None:

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.detection.structure import NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING, PAGE, PART, everything
 from benchmarks.worlds.diluted import Cell
 from docs_tools.documents import DOCS
-from training.examples.dataset import GROUPED
+from training.examples.dataset import IN_CAMPAIGN
 from training.fitting.train import OURS
 
 FEW, MANY = Cell(50, 1.0), Cell(250, 1.0)
@@ -15,7 +15,7 @@ FEW, MANY = Cell(50, 1.0), Cell(250, 1.0)
 
 def grouped(rows: pl.DataFrame) -> pl.DataFrame:
     """Of three true accounts two are in a campaign, and no other."""
-    return rows.with_columns((pl.col("true") & (pl.Series(np.arange(rows.height)) % 3 > 0)).alias(GROUPED))
+    return rows.with_columns((pl.col("true") & (pl.Series(np.arange(rows.height)) % 3 > 0)).alias(IN_CAMPAIGN))
 
 
 @pytest.fixture(scope="module")

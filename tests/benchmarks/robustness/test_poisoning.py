@@ -87,7 +87,7 @@ def test_the_gate_blocks_a_challenger_whose_labels_were_mostly_turned_round(
     setting: Setting, champion: Trained, seed: int
 ) -> None:
     poisoned, data = setting.trained(flipped(examples(), 0.6, seed)), clean(champion, truth())
-    assert data.figures(poisoned)["pr_auc"].value < data.figures(champion)["pr_auc"].value - 0.05
+    assert data.estimates(poisoned)["pr_auc"].value < data.estimates(champion)["pr_auc"].value - 0.05
     assert not decide(poisoned, champion).promote
 
 
@@ -98,7 +98,7 @@ def test_the_gate_blocks_a_challenger_that_sleepers_taught_to_overlook_campaigns
     owned = champion.split.train.filter(pl.col("label").is_null())["account_id"].unique().sort().head(120).to_list()
     asleep = Sleepers(tuple(owned), tuple(hidden[i % len(hidden)] for i in range(len(owned))), seed=0)
     poisoned, data = setting.trained(moved(examples(), asleep, 1.0)), clean(champion, truth())
-    assert data.figures(poisoned)["pr_auc"].value < data.figures(champion)["pr_auc"].value - 0.02
+    assert data.estimates(poisoned)["pr_auc"].value < data.estimates(champion)["pr_auc"].value - 0.02
     assert not decide(poisoned, champion).promote
 
 

@@ -130,8 +130,8 @@ def test_a_template_with_sharers_of_all_ages_makes_no_campaign() -> None:
 @pytest.mark.parametrize("seats", [10, 50])
 def test_classes_with_one_new_exercise_and_enterprises_with_a_campaigns_template_are_believed(seats: int) -> None:
     graph = Graph()
-    for lesson in range(12):
-        graph.show(graph.people(seats, customer=10**6 + lesson), "prefix", 2000, 0.5, True)
+    for training_set in range(12):
+        graph.show(graph.people(seats, customer=10**6 + training_set), "prefix", 2000, 0.5, True)
     accounts = campaign(graph, 30, 3000)
     for part in ("prefix", "suffix"):
         graph.show(graph.people(seats, customer=10**7), part, 3000, 0.5, True)

@@ -9,7 +9,14 @@ from typing import Any
 import polars as pl
 
 from features.groups.grouping import Groups
-from pipelines.campaigns.memberships import MEMBERS_SCHEMA, ensure_campaigns, grouped, strongest, told_of, with_grouped
+from pipelines.campaigns.memberships import (
+    MEMBERS_SCHEMA,
+    ensure_campaigns,
+    grouped,
+    strongest,
+    told_of,
+    with_in_campaign,
+)
 from pipelines.workspace import Workspace
 
 
@@ -56,13 +63,13 @@ def test_an_example_is_grouped_if_its_account_was_in_a_campaign_at_its_own_time(
     times = [now, now - timedelta(days=14)]
     accounts = scores.select("account_id").sample(fraction=1.0, shuffle=True, seed=1)
     asked = pl.concat([accounts.with_columns(as_of=pl.lit(time).cast(pl.Datetime("us", "UTC"))) for time in times])
-    marked = with_grouped(workspace, asked, lambda _step, _done: None)
-    assert marked.drop("grouped").equals(asked)
+    marked = with_in_campaign(workspace, asked, lambda _step, _done: None)
+    assert marked.drop("in_campaign").equals(asked)
     counts = []
     for time in times:
         members = set(ensure_campaigns(workspace, time, lambda _step, _done: None)["account_id"])
         here = marked.filter(pl.col("as_of") == time)
-        assert set(here.filter("grouped")["account_id"]) == members
+        assert set(here.filter("in_campaign")["account_id"]) == members
         counts.append(len(members))
     assert counts[0] > counts[1], "nothing grew, so the times say little"
 

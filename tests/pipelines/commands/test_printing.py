@@ -8,11 +8,11 @@ import pytest
 
 from pipelines.build import Built
 from pipelines.commands.printing import message
-from pipelines.models.champion import Judged
+from pipelines.models.champion import GateResult
 from pipelines.models.train import Fitted
 from pipelines.retrain import Outcome, Retrained
 from training.evaluation.drift import Drift, Expectation, Shift
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.evaluation.review import Review
 from training.gate.promotion import Decision, Evidence
@@ -22,8 +22,8 @@ COUNTS = {"train_accounts": 1204, "train_positives": 88, "test_accounts": 401, "
 
 
 def report(strict: float | None) -> Report:
-    def figure(name: str, value: float | None) -> Figure:
-        return Figure(name=name, value=value, low=value and value - 0.1, high=value and value + 0.1)
+    def estimate(name: str, value: float | None) -> Estimate:
+        return Estimate(name=name, value=value, low=value and value - 0.1, high=value and value + 0.1)
 
     values = {"recall_at_fpr_0.001": strict, "recall_at_fpr_0.01": 0.8, "pr_auc": 0.7, "brier": 0.01, "ece": 0.125}
     return Report(
@@ -35,7 +35,7 @@ def report(strict: float | None) -> Report:
         accounts=401,
         positives=31,
         base_rate=0.08,
-        figures=tuple(figure(name, value) for name, value in values.items()),
+        estimates=tuple(estimate(name, value) for name, value in values.items()),
         review=Review(threshold=0.5, flagged=1, recall=None, false_positive_rate=None, precision=None),
     )
 
@@ -48,7 +48,7 @@ def drift() -> Drift:
 @pytest.fixture
 def promoted() -> Retrained:
     """A second version that took the champion's place."""
-    judged = Judged(2, Decision(True, ("Not worse.",)), report(0.5), report(0.4), 1, Evidence())
+    judged = GateResult(2, Decision(True, ("Not worse.",)), report(0.5), report(0.4), 1, Evidence())
     return Retrained(
         as_of=AS_OF,
         outcome=Outcome.PROMOTED,

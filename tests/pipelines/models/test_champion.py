@@ -85,8 +85,8 @@ def test_a_forced_version_is_champion_and_the_record_says_who_knew_better_than_w
     kept = tracking.decided(uri, 2)[-1]
     assert (kept["promote"], kept["forced"], kept["champion"]) == (True, "the auditors asked", 1)
     assert kept["reasons"]
-    assert set(kept["gains"]) == {"champion", "volume_rule", "logistic_regression"}
-    assert {gain["name"] for gain in kept["gains"]["champion"]} == set(NAMES)
+    assert set(kept["differences"]) == {"champion", "volume_rule", "logistic_regression"}
+    assert {gain["name"] for gain in kept["differences"]["champion"]} == set(NAMES)
     for footprint in kept["footprints"].values():
         assert footprint["size_bytes"] > 10_000
         assert 0 < footprint["seconds_per_account"] < 0.1

@@ -14,8 +14,8 @@ from features.errors import InputError
 from features.identity import Keyring
 from features.lake import TABLES, Lake
 from features.schemas import KEY_KINDS
-from pipelines.models.slices import groups_of, read_groups, with_course
-from training.examples.test_set import GROUPS_SCHEMA
+from pipelines.models.slices import read_slices, slices_of, with_course
+from training.examples.test_set import SLICES_SCHEMA
 
 T = datetime(2026, 6, 1, 10, 20, tzinfo=UTC)
 HOUR = T.replace(minute=0)
@@ -68,20 +68,20 @@ def examples(*given: tuple[str, datetime, bool | None, float | None]) -> pl.Data
     return pl.DataFrame(given, schema=schema, orient="row")
 
 
-def named(groups: pl.DataFrame, kind: str) -> dict[str, str]:
-    return dict(groups.filter(pl.col("kind") == kind).select("account_id", "name").iter_rows())
+def named(slices: pl.DataFrame, kind: str) -> dict[str, str]:
+    return dict(slices.filter(pl.col("kind") == kind).select("account_id", "name").iter_rows())
 
 
 def test_every_account_has_a_plan_a_country_and_a_number_of_requests(lake: Lake) -> None:
     judged = examples(
         ("a", T, True, 50), ("b", T - timedelta(days=1), None, 9e6), ("b", T, None, 101), ("c", T, None, None)
     )
-    groups = groups_of(lake, KEYRING, judged, T)
-    assert groups.schema == GROUPS_SCHEMA
-    assert named(groups, "plan") == {"a": "pro", "b": "free", "c": "unknown"}
-    assert named(groups, "country") == {"a": "IN", "b": "BR", "c": "unknown"}
-    assert named(groups, "requests") == {"a": "<= 50", "b": "<= 250", "c": "unknown"}
-    assert len(groups) == 9
+    slices = slices_of(lake, KEYRING, judged, T)
+    assert slices.schema == SLICES_SCHEMA
+    assert named(slices, "plan") == {"a": "pro", "b": "free", "c": "unknown"}
+    assert named(slices, "country") == {"a": "IN", "b": "BR", "c": "unknown"}
+    assert named(slices, "requests") == {"a": "<= 50", "b": "<= 250", "c": "unknown"}
+    assert len(slices) == 9
 
 
 @pytest.mark.parametrize(
@@ -89,20 +89,20 @@ def test_every_account_has_a_plan_a_country_and_a_number_of_requests(lake: Lake)
     [(1, "<= 50"), (50, "<= 50"), (51, "<= 100"), (250, "<= 250"), (1000, "<= 1,000"), (1001, "more")],
 )
 def test_a_bucket_holds_its_upper_end(lake: Lake, requests: float, bucket: str) -> None:
-    assert named(groups_of(lake, KEYRING, examples(("a", T, None, requests)), T), "requests") == {"a": bucket}
+    assert named(slices_of(lake, KEYRING, examples(("a", T, None, requests)), T), "requests") == {"a": bucket}
 
 
 def test_another_key_names_no_country(lake: Lake) -> None:
     other = Keyring(bytes(32))
-    assert named(groups_of(lake, other, examples(("a", T, None, 1)), T), "country") == {"a": "unknown"}
+    assert named(slices_of(lake, other, examples(("a", T, None, 1)), T), "country") == {"a": "unknown"}
 
 
 def test_told_groups_are_kept_for_the_accounts_that_are_judged(lake: Lake) -> None:
     told = pl.DataFrame(
         {"account_id": ["a", "a", "z"], "kind": ["family", "cohort", "cohort"], "name": ["f", "c", "c"]}
     )
-    groups = groups_of(lake, KEYRING, examples(("a", T, True, 1)), T, told)
-    assert (named(groups, "family"), named(groups, "cohort")) == ({"a": "f"}, {"a": "c"})
+    slices = slices_of(lake, KEYRING, examples(("a", T, True, 1)), T, told)
+    assert (named(slices, "family"), named(slices, "cohort")) == ({"a": "f"}, {"a": "c"})
 
 
 def test_the_course_tells_the_first_hour_and_the_requests_of_full_hours_before(lake: Lake) -> None:
@@ -127,11 +127,11 @@ def test_families_and_cohorts_come_from_a_table_each_row_once(tmp_path: Path) ->
     path = write(
         tmp_path, account_id=["a", "a", "b", None], family=["f", "g", None, "f"], cohort=["c", "c", "", "c"], x=[1] * 4
     )
-    assert read_groups(path).rows() == [("a", "cohort", "c"), ("a", "family", "f"), ("a", "family", "g")]
+    assert read_slices(path).rows() == [("a", "cohort", "c"), ("a", "family", "f"), ("a", "family", "g")]
 
 
 def test_one_of_family_and_cohort_is_enough(tmp_path: Path) -> None:
-    assert read_groups(write(tmp_path, account_id=["a"], cohort=["c"])).rows() == [("a", "cohort", "c")]
+    assert read_slices(write(tmp_path, account_id=["a"], cohort=["c"])).rows() == [("a", "cohort", "c")]
 
 
 @pytest.mark.parametrize(
@@ -145,15 +145,15 @@ def test_one_of_family_and_cohort_is_enough(tmp_path: Path) -> None:
 )
 def test_a_table_that_is_none_of_groups_is_refused(tmp_path: Path, columns: dict[str, list], match: str) -> None:
     with pytest.raises(InputError, match=match):
-        read_groups(write(tmp_path, **columns))
+        read_slices(write(tmp_path, **columns))
 
 
 def test_a_file_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="can't be read as Parquet"):
-        read_groups(tmp_path / "nowhere.parquet")
+        read_slices(tmp_path / "nowhere.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"no parquet")
     with pytest.raises(InputError, match="can't be read as Parquet"):
-        read_groups(tmp_path / "broken.parquet")
+        read_slices(tmp_path / "broken.parquet")
 
 
 def test_a_training_told_of_families_and_cohorts_reports_on_them(

@@ -10,11 +10,11 @@ from training.fitting.train import Plan
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 EXAMPLES = pl.DataFrame({"account_id": ["a", "b"], "as_of": [AS_OF] * 2, "label": [True, None], "x": [1.0, 2.0]})
-GROUPS = pl.DataFrame({"account_id": ["a"], "kind": ["plan"], "name": ["free"]})
-SAME = {"examples": EXAMPLES, "groups": GROUPS, "planted": None, "plan": Plan(), "as_of": AS_OF, "seed": 0}
+SLICES = pl.DataFrame({"account_id": ["a"], "kind": ["plan"], "name": ["free"]})
+SAME = {"examples": EXAMPLES, "slices": SLICES, "planted": None, "plan": Plan(), "as_of": AS_OF, "seed": 0}
 OTHERS = {
     "examples": EXAMPLES.with_columns(label=pl.lit(True)),
-    "groups": GROUPS.with_columns(name=pl.lit("pro")),
+    "slices": SLICES.with_columns(name=pl.lit("pro")),
     "planted": EXAMPLES,
     "plan": Plan(weak=0.5),
     "as_of": AS_OF + timedelta(hours=1),

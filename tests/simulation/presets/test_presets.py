@@ -19,7 +19,7 @@ from simulation.presets import PRESETS
 from simulation.traffic.arrivals import arrivals
 from simulation.world import World, make_world
 
-POOLS = Path(__file__).parents[5] / "shared" / "data"
+POOLS = Path(__file__).parents[4] / "shared" / "data"
 # scale at which a preset has some 5,000 requests a day
 SCALES = {
     "small": 0.3, "composed": 0.1, "mixed": 0.1, "unseen-families": 0.2, "unseen-tactics": 0.2,

@@ -35,8 +35,8 @@ def test_they_are_judged_on_the_same_test_set_and_without_text_the_detectors_kno
     )
     assert list(found.reports)[3:] == NAMES
     assert len({report.test_digest for report in found.reports.values()}) == 1
-    assert found.report.figures == trained.report.figures
+    assert found.report.estimates == trained.report.estimates
     mmd = found.reports["mmd_window"]
-    assert mmd.figure("pr_auc").value > 0.7
-    blind = mmd.group("mode", "no text").figure("pr_auc").value
+    assert mmd.estimate("pr_auc").value > 0.7
+    blind = mmd.slice("mode", "no text").estimate("pr_auc").value
     assert blind < 2 * mmd.base_rate

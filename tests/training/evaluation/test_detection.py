@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from training.evaluation.detection import NAMES, Detection, detect
 from training.evaluation.intervals import draw
 from training.examples.dataset import targets
-from training.examples.test_set import Frozen, freeze
+from training.examples.test_set import TestSet, make_test_set
 
 T = datetime(2026, 6, 1, tzinfo=UTC)
 DAYS_BEFORE = (14, 7, 3, 1, 0)
 TIME = pl.Datetime("us", "UTC")
 
 
-def course(found: list[int | None], honest: int = 1000, began: int | None = 20, served: bool = True) -> Frozen:
+def course(found: list[int | None], honest: int = 1000, began: int | None = 20, served: bool = True) -> TestSet:
     """True accounts whose risk crosses the threshold so many days before the end (None: never), and honest ones."""
     rows = []
     for i, at in enumerate([*found, *[None] * honest]):
@@ -32,17 +32,17 @@ def course(found: list[int | None], honest: int = 1000, began: int | None = 20, 
         frame = frame.with_columns(began=pl.lit(T - timedelta(days=began), TIME))
     if served:
         frame = frame.with_columns(served=(1000 - (pl.lit(T) - pl.col("as_of")).dt.total_days() * 10))
-    return freeze(frame, "course")
+    return make_test_set(frame, "course")
 
 
-def judge(test: Frozen, replicates: int = 40) -> Detection:
+def judge(test: TestSet, replicates: int = 40) -> Detection:
     label = targets(test.frame)
     draws = draw(label, np.full(label.size, -1), replicates, 1)
     return detect(test, label, test.frame["risk"].to_numpy(), lambda rows: rows["risk"].to_numpy(), draws)
 
 
 def values(found: Detection) -> dict[str, float | None]:
-    return {figure.name: figure.value for figure in found.figures}
+    return {estimate.name: estimate.value for estimate in found.estimates}
 
 
 def test_days_and_requests_are_counted_from_the_first_request_to_the_first_crossing() -> None:
@@ -63,8 +63,8 @@ def test_days_and_requests_are_counted_from_the_first_request_to_the_first_cross
 def test_an_account_that_is_never_found_counts_as_found_never() -> None:
     got = judge(course([3] * 5 + [None] * 6))
     assert values(got)["days"] is None
-    assert got.figure("days").note == "fewer than half of the true accounts are found"
-    assert got.figure("requests").value is None
+    assert got.estimate("days").note == "fewer than half of the true accounts are found"
+    assert got.estimate("requests").value is None
     assert values(got)["detected"] == pytest.approx(5 / 11)
 
 
@@ -72,11 +72,11 @@ def test_nine_of_ten_take_longer_than_half_and_may_never_be_found() -> None:
     got = judge(course([14] * 6 + [1] * 4 + [None] * 2))
     assert values(got)["days"] == 6.0
     assert values(got)["days_90"] is values(got)["requests_90"] is None
-    assert got.figure("days_90").note == "fewer than 90% of the true accounts are found"
+    assert got.estimate("days_90").note == "fewer than 90% of the true accounts are found"
 
 
 def test_half_that_may_not_be_found_leaves_the_interval_open() -> None:
-    days = judge(course([3] * 6 + [None] * 5)).figure("days")
+    days = judge(course([3] * 6 + [None] * 5)).estimate("days")
     assert (days.value, days.high) == (17.0, None)
     assert days.note.startswith("no upper bound")
 
@@ -88,7 +88,7 @@ def test_without_the_first_request_days_count_from_the_first_snapshot() -> None:
 def test_without_served_requests_their_figures_say_so() -> None:
     got = judge(course([3] * 12, served=False))
     assert values(got)["requests"] is values(got)["served_share"] is None
-    assert got.figure("requests").note == "the course does not say what was served"
+    assert got.estimate("requests").note == "the course does not say what was served"
     assert values(got)["detected"] == 1.0
 
 
@@ -97,19 +97,19 @@ def test_the_threshold_is_the_strictest_that_the_honest_accounts_carry(honest: i
     got = judge(course([3] * 12, honest=honest))
     assert got.false_positive_rate == rate
     assert (got.note == "") is (rate == 0.001)
-    assert bool(got.figures) is (rate is not None)
+    assert bool(got.estimates) is (rate is not None)
 
 
 def test_few_true_accounts_have_no_figures() -> None:
     got = judge(course([3] * 9))
     assert set(values(got).values()) == {None}
-    assert got.figure("days").note == "needs 10 true accounts, there are 9"
+    assert got.estimate("days").note == "needs 10 true accounts, there are 9"
     assert tuple(values(got)) == NAMES
 
 
 def test_a_set_without_a_course_says_so() -> None:
     test = course([3] * 12)
-    got = judge(Frozen(test.name, test.frame, test.digest))
+    got = judge(TestSet(test.name, test.frame, test.digest))
     assert got == Detection(note="the test set holds no course of its true accounts")
 
 
@@ -134,6 +134,6 @@ def test_intervals_go_by_campaign() -> None:
     widths = []
     for codes in (apart, together):
         draws = draw(label, codes, 200, 1)
-        figure = detect(test, label, risk, lambda rows: rows["risk"].to_numpy(), draws).figure("detected")
-        widths.append(figure.high - figure.low)
+        estimate = detect(test, label, risk, lambda rows: rows["risk"].to_numpy(), draws).estimate("detected")
+        widths.append(estimate.high - estimate.low)
     assert widths[1] > 2 * widths[0]

@@ -14,8 +14,8 @@ from sklearn.metrics import average_precision_score
 from training.evaluation.drift import (
     HALF,
     Drift,
+    DriftLimits,
     Expectation,
-    Limits,
     Reference,
     Shift,
     distance,
@@ -134,8 +134,8 @@ def moved(count: int, of: int, now: Expectation = CALM) -> Drift:
 
 
 def test_one_feature_alone_is_no_objection_and_many_are_one_that_names_the_furthest() -> None:
-    assert list(objections(moved(1, 10), Limits())) == []
-    (said,) = objections(moved(4, 10), Limits())
+    assert list(objections(moved(1, 10), DriftLimits())) == []
+    (said,) = objections(moved(4, 10), DriftLimits())
     assert said.startswith(
         "4 of 10 features have moved since the champion learned, more than 15%; the furthest: f0 (PSI"
     )
@@ -148,14 +148,14 @@ def test_a_feature_counts_as_moved_only_beyond_both_limits_and_chance() -> None:
         Shift("c", 0.2, 0.3, 0.1),
         Shift("d", 0.3, 0.3, 0.4),
     )
-    assert [one.name for one in Drift(shifts, CALM, CALM).moved(Limits())] == ["a"]
+    assert [one.name for one in Drift(shifts, CALM, CALM).moved(DriftLimits())] == ["a"]
 
 
 def test_a_model_that_expects_less_of_itself_is_an_objection() -> None:
     unsure = CALM.model_copy(update={"pr_auc": 0.5})
-    (said,) = objections(moved(0, 10, unsure), Limits())
+    (said,) = objections(moved(0, 10, unsure), DriftLimits())
     assert said.startswith("By its own risks the champion expects a PR-AUC of 0.50 on today's accounts, 0.85")
-    assert list(objections(moved(0, 10, unsure), Limits(loss=0.4))) == []
+    assert list(objections(moved(0, 10, unsure), DriftLimits(loss=0.4))) == []
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -57,5 +57,5 @@ def test_the_interval_of_a_share_is_that_of_wilson() -> None:
 
 
 def test_what_the_counts_cannot_carry_has_no_value_and_says_why() -> None:
-    figure = unknown("x", "too few")
-    assert (figure.value, figure.low, figure.high, figure.note) == (None, None, None, "too few")
+    estimate = unknown("x", "too few")
+    assert (estimate.value, estimate.low, estimate.high, estimate.note) == (None, None, None, "too few")

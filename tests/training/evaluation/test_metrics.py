@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss
 
 from training.evaluation.metrics import (
-    Figure,
+    Estimate,
     average_precision,
     average_precision_at,
     brier,
@@ -145,10 +145,10 @@ def test_the_simplest_of_nearly_equal_choices_is_taken() -> None:
 
 
 def test_a_figure_is_found_by_its_name() -> None:
-    figures = (Figure(name="a", value=1.0), Figure(name="b", value=None))
-    assert named(figures, "b") is figures[1]
+    estimates = (Estimate(name="a", value=1.0), Estimate(name="b", value=None))
+    assert named(estimates, "b") is estimates[1]
     with pytest.raises(KeyError, match="c"):
-        named(figures, "c")
+        named(estimates, "c")
 
 
 def test_the_name_of_a_recall_holds_its_rate_in_plain_digits() -> None:

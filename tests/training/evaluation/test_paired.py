@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss
 
-from training.evaluation.paired import gains
+from training.evaluation.paired import differences
 
 NOBODY = np.full(2000, -1)
 
@@ -26,13 +26,13 @@ def recall(label: np.ndarray, risk: np.ndarray, rate: float) -> float:
 
 def test_a_model_gains_nothing_on_itself(label: np.ndarray) -> None:
     risk = risks(label, 2.0, 0)
-    for gain in gains(label, risk, risk, NOBODY, seed=1, replicates=20):
+    for gain in differences(label, risk, risk, NOBODY, seed=1, replicates=20):
         assert (gain.value, gain.low, gain.high) == (0, 0, 0)
 
 
 def test_gains_are_the_differences_of_the_figures_with_errors_turned_round(label: np.ndarray) -> None:
     ours, theirs = risks(label, 2.0, 0), risks(label, 1.0, 1)
-    found = {gain.name: gain.value for gain in gains(label, ours, theirs, NOBODY, seed=1, replicates=20)}
+    found = {gain.name: gain.value for gain in differences(label, ours, theirs, NOBODY, seed=1, replicates=20)}
     assert found["pr_auc"] == pytest.approx(
         average_precision_score(label, ours) - average_precision_score(label, theirs)
     )
@@ -44,16 +44,16 @@ def test_gains_are_the_differences_of_the_figures_with_errors_turned_round(label
 def test_the_interval_of_a_difference_is_shorter_than_that_of_either_model(label: np.ndarray) -> None:
     ours = risks(label, 2.0, 0)
     theirs = np.clip(ours + np.random.default_rng(2).normal(0, 0.01, ours.size), 0, 1)
-    gain = next(g for g in gains(label, ours, theirs, NOBODY, seed=1) if g.name == "pr_auc")
+    gain = next(g for g in differences(label, ours, theirs, NOBODY, seed=1) if g.name == "pr_auc")
     nothing = np.full(label.size, 0.5)
-    alone = next(g for g in gains(label, ours, nothing, NOBODY, seed=1) if g.name == "pr_auc")
+    alone = next(g for g in differences(label, ours, nothing, NOBODY, seed=1) if g.name == "pr_auc")
     assert gain.high - gain.low < (alone.high - alone.low) / 2
 
 
 def test_a_much_better_model_gains_surely_and_the_other_loses_as_much(label: np.ndarray) -> None:
     ours, theirs = risks(label, 3.0, 0), risks(label, 0.5, 1)
-    forth = {g.name: g for g in gains(label, ours, theirs, NOBODY, seed=1)}
-    back = {g.name: g for g in gains(label, theirs, ours, NOBODY, seed=1)}
+    forth = {g.name: g for g in differences(label, ours, theirs, NOBODY, seed=1)}
+    back = {g.name: g for g in differences(label, theirs, ours, NOBODY, seed=1)}
     for name in ("pr_auc", "recall_at_fpr_0.01", "brier"):
         assert forth[name].low > 0
         assert back[name].high < 0
@@ -62,8 +62,8 @@ def test_a_much_better_model_gains_surely_and_the_other_loses_as_much(label: np.
 
 def test_what_the_counts_cannot_carry_is_left_empty() -> None:
     label = np.arange(500) < 20
-    found = {g.name: g for g in gains(label, risks(label, 1.0, 0), risks(label, 1.0, 1), NOBODY[:500], seed=1)}
+    found = {g.name: g for g in differences(label, risks(label, 1.0, 0), risks(label, 1.0, 1), NOBODY[:500], seed=1)}
     assert found["recall_at_fpr_0.001"].value is None
     assert found["recall_at_fpr_0.01"].value is not None
-    nothing = gains(np.zeros(50, bool), np.zeros(50), np.zeros(50), NOBODY[:50], seed=1)
+    nothing = differences(np.zeros(50, bool), np.zeros(50), np.zeros(50), NOBODY[:50], seed=1)
     assert next(g for g in nothing if g.name == "pr_auc").value is None

@@ -15,22 +15,22 @@ from features.catalogue import MODES
 from features.errors import IntegrityError
 from training.evaluation.metrics import recall_name
 from training.evaluation.report import BLANK, Report, blanked, evaluate, read_report
-from training.examples.dataset import is_grouped, targets
+from training.examples.dataset import is_in_campaign, targets
 from training.examples.splits import by_campaign
-from training.examples.test_set import freeze
+from training.examples.test_set import make_test_set
 from training.fitting.train import Trained
 
 Judge = Callable[..., Report]
 
 
 @pytest.fixture
-def judge(world, groups_of, as_of) -> Judge:
+def judge(world, slices_of, as_of) -> Judge:
     """Judges a feature as if it were a risk, on a set with groups."""
 
     def run(column: str = "template_share", modes: dict | None = None, replicates: int = 5, **of: int) -> Report:
         examples = world(**({"honest": 400, "campaigns": 4, "size": 12, "snapshots": 2} | of))
         return evaluate(
-            freeze(examples, "some", (), groups_of(examples)),
+            make_test_set(examples, "some", (), slices_of(examples)),
             lambda rows: rows[column].fill_null(0).to_numpy().astype(float),
             model="m",
             as_of=as_of,
@@ -50,18 +50,30 @@ def test_a_report_comes_back_from_json_as_it_was(trained: Trained, judge: Judge)
 
 def test_a_report_of_the_first_format_is_read_without_what_it_did_not_know(trained: Trained) -> None:
     plain = json.loads(trained.report.model_dump_json()) | {"format": 1}
-    for new in ("groups", "queue", "detection", "costs"):
+    for new in ("slices", "queue", "detection", "costs"):
         del plain[new]
+    plain["figures"] = plain.pop("estimates")
     old = read_report(json.dumps(plain).encode())
-    assert (old.format, old.groups, old.detection.figures) == (1, (), ())
-    assert old.figures == trained.report.figures
+    assert (old.format, old.slices, old.detection.estimates) == (1, (), ())
+    assert old.estimates == trained.report.estimates
+
+
+def test_a_report_of_the_second_format_is_read_under_its_new_names(trained: Trained) -> None:
+    plain = json.loads(trained.report.model_dump_json()) | {"format": 2}
+    plain["groups"] = [part | {"figures": part["estimates"]} for part in plain.pop("slices")]
+    for part in plain["groups"]:
+        del part["estimates"]
+    for each in (plain, plain["detection"]):
+        each["figures"] = each.pop("estimates")
+    old = read_report(json.dumps(plain).encode())
+    assert old == trained.report.model_copy(update={"format": 2})
 
 
 @pytest.mark.parametrize(
     "content,match",
     [
-        (b'{"format": 3}', "format 3, expected 2: use a matching release"),
-        (b"[1]", "format None, expected 2"),
+        (b'{"format": 4}', "format 4, expected 3: use a matching release"),
+        (b"[1]", "format None, expected 3"),
         (b'{"format": 2}', "not as stillwatch writes it"),
         (b"no json", "not as stillwatch writes it"),
     ],
@@ -89,14 +101,14 @@ def test_the_reliability_table_holds_every_account_and_gives_the_calibration_err
     report = trained.report
     assert sum(b.accounts for b in report.reliability) == report.accounts
     error = sum(b.accounts * abs(b.risk - b.true) for b in report.reliability) / report.accounts
-    assert report.figure("ece").value == pytest.approx(error)
+    assert report.estimate("ece").value == pytest.approx(error)
 
 
 def test_an_unknown_figure_or_group_is_a_key_error(trained: Trained) -> None:
     with pytest.raises(KeyError, match="nope"):
-        trained.report.figure("nope")
+        trained.report.estimate("nope")
     with pytest.raises(KeyError, match="nope"):
-        trained.report.group("mode", "nope")
+        trained.report.slice("mode", "nope")
 
 
 def test_the_review_block_counts_at_or_above_the_threshold(world, as_of) -> None:
@@ -118,7 +130,7 @@ def test_the_notes_of_the_test_set_reach_the_report(world, as_of) -> None:
 
 def test_a_report_tells_all_groups_modes_the_queue_the_course_and_the_costs(judge: Judge) -> None:
     report = judge()
-    assert {group.kind for group in report.groups} == {"family", "cohort", "plan", "country", "requests", "mode"}
+    assert {part.kind for part in report.slices} == {"family", "cohort", "plan", "country", "requests", "mode"}
     assert [mode.name for mode in report.of_kind("mode")] == ["no text", "no infrastructure", "neither"]
     assert report.detection.accounts == report.positives == 48
     assert report.queue[0].value is not None
@@ -127,10 +139,10 @@ def test_a_report_tells_all_groups_modes_the_queue_the_course_and_the_costs(judg
 
 @settings(max_examples=10, deadline=None)
 @given(column=st.sampled_from(["template_share", "noise_b"]), seed=st.integers(0, 2**32))
-def test_a_mode_that_blanks_nothing_gives_the_same_figures(world, groups_of, as_of, column: str, seed: int) -> None:
+def test_a_mode_that_blanks_nothing_gives_the_same_figures(world, slices_of, as_of, column: str, seed: int) -> None:
     examples = world(honest=120, campaigns=2, size=12, snapshots=1, seed=seed)
     report = evaluate(
-        freeze(examples, "some"),
+        make_test_set(examples, "some"),
         lambda rows: 1 / (1 + np.exp(-np.nan_to_num(rows[column].to_numpy().astype(float)))),
         model="m",
         as_of=as_of,
@@ -139,13 +151,13 @@ def test_a_mode_that_blanks_nothing_gives_the_same_figures(world, groups_of, as_
         replicates=5,
         modes={"nothing": frozenset(), "not there": frozenset({"other"})},
     )
-    assert report.of_kind("mode")[0].figures == report.of_kind("mode")[1].figures == report.figures
+    assert report.of_kind("mode")[0].estimates == report.of_kind("mode")[1].estimates == report.estimates
 
 
 def test_a_mode_that_blanks_what_tells_leaves_nothing_to_find(judge: Judge) -> None:
     report = judge(modes={"blind": frozenset({"template_share"})})
-    assert report.of_kind("mode")[0].figures[0].value == pytest.approx(report.base_rate)
-    assert report.figure("pr_auc").value > 0.5
+    assert report.of_kind("mode")[0].estimates[0].value == pytest.approx(report.base_rate)
+    assert report.estimate("pr_auc").value > 0.5
 
 
 def test_blanked_features_are_unknown_and_the_rest_stays(world) -> None:
@@ -163,14 +175,14 @@ def test_the_worst_group_has_the_lowest_recall_or_most_false_positives(judge: Ju
         ("cohort", "false_positive_rate_at_fpr_0.01", max),
         ("cohort", "pr_auc", min),
     ):
-        values = [group.figure(name).value for group in report.of_kind(kind) if group.figure(name).value is not None]
-        assert report.worst(kind, name).figure(name).value == pick(values)
+        values = [part.estimate(name).value for part in report.of_kind(kind) if part.estimate(name).value is not None]
+        assert report.worst(kind, name).estimate(name).value == pick(values)
     assert report.worst("cohort", recall_name(0.001)) is None
     assert report.worst("nothing", "pr_auc") is None
 
 
 def test_the_same_seed_gives_the_same_report_and_another_one_other_intervals(world, as_of) -> None:
-    test = freeze(world(honest=200, campaigns=3, size=12, snapshots=2), "some")
+    test = make_test_set(world(honest=200, campaigns=3, size=12, snapshots=2), "some")
 
     def run(seed: int) -> Report:
         return evaluate(
@@ -184,12 +196,12 @@ def test_the_same_seed_gives_the_same_report_and_another_one_other_intervals(wor
         )
 
     assert run(1) == run(1)
-    assert run(1).figure("pr_auc") != run(2).figure("pr_auc")
+    assert run(1).estimate("pr_auc") != run(2).estimate("pr_auc")
 
 
 def test_a_test_set_without_true_accounts_can_be_judged(world, as_of) -> None:
     report = evaluate(
-        freeze(world(honest=300, campaigns=0, snapshots=1), "calm"),
+        make_test_set(world(honest=300, campaigns=0, snapshots=1), "calm"),
         lambda rows: np.linspace(0, 1, rows.height),
         model="m",
         as_of=as_of,
@@ -198,8 +210,8 @@ def test_a_test_set_without_true_accounts_can_be_judged(world, as_of) -> None:
         replicates=5,
     )
     assert report.positives == 0
-    assert report.figure("pr_auc").value is None
-    assert report.detection.figures == ()
+    assert report.estimate("pr_auc").value is None
+    assert report.detection.estimates == ()
 
 
 def test_rows_of_the_course_are_judged_as_they_were(world, as_of) -> None:
@@ -209,13 +221,13 @@ def test_rows_of_the_course_are_judged_as_they_were(world, as_of) -> None:
         seen.append(rows)
         return rows["template_share"].to_numpy().astype(float)
 
-    test = freeze(world(honest=200, campaigns=3, size=12, snapshots=2), "some")
+    test = make_test_set(world(honest=200, campaigns=3, size=12, snapshots=2), "some")
     evaluate(test, predict, model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5)
     assert any(rows.equals(test.course) for rows in seen)
     assert seen[0].equals(test.frame)
 
 
 def test_without_a_part_of_the_features_no_campaign_is_believed(world: Callable[..., pl.DataFrame]) -> None:
-    frame = world(honest=5, campaigns=1, size=2).with_columns(grouped=pl.lit(True))
+    frame = world(honest=5, campaigns=1, size=2).with_columns(in_campaign=pl.lit(True))
     for name, blank in BLANK.items():
-        assert is_grouped(blanked(frame, blank)).any() == (not MODES[name])
+        assert is_in_campaign(blanked(frame, blank)).any() == (not MODES[name])

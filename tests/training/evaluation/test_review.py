@@ -56,6 +56,6 @@ def test_campaigns_found_whole_or_not_at_all_widen_the_interval_of_the_queue() -
     campaign = np.concatenate([np.repeat(np.arange(6), 50), np.full(1000, -1)])
     label = campaign >= 0
     risk = np.where(label & (campaign < 1), 0.9, 0.1 + 0.1 * np.random.default_rng(1).random(1300))
-    grouped, single = (queue(label, risk, draw(label, c, 200, 2))[2] for c in (campaign, np.full(1300, -1)))
-    assert grouped.value == single.value
-    assert grouped.high - grouped.low > 1.5 * (single.high - single.low)
+    in_campaign, single = (queue(label, risk, draw(label, c, 200, 2))[2] for c in (campaign, np.full(1300, -1)))
+    assert in_campaign.value == single.value
+    assert in_campaign.high - in_campaign.low > 1.5 * (single.high - single.low)

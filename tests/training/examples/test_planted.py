@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from features.errors import InputError
-from training.examples.dataset import digest, is_grouped, matrix, weights
+from training.examples.dataset import digest, is_in_campaign, matrix, weights
 from training.examples.planted import MARK, is_planted, together, weigh
 from training.examples.splits import NOTHING_CONFIRMED, marks
 from training.fitting.train import OURS, Plan, Trained, judge, train
@@ -141,7 +141,7 @@ def test_no_planted_row_is_the_same_as_no_planting_but_for_what_is_told(
 def test_planted_accounts_without_weight_change_little(learn, labelled, planted, plan, without: Trained) -> None:
     """Not nothing: they still tell suspects apart, share the folds, and lend the trees their bins."""
     idle = learn(labelled, planted, plan=replace(plan, planted=0.0))
-    areas = [found.report.figure("pr_auc").value for found in (idle, without)]
+    areas = [found.report.estimate("pr_auc").value for found in (idle, without)]
     assert areas[0] == pytest.approx(areas[1], abs=0.1)
     assert idle.report != without.report
 
@@ -154,7 +154,7 @@ def test_where_nothing_is_confirmed_a_model_learns_at_the_assumed_rate_and_nothi
         assert judged.calibrator.base_rate == plan.prior
         assert NOTHING_CONFIRMED in judged.report.notes
         assert judged.report.positives == 0
-        assert judged.report.figure("pr_auc").value is None
+        assert judged.report.estimate("pr_auc").value is None
     assert unlabelled.split.test.frame["label"].null_count() == unlabelled.split.test.frame.height
     assert unlabelled.counts["train_positives"] == 0
 
@@ -184,7 +184,7 @@ def test_the_first_model_does_not_stand_in_the_way_by_a_test_set_that_nothing_co
 ) -> None:
     """Among accounts that nobody has confirmed the model wins that suspects nobody."""
     earlier = judge(with_planted.model, unlabelled.split.test, as_of=as_of, seed=7, replicates=5), unlabelled.report
-    assert earlier[0].figure("brier").value != earlier[1].figure("brier").value
+    assert earlier[0].estimate("brier").value != earlier[1].estimate("brier").value
     decision = gate(with_planted.report, with_planted.report, evidence=Evidence(earlier=earlier))
     assert decision.promote
 
@@ -195,5 +195,5 @@ def test_without_planted_accounts_nothing_can_be_learnt_where_nothing_is_confirm
 
 
 def test_no_planted_account_is_taken_for_a_member_of_a_campaign(labelled: pl.DataFrame, planted: pl.DataFrame) -> None:
-    whole = together(labelled.with_columns(grouped=pl.lit(True)), planted)
-    assert np.array_equal(is_grouped(whole), ~is_planted(whole))
+    whole = together(labelled.with_columns(in_campaign=pl.lit(True)), planted)
+    assert np.array_equal(is_in_campaign(whole), ~is_planted(whole))

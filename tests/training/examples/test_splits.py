@@ -191,40 +191,40 @@ def test_a_time_at_which_nothing_was_known_is_refused(world, as_of) -> None:
         by_time(world(), as_of - timedelta(days=2), 1)
 
 
-def test_leaving_out_a_family_holds_out_all_of_its_campaigns(world, groups_of) -> None:
+def test_leaving_out_a_family_holds_out_all_of_its_campaigns(world, slices_of) -> None:
     examples = world(campaigns=5, size=4)
-    split = leave_out_family(examples, "family 1", 4, groups_of(examples))
+    split = leave_out_family(examples, "family 1", 4, slices_of(examples))
     assert sides(split) == ({"c0", "c2", "c4"}, {"c1", "c3"})
-    assert set(split.test.groups.filter(pl.col("kind") == "family")["name"]) == {"family 1"}
+    assert set(split.test.slices.filter(pl.col("kind") == "family")["name"]) == {"family 1"}
 
 
-def test_accounts_of_a_left_out_family_that_nobody_confirmed_are_on_no_side(world, groups_of) -> None:
+def test_accounts_of_a_left_out_family_that_nobody_confirmed_are_on_no_side(world, slices_of) -> None:
     examples = world(campaigns=4, size=4)
-    groups = groups_of(examples)
+    slices = slices_of(examples)
     hidden = examples["account_id"].unique().sort()[[1, 5, 13]]  # of c0, c1 and c3
     unconfirmed = examples["account_id"].is_in(hidden.implode())
     blank = examples.with_columns(
         label=pl.when(~unconfirmed).then("label"), campaign=pl.when(~unconfirmed).then("campaign")
     )
-    split = leave_out_family(blank, "family 1", 4, groups)
+    split = leave_out_family(blank, "family 1", 4, slices)
     anywhere = set(split.train["account_id"]) | set(split.test.frame["account_id"])
     assert not anywhere & set(hidden[1:])
     assert hidden[0] in anywhere
 
 
-def test_a_family_or_cohort_that_is_not_there_is_refused(world, groups_of) -> None:
+def test_a_family_or_cohort_that_is_not_there_is_refused(world, slices_of) -> None:
     examples = world(campaigns=4, size=4)
     with pytest.raises(InputError, match="family 'nope' has no confirmed campaign"):
-        leave_out_family(examples, "nope", 4, groups_of(examples))
+        leave_out_family(examples, "nope", 4, slices_of(examples))
     with pytest.raises(InputError, match="cohort 'nope' has no honest account"):
-        leave_out_cohort(examples, "nope", 4, groups_of(examples))
+        leave_out_cohort(examples, "nope", 4, slices_of(examples))
 
 
-def test_leaving_out_a_cohort_puts_all_of_its_honest_accounts_to_the_test(world, groups_of) -> None:
+def test_leaving_out_a_cohort_puts_all_of_its_honest_accounts_to_the_test(world, slices_of) -> None:
     examples = world(honest=200, campaigns=4, size=4)
-    groups = groups_of(examples)
-    split = leave_out_cohort(examples, "cohort 2", 4, groups)
-    members = set(groups.filter(pl.col("name") == "cohort 2")["account_id"])
+    slices = slices_of(examples)
+    split = leave_out_cohort(examples, "cohort 2", 4, slices)
+    members = set(slices.filter(pl.col("name") == "cohort 2")["account_id"])
     assert not set(split.train.filter(pl.col("label").is_null())["account_id"]) & members
     usual = by_campaign(examples, 4)
     assert split.held_out == usual.held_out

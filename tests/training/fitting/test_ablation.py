@@ -40,7 +40,7 @@ def test_the_gain_over_a_rival_is_that_of_the_reports(world, features, as_of, pl
         rivals=[replace(VolumeRule("sharing"), name="sharing_rule")],
     )
     for rival in ("volume_rule", "sharing_rule"):
-        values = [trained.reports[name].figure("pr_auc").value for name in ("stillwatch", rival)]
+        values = [trained.reports[name].estimate("pr_auc").value for name in ("stillwatch", rival)]
         assert named(over(trained, rival), "pr_auc").value == pytest.approx(values[0] - values[1])
     assert named(over(trained, "stillwatch"), "pr_auc").value == 0
 

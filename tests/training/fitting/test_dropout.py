@@ -5,20 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from training.examples.rows import TrainingRows
 from training.fitting.dropout import with_blanks
 from training.fitting.train import train
-from training.fitting.training_sets import Plan, learning, lessons
-from training.models.fit import Learning
+from training.fitting.training_sets import Plan, training_rows, training_sets
 
 MODES = {"no text": frozenset({"template_share"}), "no infrastructure": frozenset({"sharing", "noise_a"})}
 
 
 @pytest.fixture(scope="module")
-def data(world, features) -> Learning:
-    return learning(world(honest=200, size=10), features, Plan(), 3)
+def data(world, features) -> TrainingRows:
+    return training_rows(world(honest=200, size=10), features, Plan(), 3)
 
 
-def test_the_rows_stay_and_every_copy_lacks_the_columns_of_one_mode_and_no_others(data: Learning) -> None:
+def test_the_rows_stay_and_every_copy_lacks_the_columns_of_one_mode_and_no_others(data: TrainingRows) -> None:
     found, row = with_blanks(data, 1.0, 0, MODES)
     own = data.label.size
     assert np.array_equal(found.matrix[:own], data.matrix, equal_nan=True)
@@ -29,7 +29,7 @@ def test_the_rows_stay_and_every_copy_lacks_the_columns_of_one_mode_and_no_other
     }
 
 
-def test_a_row_and_its_copy_share_weight_label_and_fold(data: Learning) -> None:
+def test_a_row_and_its_copy_share_weight_label_and_fold(data: TrainingRows) -> None:
     found, row = with_blanks(data, 0.5, 0, MODES)
     assert np.allclose(np.bincount(row, weights=found.weight), data.weight)
     assert np.array_equal(found.label, data.label[row])
@@ -39,7 +39,7 @@ def test_a_row_and_its_copy_share_weight_label_and_fold(data: Learning) -> None:
 
 def test_nothing_is_calibrated_on_a_copy(world, features) -> None:
     examples = world(honest=200, size=10)
-    plain, blanks = (lessons(examples, None, features, Plan(blanks=share), 3)[1] for share in (0.0, 1.0))
+    plain, blanks = (training_sets(examples, None, features, Plan(blanks=share), 3)[1] for share in (0.0, 1.0))
     own = plain.real.size
     assert np.array_equal(blanks.certain[:own], plain.certain)
     assert not blanks.real[own:].any()

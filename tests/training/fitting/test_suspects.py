@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from training.examples.rows import TrainingRows
 from training.fitting.suspects import MOST, REMAINS, distrust, suspects
-from training.models.fit import Learning
 
 
-def mixed(seed: int, hidden: int = 20) -> tuple[Learning, NDArray[np.bool_], NDArray[np.bool_]]:
+def mixed(seed: int, hidden: int = 20) -> tuple[TrainingRows, NDArray[np.bool_], NDArray[np.bool_]]:
     """40 confirmed accounts, `hidden` like them without a label, 400 honest; who is unlabelled, who hidden."""
     rng = np.random.default_rng(seed)
     label = np.repeat([True, False, False], [40, hidden, 400])
@@ -15,7 +15,7 @@ def mixed(seed: int, hidden: int = 20) -> tuple[Learning, NDArray[np.bool_], NDA
     matrix = rng.normal(size=(len(label), 5)).astype(np.float32)
     matrix[label | is_hidden, :2] += 3
     fold = rng.integers(0, 4, len(label))
-    return Learning(tuple("abcde"), matrix, label, np.ones(len(label)), fold), ~label, is_hidden
+    return TrainingRows(tuple("abcde"), matrix, label, np.ones(len(label)), fold), ~label, is_hidden
 
 
 def test_unlabelled_members_of_a_campaign_are_suspected_and_honest_accounts_are_not() -> None:

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from training.baselines import VolumeRule
-from training.examples.dataset import is_grouped, matrix
+from training.examples.dataset import is_in_campaign, matrix
 from training.examples.splits import by_time, leave_out
 from training.fitting.train import OURS, Plan, Trained, judge, train
-from training.models.fit import Settings
+from training.models.fit import BoostingSettings
 from training.models.model import fingerprint
 
 
@@ -22,7 +22,7 @@ def again(
     as_of: datetime,
     plan: Plan,
     examples: pl.DataFrame,
-    groups: pl.DataFrame | None = None,
+    slices: pl.DataFrame | None = None,
     **further: Any,
 ) -> Trained:
     return train(
@@ -33,7 +33,7 @@ def again(
         schema_version="s1",
         volume_feature="requests_28d",
         plan=plan,
-        groups=groups,
+        slices=slices,
         **further,
     )
 
@@ -44,15 +44,15 @@ def test_all_candidates_are_judged_on_the_same_frozen_test_set(trained: Trained)
 
 
 def test_ours_beats_the_volume_rule_where_volume_says_little(trained: Trained) -> None:
-    ours, rule = (trained.reports[name].figure("pr_auc").value for name in (OURS, "volume_rule"))
+    ours, rule = (trained.reports[name].estimate("pr_auc").value for name in (OURS, "volume_rule"))
     assert ours > rule + 0.2
 
 
 def test_the_same_training_gives_the_same_model_whatever_the_order_of_rows(
-    trained: Trained, world, groups_of, features, as_of, plan
+    trained: Trained, world, slices_of, features, as_of, plan
 ) -> None:
     shuffled = world().sample(fraction=1.0, shuffle=True, seed=1)
-    other = again(world, features, as_of, plan, shuffled, groups_of(shuffled))
+    other = again(world, features, as_of, plan, shuffled, slices_of(shuffled))
     assert fingerprint(other.model) == fingerprint(trained.model)
     assert other.reports == trained.reports
     assert other.digests == trained.digests
@@ -74,7 +74,7 @@ def test_the_model_gives_the_risks_that_were_judged(trained: Trained) -> None:
     test = matrix(trained.split.test.frame, trained.model.features)
     assert np.array_equal(trained.model.predict(test), trained.candidates[OURS].risk)
     judged = judge(trained.model, trained.split.test, as_of=trained.as_of, seed=7, replicates=50)
-    assert judged.figures == trained.report.figures
+    assert judged.estimates == trained.report.estimates
     assert judged.model == "champion"
 
 
@@ -122,14 +122,14 @@ def test_a_model_is_judged_by_what_was_confirmed_later(world, features, as_of, p
     got = again(world, features, as_of, replace(plan, replicates=5), examples, split=by_time(examples, at, 7))
     assert [c.name for c in got.report.campaigns] == ["c3", "c4"]
     assert got.report.test_name == "confirmed after 2026-05-31T00:00:00Z"
-    assert got.report.figure("pr_auc").value > 3 * got.report.base_rate
+    assert got.report.estimate("pr_auc").value > 3 * got.report.base_rate
 
 
 def test_a_further_rival_is_judged_beside_ours_and_changes_nothing(
-    trained: Trained, world, groups_of, features, as_of, plan
+    trained: Trained, world, slices_of, features, as_of, plan
 ) -> None:
     rival = replace(VolumeRule("sharing"), name="sharing_rule")
-    got = again(world, features, as_of, plan, world(), groups_of(world()), rivals=[rival])
+    got = again(world, features, as_of, plan, world(), slices_of(world()), rivals=[rival])
     assert list(got.reports) == [*trained.reports, "sharing_rule"]
     assert got.report == trained.report
     assert got.reports["sharing_rule"].test_digest == trained.report.test_digest
@@ -139,10 +139,10 @@ def test_groups_are_reported_on_and_never_learnt_from(trained: Trained, world, f
     plain = again(world, features, as_of, plan, world())
     assert plain.model.booster.model_to_string() == trained.model.booster.model_to_string()
     assert plain.model.thresholds == trained.model.thresholds
-    assert plain.report.figures == trained.report.figures
+    assert plain.report.estimates == trained.report.estimates
     assert plain.digests["train"] == trained.digests["train"]
-    assert {group.kind for group in plain.report.groups} == {"mode"}
-    assert {"family", "cohort", "plan"} <= {group.kind for group in trained.report.groups}
+    assert {group.kind for group in plain.report.slices} == {"mode"}
+    assert {"family", "cohort", "plan"} <= {group.kind for group in trained.report.slices}
 
 
 @pytest.mark.parametrize("campaigns,singles", [(1, 0), (1, 4), (2, 0), (0, 5)])
@@ -151,15 +151,15 @@ def test_few_true_accounts_still_give_a_model_that_ranks(
 ) -> None:
     examples = world(honest=200, campaigns=campaigns, size=12, singles=singles, snapshots=2)
     got = again(world, features, as_of, replace(plan, replicates=10), examples)
-    assert got.report.figure("pr_auc").value > got.report.base_rate
+    assert got.report.estimate("pr_auc").value > got.report.base_rate
     assert got.counts["test_positives"] >= 1
 
 
 def test_a_search_may_set_the_trees_and_is_the_same_again(world, features, as_of) -> None:
-    plan = Plan(settings=Settings(rounds=(10, 20)), replicates=10, search=3)
+    plan = Plan(settings=BoostingSettings(rounds=(10, 20)), replicates=10, search=3)
     first, second = (again(world, features, as_of, plan, world(honest=200)) for _ in range(2))
     assert fingerprint(first.model) == fingerprint(second.model)
-    found, usual = first.candidates[OURS].parameters, Settings()
+    found, usual = first.candidates[OURS].parameters, BoostingSettings()
     assert any(found[name] != getattr(usual, name) for name in ("num_leaves", "learning_rate", "lambda_l2"))
 
 
@@ -167,12 +167,16 @@ def test_ours_alone_learns_what_a_campaign_tells(
     world: Any, features: tuple[str, ...], as_of: datetime, plan: Plan
 ) -> None:
     examples = world(honest=400, campaigns=5, size=12, snapshots=2)
-    grouped = examples.with_columns(grouped=pl.col("label").fill_null(False) | pl.col("account_id").str.ends_with("77"))
-    told = train(grouped, features, as_of=as_of, seed=1, schema_version="s1", volume_feature="requests_28d", plan=plan)
+    in_campaign = examples.with_columns(
+        in_campaign=pl.col("label").fill_null(False) | pl.col("account_id").str.ends_with("77")
+    )
+    told = train(
+        in_campaign, features, as_of=as_of, seed=1, schema_version="s1", volume_feature="requests_28d", plan=plan
+    )
     assert told.model.calibrator.lift > 1.0
     assert [judged.calibrator.lift for name, judged in told.candidates.items() if name != OURS] == [0.0, 0.0]
     rows = told.split.test.frame
     alone = told.model.predict(matrix(rows, features))
-    risk = told.model.predict(matrix(rows, features), is_grouped(rows))
+    risk = told.model.predict(matrix(rows, features), is_in_campaign(rows))
     assert np.array_equal(risk, told.candidates[OURS].risk)
-    assert np.array_equal(risk > alone, is_grouped(rows))
+    assert np.array_equal(risk > alone, is_in_campaign(rows))

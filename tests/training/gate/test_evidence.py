@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.evaluation.review import Review
 from training.examples.splits import NOTHING_CONFIRMED
@@ -25,15 +25,15 @@ def report(positives: int = 50, notes: tuple[str, ...] = ()) -> Report:
         accounts=1000,
         positives=positives,
         base_rate=positives / 1000,
-        figures=tuple(Figure(name=n, value=v, low=v - 0.01, high=v + 0.01) for n, v in GOOD.items()),
-        groups=(),
+        estimates=tuple(Estimate(name=n, value=v, low=v - 0.01, high=v + 0.01) for n, v in GOOD.items()),
+        slices=(),
         review=Review(threshold=0.5, flagged=1, recall=None, false_positive_rate=None, precision=None),
     )
 
 
 def remembered(area: float | None) -> Evidence:
     room = None if area is None else 0.01
-    gain = Figure(
+    gain = Estimate(
         name="pr_auc",
         value=area,
         low=None if area is None or room is None else area - room,

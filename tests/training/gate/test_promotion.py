@@ -7,31 +7,31 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.evaluation.review import Review
-from training.evaluation.slices import Group
+from training.evaluation.slices import Slice
 from training.examples.splits import NOTHING_CONFIRMED
-from training.gate.promotion import FALLING, GUARDED, UNJUDGED, Decision, Evidence, Footprint, Limits, force, gate
+from training.gate.promotion import FALLING, GUARDED, UNJUDGED, Decision, Evidence, Footprint, GateLimits, force, gate
 
 ALARMS = "false_positive_rate_at_fpr_0.01"
 NAMES = ("pr_auc", "recall_at_fpr_0.01", "recall_at_fpr_0.001", "brier", "ece")
 GOOD = {"pr_auc": 0.8, "recall_at_fpr_0.01": 0.7, "recall_at_fpr_0.001": 0.5, "brier": 0.02, "ece": 0.01}
 
 
-def figure(name: str, value: float | None, room: float) -> Figure:
+def estimate(name: str, value: float | None, room: float) -> Estimate:
     if value is None:
-        return Figure(name=name, value=None, note="too few")
-    return Figure(name=name, value=value, low=max(value - room, 0), high=min(value + room, 1))
+        return Estimate(name=name, value=None, note="too few")
+    return Estimate(name=name, value=value, low=max(value - room, 0), high=min(value + room, 1))
 
 
-def groups(kind: str, name: str, values: dict[str, float | None], room: float = 0.05) -> tuple[Group, ...]:
-    told = {group: (figure(name, value, room),) for group, value in values.items()}
-    return tuple(Group(kind=kind, name=group, accounts=50, positives=20, figures=f) for group, f in told.items())
+def slices(kind: str, name: str, values: dict[str, float | None], room: float = 0.05) -> tuple[Slice, ...]:
+    told = {part: (estimate(name, value, room),) for part, value in values.items()}
+    return tuple(Slice(kind=kind, name=part, accounts=50, positives=20, estimates=f) for part, f in told.items())
 
 
 def report(
-    values: dict[str, float | None], room: float = 0.05, digest: str = "d" * 64, parts: tuple[Group, ...] = ()
+    values: dict[str, float | None], room: float = 0.05, digest: str = "d" * 64, parts: tuple[Slice, ...] = ()
 ) -> Report:
     return Report(
         model="m",
@@ -42,8 +42,8 @@ def report(
         accounts=1000,
         positives=50,
         base_rate=0.05,
-        figures=tuple(figure(name, value, room) for name, value in values.items()),
-        groups=parts,
+        estimates=tuple(estimate(name, value, room) for name, value in values.items()),
+        slices=parts,
         review=Review(threshold=0.5, flagged=1, recall=None, false_positive_rate=None, precision=None),
     )
 
@@ -73,7 +73,7 @@ def test_nothing_promoted_is_worse_beyond_the_interval_on_a_guarded_figure(one, 
     challenger, champion = report(one, room), report(other, room)
     if gate(challenger, champion).promote:
         for name in GUARDED:
-            ours, theirs = challenger.figure(name), champion.figure(name)
+            ours, theirs = challenger.estimate(name), champion.estimate(name)
             assert ours.value <= theirs.high if name in FALLING else ours.value >= theirs.low
 
 
@@ -134,7 +134,7 @@ def test_a_loss_within_the_interval_is_borne_for_a_gain_elsewhere() -> None:
 
 
 def test_the_limits_are_arguments() -> None:
-    assert not gate(report(GOOD, room=0.001), None, Limits(ece=0.005)).promote
+    assert not gate(report(GOOD, room=0.001), None, GateLimits(ece=0.005)).promote
 
 
 def test_a_calibration_error_that_may_be_chance_is_borne() -> None:
@@ -145,8 +145,8 @@ def test_a_calibration_error_that_may_be_chance_is_borne() -> None:
 shares = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1) | st.none(), min_size=1)
 
 
-def worst(parts: tuple[Group, ...], names: set[str], falling: bool) -> Figure:
-    told = [group.figures[0] for group in parts if group.name in names]
+def worst(parts: tuple[Slice, ...], names: set[str], falling: bool) -> Estimate:
+    told = [part.estimates[0] for part in parts if part.name in names]
     return max(told, key=lambda f: f.value) if falling else min(told, key=lambda f: f.value)
 
 
@@ -155,10 +155,10 @@ def worst(parts: tuple[Group, ...], names: set[str], falling: bool) -> Figure:
 def test_nothing_promoted_has_a_worst_group_below_the_interval_of_the_champions(
     data: st.DataObject, room: float, kind: str, name: str
 ) -> None:
-    ours, theirs = (groups(kind, name, data.draw(shares), room) for _ in range(2))
+    ours, theirs = (slices(kind, name, data.draw(shares), room) for _ in range(2))
     if gate(report(GOOD, parts=ours), report(GOOD, parts=theirs)).promote:
-        both = {g.name for g in ours if g.figures[0].value is not None}
-        both &= {g.name for g in theirs if g.figures[0].value is not None}
+        both = {g.name for g in ours if g.estimates[0].value is not None}
+        both &= {g.name for g in theirs if g.estimates[0].value is not None}
         if both:
             mine, other = (worst(parts, both, name == ALARMS) for parts in (ours, theirs))
             assert mine.value <= other.high if name == ALARMS else mine.value >= other.low
@@ -166,13 +166,13 @@ def test_nothing_promoted_has_a_worst_group_below_the_interval_of_the_champions(
 
 @given(shares, shares, st.floats(0, 0.3))
 def test_a_report_with_the_same_groups_is_not_blocked(families, cohorts, room: float) -> None:
-    parts = groups("family", "recall_at_fpr_0.001", families, room) + groups("cohort", ALARMS, cohorts, room)
+    parts = slices("family", "recall_at_fpr_0.001", families, room) + slices("cohort", ALARMS, cohorts, room)
     assert gate(report(GOOD, room, parts=parts), report(GOOD, room, parts=parts)).promote
 
 
 def test_a_worse_worst_family_is_named_with_the_champions() -> None:
-    ours = groups("family", "recall_at_fpr_0.001", {"a": 0.3, "b": 0.9})
-    theirs = groups("family", "recall_at_fpr_0.001", {"a": 0.8, "b": 0.5})
+    ours = slices("family", "recall_at_fpr_0.001", {"a": 0.3, "b": 0.9})
+    theirs = slices("family", "recall_at_fpr_0.001", {"a": 0.8, "b": 0.5})
     decision = gate(report(GOOD, parts=ours), report(GOOD, parts=theirs))
     assert not decision.promote
     assert decision.reasons[0] == (
@@ -183,15 +183,15 @@ def test_a_worse_worst_family_is_named_with_the_champions() -> None:
 
 @pytest.mark.parametrize("lost", [0.4, 0.19])
 def test_a_family_that_is_lost_blocks_even_if_the_worst_was_as_bad_before(lost: float) -> None:
-    ours = groups("family", "recall_at_fpr_0.01", {"a": 0.2, "b": lost})
-    theirs = groups("family", "recall_at_fpr_0.01", {"a": 0.2, "b": 0.9})
+    ours = slices("family", "recall_at_fpr_0.01", {"a": 0.2, "b": lost})
+    theirs = slices("family", "recall_at_fpr_0.01", {"a": 0.2, "b": 0.9})
     (said,) = gate(report(GOOD, parts=ours), report(GOOD, parts=theirs)).reasons
     assert said.startswith(f"recall_at_fpr_0.01 of the family b is {lost:.4f} against the champion's 0.9000, worse and")
 
 
 def test_groups_that_only_one_report_knows_are_not_compared() -> None:
-    ours = groups("family", "recall_at_fpr_0.01", {"a": 0.0, "b": None})
-    theirs = groups("family", "recall_at_fpr_0.01", {"b": 0.9})
+    ours = slices("family", "recall_at_fpr_0.01", {"a": 0.0, "b": None})
+    theirs = slices("family", "recall_at_fpr_0.01", {"b": 0.9})
     assert gate(report(GOOD, parts=ours), report(GOOD, parts=theirs)).promote
 
 
@@ -217,28 +217,28 @@ def test_a_heavy_and_slow_model_is_refused_with_both_sizes_and_times() -> None:
     )
 
 
-def gain(name: str, low: float, value: float, high: float) -> Figure:
-    return Figure(name=name, value=value, low=low, high=high)
+def gain(name: str, low: float, value: float, high: float) -> Estimate:
+    return Estimate(name=name, value=value, low=low, high=high)
 
 
 @given(st.sampled_from(GUARDED), st.tuples(*[st.floats(-1, 1)] * 3).map(sorted))
 def test_nothing_promoted_loses_surely_on_the_same_accounts_more_than_the_margin(name: str, bounds) -> None:
-    passed = gate(report(GOOD), report(GOOD), evidence=Evidence(gains={"champion": [gain(name, *bounds)]})).promote
-    assert passed != (bounds[2] < 0 and bounds[1] <= -0.005)
+    evidence = Evidence(differences={"champion": [gain(name, *bounds)]})
+    assert gate(report(GOOD), report(GOOD), evidence=evidence).promote != (bounds[2] < 0 and bounds[1] <= -0.005)
 
 
 @pytest.mark.parametrize("champion", [None, report(GOOD)])
 def test_a_challenger_that_a_plain_rival_surely_beats_is_not_promoted_even_as_the_first(champion) -> None:
-    beaten = Evidence(gains={"volume_rule": [gain("pr_auc", -0.2, -0.1, -0.04)]})
+    beaten = Evidence(differences={"volume_rule": [gain("pr_auc", -0.2, -0.1, -0.04)]})
     why = "The plain rival volume_rule does better on the same accounts: 0.100 [0.040, 0.200] of pr_auc."
     for challenger in (report(GOOD), but(report(GOOD), notes=(NOTHING_CONFIRMED,))):
         assert why in gate(challenger, champion, evidence=beaten).reasons
-    unsure = Evidence(gains={"volume_rule": [gain("pr_auc", -0.2, -0.1, 0.01)]})
+    unsure = Evidence(differences={"volume_rule": [gain("pr_auc", -0.2, -0.1, 0.01)]})
     assert gate(report(GOOD), champion, evidence=unsure).promote
 
 
 def test_a_rival_that_is_better_calibrated_only_does_not_block() -> None:
-    assert gate(report(GOOD), None, evidence=Evidence(gains={"rival": [gain("ece", -0.2, -0.1, -0.05)]})).promote
+    assert gate(report(GOOD), None, evidence=Evidence(differences={"rival": [gain("ece", -0.2, -0.1, -0.05)]})).promote
 
 
 def test_a_loss_on_the_champions_own_test_set_blocks() -> None:
@@ -256,11 +256,11 @@ def test_a_plain_loss_on_the_champions_own_test_set_blocks_though_it_is_not_sure
 ) -> None:
     """Flipped labels make the newest test set a bad judge, and few campaigns make intervals wide."""
     older = report(GOOD, digest="e" * 64)
-    gains = (
-        Figure(name="pr_auc", value=-lost, low=-0.1, high=0.01),
-        Figure(name="ece", value=-0.2, low=-0.3, high=0.0),
+    differences = (
+        Estimate(name="pr_auc", value=-lost, low=-0.1, high=0.01),
+        Estimate(name="ece", value=-0.2, low=-0.3, high=0.0),
     )
-    decision = gate(report(GOOD), report(GOOD), evidence=Evidence(earlier=(older, older), lasting=gains))
+    decision = gate(report(GOOD), report(GOOD), evidence=Evidence(earlier=(older, older), lasting=differences))
     assert decision.promote is is_let_through
     if not is_let_through:
         assert decision.reasons == ("On the champion's own test set it loses 0.040 [-0.010, 0.100] of pr_auc.",)

@@ -4,14 +4,14 @@ import numpy as np
 import polars as pl
 
 from training.fitting.train import Trained
-from training.fitting.training_sets import Plan, learning
+from training.fitting.training_sets import Plan, training_rows
 from training.models.blend import Blend
-from training.models.fit import Boosting, Settings
+from training.models.fit import Boosting, BoostingSettings
 
 
 def test_the_blend_scores_by_the_sum_of_both(trained: Trained) -> None:
-    data = learning(trained.split.train, trained.model.features, plan=Plan(), seed=0)
-    blended = Blend(Boosting(Settings(rounds=(20,)))).fit(data, 0)
+    data = training_rows(trained.split.train, trained.model.features, plan=Plan(), seed=0)
+    blended = Blend(Boosting(BoostingSettings(rounds=(20,)))).fit(data, 0)
     both = blended.trees.raw(data.matrix) + blended.linear.raw(data.matrix)
     assert np.array_equal(blended.raw(data.matrix), both)
 

@@ -130,7 +130,7 @@ def test_knots_that_do_not_rise_are_refused(knots: tuple) -> None:
 @given(st.lists(st.floats(-30, 30), min_size=2, max_size=50), st.floats(0, 20))
 def test_being_in_a_campaign_never_lowers_a_risk_and_keeps_the_ranking_within(drawn: list[float], lift: float) -> None:
     curve, raw = Calibrator(*KNOTS, 0.1, lift), np.sort(drawn)
-    inside, outside = (curve.apply(raw, np.full(raw.size, grouped)) for grouped in (True, False))
+    inside, outside = (curve.apply(raw, np.full(raw.size, in_campaign)) for in_campaign in (True, False))
     assert (inside >= outside).all()
     assert (np.diff(inside) >= 0).all()
     assert np.array_equal(outside, curve.apply(raw))
@@ -146,12 +146,12 @@ def test_a_lift_that_is_negative_or_not_finite_is_refused(lift: float) -> None:
 def test_a_lift_is_found_again_where_enough_accounts_are_labelled(odds: float) -> None:
     scores, label = made_up(40_000, 0.05, seed=3)
     drawn = np.random.default_rng(4).random(label.size)
-    grouped = drawn < np.where(label, 0.005 * np.exp(odds), 0.005)
-    fitted = with_lift(fit_calibrator(scores, label), scores, label, grouped)
-    among = np.log(grouped[label].mean() / grouped[~label].mean())
-    outside = np.log((1 - grouped[label].mean()) / (1 - grouped[~label].mean()))
+    in_campaign = drawn < np.where(label, 0.005 * np.exp(odds), 0.005)
+    fitted = with_lift(fit_calibrator(scores, label), scores, label, in_campaign)
+    among = np.log(in_campaign[label].mean() / in_campaign[~label].mean())
+    outside = np.log((1 - in_campaign[label].mean()) / (1 - in_campaign[~label].mean()))
     assert fitted.lift == pytest.approx(among - outside, abs=0.5)
-    assert fitted.apply(scores, grouped).mean() == pytest.approx(label.mean(), rel=0.02)
+    assert fitted.apply(scores, in_campaign).mean() == pytest.approx(label.mean(), rel=0.02)
 
 
 def test_members_that_nobody_has_labelled_do_not_undo_what_labelled_ones_tell() -> None:
@@ -160,7 +160,7 @@ def test_members_that_nobody_has_labelled_do_not_undo_what_labelled_ones_tell() 
     confirmed = label & (drawn < 0.8)
     unlabelled = ~label & (scores > 2.2)
     assert unlabelled.sum() > 10
-    lifts = [with_lift(curve, scores, label, grouped).lift for grouped in (confirmed, confirmed | unlabelled)]
+    lifts = [with_lift(curve, scores, label, in_campaign).lift for in_campaign in (confirmed, confirmed | unlabelled)]
     assert lifts[0] > lifts[1] > 1.0
 
 

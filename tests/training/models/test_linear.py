@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training.baselines import LogisticRegression
-from training.models.fit import Learning
+from training.examples.rows import TrainingRows
 from training.models.linear import Linear
+from training.models.logistic_regression import LogisticRegression
 
 
 def fitted(seed: int) -> tuple[Linear, NDArray[np.float32]]:
@@ -16,7 +16,7 @@ def fitted(seed: int) -> tuple[Linear, NDArray[np.float32]]:
     matrix = rng.normal(size=(300, 7)).astype(np.float32)
     matrix[rng.random(matrix.shape) < 0.1] = np.nan
     label = np.nan_to_num(matrix[:, 0]) + rng.normal(size=300) > 0.5
-    data = Learning(tuple("abcdefg"), matrix, label, np.ones(300), np.zeros(300, dtype=np.int64))
+    data = TrainingRows(tuple("abcdefg"), matrix, label, np.ones(300), np.zeros(300, dtype=np.int64))
     return LogisticRegression(strength=0.1).fit(data, seed), matrix
 
 

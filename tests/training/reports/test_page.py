@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.fitting.train import OURS, Trained
 from training.gate.promotion import Decision, force
@@ -41,19 +41,19 @@ def read(html: str) -> Reader:
 
 def renamed(report: Report, name: str) -> Report:
     """With a name that somebody else chose wherever a report holds one."""
-    groups = tuple(group.model_copy(update={"name": name}) for group in report.groups)
+    slices = tuple(part.model_copy(update={"name": name}) for part in report.slices)
     noted = report.detection.model_copy(update={"note": name})
-    update = {"groups": groups, "notes": (name,), "test_name": name, "detection": noted}
+    update = {"slices": slices, "notes": (name,), "test_name": name, "detection": noted}
     return report.model_copy(update=update)
 
 
 def test_each_named_metric_stands_beside_its_value_and_interval_in_each_report(trained: Trained) -> None:
     text = read(page(trained.reports)).text
-    for figure in trained.report.figures:
-        if figure.value is not None:
-            assert f"test/{figure.name}" in text
+    for estimate in trained.report.estimates:
+        if estimate.value is not None:
+            assert f"test/{estimate.name}" in text
         for report in trained.reports.values():
-            assert show(report.figure(figure.name)) in text
+            assert show(report.estimate(estimate.name)) in text
     assert all(name in text for name in trained.reports)
 
 
@@ -70,7 +70,7 @@ def test_the_worst_families_and_cohorts_come_first(trained: Trained) -> None:
 
 def test_what_the_counts_cannot_carry_is_a_dash_with_its_reason(trained: Trained) -> None:
     reader = read(page(trained.reports))
-    note = trained.report.figure("recall_at_fpr_0.0001").note
+    note = trained.report.estimate("recall_at_fpr_0.0001").note
     assert note in reader.text
     assert note in {attributes.get("title") for tag, attributes in reader.tags if tag == "td"}
 
@@ -91,8 +91,10 @@ def test_the_decision_of_the_gate_is_told_with_its_reasons(
 
 
 def test_gains_on_the_same_accounts_are_told_with_their_sign(trained: Trained) -> None:
-    gains = {"champion": (Figure(name="pr_auc", value=0.02, low=-0.01, high=0.05), Figure(name="ece", value=-0.5))}
-    text = read(page(trained.reports, None, gains)).text
+    differences = {
+        "champion": (Estimate(name="pr_auc", value=0.02, low=-0.01, high=0.05), Estimate(name="ece", value=-0.5))
+    }
+    text = read(page(trained.reports, None, differences)).text
     assert "Gain over champion on the same accounts" in text
     assert "+0.020 [-0.010, +0.050]" in text
 
@@ -112,7 +114,7 @@ def test_the_page_holds_no_script_and_nothing_from_outside(trained: Trained) -> 
 def test_whatever_a_name_holds_becomes_text(trained: Trained) -> None:
     reports = {NASTY: renamed(trained.report, NASTY), "b": renamed(trained.reports["volume_rule"], NASTY)}
     decision = replace(KEPT, reasons=(NASTY,), forced=NASTY)
-    html = page(reports, decision, {NASTY: (Figure(name=NASTY, value=0.1, note=NASTY),)})
+    html = page(reports, decision, {NASTY: (Estimate(name=NASTY, value=0.1, note=NASTY),)})
     reader = read(html)
     plain = read(page({OURS: trained.report, "b": trained.reports["volume_rule"]}, decision)).tags
     assert {tag for tag, _ in reader.tags} <= {tag for tag, _ in plain}
@@ -120,7 +122,7 @@ def test_whatever_a_name_holds_becomes_text(trained: Trained) -> None:
 
 
 def test_a_page_of_one_report_without_groups_is_possible(trained: Trained) -> None:
-    bare = trained.report.model_copy(update={"groups": (), "queue": (), "costs": (), "campaigns": ()})
+    bare = trained.report.model_copy(update={"slices": (), "queue": (), "costs": (), "campaigns": ()})
     text = read(page({OURS: bare})).text
     assert "Families found least" not in text
-    assert show(bare.figure("pr_auc")) in text
+    assert show(bare.estimate("pr_auc")) in text

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report, evaluate
 from training.examples.splits import by_campaign
-from training.examples.test_set import BUCKETS, freeze
+from training.examples.test_set import BUCKETS, make_test_set
 from training.fitting.train import OURS, Trained
 from training.reports.text import flat, legal, render, show
 
@@ -19,11 +19,11 @@ LEGAL = re.compile(r"[A-Za-z0-9_\-. /]+")
 
 
 @pytest.fixture(scope="module")
-def report(world, groups_of, as_of) -> Report:
+def report(world, slices_of, as_of) -> Report:
     """A report with groups and many campaigns."""
     examples = world(honest=1100, campaigns=9, size=10, snapshots=2)
     return evaluate(
-        freeze(examples, "some", (), groups_of(examples)),
+        make_test_set(examples, "some", (), slices_of(examples)),
         lambda rows: rows["template_share"].to_numpy().astype(float),
         model="m",
         as_of=as_of,
@@ -56,7 +56,7 @@ def test_each_row_of_the_table_ends_before_the_next_begins(report: Report) -> No
 
 
 def test_a_report_of_another_format_has_dashes_where_it_knows_nothing(report: Report) -> None:
-    old = report.model_copy(update={"groups": (), "queue": (), "costs": (), "figures": report.figures[:1]})
+    old = report.model_copy(update={"slices": (), "queue": (), "costs": (), "estimates": report.estimates[:1]})
     lines = render({"new": report, "old": old}).splitlines()
     assert next(line for line in lines if line.startswith("worst cohort")).endswith("-")
     assert next(line for line in lines if line.startswith("Brier")).endswith("-")
@@ -72,11 +72,11 @@ def test_the_notes_of_the_test_set_are_printed(world, as_of) -> None:
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_a_figure_is_shown_with_its_interval(value: float, low: float, high: float) -> None:
-    shown = show(Figure(name="x", value=value, low=low, high=high))
+    shown = show(Estimate(name="x", value=value, low=low, high=high))
     assert shown == f"{value:.3f} [{low:.3f}, {high:.3f}]"
-    assert show(Figure(name="x", value=None)) == "-"
-    assert show(Figure(name="x", value=value)) == f"{value:.3f}"
-    assert show(Figure(name="days", value=17.04, low=14, high=2000)) == "17.0 [14.0, 2,000.0]"
+    assert show(Estimate(name="x", value=None)) == "-"
+    assert show(Estimate(name="x", value=value)) == f"{value:.3f}"
+    assert show(Estimate(name="days", value=17.04, low=14, high=2000)) == "17.0 [14.0, 2,000.0]"
 
 
 def test_figures_without_a_value_are_not_tracked(trained: Trained) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from docs_tools.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
 from pipelines.models import champion
-from pipelines.models.champion import Judged, promote
+from pipelines.models.champion import GateResult, promote
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training import tracking
 from training.fitting.train import Plan, Trained, train
-from training.models.fit import Settings
+from training.models.fit import BoostingSettings
 from training.reports.text import flat, show
 
 pytestmark = [
@@ -31,10 +31,10 @@ METRICS = ("test/pr_auc", "test/recall_at_fpr_0.01", "test/brier", "test/ece", "
 def judged(
     trained: Trained,
     world: Callable[..., pl.DataFrame],
-    groups_of: Callable[[pl.DataFrame], pl.DataFrame],
+    slices_of: Callable[[pl.DataFrame], pl.DataFrame],
     plan: Plan,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Workspace, Judged]]:
+) -> Iterator[tuple[Workspace, GateResult]]:
     """A champion, and a challenger that went to the gate with its own test set."""
     examples = world()
     weak = train(
@@ -44,8 +44,8 @@ def judged(
         seed=8,
         schema_version="s1",
         volume_feature="requests_28d",
-        plan=replace(plan, settings=Settings(rounds=(2,))),
-        groups=groups_of(examples),
+        plan=replace(plan, settings=BoostingSettings(rounds=(2,))),
+        slices=slices_of(examples),
     )
     workspace = Workspace(tmp_path_factory.mktemp("compared"))
     with pytest.MonkeyPatch.context() as patch:
@@ -61,7 +61,7 @@ def judged(
 
 
 def test_champion_challenger_and_baselines_are_selected_and_compared_with_their_named_metrics(
-    judged: tuple[Workspace, Judged],
+    judged: tuple[Workspace, GateResult],
 ) -> None:
     workspace, at_the_gate = judged
     assert at_the_gate.champion is not None
@@ -83,6 +83,6 @@ def test_champion_challenger_and_baselines_are_selected_and_compared_with_their_
     assert outside == []
     assert all(name in text for name in ("challenger, version 2", *reports))
     assert all(reason in text for reason in at_the_gate.decision.reasons)
-    assert all(f"test/{figure.name}" in text for figure in at_the_gate.report.figures)
+    assert all(f"test/{estimate.name}" in text for estimate in at_the_gate.report.estimates)
     for report in (at_the_gate.report, *reports.values()):
-        assert show(report.figure("pr_auc")) in text
+        assert show(report.estimate("pr_auc")) in text

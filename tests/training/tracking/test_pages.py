@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from training import tracking
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.fitting.train import OURS, Trained
 from training.gate.promotion import Decision
 from training.reports.text import flat
@@ -84,9 +84,9 @@ def test_parent_and_rivals_have_the_same_metrics_and_name_the_same_test_set(
 def test_a_report_with_more_metrics_than_mlflow_takes_at_once_is_logged_whole(
     uri: str, version: int, trained: Trained
 ) -> None:
-    group = trained.report.of_kind("plan")[0]
-    many = tuple(group.model_copy(update={"name": f"plan {i}"}) for i in range(BATCH))
-    report = trained.report.model_copy(update={"groups": many})
+    part = trained.report.of_kind("plan")[0]
+    many = tuple(part.model_copy(update={"name": f"plan {i}"}) for i in range(BATCH))
+    report = trained.report.model_copy(update={"slices": many})
     assert len(flat(report)) > BATCH
     client = connect(uri)
     run = client.create_run("0").info.run_id
@@ -108,9 +108,9 @@ def test_after_the_gate_the_comparison_holds_the_champion_and_the_decision(
     other = replace(trained, model=replace(trained.model, origin={**trained.model.origin, "seed": "8"}))
     challenger = tracking.record(uri, store / "artifacts", other)
     champion = trained.reports["logistic_regression"]
-    gains = {"champion": (Figure(name="pr_auc", value=0.02, low=0.01, high=0.03),)}
+    differences = {"champion": (Estimate(name="pr_auc", value=0.02, low=0.01, high=0.03),)}
     for _ in range(2):  # as after a kill
-        tracking.compare(uri, challenger, BAD, (version, champion), gains)
+        tracking.compare(uri, challenger, BAD, (version, champion), differences)
     html = shown_page(uri, challenger)
     assert all(told in html for told in (f"challenger, version {challenger}", f"champion, version {version}"))
     assert all(told in html for told in ("Worse somewhere.", "volume_rule", "+0.020 [+0.010, +0.030]"))

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from training.baselines.plain import Candidate, Scorer
-from training.models.fit import Learning
+from training.examples.rows import TrainingRows
+from training.models.candidate import Candidate, Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Narrow:
         """The candidate's own."""
         return self.candidate.name
 
-    def tune(self, data: Learning, seed: int) -> tuple["Narrow", NDArray[np.float64]]:
+    def tune(self, data: TrainingRows, seed: int) -> tuple["Narrow", NDArray[np.float64]]:
         """Tune it on its columns; returns the choice and the out-of-fold scores (n,)."""
         tuned, scores = self.candidate.tune(self._narrowed(data), seed)
         return replace(self, candidate=tuned), scores
 
-    def fit(self, data: Learning, seed: int) -> Chosen:
+    def fit(self, data: TrainingRows, seed: int) -> Chosen:
         """Fit it on its columns."""
         return Chosen(self.candidate.fit(self._narrowed(data), seed), places(data.features, self.names))
 
@@ -48,7 +48,7 @@ class Narrow:
         """The candidate's own."""
         return self.candidate.parameters()
 
-    def _narrowed(self, data: Learning) -> Learning:
+    def _narrowed(self, data: TrainingRows) -> TrainingRows:
         matrix = np.ascontiguousarray(data.matrix[:, places(data.features, self.names)])
         return replace(data, features=self.names, matrix=matrix)
 

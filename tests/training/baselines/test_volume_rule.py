@@ -1,0 +1,26 @@
+"""The plain rivals."""
+
+import numpy as np
+import pytest
+
+from features.errors import InputError
+from training.baselines.volume_rule import VolumeRule
+from training.examples.rows import TrainingRows
+from training.fitting.training_sets import Plan, training_rows
+
+
+@pytest.fixture(scope="module")
+def data(world, features) -> TrainingRows:
+    return training_rows(world(honest=300, size=15), features, Plan(), 3)
+
+
+def test_the_volume_rule_ranks_by_volume_and_unknown_is_none(data: TrainingRows) -> None:
+    scorer = VolumeRule("requests_28d").fit(data, 0)
+    matrix = np.zeros((3, len(data.features)), dtype=np.float32)
+    matrix[:, 0] = [10, np.nan, 1000]
+    assert np.argsort(scorer.raw(matrix)).tolist() == [1, 0, 2]
+
+
+def test_the_volume_rule_needs_its_feature(data: TrainingRows) -> None:
+    with pytest.raises(InputError, match="'nope', which is not among"):
+        VolumeRule("nope").fit(data, 0)
