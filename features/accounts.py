@@ -25,7 +25,7 @@ from features.families import (
     volume,
     worst,
 )
-from features.families.history import History, histories, histories_beside
+from features.families.history import History, read_histories, read_histories_beside
 from features.lake import Lake
 from features.schemas import KEY_KINDS
 
@@ -65,11 +65,11 @@ def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:
         `FEATURES_SCHEMA`: one row for every account with a request at or before as_of, sorted; null where nothing is
         known.
     """
-    parts = [read_families(history) for history in histories(lake, as_of)]
+    parts = [read_families(history) for history in read_histories(lake, as_of)]
     known = pl.concat([pl.DataFrame(schema={"account_id": pl.String}), *parts], how="diagonal_relaxed")
     if not parts:
         return pl.DataFrame(schema=FEATURES_SCHEMA)
-    return _finished(_against_plan(known, known, known, lake.accounts(as_of)), lake, as_of)
+    return _to_schema(_compare_with_plan(known, known, known, lake.accounts(as_of)), lake, as_of)
 
 
 def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> pl.DataFrame:
@@ -84,30 +84,30 @@ def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFra
     Returns:
         `FEATURES_SCHEMA`, sorted; accounts without a request at or before as_of are left out.
     """
-    parts = [read_families(history) for history in histories_beside(lake, added, as_of, groups)]
+    parts = [read_families(history) for history in read_histories_beside(lake, added, as_of, groups)]
     known = pl.concat([pl.DataFrame(schema={"account_id": pl.String}), *parts], how="diagonal_relaxed")
     if not len(known):
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     plans = pl.concat([lake.accounts(as_of), added.accounts(as_of)])
-    used = volume.used(lake.account_rollups(as_of))
-    return _finished(_against_plan(known, used, releases.moved(lake, as_of), plans), lake, as_of)
+    used = volume.read_usage(lake.account_rollups(as_of))
+    return _to_schema(_compare_with_plan(known, used, releases.read_moves(lake, as_of), plans), lake, as_of)
 
 
-def _against_plan(
+def _compare_with_plan(
     features: pl.DataFrame, used: pl.DataFrame, moved: pl.DataFrame, accounts: pl.DataFrame
 ) -> pl.DataFrame:
     """Add what compares accounts of the same plan: all of them, which no part of a history holds."""
-    return releases.against_plan(volume.against_plan(features, used, accounts), moved, accounts)
+    return releases.compare_with_plan(volume.compare_with_plan(features, used, accounts), moved, accounts)
 
 
-def _finished(features: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.DataFrame:
+def _to_schema(features: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.DataFrame:
     stamp = pl.lit(as_of).cast(FEATURES_SCHEMA["as_of"]).alias("as_of")
     numbers = pl.col(FEATURE_NAMES).cast(pl.Float32).fill_nan(None)
     finished = features.select("account_id", stamp, numbers).sort("account_id")
-    return finished.with_columns(pl.lit(None, pl.Float32).alias(name) for name in _lacking(lake, as_of))
+    return finished.with_columns(pl.lit(None, pl.Float32).alias(name) for name in _unknowable(lake, as_of))
 
 
-def _lacking(lake: Lake, as_of: datetime) -> list[str]:
+def _unknowable(lake: Lake, as_of: datetime) -> list[str]:
     """Features of signals that need what no account's requests show: a share of 0 would tell of what is not known.
 
     A model was taught such rows with the very same features unknown (`features.catalogue.MODES`).

@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from features.identity import Keyring, addresses, is_public_mail
+from features.identity import Keyring, is_public_mail, parse_addresses
 from features.schemas import AccountRows, Events, ReleaseRows
-from features.text import CODES, KEYS, claims_vendor, clipped, flag_bits, reduce_texts
+from features.text import CODES, KEYS, claims_vendor, clip_text, flag_bits, reduce_texts
 
 _COUNTS = (
     "message_count",
@@ -58,12 +58,12 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
     Returns:
         The events (`Events`, same rows) and the number of malformed addresses, which became null.
     """
-    known = addresses(requests["client_address"])
+    known = parse_addresses(requests["client_address"])
     malformed = requests["client_address"].is_not_null() & known["address"].is_null()
     key = keyring.key
     agent, tls = pl.col("user_agent"), pl.col("tls_ja4")
-    frame = requests.hstack(known).hstack(reduced(requests["prompt"], keyring))
-    frame = frame.hstack(reduced_systems(requests["system_prompt"], keyring))
+    frame = requests.hstack(known).hstack(reduce_prompts(requests["prompt"], keyring))
+    frame = frame.hstack(reduce_system_prompts(requests["system_prompt"], keyring))
     events = frame.select(
         "request_key",
         pl.lit(source, pl.Int64).alias("source"),
@@ -93,21 +93,21 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
     return Events.validate(events.select(Events.column_names()), cast=True), int(malformed.sum())
 
 
-def reduced(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
+def reduce_prompts(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
     """What is kept of each prompt: `words`, `KEYS`, `CODES`, `topic`, `flags`."""
-    read = prompts.rename("prompt").to_frame().select(clipped(pl.col("prompt")))
+    read = prompts.rename("prompt").to_frame().select(clip_text(pl.col("prompt")))
     numbers = reduce_texts(read["prompt"], keyring.text)
     return numbers.hstack(read.select(flags=flag_bits(pl.col("prompt")).cast(pl.Int64))).with_columns(
         pl.col("words").cast(pl.Int64), pl.col("topic").arr.to_list()
     )
 
 
-def reduced_systems(systems: pl.Series, keyring: Keyring) -> pl.DataFrame:
+def reduce_system_prompts(systems: pl.Series, keyring: Keyring) -> pl.DataFrame:
     """What is kept of each system prompt beside its key: `system_skeleton` and `system_flags`.
 
     Many requests carry the same one, so each is read once.
     """
-    distinct = systems.rename("text").unique().to_frame().with_columns(read=clipped(pl.col("text")))
+    distinct = systems.rename("text").unique().to_frame().with_columns(read=clip_text(pl.col("text")))
     numbers = reduce_texts(distinct["read"], keyring.text)
     kept = distinct.select(
         "text",
@@ -119,7 +119,7 @@ def reduced_systems(systems: pl.Series, keyring: Keyring) -> pl.DataFrame:
 
 def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFrame, int]:
     """Reduce valid account rows (`Accounts`) to `AccountRows`; also the number of malformed addresses."""
-    known = addresses(accounts["signup_address"])
+    known = parse_addresses(accounts["signup_address"])
     malformed = accounts["signup_address"].is_not_null() & known["address"].is_null()
     domain = pl.col("email_domain").str.to_lowercase()
     rows = accounts.hstack(known).select(

@@ -62,7 +62,7 @@ class Keyring:
         return digest.str.slice(0, 15).str.to_integer(base=16, dtype=pl.Int64)
 
 
-def addresses(values: pl.Series) -> pl.DataFrame:
+def parse_addresses(values: pl.Series) -> pl.DataFrame:
     """Canonical addresses and their subnets.
 
     Args:

@@ -70,9 +70,9 @@ class Lake:
 
     def has(self, table: str, source: int) -> bool:
         """Was this input appended to this table?"""
-        return not self.lacking(table, [source])
+        return not self.missing_sources(table, [source])
 
-    def lacking(self, table: str, sources: Iterable[int]) -> set[int]:
+    def missing_sources(self, table: str, sources: Iterable[int]) -> set[int]:
         """Which of these inputs were not appended to this table; looks into the table once."""
         found = self._open(table)
         return {one for one in sources if found is None or found.transaction_version(str(one)) is None}
@@ -101,7 +101,7 @@ class Lake:
     def catch_up(self) -> None:
         """Roll up inputs whose events were appended by a run that was killed before their rollups were."""
         known = self.scan("events").select(pl.col("source").unique()).collect(engine="streaming")["source"].sort()
-        for source in self.lacking("account_rollups", known) | self.lacking("key_rollups", known):
+        for source in self.missing_sources("account_rollups", known) | self.missing_sources("key_rollups", known):
             self.roll_up(source)
 
     def scan(self, table: str) -> pl.LazyFrame:

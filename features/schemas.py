@@ -233,7 +233,7 @@ class AccountRollups(dy.Schema):
     vendor = dy.Int64()
     clean_trace = dy.Int64()
     refusal = dy.Int64()
-    tongue = dy.Int64()
+    forced_language = dy.Int64(description="says in which language to reason")
 
 
 class KeyRollups(dy.Schema):

@@ -13,7 +13,7 @@ import polars as pl
 
 from features.errors import InputError
 from features.events import is_blank, request_key, to_account_rows, to_events, to_release_rows
-from features.formats.intake import Checked, InputFile, batches, check, input_files
+from features.formats.intake import CheckedRows, InputFile, check_rows, find_input_files, read_batches
 from features.formats.repeats import Repeats
 from features.identity import Keyring
 from features.progress import Progress
@@ -91,9 +91,9 @@ def ingest(workspace: Workspace, inputs: Inputs, *, reject_limit: float, progres
 
 def _new_files(workspace: Workspace, table: str, path: Path, count: TableCount) -> list[InputFile]:
     """Files whose content was not stored before."""
-    files = input_files(path, table)
+    files = find_input_files(path, table)
     stored_as = "events" if table == "requests" else table
-    lacking = workspace.lake.lacking(stored_as, [file.source for file in files])
+    lacking = workspace.lake.missing_sources(stored_as, [file.source for file in files])
     new = [file for file in files if file.source in lacking]
     count.files, count.stored_before = len(files), len(files) - len(new)
     return new
@@ -148,13 +148,13 @@ def _refuse_above(limit: float, file: InputFile, rejects: pl.DataFrame) -> None:
         )
 
 
-def _checked(file: InputFile, keyring: Keyring, columns: list[str] | None = None) -> Iterator[Checked]:
+def _checked(file: InputFile, keyring: Keyring, columns: list[str] | None = None) -> Iterator[CheckedRows]:
     """The file's checked batches; requests with their `request_key`."""
-    for batch in batches(file, columns):
-        checked = check(batch, file.table)
+    for batch in read_batches(file, columns):
+        checked = check_rows(batch, file.table)
         if file.table == "requests":
             keyed = checked.good.with_columns(request_key=request_key(keyring))
-            checked = Checked(keyed, checked.rejects)
+            checked = CheckedRows(keyed, checked.rejects)
         yield checked
 
 
@@ -162,7 +162,7 @@ def _columns_to_check(file: InputFile) -> list[str] | None:
     """All but the text, which no rule reads, unless some request is known by its content only."""
     if file.table != "requests":
         return None
-    ids = batches(file, ["request_id"])
+    ids = read_batches(file, ["request_id"])
     if any(batch.select(is_blank("request_id").any()).item() for batch in ids):
         return None
     return [name for name in INPUT_TABLES["requests"].column_names() if name not in _TEXT]

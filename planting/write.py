@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from features.events import reduced
+from features.events import reduce_prompts
 from features.identity import Keyring
 from planting import random_templates
 from planting.borrow import seeds_of
@@ -36,7 +36,7 @@ def served(
     )
     is_told, logs_systems = asked["words"].is_not_null(), bool(frame["system"].is_not_null().any())
     systems = _systems(asked, dials, family)
-    numbers = reduced(_prompts(asked, dials, family, material, seed), keyring)
+    numbers = reduce_prompts(_prompts(asked, dials, family, material, seed), keyring)
     longer = ((numbers["words"] - asked["words"]).fill_null(0) * TOKENS_PER_WORD).round().cast(pl.Int64)
     alone = pl.col("single") & pl.col("message_count").is_not_null()
     changed = asked.with_columns(

@@ -165,4 +165,4 @@ def _word(feature: Feature, value: float) -> str:
     """A signal, and what speaks for it."""
     if not isfinite(value):
         return f"no value is known for this: {feature.meaning.rstrip('.')}"
-    return f"{feature.signal.name}: {feature.told(value)}"
+    return f"{feature.signal.name}: {feature.describe(value)}"

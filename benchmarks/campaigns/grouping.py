@@ -20,8 +20,8 @@ from benchmarks.campaigns.rival_groupers import GROUPERS, Found, known_of
 from benchmarks.measure import Measured, in_process, report
 from benchmarks.worlds.training_worlds import say
 from docs_tools.documents import table, write_part
-from features.groups.grouping import group
-from features.groups.links import LINK_KINDS, shown, weighted
+from features.groups.grouping import group_accounts
+from features.groups.links import LINK_KINDS, read_pairs, weigh_pairs
 from features.lake import Lake
 from pipelines.ingest import Inputs, ingest
 from pipelines.workspace import Workspace
@@ -89,7 +89,7 @@ def main() -> None:
         return report(lambda: _write(large(given.accounts[0]), given.folder))
     if given.what == "one-scale":
         accounts, pairs = (pl.read_parquet(given.folder / name) for name in _TABLES)
-        return report(lambda: group(weighted(accounts, pairs)))
+        return report(lambda: group_accounts(weigh_pairs(accounts, pairs)))
     lines = (
         worlds(given.scenario or sorted(PRESETS), given.pools, given.seed, given.times)
         if given.what == "worlds"
@@ -153,11 +153,11 @@ def world(scenario: str, pools: Path | None, seed: int, times: float = 1.0) -> d
 
 def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame, registered: pl.DataFrame) -> dict[str, Agreement]:
     """Agreement of every way to group with the truth as of a time."""
-    accounts, pairs = shown(lake, as_of)
+    accounts, pairs = read_pairs(lake, as_of)
     numbers = accounts.select("account_id").with_row_index("account")
     members = truth.filter("label").join(numbers, on="account_id").group_by("campaign").agg("account")
     true = [set(campaign) for campaign in members.sort("campaign")["account"].to_list()]
-    ours = group(weighted(accounts, pairs)).campaigns().members
+    ours = group_accounts(weigh_pairs(accounts, pairs)).campaigns().members
     found = {OURS: [set(some["account"].to_list()) for _, some in ours.group_by("group", maintain_order=True)]}
     known = known_of(accounts, pairs, lake.scan("events").filter(pl.col("timestamp") <= as_of))
     for name, grouper in GROUPERS.items():

@@ -92,7 +92,7 @@ FEATURES = (
          "{:.0%} of requests ask to clean up reasoning"),
         ("refusal_share", "share", "Requests about what the model refuses, and why",
          "{:.0%} of requests are about what the model refuses"),
-        ("tongue_share", "share", "Requests that say in which language to reason",
+        ("forced_language_share", "share", "Requests that say in which language to reason",
          "{:.0%} of requests say in which language to reason"),
     ]),
 )  # fmt: skip

@@ -31,7 +31,7 @@ FEATURES = (
          "{:.1f} different topics in ten requests"),
         ("frames_in_ten", "keys", "Different frames around a payload expected among ten requests",
          "{:.1f} different frames in ten requests"),
-        ("tongues_in_ten", "keys", "Different languages expected among ten requests",
+        ("languages_in_ten", "keys", "Different languages expected among ten requests",
          "{:.1f} different languages in ten requests"),
         ("fills", "octaves", "Pairs of requests with the same beginning over pairs with the same prompt, log2",
          "{plain:,.0f} different prompts behind one beginning"),

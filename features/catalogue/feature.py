@@ -56,7 +56,7 @@ class Feature:
     phrase: str
     signal: Signal
 
-    def told(self, value: float) -> str:
+    def describe(self, value: float) -> str:
         """The analyst's words for a value."""
         plain = _PLAIN[self.unit](min(value, _MOST)) if self.unit in _PLAIN else value
         return self.phrase.format(value, plain=plain)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from features.families.fixed_point import share, shrunk
+from features.families.fixed_point import share, shrink
 from features.families.history import RECENT, History
 from features.lake import full_hour
 from features.schemas import KEY_KINDS
@@ -49,7 +49,7 @@ def _since(history: History) -> pl.DataFrame:
 def _risen(part: str, whole: str) -> pl.Expr:
     """The mean of the last days, shrunk to that before, less that before."""
     before = share(pl.col(part), pl.col(whole))
-    return shrunk(pl.col(f"late_{part}"), pl.col(f"late_{whole}"), before, _WEIGHT) - before
+    return shrink(pl.col(f"late_{part}"), pl.col(f"late_{whole}"), before, _WEIGHT) - before
 
 
 def _new_keys(history: History) -> pl.DataFrame:

@@ -5,7 +5,7 @@ Counts of different keys grow with the requests, so they are rarefied: how many 
 
 import polars as pl
 
-from features.families.fixed_point import agreement, drawn, fixed_sum
+from features.families.fixed_point import agreement, chance_to_be_drawn, fixed_sum
 from features.families.history import History
 from features.schemas import KEY_KINDS
 
@@ -14,7 +14,7 @@ _COUNTED = {
     "prefix": "prefixes",
     "skeleton": "frames",
     "cell": "cells",
-    "language": "tongues",
+    "language": "languages",
     "max_tokens": "limits",
 }
 _GROWING = ("exact", "cell", "skeleton")
@@ -27,10 +27,11 @@ def read_out(history: History) -> pl.DataFrame:
     requests = pl.col("requests")
     keys = history.of_kind(*_COUNTED, "exact")
     total = keys.group_by("account_id", "kind").agg(total=requests.sum())
-    chance = keys.join(total, on=["account_id", "kind"]).with_columns(drawn=drawn(requests, pl.col("total"), _DRAWS))
+    chance = chance_to_be_drawn(requests, pl.col("total"), _DRAWS)
+    with_chance = keys.join(total, on=["account_id", "kind"]).with_columns(chance=chance)
     enough = pl.col("total").first() >= _DRAWS
-    counted = chance.group_by("account_id", "kind").agg(
-        kinds=pl.when(enough).then(fixed_sum(pl.col("drawn"))), agree=agreement(requests)
+    counted = with_chance.group_by("account_id", "kind").agg(
+        kinds=pl.when(enough).then(fixed_sum(pl.col("chance"))), agree=agreement(requests)
     )
     columns = [_of(kind, "kinds").alias(f"{name}_in_ten_28d") for kind, name in _COUNTED.items()]
     for name, (frame, fill) in _BEHIND.items():

@@ -29,7 +29,7 @@ def agreement(counts: pl.Expr) -> pl.Expr:
     return share((counts * (counts - 1)).sum(), total * (total - 1))
 
 
-def drawn(count: pl.Expr, total: pl.Expr, draws: int) -> pl.Expr:
+def chance_to_be_drawn(count: pl.Expr, total: pl.Expr, draws: int) -> pl.Expr:
     """The chance that a key with so many of all requests is among some drawn ones; null for fewer requests.
 
     Its sum is how many different keys to expect (Hurlbert 1971): unlike their number, it does not grow with requests.
@@ -40,7 +40,7 @@ def drawn(count: pl.Expr, total: pl.Expr, draws: int) -> pl.Expr:
     return pl.when(total >= draws).then(1 - absent)
 
 
-def shrunk(part: pl.Expr, whole: pl.Expr, mean: pl.Expr, weight: int) -> pl.Expr:
+def shrink(part: pl.Expr, whole: pl.Expr, mean: pl.Expr, weight: int) -> pl.Expr:
     """Part over whole, as if so many more had been seen at the mean: few requests say little."""
     return (part + weight * mean) / (whole + weight)
 

@@ -68,13 +68,13 @@ class History:
         return self.keys.filter(pl.col("kind").is_in([KEY_KINDS.index(kind) for kind in kinds]))
 
 
-def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
+def read_histories(lake: Lake, as_of: datetime) -> Iterator[History]:
     """The history of all accounts as of a time, in parts of bounded size that share what crosses accounts."""
     seen, accounts = lake.seen(as_of), lake.accounts(as_of)
     keys = lake.key_rollups(as_of)
     sharing = _sharing(keys, accounts, as_of)
     segments = _segments(_counted(keys, USUAL_KINDS), accounts)
-    release = latest_release(lake, as_of)
+    release = find_latest_release(lake, as_of)
     parts = 1 + keys.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS
     size = -(-len(seen) // parts) or 1
     for begin in range(0, len(seen), size):
@@ -91,13 +91,13 @@ def histories(lake: Lake, as_of: datetime) -> Iterator[History]:
             segments,
             accounts,
             release,
-            adoption(keys.filter(chosen), release).collect(engine="streaming"),
+            count_adoption(keys.filter(chosen), release).collect(engine="streaming"),
             _at_once(keys.filter(chosen)),
             _around_blocks(hours, keys.filter(chosen)),
         )
 
 
-def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> Iterator[History]:
+def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> Iterator[History]:
     """The history of accounts that stand in another lake, as if one group of them at a time were in this one.
 
     `groups` (`account_id`, `group`) says which accounts of `added` come together. What crosses accounts is counted
@@ -108,8 +108,8 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
     keys = _dated(added.key_rollups(as_of), as_of).collect(engine="streaming")
     known = _counts(lake.key_rollups(as_of).join(keys.lazy().select("kind", "key").unique(), on=["kind", "key"],
                                                  how="semi"), accounts, as_of).collect(engine="streaming")  # fmt: skip
-    release = latest_release(lake, as_of)
-    adopted = adoption(added.key_rollups(as_of), release).collect(engine="streaming")
+    release = find_latest_release(lake, as_of)
+    adopted = count_adoption(added.key_rollups(as_of), release).collect(engine="streaming")
     at_once = _at_once(added.key_rollups(as_of))
     blocked = _around_blocks(hours, added.key_rollups(as_of))
     usual = _segments(_counted(lake.key_rollups(as_of), USUAL_KINDS), accounts)
@@ -136,14 +136,14 @@ def histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFr
         )
 
 
-def latest_release(lake: Lake, as_of: datetime) -> pl.DataFrame:
+def find_latest_release(lake: Lake, as_of: datetime) -> pl.DataFrame:
     """`History.release` as known at as_of."""
     hour, since = full_hour(as_of), pl.col("since")
     known = lake.releases(as_of).select("model", since=pl.col("released_at").dt.truncate("1h"))
     return known.filter(since.is_between(hour - HISTORY, hour - PIVOTS["1d"])).filter(since == since.max())
 
 
-def adoption(keys: pl.LazyFrame, release: pl.DataFrame) -> pl.LazyFrame:
+def count_adoption(keys: pl.LazyFrame, release: pl.DataFrame) -> pl.LazyFrame:
     """`History.adopted` of the accounts of `KeyRollups`, for a `History.release`."""
     requests, passed = pl.col("requests"), pl.col("hour") - pl.col("since")
     new = keys.filter(pl.col("kind") == KEY_KINDS.index("model")).join(release.lazy(), left_on="key", right_on="model")
@@ -184,7 +184,7 @@ def _around_blocks(hours: pl.DataFrame, keys: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def weighed(keys: pl.LazyFrame) -> pl.LazyFrame:
+def weigh_keys(keys: pl.LazyFrame) -> pl.LazyFrame:
     """Key counts with `weight`: their share of the account's requests with that kind of key, in parts of `WHOLE`."""
     total = pl.col("requests").sum().over("account_id", "kind")
     return keys.with_columns(weight=(pl.col("requests") * WHOLE / total).round().cast(pl.Int64))
@@ -199,7 +199,7 @@ def _counted(keys: pl.LazyFrame, kinds: Iterable[str]) -> pl.LazyFrame:
 def _segments(keys: pl.LazyFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     """The keys of each plan, every account having the same weight."""
     plans = accounts.lazy().select("account_id", segment="plan")
-    known = weighed(keys).join(plans, on="account_id", how="left").with_columns(pl.col("segment").fill_null(""))
+    known = weigh_keys(keys).join(plans, on="account_id", how="left").with_columns(pl.col("segment").fill_null(""))
     return known.group_by(_SEGMENT).agg(pl.col("weight").sum()).collect(engine="streaming")
 
 

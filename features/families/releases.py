@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.families.fixed_point import share
-from features.families.history import PIVOTS, History, adoption, latest_release
+from features.families.history import PIVOTS, History, count_adoption, find_latest_release
 from features.lake import Lake, full_hour
 
 _COMPARED = {f"pivot_{label}": f"pivot_{label}_on_plan_28d" for label in PIVOTS}
@@ -18,19 +18,19 @@ _COMPARED = {f"pivot_{label}": f"pivot_{label}_on_plan_28d" for label in PIVOTS}
 
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account, and `pivot_1d`, `pivot_3d`, which `against_plan` compares."""
-    moved = _moved(history.hours.lazy(), history.adopted.lazy(), history.release, history.as_of).collect()
+    moved = _count_moves(history.hours.lazy(), history.adopted.lazy(), history.release, history.as_of).collect()
     return moved.join(_left(history), on="account_id", how="full", coalesce=True)
 
 
-def moved(lake: Lake, as_of: datetime) -> pl.DataFrame:
+def read_moves(lake: Lake, as_of: datetime) -> pl.DataFrame:
     """What `against_plan` compares, of every account of a lake."""
-    release = latest_release(lake, as_of)
-    adopted = adoption(lake.key_rollups(as_of), release)
-    read = _moved(lake.account_rollups(as_of), adopted, release, as_of)
+    release = find_latest_release(lake, as_of)
+    adopted = count_adoption(lake.key_rollups(as_of), release)
+    read = _count_moves(lake.account_rollups(as_of), adopted, release, as_of)
     return read.select("account_id", *_COMPARED).collect(engine="streaming")
 
 
-def against_plan(features: pl.DataFrame, everyone: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+def compare_with_plan(features: pl.DataFrame, everyone: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     """Add the share that moved less the median of its plan's accounts with requests then, which `everyone` holds."""
     plans = accounts.select("account_id", "plan")
     medians = (
@@ -50,7 +50,7 @@ def _left(history: History) -> pl.DataFrame:
     )
 
 
-def _moved(hours: pl.LazyFrame, adopted: pl.LazyFrame, release: pl.DataFrame, as_of: datetime) -> pl.LazyFrame:
+def _count_moves(hours: pl.LazyFrame, adopted: pl.LazyFrame, release: pl.DataFrame, as_of: datetime) -> pl.LazyFrame:
     """Shares on the new model of what each account asked since the release; a pivot is null until its time is over."""
     since = pl.lit(release["since"].max(), release.schema["since"])
     requests, passed = pl.col("requests"), pl.col("hour") - since

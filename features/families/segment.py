@@ -19,7 +19,7 @@ from scipy.spatial.distance import pdist
 
 from features.catalogue import USUAL_KINDS
 from features.families.fixed_point import agreement, fixed_sum, share
-from features.families.history import WHOLE, History, weighed
+from features.families.history import WHOLE, History, weigh_keys
 from features.schemas import KEY_KINDS
 from features.text import CELLS, centres
 
@@ -38,24 +38,24 @@ Sums = npt.NDArray[np.float64]
 
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account whose segment has others."""
-    segments = _with_all(history.segments)
-    own = _placed(history, segments)
-    read = _compared(own, segments)
+    segments = _add_all_accounts(history.segments)
+    own = _place_in_segments(history, segments)
+    read = _compare(own, segments)
     wide = history.seen.select("account_id")
     for kind in USUAL_KINDS:
         of_kind = read.filter(pl.col("kind") == KEY_KINDS.index(kind)).drop("kind")
         named = of_kind.rename({name: f"{kind}_{name}_28d" for name in of_kind.columns if name != "account_id"})
         wide = wide.join(named, on="account_id", how="left")
     in_cells = own.filter(pl.col("kind") == _CELL)
-    return wide.join(_discrepancy(in_cells, segments), on="account_id", how="left")
+    return wide.join(_measure_discrepancy(in_cells, segments), on="account_id", how="left")
 
 
-def _discrepancy(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+def _measure_discrepancy(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     """`account_id`, `topic_mmd_28d` of the accounts with two topics or more, whose segment has others."""
     of_plan = segments.filter(pl.col("kind") == _CELL)
     plans = of_plan.group_by("segment").agg(whole=pl.col("weight").sum()).sort("segment").with_row_index("plan")
     usual = of_plan.join(plans, on="segment", nulls_equal=True)
-    everyone = _summed(usual["plan"], usual["key"], usual["weight"], len(plans))
+    everyone = _sum_waves(usual["plan"], usual["key"], usual["weight"], len(plans))
     accounts = own.group_by("account_id").agg(pl.col("segment").first(), total=pl.col("requests").sum())
     placed = accounts.join(plans, on="segment", nulls_equal=True)
     known = placed.filter((pl.col("total") > 1) & _has_others(pl.col("whole"))).sort("account_id")
@@ -63,13 +63,13 @@ def _discrepancy(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     for begin in range(0, len(known), _AT_A_TIME):
         some = known[begin : begin + _AT_A_TIME].with_row_index("row")
         keys = own.join(some.select("account_id", "row"), on="account_id")
-        asked, weighted = (_summed(keys["row"], keys["key"], keys[of], len(some)) for of in ("requests", "weight"))
-        squared = _squared(some, asked / _WAVE_UNIT, (everyone[some["plan"]] - weighted) / _WAVE_UNIT)
+        asked, weighted = (_sum_waves(keys["row"], keys["key"], keys[of], len(some)) for of in ("requests", "weight"))
+        squared = _squared_discrepancies(some, asked / _WAVE_UNIT, (everyone[some["plan"]] - weighted) / _WAVE_UNIT)
         read.append(some.select("account_id", topic_mmd_28d=pl.Series(squared)))
     return pl.concat(read)
 
 
-def _squared(accounts: pl.DataFrame, asked: Sums, others: Sums) -> Sums:
+def _squared_discrepancies(accounts: pl.DataFrame, asked: Sums, others: Sums) -> Sums:
     """Unbiased squared discrepancies (n,) from the waves of the accounts' requests and of all others', (n, waves)."""
     n = accounts["total"].to_numpy().astype(np.float64)
     there = others / (accounts["whole"].to_numpy() - WHOLE)[:, None]
@@ -85,7 +85,7 @@ def _has_others(total: pl.Expr) -> pl.Expr:
     return total > WHOLE + WHOLE // 2
 
 
-def _summed(row: pl.Series, cell: pl.Series, times: pl.Series, rows: int) -> Waves:
+def _sum_waves(row: pl.Series, cell: pl.Series, times: pl.Series, rows: int) -> Waves:
     """The waves of cells, each so many times, summed by row: shape (rows, waves)."""
     counts = csr_array((times.to_numpy(), (row.to_numpy(), cell.to_numpy())), shape=(rows, CELLS), dtype=np.int64)
     return np.asarray(counts @ _waves())
@@ -103,7 +103,7 @@ def _waves() -> Waves:
     return waves
 
 
-def _with_all(segments: pl.DataFrame) -> pl.DataFrame:
+def _add_all_accounts(segments: pl.DataFrame) -> pl.DataFrame:
     """The plans that are large enough, and all accounts together as the segment `None`; with what was added up."""
     of_all = segments.group_by("kind", "key").agg(pl.col("weight").sum())
     both = pl.concat([segments, of_all.with_columns(segment=pl.lit(None, pl.String)).select(segments.columns)])
@@ -119,16 +119,16 @@ def _with_all(segments: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _placed(history: History, segments: pl.DataFrame) -> pl.DataFrame:
+def _place_in_segments(history: History, segments: pl.DataFrame) -> pl.DataFrame:
     """The accounts' keys, each account in its plan's segment or, where that is none, in that of all."""
     plans = history.accounts.select("account_id", segment="plan")
-    own = weighed(history.of_kind(*USUAL_KINDS).lazy()).collect().join(plans, on="account_id", how="left")
+    own = weigh_keys(history.of_kind(*USUAL_KINDS).lazy()).collect().join(plans, on="account_id", how="left")
     large = segments.select(*_BY, large=pl.lit(True)).unique()
     placed = own.with_columns(pl.col("segment").fill_null("")).join(large, on=_BY, how="left")
     return placed.with_columns(segment=pl.when("large").then("segment")).drop("large")
 
 
-def _compared(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+def _compare(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     """`account_id`, `kind` and the measures."""
     whole = segments.group_by(_BY).agg(pl.col("total", "keys", "squares").first(), rare=_rare())
     known = own.join(segments.select(*_BY, "key", usual="weight"), on=[*_BY, "key"], how="left", nulls_equal=True)

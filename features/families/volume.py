@@ -55,13 +55,13 @@ def read_out(history: History) -> pl.DataFrame:
     )
 
 
-def used(rollups: pl.LazyFrame) -> pl.DataFrame:
+def read_usage(rollups: pl.LazyFrame) -> pl.DataFrame:
     """What `against_plan` compares, of every account of the added rollups (`AccountRollups` of 28 days)."""
     sums = rollups.group_by("account_id").agg(pl.col("requests", "output_tokens").sum().name.suffix("_28d"))
     return sums.collect(engine="streaming")
 
 
-def against_plan(features: pl.DataFrame, everyone: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+def compare_with_plan(features: pl.DataFrame, everyone: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     """Add what an account uses over the median of the active accounts of its plan, and of its programme.
 
     `everyone` holds these; null for an account of none.

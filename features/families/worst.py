@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from features.families.fixed_point import share, shrunk
+from features.families.fixed_point import share, shrink
 from features.families.history import History
 
 _WEIGHT = 5  # requests at the account's own mean that every day is given: a day of one request is no evidence
@@ -25,7 +25,7 @@ def read_out(history: History) -> pl.DataFrame:
     )
     wholes = {"with_text": pl.col("with_text_all"), "requests": pl.col("n")}
     worst = [
-        shrunk(pl.col(part), pl.col(whole), share(pl.col(f"{part}_all"), wholes[whole]), _WEIGHT).max().alias(part)
+        shrink(pl.col(part), pl.col(whole), share(pl.col(f"{part}_all"), wholes[whole]), _WEIGHT).max().alias(part)
         for part, whole in _PARTS.items()
     ]
     renamed = total.rename({name: f"{name}_all" for name in total.columns if name not in ("account_id", "n")})

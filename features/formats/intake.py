@@ -39,7 +39,7 @@ class InputFile:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedRows:
     """Rows of one batch that keep the contract, and where the others stand.
 
     Attributes:
@@ -51,7 +51,7 @@ class Checked:
     rejects: pl.DataFrame
 
 
-def input_files(path: Path, table: str) -> list[InputFile]:
+def find_input_files(path: Path, table: str) -> list[InputFile]:
     """The Parquet files behind a path: a file, a folder or a glob; sorted, each content once.
 
     Raises:
@@ -108,7 +108,7 @@ def _fits(got: pl.DataType, want: pl.DataType) -> bool:
     return want.is_integer() and got.is_integer()
 
 
-def batches(file: InputFile, columns: list[str] | None = None) -> Iterator[pl.DataFrame]:
+def read_batches(file: InputFile, columns: list[str] | None = None) -> Iterator[pl.DataFrame]:
     """The contract's columns in batches, of the file's own types, with `row`; of `columns` only, the rest null.
 
     Raises:
@@ -134,7 +134,7 @@ def _placed(table: str) -> type[dy.Schema]:
     return type(f"Placed{table.title()}", (INPUT_TABLES[table],), {"row": dy.UInt32()})
 
 
-def check(batch: pl.DataFrame, table: str) -> Checked:
+def check_rows(batch: pl.DataFrame, table: str) -> CheckedRows:
     """Sort the rows of a batch by whether they keep the table's contract.
 
     A value outside the range of the contract's type (a negative count, say) breaks the rule `<column>|range`.
@@ -149,7 +149,7 @@ def check(batch: pl.DataFrame, table: str) -> Checked:
     details = failure.details()
     broken = details.select(pl.exclude(types) == "invalid")
     rejects = [_named(batch["row"].filter(~fits), lost.filter(~fits)), _named(details["row"], broken)]
-    return Checked(good, pl.concat(rejects).sort("row"))
+    return CheckedRows(good, pl.concat(rejects).sort("row"))
 
 
 def _named(rows: pl.Series, broken: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ _FEWEST = 3  # customers
 _CHANCE = 1e-3  # of so many or more, if they came as evenly as around
 
 
-def with_bursts(accounts: pl.DataFrame, as_of: datetime, recent: timedelta) -> pl.DataFrame:
+def mark_bursts(accounts: pl.DataFrame, as_of: datetime, recent: timedelta) -> pl.DataFrame:
     """Adds `signup_time`, the number of a window of `HOURS` hours, and `burst`: did far more register in it than usual.
 
     Args:

@@ -18,7 +18,7 @@ LINEAGE_SCHEMA = pl.Schema(
 
 
 @dataclass(frozen=True)
-class Named:
+class CampaignIds:
     """Groups with the ids they go by.
 
     Attributes:
@@ -31,7 +31,7 @@ class Named:
     lineage: pl.DataFrame
 
 
-def named(members: pl.DataFrame, past: pl.DataFrame) -> Named:
+def assign_ids(members: pl.DataFrame, past: pl.DataFrame) -> CampaignIds:
     """Give groups their ids.
 
     Args:
@@ -55,7 +55,7 @@ def named(members: pl.DataFrame, past: pl.DataFrame) -> Named:
     ]
     ids = pl.DataFrame(sorted(taken.items()), schema={"group": pl.Int64, "campaign_id": pl.String}, orient="row")
     lineage = pl.DataFrame(rows, schema=LINEAGE_SCHEMA, orient="row")
-    return Named(ids, lineage.sort("campaign_id", "past_id"))
+    return CampaignIds(ids, lineage.sort("campaign_id", "past_id"))
 
 
 def _overlaps(members: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:

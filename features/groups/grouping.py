@@ -63,15 +63,15 @@ class Groups:
         return Groups(self.members.join(some, on="group"), kept, self.keys.join(some, on="group"))
 
 
-def group(links: Links, seed: int = 0) -> Groups:
+def group_accounts(links: Links, seed: int = 0) -> Groups:
     """Part the accounts into groups.
 
     Args:
         links: what ties them.
         seed: of Leiden; the same seed and links give the same groups, in whatever order the events came.
     """
-    ties = _ties(links)
-    drawn = ties.join(_parted(ties, seed), on="account")
+    ties = _weigh_ties(links)
+    drawn = ties.join(_part_graph(ties, seed), on="account")
     belongs = _belonging(drawn)
     shown = (
         ties.join(belongs, on="key")
@@ -82,12 +82,12 @@ def group(links: Links, seed: int = 0) -> Groups:
     members = _members(shown, ties, drawn.select("account", own="group").unique())
     return Groups(
         members.sort("group", "account"),
-        _judged(shown.join(members.select("group", "account"), on=["group", "account"]), ties, links),
+        _measure_surprise(shown.join(members.select("group", "account"), on=["group", "account"]), ties, links),
         _shown_keys(members, ties, belongs),
     )
 
 
-def _ties(links: Links) -> pl.DataFrame:
+def _weigh_ties(links: Links) -> pl.DataFrame:
     """`account`, `key`, `weight` (integer) and `sort` of evidence, of pairs that say something."""
     template = pl.col("kind").is_in([i for i, kind in enumerate(LINK_KINDS) if kind.evidence == "template"])
     supports = pl.col("kind").is_in([i for i, kind in enumerate(LINK_KINDS) if kind.supports])
@@ -107,7 +107,7 @@ def _ties(links: Links) -> pl.DataFrame:
     )
 
 
-def _parted(ties: pl.DataFrame, seed: int) -> pl.DataFrame:
+def _part_graph(ties: pl.DataFrame, seed: int) -> pl.DataFrame:
     """`account`, `group`: parts of the graph of accounts and keys, parted again while they are large.
 
     Modularity overlooks groups that are small beside the whole graph, and breaks up one that is most of it (Fortunato
@@ -183,7 +183,7 @@ def _members(shown: pl.DataFrame, ties: pl.DataFrame, drawn: pl.DataFrame) -> pl
     return kept.filter(pl.len().over("group") > 1).select("group", "account", "membership", "strength")
 
 
-def _judged(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> pl.DataFrame:
+def _measure_surprise(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> pl.DataFrame:
     """How unlikely each group is, if its members were customers drawn at random.
 
     Of each sort of evidence: the binomial tail of so many evident customers, when as few of all are; of several levels

@@ -22,8 +22,8 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.families import releases
-from features.families.history import adoption, latest_release
-from features.groups.bursts import with_bursts
+from features.families.history import count_adoption, find_latest_release
+from features.groups.bursts import mark_bursts
 from features.lake import HISTORY, Lake, full_hour
 from features.schemas import KEY_KINDS
 
@@ -112,27 +112,27 @@ class Links:
     usual: dict[int, float]
 
 
-def links(lake: Lake, as_of: datetime) -> Links:
+def read_links(lake: Lake, as_of: datetime) -> Links:
     """Read what ties accounts out of the lake; nothing after as_of is looked at."""
-    return weighted(*shown(lake, as_of))
+    return weigh_pairs(*read_pairs(lake, as_of))
 
 
-def shown(lake: Lake, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_pairs(lake: Lake, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Accounts and pairs as `weighted` takes them; of the keys of requests those that two or more customers show."""
-    accounts = _accounts(lake, as_of)
-    pairs = pl.concat([_of_traffic(lake, as_of, accounts), _of_accounts(accounts)])
+    accounts = _read_accounts(lake, as_of)
+    pairs = pl.concat([_read_traffic_pairs(lake, as_of, accounts), _list_account_pairs(accounts)])
     return accounts.select("account_id", "customer", "created_at", "young"), pairs
 
 
-def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
+def weigh_pairs(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
     """Weigh pairs of accounts and keys.
 
     Args:
         accounts: as in `Links`, sorted by account_id.
         pairs: `account` (row number), `kind`, `key`, `share`, `new`, each pair once.
     """
-    known = _with_fellows(pairs.join(accounts.select("customer").with_row_index("account"), on="account"), accounts)
-    usual = _usual(known)
+    known = _count_fellows(pairs.join(accounts.select("customer").with_row_index("account"), on="account"), accounts)
+    usual = _usual_newness(known)
     keys = (
         known.group_by("kind", "key")
         .agg(
@@ -158,7 +158,7 @@ def weighted(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
     return Links(accounts, keys, tied, dict(usual.iter_rows()))
 
 
-def _with_fellows(pairs: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+def _count_fellows(pairs: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     """The pairs with `fellows`; few customers have several accounts, and only of these are they counted."""
     alone = accounts.group_by("customer").len().filter(pl.col("len") == 1).select("customer")
     fellows = pl.len().over("customer", "kind", "key").cast(pl.UInt32).alias("fellows")
@@ -168,7 +168,7 @@ def _with_fellows(pairs: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _accounts(lake: Lake, as_of: datetime) -> pl.DataFrame:
+def _read_accounts(lake: Lake, as_of: datetime) -> pl.DataFrame:
     """Accounts that sent something within the window, or are banned, with their customers; one without a registration
     is its own customer, and not young.
 
@@ -187,23 +187,23 @@ def _accounts(lake: Lake, as_of: datetime) -> pl.DataFrame:
             young=(pl.col("created_at") > as_of - RECENT).fill_null(False),
             banned=pl.col("account_id").is_in(banned),
         )
-        .pipe(with_bursts, as_of, RECENT)
-        .join(_pivots(lake, as_of), on="account_id", how="left", maintain_order="left")
+        .pipe(mark_bursts, as_of, RECENT)
+        .join(_read_pivots(lake, as_of), on="account_id", how="left", maintain_order="left")
     )
 
 
-def _pivots(lake: Lake, as_of: datetime) -> pl.DataFrame:
+def _read_pivots(lake: Lake, as_of: datetime) -> pl.DataFrame:
     """`account_id`, `pivot` (number of a window of `_PIVOT_HOURS` hours), `has_moved` (more than half of its
     requests of the first day went to the new model), of the accounts that used a model within a day of its release.
     """
-    release = latest_release(lake, as_of)
-    first = adoption(lake.key_rollups(as_of), release).filter(pl.col("adopted_1d") > 0)
-    moved = releases.moved(lake, as_of).select("account_id", has_moved=pl.col("pivot_1d") > 0.5)
+    release = find_latest_release(lake, as_of)
+    first = count_adoption(lake.key_rollups(as_of), release).filter(pl.col("adopted_1d") > 0)
+    moved = releases.read_moves(lake, as_of).select("account_id", has_moved=pl.col("pivot_1d") > 0.5)
     window = pl.col("first").dt.epoch("s") // (_PIVOT_HOURS * 3600)
     return first.select("account_id", pivot=window).collect(engine="streaming").join(moved, on="account_id")
 
 
-def _of_traffic(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataFrame:
+def _read_traffic_pairs(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataFrame:
     """Pairs with the keys that requests show."""
     kinds = {KEY_KINDS.index(kind.name): code for code, kind in enumerate(LINK_KINDS) if kind.of_traffic}
     numbers = accounts.lazy().select("account_id", "customer", "young", "banned").with_row_index("account")
@@ -236,7 +236,7 @@ def _of_traffic(lake: Lake, as_of: datetime, accounts: pl.DataFrame) -> pl.DataF
     )
 
 
-def _of_accounts(accounts: pl.DataFrame) -> pl.DataFrame:
+def _list_account_pairs(accounts: pl.DataFrame) -> pl.DataFrame:
     """Pairs with what accounts registered with, and when, and when they moved to a new model; the share is 1.
 
     Who came in a burst is new to its hours of registration, who went over with most requests to those of moving.
@@ -266,7 +266,7 @@ def _fraction(flag: str, weight: pl.Expr) -> pl.Expr:
     return (parts.filter(pl.col(flag)).sum() / parts.sum()).alias(flag)
 
 
-def _usual(pairs: pl.DataFrame) -> pl.DataFrame:
+def _usual_newness(pairs: pl.DataFrame) -> pl.DataFrame:
     """`kind`, `usual`: how much of what an account shows of a kind is new to it, in the mean over accounts.
 
     Over accounts, not traffic: a campaign must not pass for usual because it sends much. A kind that few show takes

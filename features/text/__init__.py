@@ -18,7 +18,7 @@ from features.text.flags import FLAGS, claims_vendor, flag_bits
 from features.text.lexicon import CELLS, TOPIC_LENGTH, TOPIC_SIZE, centres
 from features.text.lists import CAPABILITIES, LANGUAGES
 from features.text.reduction import CODES, KEYS, TextHasher, reduce_texts
-from features.text.words import LONGEST, clipped
+from features.text.words import LONGEST, clip_text
 
 __all__ = [
     "CAPABILITIES",
@@ -33,7 +33,7 @@ __all__ = [
     "TextHasher",
     "centres",
     "claims_vendor",
-    "clipped",
+    "clip_text",
     "flag_bits",
     "reduce_texts",
 ]

@@ -16,7 +16,7 @@ _GIVEN = (
     r"(?:an? |the |now )?(?:ai |large )?(?:language )?(?:model |assistant )?(?:called |named |by |from )?"
 )
 _TRACES = r"(?:traces?|chains?[- ]of[- ]thought|reasoning|thought process|scratchpad|trajector)"
-_TONGUES = "english|chinese|mandarin|japanese|korean|french|german|spanish|russian|arabic|hindi|portuguese"
+_LANGUAGE_NAMES = "english|chinese|mandarin|japanese|korean|french|german|spanish|russian|arabic|hindi|portuguese"
 FLAGS: dict[str, str] = {
     "stepwise": r"step[- ]by[- ]step|chain of thought|think (?:aloud|it through|carefully)|let'?s think|"
     r"(?:show|write out|include) (?:all )?(?:your|the) (?:full )?(?:work|reasoning|steps|thinking)|"
@@ -54,7 +54,8 @@ FLAGS: dict[str, str] = {
     r"(?:refuse|decline) to (?:answer|respond|help|comply)|your (?:guidelines|polic(?:y|ies)|restrictions|limits)|"
     r"(?:are you|you are|you're) (?:not )?(?:allowed|permitted|comfortable|willing) (?:to|with)|"
     r"(?:你|模型|助手)[^\n]{0,6}拒绝|拒绝(?:回答|回复)|(?:安全|内容|使用)(?:政策|准则|规范)",
-    "tongue": rf"(?:think|reason|thoughts?|reasoning|chain of thought){_SPAN} in (?:{_TONGUES})(?:[^a-z ]| only|$)|"
+    "forced_language": rf"(?:think|reason|thoughts?|reasoning|chain of thought){_SPAN} in (?:{_LANGUAGE_NAMES})"
+    r"(?:[^a-z ]| only|$)|"
     r"用(?:中文|汉语|英文|英语|日语|法语|德语)[^\n]{0,6}(?:思考|推理|分析)|(?:思考|推理)[^\n]{0,9}用(?:中文|汉语|英文|英语)",
 }
 _PATTERNS = {name: f"(?s){pattern}" for name, pattern in FLAGS.items()}

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from features.text.words import U64, Ints, Words, mix, sum_by_text
 
-EDGE_WORDS = 5
+BOUNDARY_WORDS = 5
 COUNTED_WORDS = 255  # of a text, for sums over its words: a SimHash counter has eight bits
 _HEAD_WORDS = 191
 _FRAME_HEAD, _FRAME_TAIL, _FRAME_WORDS, _FRAME_LEAST = 16, 12, 3, 2
@@ -15,7 +15,7 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _SPREAD = np.array([sum(((b >> i) & 1) << (8 * i) for i in range(8)) for b in range(256)], dtype=np.uint64)
 
 
-def counted(words: Words) -> Words:
+def select_counted(words: Words) -> Words:
     """Of each text the first 191 and the last 64 words."""
     if not len(words.hashes) or words.counts.max() <= COUNTED_WORDS:
         return words
@@ -32,11 +32,11 @@ def _in_order(hashes: U64, position: Ints, offsets: Ints) -> U64:
     return sum_by_text(mix(hashes + position.astype(np.uint64) * _STEP), offsets)
 
 
-def edge(words: Words, salt: np.uint64, *, from_end: bool) -> U64:
-    """Key of the first (or last) `EDGE_WORDS` words of each text, shape (texts,)."""
+def boundary_key(words: Words, salt: np.uint64, *, from_end: bool) -> U64:
+    """Key of the first (or last) `BOUNDARY_WORDS` words of each text, shape (texts,)."""
     first, last = words.offsets[:-1], words.offsets[1:] - 1
     key = np.full(len(first), salt, dtype=np.uint64)
-    for i in range(EDGE_WORDS):
+    for i in range(BOUNDARY_WORDS):
         at = last - i if from_end else first + i
         inside = (at >= first) & (at <= last)
         word = words.hashes[np.where(inside, at, 0)] if len(words.hashes) else key

@@ -34,7 +34,7 @@ _TOPIC = slice(_ASKS.stop, _ASKS.stop + TOPIC_SIZE)
 
 
 @dataclass(frozen=True)
-class Said:
+class TextCodes:
     """What the words of some texts say: language and capability codes, topics (texts, 16) and their cells."""
 
     language: Ints
@@ -63,7 +63,7 @@ class Lexicon:
     frames: U64
 
     @classmethod
-    def known_by(cls, hasher: WordHasher) -> "Lexicon":
+    def hashed_with(cls, hasher: WordHasher) -> "Lexicon":
         """The lexicon under a workspace's secret."""
         words, weights, frames = _entries()
         read = read_words(pl.Series(words), hasher).hashes
@@ -75,7 +75,7 @@ class Lexicon:
         slots[1][_second_place(read[crowded])] = numbers[crowded]
         return cls(slots, np.concatenate([np.zeros(begin, dtype=np.uint64), read]), weights, frames)
 
-    def entries(self, words: Words) -> npt.NDArray[np.int32]:
+    def find_entries(self, words: Words) -> npt.NDArray[np.int32]:
         """The entry of each word."""
         found: npt.NDArray[np.int32] = self.slots[0][_place(words.hashes)].astype(np.int32)
         missed = np.flatnonzero(self.hashes[found] != words.hashes)
@@ -85,7 +85,7 @@ class Lexicon:
         found[missed] = np.where(self.hashes[again] == hashes, again, other)
         return found
 
-    def said(self, entries: npt.NDArray[np.int32], offsets: Ints) -> Said:
+    def read_codes(self, entries: npt.NDArray[np.int32], offsets: Ints) -> TextCodes:
         """What texts say, given their words' entries."""
         shape = (len(offsets) - 1, len(self.weights))
         ones = np.ones(len(entries), dtype=np.float32)
@@ -95,7 +95,7 @@ class Lexicon:
         topic = np.rint(topic * (TOPIC_LENGTH / np.maximum(length, 1)))
         cell: Ints = (topic.astype(np.float32) @ centres()).argmax(axis=1)
         codes = _strongest(sums[:, _LANGUAGES], 1), _strongest(sums[:, _ASKS], _LEAST_ASK)
-        return Said(*codes, topic.astype(np.int16), cell)
+        return TextCodes(*codes, topic.astype(np.int16), cell)
 
 
 @cache

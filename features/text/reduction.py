@@ -29,14 +29,14 @@ class TextHasher:
     def from_secret(cls, secret: bytes) -> "TextHasher":
         """Derive the parameters from 16 bytes or more."""
         words = WordHasher.from_secret(secret)
-        return cls(words, Lexicon.known_by(words))
+        return cls(words, Lexicon.hashed_with(words))
 
 
 def reduce_texts(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     """Reduce texts to numbers; a row of nulls for a null text.
 
     Args:
-        texts: String, n rows, clipped (see `clipped`).
+        texts: String, n rows, clipped (see `clip_text`).
         hasher: the workspace's secret parameters.
 
     Returns:
@@ -63,13 +63,13 @@ def _libraries() -> ThreadpoolController:
 
 def _reduce_block(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     words, salt = read_words(texts, hasher.words), hasher.words.salt
-    counted = keys.counted(words)
-    entries = hasher.lexicon.entries(counted)
-    said = hasher.lexicon.said(entries, counted.offsets)
+    counted = keys.select_counted(words)
+    entries = hasher.lexicon.find_entries(counted)
+    said = hasher.lexicon.read_codes(entries, counted.offsets)
     frame, has_frame = keys.skeleton(counted, hasher.lexicon.frames[entries], salt)
     hashes = {
-        "prefix": keys.edge(words, salt, from_end=False),
-        "suffix": keys.edge(words, salt, from_end=True),
+        "prefix": keys.boundary_key(words, salt, from_end=False),
+        "suffix": keys.boundary_key(words, salt, from_end=True),
         "exact": keys.exact(words, salt),
         "simhash": keys.simhash(counted),
         "skeleton": frame,

@@ -6,9 +6,9 @@ from datetime import datetime
 import polars as pl
 
 from features.code_version import code_version
-from features.groups.campaign_ids import named
-from features.groups.grouping import Groups, group
-from features.groups.links import LINK_KINDS, Links, links
+from features.groups.campaign_ids import assign_ids
+from features.groups.grouping import Groups, group_accounts
+from features.groups.links import LINK_KINDS, Links, read_links
 from features.lake import Lake
 from features.progress import Progress
 from pipelines.workspace import Workspace
@@ -22,8 +22,8 @@ _SEED = 0  # of the grouping: another one gives another answer to the same quest
 
 def grouped(lake: Lake, as_of: datetime) -> tuple[Links, Groups]:
     """What ties the accounts as of a time, and the campaigns among them."""
-    tied = links(lake, as_of)
-    return tied, group(tied, _SEED).campaigns()
+    tied = read_links(lake, as_of)
+    return tied, group_accounts(tied, _SEED).campaigns()
 
 
 def ensure_campaigns(workspace: Workspace, as_of: datetime, progress: Progress) -> pl.DataFrame:
@@ -61,7 +61,7 @@ def told_of(lake: Lake, as_of: datetime, tied: Links, found: Groups) -> pl.DataF
     accounts = tied.accounts.select("account_id", "created_at").with_row_index("account")
     members = found.members.join(accounts, on="account", maintain_order="left")
     before, stamp = _answered(lake, as_of), _stamp(lake)
-    names = named(members, _past(lake, as_of))
+    names = assign_ids(members, _past(lake, as_of))
     words = _words(evidence_of(tied, found))
     named_members = members.join(names.ids, on="group").join(words, on=["group", "account"], how="left")
     told = named_members.with_columns(pl.col("ties").fill_null("")).sort("campaign_id", "account_id")

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.code_version import code_version
 from features.errors import InputError
-from features.formats.intake import batches, check, input_files
+from features.formats.intake import check_rows, find_input_files, read_batches
 from features.progress import Progress
 from features.schemas import Labels
 from pipelines.build import ensure_features
@@ -63,8 +63,8 @@ def read_labels(path: Path | None, limit: float) -> pl.DataFrame:
     """
     if path is None:
         return Labels.create_empty()
-    files = input_files(path, "labels")
-    checked = [check(batch, "labels") for file in files for batch in batches(file)]
+    files = find_input_files(path, "labels")
+    checked = [check_rows(batch, "labels") for file in files for batch in read_batches(file)]
     rows = sum(file.rows for file in files)
     if not rows:
         raise InputError(

@@ -136,7 +136,7 @@ def test_reading_in_parts_gives_the_same_features(
     lake = lake_of([world.events], world.accounts)
     whole = read_out(lake, as_of)
     monkeypatch.setattr(features.families.history, "_PART_ROWS", part_rows)
-    assert len(list(features.families.history.histories(lake, as_of))) > 1
+    assert len(list(features.families.history.read_histories(lake, as_of))) > 1
     assert bits(read_out(lake, as_of)) == bits(whole)
 
 

@@ -10,7 +10,17 @@ import polars as pl
 import pytest
 
 import features.families
-from features.catalogue import FEATURE_NAMES, FEATURES, FEATURES_SCHEMA, MODES, SCHEMA_VERSION, SIGNS
+from features.catalogue import (
+    FEATURE_NAMES,
+    FEATURES,
+    FEATURES_SCHEMA,
+    MODES,
+    SCHEMA_VERSION,
+    SHARED_KINDS,
+    SIGNS,
+    USUAL_KINDS,
+)
+from features.catalogue.coordination import ACTING
 
 each = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 
@@ -29,7 +39,7 @@ def test_a_feature_is_fully_described(feature: Any) -> None:
 @each
 def test_a_phrase_can_say_any_value_in_one_line(feature: Any) -> None:
     for value in (0.0, 0.25, 1.0, -3.5, 123_456.0):
-        said = feature.told(value)
+        said = feature.describe(value)
         assert "{" not in said
         assert "\n" not in said
         assert len(said) < 100
@@ -42,8 +52,24 @@ def test_names_and_phrases_are_unique_and_in_the_order_of_the_schema() -> None:
     assert set(FEATURES_SCHEMA.dtypes()[2:]) == {pl.Float32}
 
 
-def test_no_feature_is_named_after_a_country_or_language_itself() -> None:
-    assert not [name for name in FEATURE_NAMES if re.fullmatch(r".*(language|nationality|locale).*", name)]
+ABOUT_ORIGIN = re.compile(r"countr|nation|language|locale|region|citizen|ethnic|origin|accent|zone")
+# Which country or language an account has is no feature. These count how many it shows, whether two of them differ, or
+# whether a prompt asks for one: none of them tells which.
+COUNTS_AND_MISMATCHES = {
+    "forced_language_share_28d",
+    "languages_in_ten_28d",
+    "countries_28d",
+    "countries_at_once_28d",
+    "country_mismatch_28d",
+}
+
+
+def test_features_about_country_or_language_are_the_allowed_ones() -> None:
+    assert {name for name in FEATURE_NAMES if ABOUT_ORIGIN.search(name)} == COUNTS_AND_MISMATCHES
+
+
+def test_no_feature_compares_the_country_or_language_of_an_account_with_those_of_others() -> None:
+    assert not {"country", "language"} & {*SHARED_KINDS, *USUAL_KINDS, *ACTING}
 
 
 def test_the_schema_version_is_the_same_in_every_process() -> None:

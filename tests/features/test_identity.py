@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.identity import Keyring, addresses, is_public_mail
+from features.identity import Keyring, is_public_mail, parse_addresses
 
 RING = Keyring(bytes(range(32)))
 NEAR_MISS = st.from_regex(r"\A[0-9]{1,3}(\.[0-9]{1,3}){2,4}\Z") | st.from_regex(r"\A[0-9a-f:.%/]{2,30}\Z")
@@ -25,7 +25,7 @@ def stdlib(text: str | None) -> tuple[str | None, str | None]:
 
 
 def read(*texts: str | None) -> list[tuple[str | None, str | None]]:
-    return addresses(pl.Series(texts, dtype=pl.String)).rows()
+    return parse_addresses(pl.Series(texts, dtype=pl.String)).rows()
 
 
 @given(st.lists(st.none() | st.ip_addresses().map(str) | NEAR_MISS | st.text(max_size=12), max_size=8))

@@ -104,7 +104,7 @@ def test_the_first_reason_is_the_signal_that_adds_most(model: Model) -> None:
         adds = np.where(np.isfinite(values), adds, 0.0)
         totals = {name: sum(add for add, other in zip(adds, names, strict=True) if other == name) for name in names}
         best = max(totals, key=lambda name: totals[name])
-        words = [f.told(float(v)) for f, v, name in zip(FEATURES, values, names, strict=True) if name == best]
+        words = [f.describe(float(v)) for f, v, name in zip(FEATURES, values, names, strict=True) if name == best]
         assert text[0] in [f"{best}: {word}" for word in words]
 
 

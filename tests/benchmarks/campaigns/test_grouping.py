@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.campaigns.grouping import ORGANISATION, TOGETHER, agreement, belonging, large
 from benchmarks.campaigns.rival_groupers import GROUPERS, Known
-from features.groups.grouping import group
-from features.groups.links import weighted
+from features.groups.grouping import group_accounts
+from features.groups.links import weigh_pairs
 
 
 def test_groups_that_are_the_campaigns_agree_fully() -> None:
@@ -71,6 +71,6 @@ def test_every_rival_finds_a_group_that_shares_all_and_others_nothing(name: str)
 
 def test_the_campaigns_of_the_world_for_the_scale_run_are_found() -> None:
     accounts, pairs = large(10_000)
-    found = group(weighted(accounts, pairs)).campaigns()
+    found = group_accounts(weigh_pairs(accounts, pairs)).campaigns()
     assert len(found.groups) == 2
     assert found.members.group_by("group").len()["len"].min() >= 54  # of 60; some bring their households along

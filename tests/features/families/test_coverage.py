@@ -16,7 +16,7 @@ NAMES = {
     "prefix": "prefixes",
     "skeleton": "frames",
     "cell": "cells",
-    "language": "tongues",
+    "language": "languages",
     "max_tokens": "limits",
 }
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from features.formats.intake import BATCH_ROWS, batches, check, input_files
+from features.formats.intake import BATCH_ROWS, check_rows, find_input_files, read_batches
 from features.schemas import INPUT_TABLES, Accounts, Requests
 
 MakeRequests = Callable[..., pl.DataFrame]
@@ -29,18 +29,21 @@ def test_a_file_a_folder_and_a_glob_find_the_same_files_in_order(tmp_path: Path,
     for i, path in enumerate(paths):
         log[i : i + 10].write_parquet(path)
     (tmp_path / "notes.txt").write_text("no Parquet")
-    in_folder = input_files(tmp_path, "requests")
+    in_folder = find_input_files(tmp_path, "requests")
     assert [file.path for file in in_folder] == sorted(paths)
     assert [file.rows for file in in_folder] == [10, 10, 10]
-    assert input_files(tmp_path / "**" / "*.parquet", "requests") == in_folder
-    assert [file.path.name for file in input_files(tmp_path / "[ab].parquet", "requests")] == ["a.parquet", "b.parquet"]
-    assert input_files(paths[0], "requests")[0].path == paths[0]
+    assert find_input_files(tmp_path / "**" / "*.parquet", "requests") == in_folder
+    assert [file.path.name for file in find_input_files(tmp_path / "[ab].parquet", "requests")] == [
+        "a.parquet",
+        "b.parquet",
+    ]
+    assert find_input_files(paths[0], "requests")[0].path == paths[0]
 
 
 def test_the_same_content_is_one_file_and_the_source_tells_contents_apart(tmp_path: Path, log: pl.DataFrame) -> None:
     for name, rows in (("a", 5), ("b", 6), ("c", 5)):
         log[:rows].write_parquet(tmp_path / f"{name}.parquet")
-    found = input_files(tmp_path, "requests")
+    found = find_input_files(tmp_path, "requests")
     assert [file.path.name for file in found] == ["a.parquet", "b.parquet"]
     assert all(0 <= file.source < 1 << 63 for file in found)
     assert found[0].source != found[1].source
@@ -49,7 +52,7 @@ def test_the_same_content_is_one_file_and_the_source_tells_contents_apart(tmp_pa
 @pytest.mark.parametrize("name", ["", "nothing.parquet", "*.parquet", "deep/**"])
 def test_an_empty_folder_or_a_glob_without_files_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"no Parquet file at .*: expected a file, a folder or a glob with requests"):
-        input_files(tmp_path / name, "requests")
+        find_input_files(tmp_path / name, "requests")
 
 
 @pytest.mark.parametrize("content", [b"", b"not Parquet at all", b"PAR1" + bytes(40) + b"PAR1"])
@@ -59,7 +62,7 @@ def test_an_unreadable_file_is_refused_in_one_line(tmp_path: Path, content: byte
     with pytest.raises(
         InputError, match=r"bad\.parquet can't be read as Parquet \(.+\): export the file again"
     ) as error:
-        input_files(tmp_path, "requests")
+        find_input_files(tmp_path, "requests")
     assert "\n" not in str(error.value)
 
 
@@ -69,9 +72,9 @@ def test_a_file_whose_pages_are_damaged_is_refused_with_the_row(tmp_path: Path, 
     content = bytearray(path.read_bytes())
     content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
     path.write_bytes(content)
-    (file,) = input_files(path, "requests")
+    (file,) = find_input_files(path, "requests")
     with pytest.raises(InputError, match=r"bad\.parquet breaks off after row 0 \(.+\): export it again"):
-        list(batches(file))
+        list(read_batches(file))
 
 
 @pytest.mark.parametrize("table", INPUT_TABLES)
@@ -81,7 +84,7 @@ def test_every_column_of_the_contract_must_be_there(tmp_path: Path, table: str) 
         path = tmp_path / f"{name}.parquet"
         whole.drop(name).write_parquet(path)
         with pytest.raises(InputError, match=f"the column {name} is missing: {table} needs it .nulls are"):
-            input_files(path, table)
+            find_input_files(path, table)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,7 @@ def test_a_column_of_another_type_is_refused(
     path = tmp_path / "typed.parquet"
     log[:1].with_columns(pl.Series(column, values)).write_parquet(path)
     with pytest.raises(InputError, match=f"the column {column} has the type {got}.*expected .*: convert it"):
-        input_files(path, "requests")
+        find_input_files(path, "requests")
 
 
 def test_other_widths_and_encodings_of_a_type_are_read(tmp_path: Path, log: pl.DataFrame) -> None:
@@ -116,9 +119,9 @@ def test_other_widths_and_encodings_of_a_type_are_read(tmp_path: Path, log: pl.D
         something_else=pl.lit("ignored"),
     )
     wide.write_parquet(path)
-    (file,) = input_files(path, "requests")
-    (batch,) = batches(file)
-    checked = check(batch, "requests")
+    (file,) = find_input_files(path, "requests")
+    (batch,) = read_batches(file)
+    checked = check_rows(batch, "requests")
     assert checked.rejects.is_empty()
     assert checked.good.drop("row").equals(log)
 
@@ -129,8 +132,8 @@ def test_batches_number_the_rows_of_the_file(tmp_path: Path) -> None:
     pl.select(
         model=pl.format("m{}", pl.int_range(rows)), released_at=pl.lit(datetime(2026, 1, 1, tzinfo=UTC))
     ).write_parquet(path)
-    (file,) = input_files(path, "releases")
-    first, second = batches(file)
+    (file,) = find_input_files(path, "releases")
+    first, second = read_batches(file)
     assert file.rows == rows
     assert first["row"].to_list() == list(range(BATCH_ROWS))
     assert second["row"].to_list() == list(range(BATCH_ROWS, rows))
@@ -139,7 +142,7 @@ def test_batches_number_the_rows_of_the_file(tmp_path: Path) -> None:
 
 def test_batches_of_some_columns_have_the_rest_null(tmp_path: Path, log: pl.DataFrame) -> None:
     log.write_parquet(tmp_path / "log.parquet")
-    (batch,) = batches(input_files(tmp_path, "requests")[0], ["request_id", "timestamp"])
+    (batch,) = read_batches(find_input_files(tmp_path, "requests")[0], ["request_id", "timestamp"])
     assert batch.columns == ["row", *Requests.column_names()]
     assert batch["request_id"].equals(log["request_id"])
     assert batch["prompt"].null_count() == len(log)
@@ -147,7 +150,7 @@ def test_batches_of_some_columns_have_the_rest_null(tmp_path: Path, log: pl.Data
 
 def rules_of(log: pl.DataFrame, table: str = "requests", **columns: Any) -> list[tuple[int, str]]:
     changed = log[:3].with_columns(**{name: pl.Series([value] * 3) for name, value in columns.items()})
-    checked = check(changed.with_row_index("row"), table)
+    checked = check_rows(changed.with_row_index("row"), table)
     assert len(checked.good) == 0
     return checked.rejects.rows()
 
@@ -190,7 +193,7 @@ def test_the_other_tables_have_their_rules() -> None:
     accounts = Accounts.create_empty().clear(3).with_columns(
         account_id=pl.lit("a"), created_at=pl.lit(moment).cast(pl.Datetime("us", "UTC")), plan=pl.lit("free")
     )  # fmt: skip
-    assert check(accounts.with_row_index("row"), "accounts").rejects.is_empty()
+    assert check_rows(accounts.with_row_index("row"), "accounts").rejects.is_empty()
     assert {rule for _, rule in rules_of(accounts, "accounts", plan="gold")} == {"plan_is_known"}
     assert {rule for _, rule in rules_of(accounts, "accounts", programme="arts")} == {"programme_is_known"}
     acted = pl.DataFrame({"account_id": ["a"] * 3, "action": ["praise"] * 3, "acted_at": [moment] * 3})
@@ -200,7 +203,7 @@ def test_the_other_tables_have_their_rules() -> None:
 def test_text_of_any_kind_keeps_the_contract(log: pl.DataFrame) -> None:
     texts = ["\0", "", "😀" * 3, "\x1b[0m\r\n"]
     frame = log[:4].with_columns(prompt=pl.Series(texts), system_prompt=pl.Series(texts), request_id=pl.lit(""))
-    checked = check(frame.with_row_index("row"), "requests")
+    checked = check_rows(frame.with_row_index("row"), "requests")
     assert checked.good["prompt"].to_list() == texts
     assert checked.rejects.is_empty()
 
@@ -225,7 +228,7 @@ def test_no_row_vanishes_and_none_is_both_good_and_broken(
     types = {"temperature": pl.Float64, "country": pl.String, "account_id": pl.String, "finish_reason": pl.String}
     drawn = pl.DataFrame(rows, schema={name: types.get(name, pl.Int64) for name in VALUES} | {"channel": pl.String})
     batch = log[:30][: len(rows)].with_columns(drawn).with_row_index("row", begin)
-    checked = check(batch, "requests")
+    checked = check_rows(batch, "requests")
     good, broken = checked.good["row"].to_list(), set(checked.rejects["row"])
     assert len(good) == len(set(good))
     assert sorted(set(good) | broken) == list(range(begin, begin + len(rows)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.groups.bursts import HOURS, with_bursts
+from features.groups.bursts import HOURS, mark_bursts
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 RECENT = timedelta(days=56)
@@ -29,7 +29,7 @@ def evenly(a_day: float, days: int = 50) -> list[float | None]:
 
 
 def bursts(accounts: pl.DataFrame) -> list[bool]:
-    return with_bursts(accounts, AS_OF, RECENT)["burst"].to_list()
+    return mark_bursts(accounts, AS_OF, RECENT)["burst"].to_list()
 
 
 @pytest.mark.parametrize("a_day", [1, 40])
@@ -57,7 +57,7 @@ def test_the_seats_of_one_customer_are_no_burst() -> None:
 
 def test_bursts_of_long_ago_and_unknown_times_are_none() -> None:
     long_ago = [80.1 + i / 1000 for i in range(40)]
-    found = with_bursts(registered([*long_ago, None, None]), AS_OF, RECENT)
+    found = mark_bursts(registered([*long_ago, None, None]), AS_OF, RECENT)
     assert not found["burst"].any()
     assert found["signup_time"].null_count() == 2
 
@@ -71,11 +71,11 @@ def test_nobody_and_nobody_lately_have_no_burst() -> None:
 @given(st.lists(st.floats(0, 120), max_size=60), st.randoms(use_true_random=False))
 def test_rows_keep_their_order_and_say_the_same_in_any(ago: list[float], random: np.random.RandomState) -> None:
     accounts = registered(list(ago)).with_row_index("row")
-    found = with_bursts(accounts, AS_OF, RECENT)
+    found = mark_bursts(accounts, AS_OF, RECENT)
     assert found["row"].to_list() == list(range(len(ago)))
     order = list(range(len(ago)))
     random.shuffle(order)
-    again = with_bursts(accounts[order], AS_OF, RECENT).sort("row")
+    again = mark_bursts(accounts[order], AS_OF, RECENT).sort("row")
     assert again.equals(found)
     hours = found.select((pl.col("created_at").dt.epoch("s") // 3600 - HOURS * pl.col("signup_time")).alias("hours"))
     assert hours["hours"].is_between(0, HOURS - 1).all()

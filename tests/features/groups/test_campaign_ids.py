@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.groups.campaign_ids import Named, named
+from features.groups.campaign_ids import CampaignIds, assign_ids
 
 Members = Mapping[int, str]
 PAST = pl.Schema({"campaign_id": pl.String, "account_id": pl.String, "is_now": pl.Boolean})
@@ -37,57 +37,57 @@ def past(campaigns: Mapping[str, str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=PAST, orient="row")
 
 
-def ids(result: Named) -> dict[int, str]:
+def ids(result: CampaignIds) -> dict[int, str]:
     return dict(result.ids.iter_rows())
 
 
-def told(result: Named) -> set[tuple[str, str, str]]:
+def told(result: CampaignIds) -> set[tuple[str, str, str]]:
     return set(result.lineage.select("campaign_id", "past_id", "relation").iter_rows())
 
 
 def test_a_campaign_that_grows_keeps_its_id() -> None:
-    grown = named(members({7: "abcdefghij"}), past({"one": "abc"}))
+    grown = assign_ids(members({7: "abcdefghij"}), past({"one": "abc"}))
     assert ids(grown) == {7: "one"}
     assert told(grown) == {("one", "one", "continues")}
 
 
 def test_of_a_campaign_that_splits_the_larger_part_keeps_the_id_and_the_other_names_its_origin() -> None:
-    parted = named(members({0: "abc", 1: "defgh"}), past({"one": "abcdefgh"}))
+    parted = assign_ids(members({0: "abc", 1: "defgh"}), past({"one": "abcdefgh"}))
     other = ids(parted)[0]
     assert ids(parted)[1] == "one" and other != "one"
     assert told(parted) == {("one", "one", "continues"), (other, "one", "split")}
 
 
 def test_a_merger_keeps_the_id_of_the_larger_and_records_the_smaller() -> None:
-    joined = named(members({0: "abcdefgh"}), past({"one": "abc", "two": "defgh"}))
+    joined = assign_ids(members({0: "abcdefgh"}), past({"one": "abc", "two": "defgh"}))
     assert told(joined) == {("two", "two", "continues"), ("two", "one", "merged")}
 
 
 def test_a_few_accounts_in_common_do_not_pass_an_id_on() -> None:
-    fresh = named(members({0: "abcdefgh"}), past({"one": "abmnopqrst", "two": "h"}))
+    fresh = assign_ids(members({0: "abcdefgh"}), past({"one": "abmnopqrst", "two": "h"}))
     assert ids(fresh)[0] not in {"one", "two"}
     assert len(fresh.lineage) == 0
 
 
 def test_a_new_id_comes_from_the_oldest_account_and_stays_when_younger_ones_join() -> None:
-    first, later = (named(members({0: letters}), past({})) for letters in ("ace", "acefgx"))
+    first, later = (assign_ids(members({0: letters}), past({})) for letters in ("ace", "acefgx"))
     assert ids(first) == ids(later)
-    assert ids(named(members({0: "cef"}), past({}))) != ids(first)
+    assert ids(assign_ids(members({0: "cef"}), past({}))) != ids(first)
 
 
 def test_an_account_of_two_campaigns_does_not_give_both_the_same_id() -> None:
-    both = ids(named(members({0: "abc", 1: "ade"}), past({})))
+    both = ids(assign_ids(members({0: "abc", 1: "ade"}), past({})))
     assert both[0] != both[1]
 
 
 def test_asking_about_a_time_again_keeps_its_ids_whatever_was_told_of_earlier_times_since() -> None:
-    asked = named(members({0: "abcd"}), past({"now": "abcd", "earlier": "abcdefgh"}))
+    asked = assign_ids(members({0: "abcd"}), past({"now": "abcd", "earlier": "abcdefgh"}))
     assert ids(asked) == {0: "now"}
 
 
 def test_an_id_of_the_past_is_not_given_to_others() -> None:
-    gone = ids(named(members({0: "abc"}), past({})))[0]
-    assert ids(named(members({0: "abc"}), past({gone: "xyz"})))[0] != gone
+    gone = ids(assign_ids(members({0: "abc"}), past({})))[0]
+    assert ids(assign_ids(members({0: "abc"}), past({gone: "xyz"})))[0] != gone
 
 
 @settings(max_examples=60, deadline=None)
@@ -101,19 +101,19 @@ def test_ids_are_one_to_one_and_do_not_depend_on_order(
 ) -> None:
     now = {group: "".join(sorted(set(letters))) for group, letters in now.items()}
     before = {name: "".join(sorted(set(letters))) for name, letters in before.items()}
-    forward = named(members(now), past(before))
+    forward = assign_ids(members(now), past(before))
     assert sorted(forward.ids["group"]) == sorted(now)
     assert forward.ids["campaign_id"].is_unique().all()
     shuffled = [list(items) for items in (now.items(), before.items())]
     for items in shuffled:
         order.shuffle(items)
-    again = named(members(dict(shuffled[0])), past(dict(shuffled[1])))
+    again = assign_ids(members(dict(shuffled[0])), past(dict(shuffled[1])))
     assert ids(again) == ids(forward) and told(again) == told(forward)
 
 
 @given(st.dictionaries(st.integers(0, 9), st.sets(st.sampled_from("abcdefghijklmnop"), min_size=2), max_size=1))
 def test_asking_again_changes_no_id(now: dict[int, set[str]]) -> None:
     groups = {group: "".join(sorted(letters)) for group, letters in now.items()}
-    first = named(members(groups), past({}))
+    first = assign_ids(members(groups), past({}))
     told_before = members(groups).join(first.ids, on="group").with_columns(is_now=False).select(PAST.names())
-    assert ids(named(members(groups), told_before)) == ids(first)
+    assert ids(assign_ids(members(groups), told_before)) == ids(first)

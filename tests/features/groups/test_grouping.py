@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features.groups.grouping import LEAST_MEMBERSHIP, Groups, group
-from features.groups.links import LINK_KINDS, Links, weighted
+from features.groups.grouping import LEAST_MEMBERSHIP, Groups, group_accounts
+from features.groups.links import LINK_KINDS, Links, weigh_pairs
 
 KIND = {kind.name: code for code, kind in enumerate(LINK_KINDS)}
 HONEST = 1_500
@@ -48,7 +48,7 @@ class Graph:
         if order is not None:
             pairs = pairs.sample(fraction=1.0, shuffle=True, seed=order)
         known = accounts.with_columns(created_at=pl.lit(None, pl.Datetime("us", "UTC")), young=pl.lit(False))
-        return weighted(known, pairs)
+        return weigh_pairs(known, pairs)
 
 
 def campaign(graph: Graph, size: int, template: int, share: float = 0.5) -> list[int]:
@@ -65,7 +65,7 @@ def sets(groups: Groups) -> list[set[int]]:
 def test_two_campaigns_are_found_whole_and_apart() -> None:
     graph = Graph()
     one, other = campaign(graph, 30, 2000), campaign(graph, 12, 3000)
-    assert sorted(sets(group(graph.links())), key=len) == [set(other), set(one)]
+    assert sorted(sets(group_accounts(graph.links())), key=len) == [set(other), set(one)]
 
 
 def test_wordings_that_the_same_accounts_rotate_are_one_campaign() -> None:
@@ -73,7 +73,7 @@ def test_wordings_that_the_same_accounts_rotate_are_one_campaign() -> None:
     accounts = graph.people(25)
     for wording in range(12):
         graph.show(accounts, "prefix", 2000 + wording, 0.04, True)
-    assert sets(group(graph.links())) == [set(accounts)]
+    assert sets(group_accounts(graph.links())) == [set(accounts)]
 
 
 def test_a_shared_instrument_joins_what_different_wordings_part() -> None:
@@ -82,7 +82,7 @@ def test_a_shared_instrument_joins_what_different_wordings_part() -> None:
     for wording in range(2):
         graph.show(accounts[wording::2], "prefix", 2000 + wording, 0.3, True)
     graph.show(accounts, "payment", 55, 1.0, True)
-    assert sets(group(graph.links())) == [set(accounts)]
+    assert sets(group_accounts(graph.links())) == [set(accounts)]
 
 
 def test_a_campaign_that_is_most_of_the_graph_and_rotates_wordings_is_found_whole() -> None:
@@ -92,7 +92,7 @@ def test_a_campaign_that_is_most_of_the_graph_and_rotates_wordings_is_found_whol
     for account in accounts:
         for wording in rng.choice(12, 6, replace=False).tolist():
             graph.show([account], "prefix", 2000 + wording, 0.15, True)
-    assert sets(group(graph.links())) == [set(accounts)]
+    assert sets(group_accounts(graph.links())) == [set(accounts)]
 
 
 def test_a_group_that_shows_little_is_a_campaign_if_hardly_anybody_shows_as_much() -> None:
@@ -100,7 +100,7 @@ def test_a_group_that_shows_little_is_a_campaign_if_hardly_anybody_shows_as_much
     accounts = graph.people(30)
     graph.show(accounts, "prefix", 2000, 0.13, True)
     links = graph.links()
-    assert sets(group(links)) == [set(accounts)]
+    assert sets(group_accounts(links)) == [set(accounts)]
     tie = links.keys.filter(key=2000)["tie"].item()
     assert 0.05 < 0.13 * tie < 0.1, "of the two levels only the lower one sees it"
 
@@ -112,11 +112,11 @@ def test_a_pool_that_serves_two_operators_is_in_both_groups_by_its_shares() -> N
         for part in ("prefix", "suffix"):
             graph.show(accounts, part, template, 0.6, True)
             graph.show(both, part, template, 0.3, True)
-    members = group(graph.links()).campaigns().members
+    members = group_accounts(graph.links()).campaigns().members
     memberships = members.filter(pl.col("account").is_in(both))
     assert memberships.group_by("account").len()["len"].to_list() == [2] * len(both)
     assert memberships["membership"].to_list() == pytest.approx([0.5] * 2 * len(both), abs=0.1)
-    assert sorted(map(len, sets(group(graph.links())))) == [26, 26]
+    assert sorted(map(len, sets(group_accounts(graph.links())))) == [26, 26]
 
 
 def test_a_template_with_sharers_of_all_ages_makes_no_campaign() -> None:
@@ -124,7 +124,7 @@ def test_a_template_with_sharers_of_all_ages_makes_no_campaign() -> None:
     users = graph.people(200)  # of a kit whose prompt all of them carry
     for account in users:
         graph.show([account], "system", 2000, 0.9, account % 7 == 0)
-    assert sets(group(graph.links())) == []
+    assert sets(group_accounts(graph.links())) == []
 
 
 @pytest.mark.parametrize("seats", [10, 50])
@@ -135,7 +135,7 @@ def test_classes_with_one_new_exercise_and_enterprises_with_a_campaigns_template
     accounts = campaign(graph, 30, 3000)
     for part in ("prefix", "suffix"):
         graph.show(graph.people(seats, customer=10**7), part, 3000, 0.5, True)
-    assert sets(group(graph.links())) == [set(accounts)]
+    assert sets(group_accounts(graph.links())) == [set(accounts)]
 
 
 def test_the_few_accounts_of_a_small_customer_are_in_the_campaign_that_they_take_part_in() -> None:
@@ -143,7 +143,7 @@ def test_the_few_accounts_of_a_small_customer_are_in_the_campaign_that_they_take
     accounts, office = campaign(graph, 30, 3000), graph.people(3, customer=10**6)
     for part in ("prefix", "suffix"):
         graph.show(office, part, 3000, 0.5, True)
-    assert sets(group(graph.links())) == [{*accounts, *office}]
+    assert sets(group_accounts(graph.links())) == [{*accounts, *office}]
 
 
 def test_a_class_and_an_enterprise_are_one_customer_each_and_no_campaign() -> None:
@@ -152,7 +152,7 @@ def test_a_class_and_an_enterprise_are_one_customer_each_and_no_campaign() -> No
         seats = graph.people(size, customer=10**6 + number)
         for kind in ("subnet", "address", "payment", "prefix"):
             graph.show(seats, kind, 5000 + number, 0.8, True)
-    assert sets(group(graph.links())) == []
+    assert sets(group_accounts(graph.links())) == []
 
 
 def test_households_and_hobbyists_are_no_campaigns_however_many_there_are() -> None:
@@ -161,19 +161,19 @@ def test_households_and_hobbyists_are_no_campaigns_however_many_there_are() -> N
         accounts = graph.people(2 + home % 3)
         for kind in ("address", "subnet", "payment", "signup_address"):
             graph.show(accounts, kind, 7000 + home, 1.0, home % 2 == 0)
-    assert sets(group(graph.links())) == []
+    assert sets(group_accounts(graph.links())) == []
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in LINK_KINDS if kind.supports])
 def test_what_only_supports_makes_no_campaign_by_itself_but_joins_what_wordings_part(kind: str) -> None:
     wave = Graph()
     wave.show(wave.people(80), kind, 8000, 1.0, True)
-    assert sets(group(wave.links())) == []
+    assert sets(group_accounts(wave.links())) == []
     graph = Graph()
     one, other = campaign(graph, 14, 2000, 0.2), campaign(graph, 14, 3000, 0.2)
-    apart = group(graph.links()).campaigns().groups["surprise"].sum()
+    apart = group_accounts(graph.links()).campaigns().groups["surprise"].sum()
     graph.show([*one, *other], kind, 8000, 1.0, True)
-    found = group(graph.links()).campaigns()
+    found = group_accounts(graph.links()).campaigns()
     assert set().union(*sets(found)) == {*one, *other}
     assert found.groups["surprise"].sum() > apart
 
@@ -183,14 +183,14 @@ def test_a_farm_that_shares_instruments_but_no_template_is_found() -> None:
     farm = graph.people(20)
     graph.show(farm, "payment", 77, 1.0, True)
     graph.show(farm, "subnet", 77, 0.7, True)
-    assert sets(group(graph.links())) == [set(farm)]
+    assert sets(group_accounts(graph.links())) == [set(farm)]
 
 
 def test_an_honest_account_that_once_sent_the_template_is_left_out() -> None:
     graph = Graph()
     accounts = campaign(graph, 30, 2000)
     graph.show(graph.honest[:3], "prefix", 2000, 0.01, True)
-    assert sets(group(graph.links())) == [set(accounts)]
+    assert sets(group_accounts(graph.links())) == [set(accounts)]
 
 
 @settings(max_examples=5, deadline=None)
@@ -199,7 +199,7 @@ def test_the_order_of_rows_changes_no_bit(order: int, seed: int) -> None:
     graph = Graph(seed)
     for i in range(3):
         campaign(graph, 8 + 6 * i, 2000 + i, 0.4)
-    one, other = group(graph.links()), group(graph.links(order))
+    one, other = group_accounts(graph.links()), group_accounts(graph.links(order))
     for name in ("members", "groups", "keys"):
         assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
 
@@ -209,7 +209,7 @@ def test_the_order_of_rows_changes_no_bit(order: int, seed: int) -> None:
 def test_memberships_are_shares_and_a_campaign_has_two_customers_or_more(seed: int) -> None:
     graph = Graph(seed)
     campaign(graph, 9, 2000)
-    found = group(graph.links())
+    found = group_accounts(graph.links())
     assert found.members["membership"].is_between(LEAST_MEMBERSHIP, 1).all()
     assert (found.members.group_by("account").agg(pl.col("membership").sum())["membership"] < 1 + 1e-6).all()
     assert (found.groups["customers"] > 1).all()
@@ -218,13 +218,13 @@ def test_memberships_are_shares_and_a_campaign_has_two_customers_or_more(seed: i
 def test_where_nothing_is_shared_there_is_no_group() -> None:
     graph = Graph()
     graph.rows = [row for row in graph.rows if row[1] == KIND["payment"]]
-    empty: Any = group(graph.links())
+    empty: Any = group_accounts(graph.links())
     assert len(empty.members) == len(empty.groups) == len(empty.keys) == 0
 
 
 def test_a_campaign_of_any_size_surprises_by_a_finite_number() -> None:
     graph = Graph()
-    found = group((campaign(graph, 900, 5_000, 0.9), graph.links())[1])
+    found = group_accounts((campaign(graph, 900, 5_000, 0.9), graph.links())[1])
     surprise = found.groups["surprise"]
     assert surprise.is_finite().all()
     assert surprise.max() > 250

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.groups.links import LINK_KINDS, PIVOT, SIGNUP_TIME, Links, links, weighted
+from features.groups.links import LINK_KINDS, PIVOT, SIGNUP_TIME, Links, read_links, weigh_pairs
 from features.lake import BAN, Lake
 from features.schemas import KEY_KINDS, AccountRows
 
@@ -42,20 +42,20 @@ def shown(count: int, new: Callable[[int], bool], key: int, share: float = 0.5, 
 
 def test_a_template_new_to_a_few_ties_and_one_that_many_have_always_sent_does_not() -> None:
     old = shown(800, lambda i: i % 10 == 0, COMMON)
-    found = ties(weighted(accounts(1000), pairs([*old, *shown(30, lambda i: True, RARE, first=500)])))
+    found = ties(weigh_pairs(accounts(1000), pairs([*old, *shown(30, lambda i: True, RARE, first=500)])))
     assert found[PREFIX, RARE] > 0.3
     assert found.get((PREFIX, COMMON), 0.0) == 0.0
 
 
 def test_a_rare_key_of_sharers_as_old_as_others_ties_nobody() -> None:
     rows = [*shown(800, lambda i: i % 4 == 0, COMMON), *shown(20, lambda i: i % 4 == 0, RARE, first=500)]
-    assert ties(weighted(accounts(1000), pairs(rows))).get((PREFIX, RARE), 0.0) == 0.0
+    assert ties(weigh_pairs(accounts(1000), pairs(rows))).get((PREFIX, RARE), 0.0) == 0.0
 
 
 def test_the_more_new_ones_share_a_key_the_surer_it_is_of_them() -> None:
     rows = shown(800, lambda i: i % 10 == 0, COMMON)
     few, many = (
-        ties(weighted(accounts(1000), pairs([*rows, *shown(count, lambda i: True, RARE, first=500)])))
+        ties(weigh_pairs(accounts(1000), pairs([*rows, *shown(count, lambda i: True, RARE, first=500)])))
         for count in (2, 12)
     )
     assert few[PREFIX, RARE] < many[PREFIX, RARE]
@@ -63,21 +63,24 @@ def test_the_more_new_ones_share_a_key_the_surer_it_is_of_them() -> None:
 
 def test_accounts_of_one_organisation_are_one_customer_so_their_own_keys_tie_nobody() -> None:
     rows = [*shown(100, lambda i: False, COMMON), *((i, PAYMENT, RARE, 1.0, True) for i in range(30))]
-    apart = weighted(accounts(200), pairs(rows))
-    together = weighted(accounts(200, customer=lambda i: 0 if i < 30 else i), pairs(rows))
+    apart = weigh_pairs(accounts(200), pairs(rows))
+    together = weigh_pairs(accounts(200, customer=lambda i: 0 if i < 30 else i), pairs(rows))
     assert PAYMENT in apart.keys["kind"] or not len(apart.keys)
     assert PAYMENT not in together.keys["kind"]
 
 
 def test_a_pair_appears_once_and_carries_its_share() -> None:
-    found = weighted(accounts(100), pairs([*shown(60, lambda i: False, COMMON), *shown(9, lambda i: True, RARE, 0.25)]))
-    assert found.pairs["share"].to_list() == [0.25] * 9
-    assert found.pairs["account"].to_list() == list(range(9))
+    rows = [*shown(60, lambda i: False, COMMON), *shown(9, lambda i: True, RARE, 0.25)]
+    links = weigh_pairs(accounts(100), pairs(rows))
+    assert links.pairs["share"].to_list() == [0.25] * 9
+    assert links.pairs["account"].to_list() == list(range(9))
 
 
 def test_the_order_of_pairs_changes_nothing() -> None:
     rows = pairs([*shown(300, lambda i: i % 3 == 0, COMMON, 0.1), *shown(40, lambda i: i % 7 > 0, RARE, 0.3, 200)])
-    one, other = (weighted(accounts(400), frame) for frame in (rows, rows.sample(fraction=1.0, shuffle=True, seed=3)))
+    one, other = (
+        weigh_pairs(accounts(400), frame) for frame in (rows, rows.sample(fraction=1.0, shuffle=True, seed=3))
+    )
     assert_frame_equal(one.keys, other.keys, check_exact=True)
     assert_frame_equal(one.pairs, other.pairs, check_exact=True)
 
@@ -107,7 +110,7 @@ def test_an_old_account_that_takes_a_template_up_is_new_to_it(
     for i in range(9):
         rows += habit(f"turned{i}", as_of, 1000 + i, range(9, 20)) + habit(f"turned{i}", as_of, RARE, range(9))
     registered = account_rows_of([{"account_id": name} for name in sorted({row["account_id"] for row in rows})])
-    found = links(lake_of([events_of(rows)], registered), as_of)
+    found = read_links(lake_of([events_of(rows)], registered), as_of)
     assert found.keys.filter(pl.col("kind") == PREFIX)["key"].to_list() == [RARE]
     assert found.pairs["new"].all()
     assert found.pairs["share"].to_list() == [pytest.approx(45 / 100)] * 9
@@ -124,9 +127,9 @@ def test_a_template_of_old_accounts_ties_from_the_day_on_that_some_of_them_are_b
     bans.append({"account_id": "ours5", "action": "warning", "acted_at": banned_at})
     schema = {"account_id": pl.String, "action": pl.String, "acted_at": pl.Datetime("us", "UTC")}
     known = replace(lake, tables={**lake.tables, "enforcement": pl.DataFrame(bans, schema=schema)})
-    assert not len(links(lake, as_of).keys)
-    assert not len(links(known, banned_at - timedelta(hours=1)).keys)
-    tied = links(known, as_of)
+    assert not len(read_links(lake, as_of).keys)
+    assert not len(read_links(known, banned_at - timedelta(hours=1)).keys)
+    tied = read_links(known, as_of)
     assert set(tied.keys["key"]) == {RARE}
     assert not tied.accounts["young"].any()
 
@@ -136,7 +139,7 @@ def test_accounts_that_fell_silent_before_the_window_change_no_link(
 ) -> None:
     rows = [{"account_id": f"a{i}", "prefix": i % 3, "timestamp": as_of - timedelta(days=i % 9)} for i in range(30)]
     gone = [{"account_id": f"b{i}", "prefix": 5, "timestamp": as_of - timedelta(days=40)} for i in range(300)]
-    without, beside = (links(lake_of([events_of(some)]), as_of) for some in (rows, rows + gone))
+    without, beside = (read_links(lake_of([events_of(some)]), as_of) for some in (rows, rows + gone))
     for table in ("accounts", "keys", "pairs"):
         assert_frame_equal(getattr(without, table), getattr(beside, table), check_exact=True)
 
@@ -148,7 +151,7 @@ def test_who_registered_in_one_sitting_is_tied_a_little_and_who_registered_evenl
     times |= {f"sitting{i}": as_of - timedelta(days=12, minutes=i) for i in range(20)}
     rows = [row for name in times for row in habit(name, as_of, hash(name) % 10**9, [0])]
     registered = account_rows_of([{"account_id": name, "created_at": time} for name, time in times.items()])
-    found = links(lake_of([events_of(rows)], registered), as_of)
+    found = read_links(lake_of([events_of(rows)], registered), as_of)
     kind = next(code for code, kind in enumerate(LINK_KINDS) if kind.name == SIGNUP_TIME)
     by_time = found.keys.with_row_index("row").filter(pl.col("kind") == kind)
     tied = found.pairs.join(by_time, left_on="key", right_on="row")
@@ -171,13 +174,13 @@ def test_who_goes_over_to_a_new_model_in_the_same_hours_is_tied_and_who_only_tri
 
     rows = [row for i in range(12) for row in uses(f"together{i}", 4, 0.9)]
     rows += [row for i in range(90) for row in uses(f"tries{i}", i % 22, 0.2)]
-    found = links(lake_of([events_of(rows)], None, {"m3": 5}), as_of)
+    found = read_links(lake_of([events_of(rows)], None, {"m3": 5}), as_of)
     code = next(code for code, kind in enumerate(LINK_KINDS) if kind.name == PIVOT)
     keys = found.keys.with_row_index("key_number").filter(pl.col("kind") == code)
     assert len(keys) == 1
     tied = found.pairs.filter((pl.col("key") == keys["key_number"].item()) & pl.col("new"))["account"].to_list()
     assert set(found.accounts["account_id"].gather(tied)) == {f"together{i}" for i in range(12)}
-    unreleased = links(lake_of([events_of(rows)], None, {"m1": 99}), as_of)
+    unreleased = read_links(lake_of([events_of(rows)], None, {"m1": 99}), as_of)
     assert not len(unreleased.keys.filter(pl.col("kind") == code))
 
 
@@ -187,7 +190,7 @@ def test_what_becomes_known_later_changes_no_link(world: Any, lake_of: Callable[
     accounts = world.accounts.with_columns(created_at=older.otherwise("created_at"))
     known = lake_of([world.events.filter(pl.col("timestamp") <= early)], accounts)
     whole = lake_of([world.events[::2], world.events[1::2]], accounts)
-    one, other = links(known, early), links(whole, early)
+    one, other = read_links(known, early), read_links(whole, early)
     assert len(one.pairs)
     for name in ("accounts", "keys", "pairs"):
         assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
@@ -196,6 +199,6 @@ def test_what_becomes_known_later_changes_no_link(world: Any, lake_of: Callable[
 def test_an_account_without_a_registration_is_a_customer_of_its_own(
     lake_of: Callable[..., Lake], events_of: Callable[[Rows], pl.DataFrame], as_of: datetime
 ) -> None:
-    found = links(lake_of([events_of(habit("a", as_of, COMMON, [1]) + habit("b", as_of, COMMON, [1]))]), as_of)
+    found = read_links(lake_of([events_of(habit("a", as_of, COMMON, [1]) + habit("b", as_of, COMMON, [1]))]), as_of)
     assert found.accounts["customer"].n_unique() == 2
     assert not found.accounts["young"].any()

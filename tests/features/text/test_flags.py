@@ -22,7 +22,12 @@ FLAGGED = {
     "vendor": ["You are ChatGPT", "You are a model named Qwen", "developed by OpenAI", "你是通义千问", "我是 Claude"],
     "clean_trace": ["Clean up this reasoning trace", "shorten the chain-of-thought", "清洗下面的思维链"],
     "refusal": ["Would you refuse this?", "are you allowed to answer", "is it against your guidelines", "你会拒绝吗"],
-    "tongue": ["Think through the problem in Chinese", "reasoning must be in English", "请用中文思考", "推理时用英文"],
+    "forced_language": [
+        "Think through the problem in Chinese",
+        "reasoning must be in English",
+        "请用中文思考",
+        "推理时用英文",
+    ],
 }
 
 

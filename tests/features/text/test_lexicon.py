@@ -120,9 +120,9 @@ def test_codes_are_small_and_cells_as_many_as_said(texts: list[str]) -> None:
 @pytest.mark.parametrize("secret", [bytes(range(16)), SECRET])
 def test_every_common_word_is_found_by_its_hash(secret: bytes) -> None:
     hasher = WordHasher.from_secret(secret)
-    lexicon = Lexicon.known_by(hasher)
+    lexicon = Lexicon.hashed_with(hasher)
     words = pl.read_parquet(TABLES / "topics.parquet")["word"]
-    found = lexicon.entries(read_words(words, hasher))
+    found = lexicon.find_entries(read_words(words, hasher))
     assert len(set(found.tolist())) == len(words)
     assert np.array_equal(lexicon.hashes[found], read_words(words, hasher).hashes)
 

@@ -12,7 +12,7 @@ from features.text import (
     KEYS,
     LONGEST,
     TextHasher,
-    clipped,
+    clip_text,
     reduce_texts,
 )
 
@@ -208,19 +208,19 @@ def test_near_duplicates_differ_in_few_bits_and_others_in_many() -> None:
     assert min(far) > max(near)
 
 
-def clip(text: str) -> str:
-    return str(pl.DataFrame({"text": [text]}).select(clipped(pl.col("text"))).item())
+def clipped(text: str) -> str:
+    return str(pl.DataFrame({"text": [text]}).select(clip_text(pl.col("text"))).item())
 
 
 def test_a_text_is_read_whole_up_to_the_limit_and_by_its_ends_above() -> None:
     whole, above = "a" * LONGEST, "b" * 5_000 + "c" * 5_000
-    assert clip(whole) == whole
-    assert clip(above) == "b" * 4_096 + " " + "c" * 1_024
-    assert clip("中" * 6_000) == "中" * 4_096 + " " + "中" * 1_024
+    assert clipped(whole) == whole
+    assert clipped(above) == "b" * 4_096 + " " + "c" * 1_024
+    assert clipped("中" * 6_000) == "中" * 4_096 + " " + "中" * 1_024
 
 
 def test_the_widest_characters_can_be_reduced_after_clipping() -> None:
-    text = clip("😀 " * 1_000_000)
+    text = clipped("😀 " * 1_000_000)
     many = reduced(*[text] * 300)  # more than one block
     assert many["exact"].n_unique() == 1
     assert many["words"].unique().to_list() == [2_048 + 512]
