@@ -36,19 +36,22 @@ def simulate(
 ) -> None:
     """Write requests, accounts, labels and the truth of a made-up world."""
     from pipelines.commands import printing
+    from simulation import SimulationRequest
     from simulation import simulate as run
 
     with printing.progress() as report:
         world = run(
-            scenario,
-            out,
-            scale=scale,
-            seed=seed,
-            pools=pools,
-            days=days,
-            start=start,
-            dirty=dirty,
-            progress=lambda _day, done: report("simulating", done),
+            SimulationRequest(
+                scenario=scenario,
+                out=out,
+                scale=scale,
+                seed=seed,
+                pools=pools,
+                days=days,
+                start=start,
+                dirty=dirty,
+            ),
+            progress=lambda _step, done: report("simulating", done),
         )
     print(
         f"{out}: {world.requests:,} requests of {world.accounts:,} accounts from {world.start:%Y-%m-%d} to "

@@ -4,6 +4,6 @@ Read `world.py` first (accounts, then days), then `day.py`. To add a kind of hon
 `cohorts/`, a campaign family `families/`, a scenario `presets.py`.
 """
 
-from simulation.run import SCENARIOS, Summary, simulate
+from simulation.run import SCENARIOS, SimulationRequest, Summary, simulate
 
-__all__ = ["SCENARIOS", "Summary", "simulate"]
+__all__ = ["SCENARIOS", "SimulationRequest", "Summary", "simulate"]

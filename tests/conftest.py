@@ -15,7 +15,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.settings import settings
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 
 if TYPE_CHECKING:
     from pipelines.ingest import Inputs
@@ -95,7 +95,7 @@ def as_of() -> datetime:
 def made_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of input tables: about 1,000 accounts; canaries in good and in broken rows; many labels."""
     out = tmp_path_factory.mktemp("inputs") / "world"
-    simulate("small", out, scale=0.95, days=14)
+    simulate(SimulationRequest(scenario="small", out=out, scale=0.95, days=14))
     day = out / "requests" / f"{AS_OF:%Y-%m-%d}.parquet"
     _with_canaries(pl.read_parquet(day)).write_parquet(day)
     accounts = out / "accounts.parquet"

@@ -20,7 +20,7 @@ from docs_tools.documents import table, write_part
 from pipelines.campaigns.memberships import ensure_campaigns
 from pipelines.ingest import Inputs, ingest
 from pipelines.workspace import Workspace
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 
 PAGE, PART = "campaigns.md", "day"
 HISTORIES = (29, 57, 113)  # days in all: the window and one, twice and four times the window and one
@@ -69,7 +69,7 @@ def measured(scenario: str, scale: float, days: int, seed: int) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         tables = Path(scratch) / "world"
         say(f"{days} days: making")
-        simulate(scenario, tables, scale=scale, seed=seed, days=days)
+        simulate(SimulationRequest(scenario=scenario, out=tables, scale=scale, seed=seed, days=days))
         *past, last = sorted((tables / "requests").glob("*.parquet"))
         as_of, parts = (
             end(tables),

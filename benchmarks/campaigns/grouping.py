@@ -25,7 +25,7 @@ from features.groups.links import LINK_KINDS, read_pairs, weigh_pairs
 from features.lake import Lake
 from pipelines.ingest import Inputs, ingest
 from pipelines.workspace import Workspace
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 from simulation.audit.single_column import JUDGED, judged
 from simulation.presets import PRESETS
 from training.evaluation.intervals import wilson
@@ -143,7 +143,11 @@ def world(scenario: str, pools: Path | None, seed: int, times: float = 1.0) -> d
     with tempfile.TemporaryDirectory() as scratch:
         tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
         say(f"{scenario}: making")
-        simulate(judged(PRESETS[scenario]), tables, scale=size * times, seed=seed, days=days, pools=pools)
+        simulate(
+            SimulationRequest(
+                scenario=judged(PRESETS[scenario]), out=tables, scale=size * times, seed=seed, days=days, pools=pools
+            )
+        )
         parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
         ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=lambda *_: None)
         say(f"{scenario}: grouping")

@@ -24,7 +24,7 @@ from pipelines.campaigns.memberships import with_in_campaign
 from pipelines.ingest import Inputs, ingest
 from pipelines.models.train import VOLUME_FEATURE
 from pipelines.workspace import Workspace
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 from simulation.audit.single_column import JUDGED, judged
 from simulation.presets import PRESETS
 from training.evaluation.detection import Detection, detect
@@ -57,7 +57,11 @@ def followed(scenario: str, pools: Path | None, seed: int) -> TestSet:
     with tempfile.TemporaryDirectory() as scratch:
         tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
         say(f"{scenario}: making")
-        simulate(judged(PRESETS[scenario]), tables, scale=size, seed=seed, days=days, pools=pools)
+        simulate(
+            SimulationRequest(
+                scenario=judged(PRESETS[scenario]), out=tables, scale=size, seed=seed, days=days, pools=pools
+            )
+        )
         parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
         ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=silent)
         truth, requests = pl.read_parquet(tables / "truth.parquet"), pl.scan_parquet(tables / "requests" / "*.parquet")

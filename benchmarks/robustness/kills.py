@@ -27,7 +27,7 @@ from typing import Any
 from features.errors import StillwatchError
 from pipelines.workspace import Workspace
 from serving.package import verify
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 from training import tracking
 from training.tracking.client import EXPERIMENT, NAME, connect
 from training.tracking.sweep import UNREGISTERED
@@ -92,7 +92,7 @@ class Case:
         """Fill the workspace, keep a copy of it, and run undisturbed once."""
         world = self.scratch / "world"
         if not world.exists():
-            simulate("small", world, scale=self.scale, days=DAYS, start=START)
+            simulate(SimulationRequest(scenario="small", out=world, scale=self.scale, days=DAYS, start=START))
             tables = [f"--{name}={world / name}.parquet" for name in ("accounts", "enforcement", "releases")]
             self.finish("ingest", "--requests", str(world / "requests"), *tables)
             shutil.copytree(self.root, self.scratch / "filled")

@@ -17,7 +17,7 @@ from pipelines.ingest import Inputs, ingest
 from pipelines.models.detectors import with_detectors
 from pipelines.models.train import VOLUME_FEATURE
 from pipelines.workspace import Workspace
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 
 BESIDE = ("accounts", "enforcement", "releases")
 
@@ -37,7 +37,7 @@ def cells(
         if lacking:
             folder.mkdir(parents=True, exist_ok=True)
             tables = Path(scratch) / "world"
-            simulate(scenario, tables, scale=scale, seed=seed, pools=pools)
+            simulate(SimulationRequest(scenario=scenario, out=tables, scale=scale, seed=seed, pools=pools))
             for cell in lacking:
                 say(f"cell: {cell.name}")
                 _judged(tables, cell, seed, Path(scratch) / cell.name).write_parquet(files[cell])

@@ -21,7 +21,7 @@ from pipelines.models.slices import read_slices, slices_of
 from pipelines.models.train import gather, plant, read_labels
 from pipelines.workspace import Workspace
 from planting import Planting
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 
 TABLES = ("examples", "truth", "slices", "planted")
 
@@ -68,7 +68,7 @@ def say(what: str) -> None:
 def _make(place: Path, scratch: Path, scenario: str, pools: Path | None, scale: float, seed: int, name: str) -> None:
     tables, workspace = scratch / "world", Workspace(scratch / "workspace")
     say(f"{name}: simulating")
-    simulate(scenario, tables, scale=scale, seed=seed, pools=pools)
+    simulate(SimulationRequest(scenario=scenario, out=tables, scale=scale, seed=seed, pools=pools))
     say(f"{name}: ingesting")
     parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
     ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=silent)

@@ -18,7 +18,7 @@ import matplotlib
 import numpy as np
 import polars as pl
 
-from simulation import SCENARIOS, simulate
+from simulation import SCENARIOS, SimulationRequest, simulate
 from simulation.audit.realism import Sample, samples
 from simulation.audit.single_column import JUDGED, LIMIT, VOLUME, giveaways, judged, limited
 from simulation.audit.split_pools import halve
@@ -38,7 +38,7 @@ def speed(scenario: str, scale: float, days: int | None) -> str:
     """Requests a second of wall and of processor time, and peak memory, of one world in this process."""
     with tempfile.TemporaryDirectory() as folder:
         wall, cpu = time.perf_counter(), time.process_time()
-        made = simulate(scenario, Path(folder) / "world", scale=scale, days=days)
+        made = simulate(SimulationRequest(scenario=scenario, out=Path(folder) / "world", scale=scale, days=days))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         served = _served(Path(folder) / "world")
@@ -65,7 +65,11 @@ def betrayal(scenario: str, scale: float | None, pools: Path | None) -> pl.DataF
     preset = judged(PRESETS[scenario])
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder) / "world"
-        simulate(preset, world, scale=scale or small, days=days, pools=pools if preset.pools else None)
+        simulate(
+            SimulationRequest(
+                scenario=preset, out=world, scale=scale or small, days=days, pools=pools if preset.pools else None
+            )
+        )
         return giveaways(world)
 
 
@@ -90,7 +94,7 @@ def distances(pools: Path, scale: float, out: Path) -> dict[str, list[Sample]]:
     make, judge = halve(pools, out / "halves")
     found = {}
     for name, given in (("with pools", make), ("without pools", None)):
-        simulate("small", out / name, scale=scale, pools=given)
+        simulate(SimulationRequest(scenario="small", out=out / name, scale=scale, pools=given))
         found[name] = samples(out / name, judge)
     return found
 

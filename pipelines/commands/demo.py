@@ -20,7 +20,7 @@ from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from planting import Planting
 from serving.server import running
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 
 _MARK = "made-by-stillwatch-demo"
 _DAYS = 21
@@ -45,11 +45,7 @@ def demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> list[st
     world, workspace = root / "world", Workspace(root)
     as_of = now.replace(hour=0, minute=0, second=0, microsecond=0)
     simulate(
-        "small",
-        world,
-        seed=seed,
-        days=_DAYS,
-        start=as_of - timedelta(days=_DAYS),
+        SimulationRequest(scenario="small", out=world, seed=seed, days=_DAYS, start=as_of - timedelta(days=_DAYS)),
         progress=lambda _day, done: progress("simulating", done),
     )
     limit = settings().reject_limit

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from simulation.draws import Ints
-from simulation.traffic.columns import REQUESTS, detached
+from simulation.traffic.columns import REQUESTS, detach
 from simulation.world import World
 
 # rule of the contract as ingest names it: (column, expression of a value that breaks it)
@@ -88,7 +88,7 @@ class Dirt:
         repeated = frame[rng.choice(frame.height, int(frame.height * _REPEATED), replace=False)]
         repeated = repeated.with_columns(pl.col("timestamp") + pl.duration(seconds=1))
         held = rng.random(frame.height) < (_LATE if day + 1 < self._days else 0.0)
-        before, self._held[part] = self._held.get(part), detached(frame.filter(pl.Series(held)))
+        before, self._held[part] = self._held.get(part), detach(frame.filter(pl.Series(held)))
         parts = [frame.filter(pl.Series(~held)), broken, repeated, *([] if before is None else [before])]
         self._count(file, {**rules, "repeat": repeated.height, "malformed_address": malformed})
         mixed = pl.concat(parts)

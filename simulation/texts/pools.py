@@ -34,7 +34,7 @@ _LONGEST = 12_000  # characters; longer prompts of the pools are left out
 _FRAMES = (("\n\n(", ")"), (" This concerns ", "."), (" - ", ""))
 
 
-def check(folder: Path) -> None:
+def check_pools(folder: Path) -> None:
     """Raise InputError where the folder lacks a pool."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:

@@ -98,7 +98,7 @@ def kept(values: pl.Series, keep: Flags) -> pl.Series:
     return pl.select(pl.when(pl.lit(pl.Series(keep))).then(pl.lit(values))).to_series()
 
 
-def detached(rows: pl.DataFrame) -> pl.DataFrame:
+def detach(rows: pl.DataFrame) -> pl.DataFrame:
     """A copy that holds none of the memory of the table that the rows were taken from.
 
     The strings of a few rows would otherwise keep those of all of it.

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from pipelines.cli import main  # noqa: F401  (the commands stand where the program finds them)
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 from training.fitting.train import Plan
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -22,7 +22,7 @@ TIME = "2026-04-17T13:37:21Z"
 def small_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A world of some 400 accounts."""
     out = tmp_path_factory.mktemp("small") / "world"
-    simulate("small", out, scale=0.3, days=14)
+    simulate(SimulationRequest(scenario="small", out=out, scale=0.3, days=14))
     return out
 
 

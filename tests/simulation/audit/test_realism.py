@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 from simulation.audit.realism import Sample, samples
 from simulation.audit.split_pools import halve
 from simulation.constants import pool_rhythms
@@ -34,7 +34,7 @@ def test_cohorts_with_a_measured_source_are_near_it(
     halves: tuple[Path, Path], with_pools: bool, tmp_path: Path
 ) -> None:
     make, judge = halves
-    simulate("small", tmp_path, scale=0.5, pools=make if with_pools else None, days=14)
+    simulate(SimulationRequest(scenario="small", out=tmp_path, scale=0.5, pools=make if with_pools else None, days=14))
     found = samples(tmp_path, judge)
     kinds = {"log gaps", "input tokens", "output tokens", "characters", "distinct first five words"}
     assert {s.what for s in found} >= kinds

@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from simulation import simulate
+from simulation import SimulationRequest, simulate
 from simulation.audit.single_column import LIMIT, giveaways, like_volume, limited
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("world") / "small"
-    simulate("small", out, scale=1.5)
+    simulate(SimulationRequest(scenario="small", out=out, scale=1.5))
     return out
 
 

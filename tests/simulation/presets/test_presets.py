@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.ingest import Inputs, TableCount, ingest
 from pipelines.workspace import Workspace
-from simulation import SCENARIOS, simulate
+from simulation import SCENARIOS, SimulationRequest, simulate
 from simulation.audit.single_column import JUDGED, LIMIT, giveaways, judged, limited
 from simulation.campaign_accounts import expected
 from simulation.families.written import UNSEEN
@@ -49,7 +49,9 @@ def test_ingest_counts_exactly_what_was_planted(name: str, dirty: bool, tmp_path
     if PRESETS[name].pools and not POOLS.is_dir():
         pytest.skip("the real data of ../shared/data is not at hand")
     pools = POOLS if PRESETS[name].pools else None
-    summary = simulate(name, tmp_path / "w", scale=SCALES[name], days=2, dirty=dirty, pools=pools)
+    summary = simulate(
+        SimulationRequest(scenario=name, out=tmp_path / "w", scale=SCALES[name], days=2, dirty=dirty, pools=pools)
+    )
     counts = taken(tmp_path / "w", tmp_path / "workspace")
     found: Counter[tuple[str, str]] = Counter()
     for table, count in counts.items():
@@ -71,7 +73,9 @@ def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path) -> None:
         pytest.skip("the real data of ../shared/data is not at hand")
     scale, days = JUDGED[name]
     preset = judged(PRESETS[name])
-    simulate(preset, tmp_path, scale=scale, days=days, pools=POOLS if preset.pools else None)
+    simulate(
+        SimulationRequest(scenario=preset, out=tmp_path, scale=scale, days=days, pools=POOLS if preset.pools else None)
+    )
     found = giveaways(tmp_path)
     assert set(found["family"]) == {"all", *(c.family for c in preset.campaigns)}  # none has too few accounts
     assert limited(found).filter(pl.col("auc") >= LIMIT).rows() == []
@@ -127,7 +131,7 @@ def _july(world: World) -> float:
 
 
 def test_a_second_pool_takes_over_when_the_first_is_banned(tmp_path: Path) -> None:
-    simulate("pools-2026-07", tmp_path, scale=0.002, days=10)
+    simulate(SimulationRequest(scenario="pools-2026-07", out=tmp_path, scale=0.002, days=10))
     bans = pl.read_parquet(tmp_path / "enforcement.parquet").filter(pl.col("action") == "ban")
     truth = pl.read_parquet(tmp_path / "truth.parquet").filter("label")
     purge = PRESETS["pools-2026-07"].start + timedelta(days=7)
@@ -140,7 +144,7 @@ def test_a_second_pool_takes_over_when_the_first_is_banned(tmp_path: Path) -> No
 @pytest.fixture(scope="module")
 def tactics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("world") / "tactics"
-    simulate("unseen-tactics", out, scale=0.4)
+    simulate(SimulationRequest(scenario="unseen-tactics", out=out, scale=0.4))
     return out
 
 
@@ -182,7 +186,7 @@ def test_unseen_tactics_are_in_no_other_world() -> None:
 
 
 def test_sessions_run_on_past_midnight(tmp_path: Path) -> None:
-    simulate("small", tmp_path, scale=0.5, days=3)
+    simulate(SimulationRequest(scenario="small", out=tmp_path, scale=0.5, days=3))
     requests = pl.read_parquet(tmp_path / "requests" / "*.parquet").filter(pl.col("conversation_id").is_not_null())
     days = requests.group_by("conversation_id").agg(pl.col("timestamp").dt.date().n_unique())["timestamp"]
     assert (days == 2).sum() > 0
@@ -192,7 +196,7 @@ def test_a_large_world_is_made_in_parts_that_hold_the_same_accounts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simulation.run.PART", 800.0)
-    summary = simulate("small", tmp_path, scale=0.3, days=2)
+    summary = simulate(SimulationRequest(scenario="small", out=tmp_path, scale=0.3, days=2))
     files = sorted(f.name for f in (tmp_path / "requests").iterdir())
     assert len(files) >= 4
     assert files[0] == "2026-04-06-000.parquet"
