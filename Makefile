@@ -30,7 +30,7 @@ check: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# What to measure: make bench, or one of them: make bench WHAT=endpoint
+# make bench, or one measurement: make bench WHAT=endpoint; `python -m benchmarks` lists their names.
 WHAT ?= all
 bench: setup
 	$(BIN)/python -m benchmarks $(WHAT)

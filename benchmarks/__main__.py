@@ -1,33 +1,95 @@
-"""`python -m benchmarks WHAT`: measure one thing, or `all` that needs no real data."""
+"""`python -m benchmarks NAME [options]`: take one measurement; without a name, list them all."""
 
 import os
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-ALL = ("ingest", "rollups", "build", "endpoint", "worlds", "campaigns", "day")
-REAL = ("real_input", "judging", "poisoning", "fingerprint", "columns", "structure", "early")
-ALONE = ("kills",)  # takes half an hour of retrainings
-# These fit two models at a time; more threads within each would only wait for one another.
-ONE_THREAD = {"judging", "poisoning", "fingerprint", "columns", "structure", "early"}
+from benchmarks.measure import ROOT
+
+ALL = "all"
 
 
-def main() -> int:
+@dataclass(frozen=True)
+class Benchmark:
+    """One entry of the manifest.
+
+    Attributes:
+        module: what runs; its `main` reads the options.
+        about: what is measured, in one line.
+        needs_pools: whether it needs the real prompts and rhythms (an option names their folder).
+        one_thread: whether each fit gets one thread, since two models are fitted at a time.
+        in_all: whether `all` runs it.
+    """
+
+    module: str
+    about: str
+    needs_pools: bool = False
+    one_thread: bool = False
+    in_all: bool = False
+
+
+def _on_pools(module: str, about: str) -> Benchmark:
+    """A measurement of models on worlds of real prompts and rhythms, two fits at a time."""
+    return Benchmark(module, about, needs_pools=True, one_thread=True)
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "ingest": Benchmark("benchmarks.speed.ingest", "requests ingested per second", in_all=True),
+    "rollups": Benchmark("benchmarks.speed.rollups", "hourly rollups against the same SQL in DuckDB", in_all=True),
+    "build": Benchmark("benchmarks.speed.build", "features of many accounts, offline and online", in_all=True),
+    "endpoint": Benchmark("benchmarks.speed.endpoint", "POST /score against FastAPI and MLflow", in_all=True),
+    "worlds": Benchmark("benchmarks.worlds.worlds", "simulated worlds: speed, single columns, realism", in_all=True),
+    "grouping": Benchmark("benchmarks.campaigns.grouping", "campaigns against other ways to group", in_all=True),
+    "day": Benchmark("benchmarks.campaigns.day", "the cost of adding one day to a history", in_all=True),
+    "real_input": Benchmark("benchmarks.detection.real_input", "families left out, by commands", needs_pools=True),
+    "judging": _on_pools("benchmarks.detection.judging", "families left out, calibration, the model card"),
+    "poisoning": _on_pools("benchmarks.robustness.poisoning", "poisoned labels and the gate"),
+    "fingerprint": _on_pools("benchmarks.detection.fingerprint", "recall by number of requests and campaign share"),
+    "columns": _on_pools("benchmarks.detection.columns", "the PR-AUC that each feature column adds"),
+    "structure": _on_pools("benchmarks.detection.structure", "the recall that campaigns and sharing add"),
+    "early": _on_pools("benchmarks.detection.early", "time to detection in each scenario"),
+    "kills": Benchmark("benchmarks.robustness.kills", "retrainings killed and run again (half an hour)"),
+    "encoders": Benchmark("benchmarks.text.encoders", "encoders of topics compared", needs_pools=True),
+    "topics": Benchmark("benchmarks.text.topics", "fit the shipped word table of topics", needs_pools=True),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
     """Run each measurement in a process of its own, so that its memory peak is its own."""
-    what, *rest = sys.argv[1:] or ["all"]
-    known = (*ALL, *REAL, *ALONE)
-    if what not in ("all", *known):
-        print(f"benchmarks: {what!r} is not known: expected all, {', '.join(known)}", file=sys.stderr)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(listing())
+        return 0
+    name, *options = arguments
+    if name != ALL and name not in BENCHMARKS:
+        print(f"benchmarks: there is no measurement {name!r}\n\n{listing()}", file=sys.stderr)
         return 2
-    root = Path(__file__).resolve().parent.parent
-    for name in ALL if what == "all" else (what,):
-        limit = {"OMP_THREAD_LIMIT": "1"} if name in ONE_THREAD else {}
-        call = [sys.executable, "-m", f"benchmarks.{name}", *rest]
-        status = subprocess.run(call, cwd=root, check=False, env=os.environ | limit).returncode
+    chosen = [each for each in BENCHMARKS.values() if each.in_all] if name == ALL else [BENCHMARKS[name]]
+    for benchmark in chosen:
+        status = run(benchmark, options)
         if status:
             return status
     return 0
 
 
+def run(benchmark: Benchmark, options: Sequence[str]) -> int:
+    """Run one measurement to its end; returns its exit status."""
+    threads = {"OMP_THREAD_LIMIT": "1"} if benchmark.one_thread else {}
+    call = [sys.executable, "-m", benchmark.module, *options]
+    return subprocess.run(call, cwd=ROOT, check=False, env=os.environ | threads).returncode
+
+
+def listing() -> str:
+    """Usage, and every name with its line."""
+    rows = [
+        f"  {name:<12} {benchmark.about}{' [needs real data]' if benchmark.needs_pools else ''}"
+        for name, benchmark in BENCHMARKS.items()
+    ]
+    in_all = ", ".join(name for name, benchmark in BENCHMARKS.items() if benchmark.in_all)
+    usage = "usage: python -m benchmarks NAME [options]      NAME --help shows its options"
+    return "\n".join([usage, "", *rows, f"  {ALL:<12} one after the other: {in_all}"])
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 """The contract rows of the features as a page: docs/features.md.
 
-python -m docs_tools.feature_page
+python -m docs_tools features-page
 """
 
 from itertools import groupby
@@ -10,7 +10,7 @@ from features.catalogue import FEATURES, MODES, Feature
 
 _HEAD = f"""# Features
 
-{len(FEATURES)} features of an account, as known at a time T. Written by `python -m docs_tools.feature_page` from the
+{len(FEATURES)} features of an account, as known at a time T. Written by `python -m docs_tools features-page` from the
 contract rows in `features/catalogue/`; how to add one is in [adding a feature](adding-a-feature.md). Windows end at T
 and begin at a full hour; "life" is all that is known about the account. A feature is null where nothing is known.
 Names like `hydra-2026-06` are scenarios ([worlds](worlds.md)) that reproduce what was disclosed of a campaign; what
@@ -48,5 +48,7 @@ def _section(group: list[Feature]) -> list[str]:
     ]
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Write the page."""
     (DOCS / "features.md").write_text(page(), encoding="utf-8")
+    return 0

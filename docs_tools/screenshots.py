@@ -1,4 +1,4 @@
-"""`python -m docs_tools.screenshots`: the pictures in docs/comparing-models.md, taken in a real browser.
+"""`python -m docs_tools screenshots`: the pictures in docs/comparing-models.md, taken in a real browser.
 
 They show a demo's workspace with a second training at the gate, by the steps that the test of the pages takes.
 """
@@ -10,13 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from docs_tools.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
+from docs_tools.documents import DOCS
 from pipelines.commands.demo import demo
 from pipelines.models.slices import read_slices
 from pipelines.models.train import read_labels
 from pipelines.retrain import retrain
 from pipelines.workspace import Workspace
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CHALLENGER = re.compile("^version 2")
 
@@ -54,7 +54,3 @@ def _challenge(root: Path) -> None:
 def _told(step: str, done: float) -> None:
     if done == 0:
         print(step)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

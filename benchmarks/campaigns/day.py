@@ -3,7 +3,6 @@
 python -m benchmarks day [--scenario NAME] [--scale F] [--days N ...] [--seed N] [--docs]
 """
 
-import argparse
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ from typing import TypeVar
 
 import polars as pl
 
+from benchmarks.options import new_parser
 from benchmarks.worlds.training_worlds import end, say, silent
 from docs_tools.documents import table, write_part
 from pipelines.campaigns.memberships import ensure_campaigns
@@ -129,7 +129,7 @@ def lines(scenario: str, scale: float, days: Iterable[int], seed: int) -> list[s
 
 def main() -> None:
     """Measure, print, and write the page if asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser("day", __doc__)
     parser.add_argument("--scenario", default="small")
     parser.add_argument("--scale", type=float, default=2.0)
     parser.add_argument("--days", type=int, action="append")

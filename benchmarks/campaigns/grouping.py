@@ -1,7 +1,7 @@
 """Campaigns found in made-up worlds, beside other ways to group; and what grouping costs as accounts grow.
 
-python -m benchmarks.campaigns.grouping worlds [--scenario NAME ...] [--pools DIR] [--seed N] [--times F] [--docs]
-python -m benchmarks.campaigns.grouping scale [--accounts N ...] [--docs]
+python -m benchmarks grouping worlds [--scenario NAME ...] [--pools DIR] [--seed N] [--times F] [--docs]
+python -m benchmarks grouping scale [--accounts N ...] [--docs]
 """
 
 import argparse
@@ -18,6 +18,7 @@ from scipy import sparse
 
 from benchmarks.campaigns.rival_groupers import GROUPERS, Found, known_of
 from benchmarks.measure import Measured, in_process, report
+from benchmarks.options import new_parser
 from benchmarks.worlds.training_worlds import say
 from docs_tools.documents import table, write_part
 from features.groups.grouping import group_accounts
@@ -73,7 +74,7 @@ class Agreement:
 
 def main() -> None:
     """Measure what is asked for, print it, and write it into the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = new_parser("grouping", __doc__)
     parser.add_argument("what", nargs="?", choices=("worlds", "scale", "make-scale", "one-scale"), default="worlds")
     parser.add_argument("--scenario", action="append", choices=sorted(PRESETS))
     parser.add_argument("--pools", type=Path)

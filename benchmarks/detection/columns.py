@@ -1,16 +1,14 @@
 """What each feature earns: how much PR-AUC ours loses when its column is shuffled among the accounts (Breiman 2001).
 
-python -m benchmarks columns --pools DIR [--scenario NAME] [--scale F] [--seed N] [--families N] [--kept DIR]
+python -m benchmarks columns --pools DIR [--scenario NAME] [--scale F] [--seed N] [--families N] [--cache DIR]
 
 As `benchmarks.detection.fingerprint` in the cells that ablation is told for, everything known and in each mode; means
 over models that were never taught one family each. Drop what earns nothing in any of these only by worlds that no
 figure is reported of.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.fingerprint import PURE, QUICK, Rows, among_honest
 from benchmarks.detection.left_out import LABELLED, drawn, ours, without
+from benchmarks.options import add_world_options, new_parser
 from benchmarks.worlds.diluted_worlds import cells
 from benchmarks.worlds.training_worlds import World, say, world
 from docs_tools.documents import table
@@ -65,19 +64,16 @@ def earned(every: Sequence[Sequence[Losses]]) -> pl.DataFrame:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pools", type=Path, required=True)
+    parser = new_parser("columns", __doc__)
+    add_world_options(parser, scale=0.4, seed=11)
     parser.add_argument("--scenario", choices=("mixed", "composed"), default="composed")
-    parser.add_argument("--scale", type=float, default=0.4)
-    parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--families", type=int, default=6, help="how many are left out, drawn by the seed")
-    parser.add_argument("--kept", type=Path, help="folder that keeps worlds and cells from one run to the next")
-    given = parser.parse_args()
-    made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
-    rows = cells(given.scenario, given.pools, QUICK, scale=given.scale, seed=given.seed + 1, kept=given.kept)
-    left_out = drawn(made, rows[PURE], given.seed, given.families)
+    options = parser.parse_args()
+    made = world(options.scenario, options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
+    rows = cells(options.scenario, options.pools, QUICK, scale=options.scale, seed=options.seed + 1, kept=options.cache)
+    left_out = drawn(made, rows[PURE], options.seed, options.families)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(2) as hands:
-        found = list(hands.map(lambda family: of_family(made, rows, family, given.seed), left_out))
+        found = list(hands.map(lambda family: of_family(made, rows, family, options.seed), left_out))
     told = [[r["feature"], f"{r['most']:.4f}", f"{r['mean']:.4f}"] for r in earned(found).to_dicts()]
     print("\n".join(table(["feature", "most in a cell and mode", "mean"], told)))
 

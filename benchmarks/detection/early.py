@@ -1,12 +1,11 @@
 """Time to detection: how early the accounts of each preset's campaigns are above the threshold, and what that costs.
 
-python -m benchmarks early --pools DIR [--scenario NAME ...] [--scale F] [--seed N] [--kept DIR] [--docs]
+python -m benchmarks early --pools DIR [--scenario NAME ...] [--scale F] [--seed N] [--cache DIR] [--docs]
 
 One model learns on a world of `mixed`. Each preset is another world, with its operators' own campaigns, looked at as of
 day after day: features, campaigns and risks as they are on that day. It is told by `training.evaluation.detection`.
 """
 
-import argparse
 import tempfile
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.left_out import Taught, ours
+from benchmarks.options import add_docs_option, add_world_options, new_parser
 from benchmarks.worlds.training_worlds import World, end, say, silent, world
 from docs_tools.documents import table, write_part
 from features.accounts import read_out
@@ -148,26 +148,23 @@ def _at(time: datetime) -> pl.Expr:
 
 def main() -> None:
     """Measure, print, and write the page if asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pools", type=Path, required=True)
+    parser = new_parser("early", __doc__)
+    add_world_options(parser, scale=0.7, seed=1)
     parser.add_argument("--scenario", action="append", choices=sorted(PRESETS))
-    parser.add_argument("--scale", type=float, default=0.7, help="of the world that the model learns on")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kept", type=Path, help="folder that keeps the world that the model learns on")
-    parser.add_argument("--docs", action="store_true", help=f"write docs/{PAGE}")
-    given = parser.parse_args()
-    made = world(SCENARIO, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
+    add_docs_option(parser, f"docs/{PAGE}")
+    options = parser.parse_args()
+    made = world(SCENARIO, options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
     say("learning")
     with threadpool_limits(1, user_api="blas"):
-        model = taught(made, given.seed)
+        model = taught(made, options.seed)
     rows = []
-    for scenario in given.scenario or sorted(PRESETS):
-        test = followed(scenario, given.pools, given.seed + 1)
+    for scenario in options.scenario or sorted(PRESETS):
+        test = followed(scenario, options.pools, options.seed + 1)
         honest = test.frame["label"].is_null().sum()
-        rows.append(row(scenario, honest, detected(test, model, given.seed)))
+        rows.append(row(scenario, honest, detected(test, model, options.seed)))
     lines = [f"Learnt on {made.name}; the worlds have the next seed.", "", *table(_HEAD, rows)]
     print("\n".join(lines))
-    if given.docs:
+    if options.docs:
         write_part(PAGE, PART, lines)
 
 

@@ -1,17 +1,15 @@
 """How few requests it takes: families that training never saw, at several numbers of requests and campaign shares.
 
-python -m benchmarks fingerprint --pools DIR [--scale F] [--seed N] [--kept DIR] [--quick] [--no-parts] [--docs]
+python -m benchmarks fingerprint --pools DIR [--scale F] [--seed N] [--cache DIR] [--quick] [--no-parts] [--docs]
 
 Models learn on one world, each without one family (of labels and of planting), and are judged in another world of the
 same scenario, whose accounts they have never seen, cut and diluted before anything reads it
 (`benchmarks.worlds.diluted`).
 """
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -19,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.left_out import LABELLED, Taught, against_literature, drawn, without
 from benchmarks.detection.mean_estimates import STRICTEST, FamilyRisks, mean_differences, mean_estimates, told
+from benchmarks.options import add_docs_option, add_world_options, new_parser
 from benchmarks.pictures import few_requests
 from benchmarks.worlds.diluted import Cell
 from benchmarks.worlds.diluted_worlds import cells, several
@@ -228,12 +227,9 @@ def everything(
 
 def main() -> None:
     """Measure, print, and write the page if asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pools", type=Path, required=True)
+    parser = new_parser("fingerprint", __doc__)
+    add_world_options(parser, scale=0.7, seed=1)
     parser.add_argument("--scenario", choices=("mixed", "composed"), default="mixed")
-    parser.add_argument("--scale", type=float, default=0.7)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kept", type=Path, help="folder that keeps worlds and cells from one run to the next")
     parser.add_argument("--worlds", type=int, default=5, help="worlds that recall at 0.01 %% is judged in together")
     parser.add_argument("--quick", action="store_true", help="two cells and few families")
     parser.add_argument(
@@ -242,21 +238,23 @@ def main() -> None:
     parser.add_argument(
         "--no-parts", action="store_true", help="neither ablation nor modes, which take most of the time"
     )
-    parser.add_argument("--docs", action="store_true", help="write docs/fingerprint.md and its picture")
-    given = parser.parse_args()
-    made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
-    chosen = QUICK if given.quick else EVERY
-    rows = cells(given.scenario, given.pools, chosen, scale=given.scale, seed=given.seed + 1, kept=given.kept)
-    seeds = range(given.seed + 1, given.seed + 1 + given.worlds)
-    wide = several(given.scenario, given.pools, QUICK, seeds, scale=given.scale, kept=given.kept)
-    left_out = drawn(made, rows[PURE], given.seed, given.families if given.quick else None)
+    add_docs_option(parser, "docs/fingerprint.md and its picture")
+    options = parser.parse_args()
+    made = world(options.scenario, options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
+    chosen = QUICK if options.quick else EVERY
+    rows = cells(
+        options.scenario, options.pools, chosen, scale=options.scale, seed=options.seed + 1, kept=options.cache
+    )
+    seeds = range(options.seed + 1, options.seed + 1 + options.worlds)
+    wide = several(options.scenario, options.pools, QUICK, seeds, scale=options.scale, kept=options.cache)
+    left_out = drawn(made, rows[PURE], options.seed, options.families if options.quick else None)
     with threadpool_limits(1, user_api="blas"):
-        parts, found = everything(made, rows, wide, left_out, given.seed, 0 if given.no_parts else DISSECTED)
+        parts, found = everything(made, rows, wide, left_out, options.seed, 0 if options.no_parts else DISSECTED)
         print("\n".join("\n".join([f"\n{name}", *lines]) for name, lines in parts.items()))
-        if given.docs:
+        if options.docs:
             for name, lines in parts.items():
                 write_part("fingerprint.md", name, lines)
-            few_requests(DOCS / "fingerprint.png", [one.cells for one in found], given.seed)
+            few_requests(DOCS / "fingerprint.png", [one.cells for one in found], options.seed)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Models judged on families that they never saw, in worlds of real prompts and rhythms, against plain rivals.
 
-python -m benchmarks judging --pools DIR [--scale F] [--seed N] [--kept DIR] [--docs]
+python -m benchmarks judging --pools DIR [--scale F] [--seed N] [--cache DIR] [--docs]
 python -m benchmarks judging --pools DIR --variants [--scenario composed] [--families NAME ...]
 
 Each family is left out in turn, of the labels and of planting: "never labelled", its accounts stand in the history and
@@ -8,12 +8,10 @@ nobody knows; "never seen", training does not have its accounts. Then: three con
 worlds and at other base rates. `--variants` judges ours with one thing changed at a time instead.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -33,6 +31,7 @@ from benchmarks.detection.left_out import (
     without,
 )
 from benchmarks.detection.mean_estimates import FIGURES, FamilyRisks, mean_estimates, told
+from benchmarks.options import add_docs_option, add_world_options, new_parser
 from benchmarks.pictures import left_out as picture
 from benchmarks.worlds.training_worlds import World, say, world
 from docs_tools.documents import DOCS, table, write_part
@@ -123,33 +122,30 @@ def held(made: World, others: Sequence[World], seed: int) -> tuple[list[str], li
 
 def main() -> None:
     """Judge on one world."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pools", type=Path, required=True)
+    parser = new_parser("judging", __doc__)
+    add_world_options(parser, scale=0.7, seed=1)
     parser.add_argument("--scenario", choices=("mixed", "composed"), default="mixed")
-    parser.add_argument("--scale", type=float, default=0.7)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kept", type=Path, help="folder that keeps the worlds from one run to the next")
     parser.add_argument("--variants", action="store_true", help="ours with one thing changed at a time")
     parser.add_argument("--families", nargs="*", default=(), help="only these are left out")
-    parser.add_argument("--docs", action="store_true", help="write docs/judging.md and its picture")
-    given = parser.parse_args()
-    make = partial(world, pools=given.pools, seed=given.seed, kept=given.kept)
+    add_docs_option(parser, "docs/judging.md and its picture")
+    options = parser.parse_args()
+    make = partial(world, pools=options.pools, seed=options.seed, kept=options.cache)
     with threadpool_limits(1, user_api="blas"):
-        made = make(given.scenario, scale=given.scale)
-        if given.variants:
-            found = one_by_one(made, LABELLED, given.seed, variants, given.families)
-            parts = {"variants": [f"World: {made.name}. {scope(found)}", "", *lines(found, given.seed, HEAD[:4])]}
+        made = make(options.scenario, scale=options.scale)
+        if options.variants:
+            found = one_by_one(made, LABELLED, options.seed, variants, options.families)
+            parts = {"variants": [f"World: {made.name}. {scope(found)}", "", *lines(found, options.seed, HEAD[:4])]}
         else:
             others = [make(scenario, scale=scale) for scenario, scale in OTHER_WORLDS]
-            calibration, estimates = held(made, others, given.seed)
-            tables, cases = everything(made, given.seed, given.families)
+            calibration, estimates = held(made, others, options.seed)
+            tables, cases = everything(made, options.seed, options.families)
             parts = {"judging": tables, "calibration": calibration, "card": estimates}
     print("\n".join("\n".join(part) for part in parts.values()))
-    if given.docs:
+    if options.docs:
         for part, text in parts.items():
             write_part("model-card.md" if part == "card" else "judging.md", part, text)
-        if not given.variants:
-            picture(DOCS / "judging.png", cases, given.seed)
+        if not options.variants:
+            picture(DOCS / "judging.png", cases, options.seed)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Campaign families that training never saw, on accounts composed of real prompts and rhythms.
 
-python -m benchmarks.detection.real_input --pools ../shared/data [--families 3] [--case "never seen"] [--seed 0]
+python -m benchmarks real_input --pools ../shared/data [--families 3] [--case "never seen"] [--seed 0]
 
 For each family: a workspace is filled with all but the requests of the family, `retrain` learns from the labels known
 by then, the family's requests are ingested too, and `score` judges all accounts. Everything goes through the commands;
@@ -9,7 +9,6 @@ same accounts: all honest ones of the world (labelled or not) against the family
 the family is in the lake while the model is trained, so training takes its accounts for weak negatives.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -23,6 +22,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.detection.mean_estimates import FIGURES, FamilyRisks, mean_estimates, told
+from benchmarks.options import new_parser
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.models.champion import packaged
 from pipelines.models.train import VOLUME_FEATURE, gather
@@ -30,8 +30,7 @@ from pipelines.servers.serve import options
 from pipelines.workspace import Workspace
 from serving.server import running
 from training.examples.dataset import matrix
-from training.fitting.train import OURS, train
-from training.fitting.train import FamilyRisks as CandidateJudged
+from training.fitting.train import OURS, JudgedCandidate, train
 
 CASES = ("never seen", "never labelled")
 SHOWN = FIGURES[:3]
@@ -55,7 +54,7 @@ class World:
 
 def main() -> None:
     """Leave families out one by one, in both cases, and print a table for each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = new_parser("real_input", __doc__)
     parser.add_argument("--pools", type=Path, required=True)
     parser.add_argument("--families", type=int, default=0, help="so many of them only (0: all)")
     parser.add_argument("--case", choices=CASES, action="append", help="by default both")
@@ -131,7 +130,7 @@ def store(world: World, requests: Path, root: Path) -> None:
     command("ingest", "--requests", requests, *tables, workspace=root)
 
 
-def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, CandidateJudged]:
+def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, JudgedCandidate]:
     """The rivals of `retrain`, fitted again from the same examples, since only our model is registered."""
     _, examples = gather(workspace, pl.read_parquet(labels), as_of, lambda _step, _done: None)
     trained = train(

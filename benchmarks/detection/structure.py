@@ -1,23 +1,22 @@
 """What structure adds: recall with and without sight of other accounts, from few requests, families left out.
 
-python -m benchmarks structure --pools DIR [--scale F] [--seed N] [--kept DIR] [--worlds N] [--families N] [--docs]
+python -m benchmarks structure --pools DIR [--scale F] [--seed N] [--cache DIR] [--worlds N] [--families N] [--docs]
 
 As `benchmarks.detection.fingerprint`: models learn on one world, each without one family, and are judged in others,
 cut and diluted. Ours as it ships; where nobody is in a campaign; and taught without the features of coordination, then
 without those of sharing too. What compares an account with its plan or its registration with others stays.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.fingerprint import Rows, among_honest, judged_by
 from benchmarks.detection.left_out import LABELLED, Taught, drawn, ours, without
 from benchmarks.detection.mean_estimates import STRICTEST, FamilyRisks, mean_estimates, told
+from benchmarks.options import add_docs_option, add_world_options, new_parser
 from benchmarks.worlds.diluted import Cell
 from benchmarks.worlds.diluted_worlds import several
 from benchmarks.worlds.training_worlds import World, say, world
@@ -100,24 +99,21 @@ def everything(made: World, rows: Rows, left_out: Sequence[str], seed: int, worl
 
 def main() -> None:
     """Measure, print, and write the page if asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pools", type=Path, required=True)
+    parser = new_parser("structure", __doc__)
+    add_world_options(parser, scale=0.4, seed=1)
     parser.add_argument("--scenario", default="mixed")
-    parser.add_argument("--scale", type=float, default=0.4)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kept", type=Path, help="folder that keeps worlds and cells from one run to the next")
     parser.add_argument("--worlds", type=int, default=5, help="worlds of the next seeds that are judged together")
     parser.add_argument("--families", type=int, help="leave out so many families, drawn by the seed; else all")
-    parser.add_argument("--docs", action="store_true", help=f"write docs/{PAGE}")
-    given = parser.parse_args()
-    made = world(given.scenario, given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
-    seeds = range(given.seed + 1, given.seed + 1 + given.worlds)
-    rows = several(given.scenario, given.pools, CELLS, seeds, scale=given.scale, kept=given.kept)
-    left_out = drawn(made, rows[CELLS[0]], given.seed, given.families)
+    add_docs_option(parser, f"docs/{PAGE}")
+    options = parser.parse_args()
+    made = world(options.scenario, options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
+    seeds = range(options.seed + 1, options.seed + 1 + options.worlds)
+    rows = several(options.scenario, options.pools, CELLS, seeds, scale=options.scale, kept=options.cache)
+    left_out = drawn(made, rows[CELLS[0]], options.seed, options.families)
     with threadpool_limits(1, user_api="blas"):
-        lines = everything(made, rows, left_out, given.seed, f"{given.worlds} worlds of the next seeds")
+        lines = everything(made, rows, left_out, options.seed, f"{options.worlds} worlds of the next seeds")
     print("\n".join(lines))
-    if given.docs:
+    if options.docs:
         write_part(PAGE, PART, lines)
 
 

@@ -1,6 +1,6 @@
 """`stillwatch retrain`, killed at random moments and called again: does it end as if nothing had happened?
 
-python -m benchmarks.robustness.kills [--kills 30] [--seed 0] [--scale 0.4]
+python -m benchmarks kills [--kills 30] [--seed 0] [--scale 0.4]
 
 Half of the kills meet a workspace without a model, half one whose champion is a day old. After each, the same command
 is called again, and everything is compared with an undisturbed run: exit status, champion, its files, the line of
@@ -24,6 +24,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure import ROOT
+from benchmarks.options import new_parser
 from features.errors import StillwatchError
 from pipelines.workspace import Workspace
 from serving.package import verify
@@ -32,7 +34,6 @@ from training import tracking
 from training.tracking.client import EXPERIMENT, NAME, connect
 from training.tracking.sweep import UNREGISTERED
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 START, DAYS = datetime(2026, 4, 6, tzinfo=UTC), 14
 AS_OF = START + timedelta(days=DAYS)
@@ -46,7 +47,7 @@ State = dict[str, Any]
 
 def main() -> int:
     """Kill, call again, compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = new_parser("kills", __doc__)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scale", type=float, default=0.4)

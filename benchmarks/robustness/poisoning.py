@@ -1,6 +1,6 @@
 """Poisoned labels: what they do to a model that learns from them, and whether the gate stops it.
 
-python -m benchmarks poisoning --pools DIR [--scale F] [--seed N] [--kept DIR] [--docs]
+python -m benchmarks poisoning --pools DIR [--scale F] [--seed N] [--cache DIR] [--docs]
 
 Flipped: a share of all labels is turned round, true and false alike, in what is learned from and in what the challenger
 is judged on. Sleepers: an attacker owns 50 accounts that a reviewer cleared (label false) while they behaved as some
@@ -10,19 +10,18 @@ Each challenger is trained and judged as `retrain` does it; "clean" are the acco
 the truth, which neither a model nor the gate ever sees.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.mean_estimates import FIGURES, told
+from benchmarks.options import add_docs_option, add_world_options, new_parser
 from benchmarks.pictures import poisoned as picture
 from benchmarks.worlds.training_worlds import World, say, world
 from docs_tools.documents import DOCS, table, write_part
@@ -273,19 +272,16 @@ def setting_of(made: World, seed: int) -> Setting:
 
 def main() -> None:
     """Poison the labels of one world in every way."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pools", type=Path, required=True)
-    parser.add_argument("--scale", type=float, default=0.7)
-    parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--kept", type=Path, help="folder that keeps the worlds from one run to the next")
-    parser.add_argument("--docs", action="store_true", help="write docs/judging.md and its picture")
-    given = parser.parse_args()
-    made = world("mixed", given.pools, scale=given.scale, seed=given.seed, kept=given.kept)
+    parser = new_parser("poisoning", __doc__)
+    add_world_options(parser, scale=0.7, seed=2)
+    add_docs_option(parser, "docs/judging.md and its picture")
+    options = parser.parse_args()
+    made = world("mixed", options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
     with threadpool_limits(1, user_api="blas"):
-        champion, attempts = drill(made.examples, made.truth, setting_of(made, given.seed))
+        champion, attempts = drill(made.examples, made.truth, setting_of(made, options.seed))
     found = [f"{made.name}:", "", *lines(champion, attempts)]
     print("\n".join(found))
-    if given.docs:
+    if options.docs:
         picture(DOCS / "poisoning.png", champion, attempts)
         write_part("judging.md", "poisoning", [*found, "", "![Poisoned labels](poisoning.png)"])
 

@@ -1,6 +1,6 @@
 """`stillwatch build` for many accounts: read-out, offline store, online store.
 
-python -m benchmarks.speed.build [--accounts 100000] [--requests 1500000]
+python -m benchmarks build [--accounts 100000] [--requests 1500000]
 """
 
 import argparse
@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks import measure
+from benchmarks.options import new_parser
 from benchmarks.speed import ingest, material
 from features.accounts import read_out
 from pipelines.build import build
@@ -20,7 +21,7 @@ AS_OF = material.START + timedelta(days=material.DAYS)
 
 def main() -> None:
     """Measure the read-out alone and the whole build, each in a process of its own, after one ingest."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = new_parser("build", __doc__)
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--requests", type=int, default=1_500_000)
     parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
 """One-account `POST /score` against bare FastAPI and `mlflow models serve`, as ratios in the same run.
 
-    python benchmarks/speed/endpoint.py [--calls 2000]
+python -m benchmarks endpoint [--calls 2000]
 
 The same trees answer behind all three, each over one keep-alive connection on loopback, in turns. FastAPI
 reads features from a dict and gives a bare risk; MLflow is sent the features and looks nothing up; stillwatch
@@ -11,7 +11,6 @@ import argparse
 import http.client
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,11 +27,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
-
+from benchmarks.options import new_parser
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.store.lookup import FeatureLookup
 from serving.package import package
+from serving.process import beside, free_port
 from serving.server import HOST, Options, running
 from training.models import model as models
 from training.models.calibrate import Calibrator
@@ -41,7 +40,6 @@ from training.models.linear import Linear
 ACCOUNTS = 500
 ROUNDS = 5
 WARM_UP = 50
-START_SECONDS = 120.0
 TREES, LEAVES = 400, 6
 """As many and as large as `training.models.fit` makes them at most."""
 
@@ -71,15 +69,15 @@ class Rival:
 
 def main() -> None:
     """Make a model and a store, start the servers, measure in turns, print the table."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--calls", type=int, default=2_000, help="one-account calls to each quick server")
-    options.add_argument("--fastapi", nargs=2, metavar=("FOLDER", "PORT"), help=argparse.SUPPRESS)
-    chosen = options.parse_args()
-    if chosen.fastapi:
-        fastapi_server(Path(chosen.fastapi[0]), int(chosen.fastapi[1]))
+    parser = new_parser("endpoint", __doc__)
+    parser.add_argument("--calls", type=int, default=2_000, help="one-account calls to each quick server")
+    parser.add_argument("--fastapi", nargs=2, metavar=("FOLDER", "PORT"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.fastapi:
+        fastapi_server(Path(options.fastapi[0]), int(options.fastapi[1]))
         return
     with tempfile.TemporaryDirectory(prefix="stillwatch-bench-") as scratch, ExitStack() as servers:
-        times = measured(started(Path(scratch), chosen.calls, servers))
+        times = measured(started(Path(scratch), options.calls, servers))
     print_table(times)
 
 
@@ -227,58 +225,31 @@ def fastapi_server(folder: Path, port: int) -> None:
 
 @contextmanager
 def fastapi_running(scratch: Path) -> Iterator[str]:
-    """The bare FastAPI server in a process of its own."""
-    port = free_port()
-    with process([sys.executable, __file__, "--fastapi", str(scratch), str(port)], scratch / "fastapi.log"):
-        yield await_answer(f"http://{HOST}:{port}", "/docs")
+    """The bare FastAPI server in a process of its own; gives its address."""
+    port = free_port(HOST)
+    call = [sys.executable, "-m", "benchmarks.speed.endpoint", "--fastapi", str(scratch), str(port)]
+    with beside(call, f"http://{HOST}:{port}/docs", scratch / "fastapi.log"):
+        yield f"http://{HOST}:{port}"
 
 
 @contextmanager
 def mlflow_running(scratch: Path, kind: str) -> Iterator[str]:
-    """`mlflow models serve` of the same Booster, one worker, the installed environment; signed or not."""
+    """`mlflow models serve` of the same Booster, one worker, the installed environment; gives its address.
+
+    Args:
+        scratch: folder of the model; the server runs in it.
+        kind: whether the model has a signature: `signed` or `unsigned`.
+    """
     # MLflow starts its server by the name `uvicorn`, which must be found beside this Python.
     path = f"PATH={Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-    python = [str(shutil.which("env")), path, "MLFLOW_DISABLE_TELEMETRY=true", sys.executable]
+    python = [str(shutil.which("env")), "-C", str(scratch), path, "MLFLOW_DISABLE_TELEMETRY=true", sys.executable]
     paths = [str(scratch / "model" / "booster.txt"), str(scratch / kind), kind]
-    subprocess.run([*python, "-c", SAVE, *paths], check=True, capture_output=True, cwd=scratch)
-    port = free_port()
+    subprocess.run([*python, "-c", SAVE, *paths], check=True, capture_output=True)
+    port = free_port(HOST)
     serve = ["-m", "mlflow", "models", "serve", "-m", str(scratch / kind), "--env-manager", "local"]
     where = ["--host", HOST, "--port", str(port), "--workers", "1"]
-    with process([*python, *serve, *where], scratch / f"{kind}.log"):
-        yield await_answer(f"http://{HOST}:{port}", "/ping")
-
-
-@contextmanager
-def process(call: list[str], log: Path) -> Iterator[None]:
-    """A process, ended after the block."""
-    with log.open("wb") as said:
-        running_one = subprocess.Popen(call, stdout=said, stderr=subprocess.STDOUT, cwd=log.parent)
-    try:
-        yield
-    finally:
-        running_one.terminate()
-        running_one.wait(30)
-
-
-def free_port() -> int:
-    """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def await_answer(url: str, path: str) -> str:
-    """The URL, once it answers."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        try:
-            connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
-            connection.request("GET", path)
-            if connection.getresponse().status == 200:
-                return url
-        except OSError:
-            time.sleep(0.2)
-    raise SystemExit(f"{url}{path} did not answer within {START_SECONDS:.0f} seconds")
+    with beside([*python, *serve, *where], f"http://{HOST}:{port}/ping", scratch / f"{kind}.log"):
+        yield f"http://{HOST}:{port}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Ingest (with text) in requests per second, against only reading the Parquet.
 
-python -m benchmarks.speed.ingest [--rows 1000000]
+python -m benchmarks ingest [--rows 1000000]
 """
 
 import argparse
@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks import measure
+from benchmarks.options import new_parser
 from benchmarks.speed import material
 from pipelines.ingest import Inputs, ingest
 from pipelines.workspace import Workspace
@@ -18,7 +19,7 @@ from pipelines.workspace import Workspace
 
 def main() -> None:
     """Measure reading and ingesting, each in a process of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = new_parser("ingest", __doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--step", choices=["read", "ingest"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
 """Hourly rollups against the same aggregates in DuckDB, on the same events on disk.
 
-python -m benchmarks.speed.rollups [--rows 2000000]
+python -m benchmarks rollups [--rows 2000000]
 """
 
 import argparse
@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 
 from benchmarks import measure
+from benchmarks.options import new_parser
 from benchmarks.speed import material
 from features.events import request_key, to_events
 from features.identity import Keyring
@@ -25,7 +26,7 @@ _BATCH = 100_000
 
 def main() -> None:
     """Measure reading, DuckDB and ours, each in a process of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = new_parser("rollups", __doc__)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
     parser.add_argument("--events", help=argparse.SUPPRESS)

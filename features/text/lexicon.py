@@ -2,7 +2,7 @@
 
 Words are known by their keyed hashes: a word of a text is looked up by its hash, and its row of weights is added to
 the text's. All weights are multiples of a quarter and sums stay small, so that the additions are exact. Rows of topics
-come from `topics.parquet`, which `benchmarks.text.topics` fits; what the rest says is in `lists`.
+come from `topics.parquet`, which `python -m benchmarks topics` fits; what the rest says is in `lists`.
 """
 
 from dataclasses import dataclass

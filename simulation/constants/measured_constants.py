@@ -1,6 +1,6 @@
 """What was measured of lengths and gaps, in a few quantiles: worlds without pools draw from these.
 
-Printed by `python -m benchmarks.worlds.worlds fit --pools DIR`.
+Printed by `python -m benchmarks worlds fit --pools DIR`.
 """
 
 from collections.abc import Mapping

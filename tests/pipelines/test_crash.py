@@ -118,7 +118,7 @@ def test_an_ingest_killed_at_twenty_moments_and_run_again_gives_the_undisturbed_
 @pytest.mark.slow
 def test_a_retraining_killed_at_two_moments_and_run_again_ends_with_the_same_champion_metrics_and_bento() -> None:
     """The benchmark kills thirty times; here it kills less often."""
-    call = [sys.executable, "-m", "benchmarks.robustness.kills", "--kills", "2", "--seed", "3", "--scale", "0.3"]
+    call = [sys.executable, "-m", "benchmarks", "kills", "--kills", "2", "--seed", "3", "--scale", "0.3"]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     said = re.fullmatch(r"2 kills \((.*)\): 0 ended otherwise than the undisturbed run", done.stdout.strip())

@@ -61,7 +61,7 @@ def test_the_course_of_an_account_begins_with_its_campaign() -> None:
 
 
 @pytest.mark.parametrize(
-    "figure,told",
+    "estimate,told",
     [
         (Estimate(name="days", value=4.0, low=2.6, high=9.0), "4 [3, 9]"),
         (Estimate(name="days", value=4.0, low=2.0, note="no upper bound: half of them may"), "4 [2, never]"),

@@ -8,12 +8,12 @@ import pytest
 
 from benchmarks.robustness.poisoning import Setting, Sleepers, clean, decide, flipped, moved
 from training.fitting.train import Plan, Trained
-from training.models.fit import Settings
+from training.models.fit import BoostingSettings
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 FEATURES = ("requests_28d", "template_share", "sharing", "noise")
 CAMPAIGNS, SIZE, CLEARED, OPEN = 6, 20, 80, 500
-QUICK = Plan(settings=Settings(rounds=(20, 40, 60)), replicates=60)
+QUICK = Plan(settings=BoostingSettings(rounds=(20, 40, 60)), replicates=60)
 
 
 def examples() -> pl.DataFrame:
