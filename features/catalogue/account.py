@@ -23,7 +23,7 @@ _SAME_NETWORK = Signal(
 )
 
 FEATURES = (
-    *rows("account", _REGISTRATION, "life", [
+    *rows(_REGISTRATION, "life", [
         ("age_days", "days", "Days since registration", "registered {:.0f} days ago"),
         ("days_to_first_request", "days", "Days from registration to the first request",
          "first request {:.1f} days after registration"),
@@ -33,7 +33,7 @@ FEATURES = (
         ("public_mail", "flag", "Mail address at a provider open to everyone",
          "public mail provider: {:.0f} (1 yes, 0 no)"),
     ]),
-    *rows("account", _TOGETHER, "life", [
+    *rows(_TOGETHER, "life", [
         ("organization_accounts", "octaves", "log2 of accounts in the organisation",
          "organisation of {plain:,.0f} accounts"),
         ("payment_accounts", "octaves", "log2 of accounts paying with the same instrument",
@@ -43,7 +43,7 @@ FEATURES = (
         ("signup_burst", "octaves", "Accounts registered in the same hour over one more than the mean of hours, log2",
          "registered in an hour with {plain:.1f} times the usual registrations"),
     ]),
-    *rows("account", _SAME_NETWORK, "life", [
+    *rows(_SAME_NETWORK, "life", [
         ("signup_subnet_accounts", "octaves", "log2 of accounts that signed up from the same subnet",
          "{plain:,.0f} accounts signed up from its subnet"),
     ]),

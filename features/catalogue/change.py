@@ -31,7 +31,7 @@ _GONE = Signal(
 )
 
 FEATURES = (
-    *rows("change", _VOLUME, "28d", [
+    *rows(_VOLUME, "28d", [
         ("volume_change", "octaves", "Requests a day of the last three days over those before, log2",
          "{plain:.1f} times the requests of before in the last three days"),
         ("answer_change", "octaves", "Mean of log2(1 + output tokens) of the last three days less that before",
@@ -39,19 +39,19 @@ FEATURES = (
         ("first_turn_change", "share risen", "Share of conversations' openings in the last three days less that before",
          "the share of single turns changed by {:+.0%} in the last three days"),
     ]),
-    *rows("change", _TEXTS, "28d", [
+    *rows(_TEXTS, "28d", [
         ("asked_change", "share risen", "Largest rise of the share of one shape of request in the last three days",
          "the share of one shape of request rose by {:.0%} in the last three days"),
         ("new_prefix", "share", "Requests of the last three days whose beginning the account had not used before",
          "{:.0%} of the last three days' requests begin in a new way"),
     ]),
-    *rows("change", _WAYS, "28d", [
+    *rows(_WAYS, "28d", [
         ("new_subnet", "share", "Requests of the last three days from a subnet that the account had not used before",
          "{:.0%} of the last three days' requests come from a new subnet"),
         ("new_client", "share", "Requests of the last three days with a client that the account had not used before",
          "{:.0%} of the last three days' requests come from a new client"),
     ]),
-    *rows("change", _GONE, "28d", [
+    *rows(_GONE, "28d", [
         ("address_gone", "share", "Requests after the last hour with an address",
          "{:.0%} of requests came after the last one with an address"),
         ("agent_gone", "share", "Requests after the last hour with a user agent",

@@ -42,7 +42,7 @@ _FORM = Signal(
 )
 
 FEATURES = (
-    *rows("content", _TEMPLATE, "28d", [
+    *rows(_TEMPLATE, "28d", [
         ("top_prefix_share", "share", "Requests that begin with the account's commonest five words",
          "{:.0%} of requests begin with the same words"),
         ("top_suffix_share", "share", "Requests that end with the account's commonest five words",
@@ -55,25 +55,25 @@ FEATURES = (
         ("near_duplicate_share", "share", "Requests with another one within SimHash distance 3",
          "{:.0%} of prompts are near-duplicates"),
     ]),
-    *rows("content", _SWEEP, "28d", [
+    *rows(_SWEEP, "28d", [
         ("prefix_entropy", "share", "Entropy of beginnings over its maximum",
          "beginnings are {:.0%} as varied as they could be"),
         ("new_prefixes", "per request", "Different beginnings per request", "{:.2f} new beginnings per request"),
         ("fill_entropy", "bits", "Entropy of prompts less entropy of beginnings",
          "many tasks in few templates ({:.1f} bits more tasks than beginnings)"),
     ]),
-    *rows("content", _TOPIC, "28d", [
+    *rows(_TOPIC, "28d", [
         ("topic_focus", ONE_MORE_NATS,
          "Squared length of the added topic vectors over what unrelated ones would have, ln(1 + ratio)",
          "prompts keep to one kind of text ({plain:,.1f} times chance)"),
     ]),
-    *rows("content", _FORM, "28d", [
+    *rows(_FORM, "28d", [
         ("words_mean", "words", "Mean words of a prompt", "prompts of {:.0f} words"),
         ("first_turn_share", "share", "Requests that open a conversation", "{:.0%} of requests are single turns"),
         ("system_share", "share", "Requests with a system prompt", "{:.0%} of requests carry a system prompt"),
         ("schema_share", "share", "Requests that fix the output format", "{:.0%} of requests fix the output format"),
     ]),
-    *rows("content", _ASKED, "28d", [
+    *rows(_ASKED, "28d", [
         ("stepwise_share", "share", "Requests that ask for reasoning step by step",
          "{:.0%} of requests ask for step-by-step reasoning"),
         ("explain_share", "share", "Requests that give an answer and ask for its reasoning",

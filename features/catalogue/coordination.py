@@ -40,12 +40,12 @@ _BORN_WAY = Signal(
 
 
 def _of(kind: str, words: str) -> tuple[Feature, ...]:
-    even = rows("coordination", _EVEN_TEXT if kind in TEXTS else _EVEN_WAY, "28d", [
+    even = rows(_EVEN_TEXT if kind in TEXTS else _EVEN_WAY, "28d", [
         (f"even_{kind}", "share", f"Effective number of accounts over the number that show the same {words}, mean "
          "over requests whose key three or more accounts show",
          f"requests with its {words} are spread over {{:.0%}} as many accounts as could be"),
     ])  # fmt: skip
-    born = rows("coordination", _BORN_TEXT if kind in TEXTS else _BORN_WAY, "28d", [
+    born = rows(_BORN_TEXT if kind in TEXTS else _BORN_WAY, "28d", [
         (f"born_{kind}", "octaves", "Spread of all registrations over that of the accounts that show the same "
          f"{words}, mean over requests whose key others show, log2",
          f"accounts with its {words} registered {{plain:.3g}} times closer together"),

@@ -24,7 +24,7 @@ _LIMIT = Signal(
 )
 
 FEATURES = (
-    *rows("coverage", _DIFFERENT, "28d", [
+    *rows(_DIFFERENT, "28d", [
         ("prefixes_in_ten", "keys", "Different beginnings expected among ten requests",
          "{:.1f} different beginnings in ten requests"),
         ("cells_in_ten", "keys", "Different topic cells expected among ten requests",
@@ -38,7 +38,7 @@ FEATURES = (
         ("frame_fills", "octaves", "Pairs of requests with the same frame over pairs with the same prompt, log2",
          "{plain:,.0f} different prompts behind one frame"),
     ]),
-    *rows("coverage", _GROWTH, "28d", [
+    *rows(_GROWTH, "28d", [
         ("exact_growth", "octaves", "New prompts per request in the later half of the requests over the earlier",
          "{plain:.2f} times as many new prompts in the later half"),
         ("cell_growth", "octaves", "New topic cells per request in the later half of the requests over the earlier",
@@ -46,7 +46,7 @@ FEATURES = (
         ("skeleton_growth", "octaves", "New frames per request in the later half of the requests over the earlier",
          "{plain:.2f} times as many new frames in the later half"),
     ]),
-    *rows("coverage", _LIMIT, "28d", [
+    *rows(_LIMIT, "28d", [
         ("limits_in_ten", "keys", "Different values of max_tokens expected among ten requests that set it",
          "{:.1f} different max_tokens in ten requests"),
     ]),

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import expm1
+from types import ModuleType
 
-_MOST = 45.0  # octaves or nats, what nobody can have: keeps a hostile value from overflowing
+_MOST = 45.0  # octaves or nats: more than any account can have; keeps a hostile value from overflowing
 ONE_MORE, ONE_MORE_NATS = "octaves of one more", "nats of one more"
-"""Units of log2(1 + x) and ln(1 + x), which 0 has a place in too."""
+"""Units of log2(1 + x) and ln(1 + x): logarithms that are defined for 0 too."""
 
 _PLAIN: Mapping[str, Callable[[float], float]] = {
     "octaves": lambda value: 2**value,
@@ -40,32 +41,43 @@ class Feature:
 
     Attributes:
         name: column name.
-        family: the file of `features.families` that reads it out.
         meaning: one sentence.
         unit: of the value.
         window: "1h", "1d", "7d", "28d" or "life".
         phrase: an analyst's words, formatted with the value, and with `plain`, the number of which it is a logarithm.
         signal: what it is a measure of.
+        family: the file of `features.families` that reads it out; `features.catalogue.FAMILIES` fills it in.
     """
 
     name: str
-    family: str
     meaning: str
     unit: str
     window: str
     phrase: str
     signal: Signal
+    family: str = ""
 
     def describe(self, value: float) -> str:
-        """The analyst's words for a value."""
+        """Return the analyst's words for a value."""
         plain = _PLAIN[self.unit](min(value, _MOST)) if self.unit in _PLAIN else value
         return self.phrase.format(value, plain=plain)
 
 
-def rows(family: str, signal: Signal, window: str, told: list[tuple[str, str, str, str]]) -> tuple[Feature, ...]:
-    """Features of one signal and window from `(name, unit, meaning, phrase)`; the window ends the column's name."""
+def family_of(file: ModuleType) -> str:
+    """Return the name of a family: that of its file, here and in `features.families`."""
+    return file.__name__.rpartition(".")[2]
+
+
+def rows(signal: Signal, window: str, descriptions: list[tuple[str, str, str, str]]) -> tuple[Feature, ...]:
+    """Make the contract rows of one signal and window.
+
+    Args:
+        signal: what the features measure.
+        window: ends the name of each column, unless it is "life".
+        descriptions: `(name, unit, meaning, phrase)` of each feature.
+    """
     suffix = "" if window == "life" else f"_{window}"
     return tuple(
-        Feature(f"{name}{suffix}", family, meaning, unit, window, phrase, signal)
-        for name, unit, meaning, phrase in told
+        Feature(name=f"{name}{suffix}", meaning=meaning, unit=unit, window=window, phrase=phrase, signal=signal)
+        for name, unit, meaning, phrase in descriptions
     )

@@ -48,35 +48,35 @@ _MISSING = Signal(
 )
 
 FEATURES = (
-    *rows("infrastructure", _ADDRESSES, "28d", [
+    *rows(_ADDRESSES, "28d", [
         ("addresses", ONE_MORE, "log2(1 + addresses)", "about {plain:,.0f} addresses"),
         ("addresses_per_day", "per day", "Addresses per active day", "{:.1f} addresses a day"),
         ("subnets", ONE_MORE, "log2(1 + subnets)", "about {plain:,.0f} subnets"),
         ("networks", "networks", "Autonomous systems", "{:.0f} networks"),
         ("top_address_share", "share", "Requests from the commonest address", "{:.0%} of requests from one address"),
     ]),
-    *rows("infrastructure", _AT_ONCE, "28d", [
+    *rows(_AT_ONCE, "28d", [
         ("subnets_at_once", "subnets", "Different subnets in an hour that shows one, mean",
          "{:.1f} subnets within one hour on average"),
         ("most_subnets_at_once", "subnets", "Most different subnets in one hour", "up to {:.0f} subnets in one hour"),
         ("countries_at_once", "share", "Hours with a subnet in which requests came from several countries",
          "{:.0%} of active hours have requests of several countries"),
     ]),
-    *rows("infrastructure", _PLACES, "28d", [
+    *rows(_PLACES, "28d", [
         ("countries", "countries", "Countries of the requests", "requests from {:.0f} countries"),
         ("country_mismatch", "share", "Requests from another country than the billing country",
          "{:.0%} of requests from another country than the billing country"),
     ]),
-    *rows("infrastructure", _CLIENTS, "28d", [
+    *rows(_CLIENTS, "28d", [
         ("clients", "clients", "Pairs of user agent and TLS fingerprint", "{:.0f} client fingerprints"),
         ("tls_per_agent", "ratio", "TLS fingerprints per user agent", "{:.1f} TLS fingerprints per user agent"),
     ]),
-    *rows("infrastructure", _BREADTH, "28d", [
+    *rows(_BREADTH, "28d", [
         ("api_keys", "keys", "API keys", "{:.0f} API keys"),
         ("models", "models", "Models asked for", "{:.0f} models"),
         ("channels", "channels", "Channels used", "{:.0f} channels"),
     ]),
-    *rows("infrastructure", _MISSING, "28d", [
+    *rows(_MISSING, "28d", [
         ("without_address_share", "share", "Requests without an address", "{:.0%} of requests without an address"),
         ("without_agent_share", "share", "Requests without a user agent", "{:.0%} of requests without a user agent"),
     ]),

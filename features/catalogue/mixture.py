@@ -22,13 +22,13 @@ _SHAPES = Signal(
 )
 
 FEATURES = (
-    *rows("mixture", _TEXTS, "28d", [
+    *rows(_TEXTS, "28d", [
         ("topics_apart", "cosine", "Mean cosine of the topics of two requests of one hour, less that of two hours",
          "likeness of topics within an hour less that between hours: {:+.2f}"),
         ("asked_apart", "ratio", "One less the difference in what is asked for (flags) within an hour over that "
          "between hours", "likeness of what is asked for within an hour over that between hours: {:+.2f}"),
     ]),
-    *rows("mixture", _SHAPES, "28d", [
+    *rows(_SHAPES, "28d", [
         ("inputs_apart", "ratio", "One less the variance of log2(1 + input tokens) within an hour over that between "
          "hours", "likeness of input lengths within an hour over that between hours: {:+.2f}"),
         ("outputs_apart", "ratio", "One less the variance of log2(1 + output tokens) within an hour over that between "

@@ -16,12 +16,12 @@ _LIFE = Signal(
 )
 
 FEATURES = (
-    *rows("periods", _PERIODS, "28d", [
+    *rows(_PERIODS, "28d", [
         ("period_strength", "correlation", "Highest peak of the autocorrelation of hourly requests at 2 to 23 hours",
          "requests come back every few hours with a correlation of {:.2f}"),
         ("period_hours", "hours", "Where that peak lies", "requests come back every {:.0f} hours"),
     ]),
-    *rows("periods", _LIFE, "28d", [
+    *rows(_LIFE, "28d", [
         ("day_correlation", "correlation", "Autocorrelation of hourly requests at 24 hours",
          "an hour and that of the day before correlate by {:.2f}"),
         ("week_correlation", "correlation", "Autocorrelation of hourly requests at 168 hours",

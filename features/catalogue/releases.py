@@ -17,7 +17,7 @@ _BLOCK = Signal(
 )
 
 FEATURES = (
-    *rows("releases", _PIVOT, "28d", [
+    *rows(_PIVOT, "28d", [
         ("pivot_1d_on_plan", "share above median",
          "Share of requests on the latest released model in the 24 hours after, less the median of the plan's accounts",
          "{:+.0%} of requests on a new model within a day, against its plan's median"),
@@ -29,7 +29,7 @@ FEATURES = (
         ("hours_to_newest", ONE_MORE, "log2(1 + hours) from the latest release to the first use of the new model",
          "used the new model after {plain:,.0f} hours"),
     ]),
-    *rows("releases", _BLOCK, "28d", [
+    *rows(_BLOCK, "28d", [
         ("left_model_after_block", "difference of shares",
          "Share of the most used model before the first hour with a refused request, less its share after that hour",
          "{:+.0%} of requests left its most used model after a block"),

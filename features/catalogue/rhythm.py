@@ -34,17 +34,17 @@ _PROBES = Signal(
 )
 
 FEATURES = (
-    *rows("rhythm", _SLEEP, "7d", [
+    *rows(_SLEEP, "7d", [
         ("active_hours", "share", "Hours with a request", "active in {:.0%} of the hours of 7 days"),
         ("longest_idle", "hours", "Longest run of hours without a request", "never idle for more than {:.0f} hours"),
     ]),
-    *rows("rhythm", _SLEEP, "28d", [
+    *rows(_SLEEP, "28d", [
         ("hour_entropy", "bits", "Entropy of the hour of day", "spread over the hours of the day with {:.1f} bits"),
         ("night_share", "share", "Requests in the eight quietest consecutive hours of the account's day",
          "{:.0%} of requests in its quietest eight hours"),
         ("weekend_share", "share", "Requests on Saturday and Sunday", "{:.0%} of requests on weekends"),
     ]),
-    *rows("rhythm", _RAMP, "28d", [
+    *rows(_RAMP, "28d", [
         ("active_days", "days", "Days with a request", "active on {:.0f} days"),
         ("daily_variation", "ratio", "Standard deviation over mean of the active days' requests",
          "daily volume varies by a factor of only {:.2f} of its mean"),
@@ -52,7 +52,7 @@ FEATURES = (
         ("days_to_half_peak", "days", "Days from the first request to half of the busiest day's volume",
          "reached half of its peak after {:.0f} days"),
     ]),
-    *rows("rhythm", _PACING, "28d", [
+    *rows(_PACING, "28d", [
         ("gap_median", "octaves", "Median of log2 gaps between minutes with a request, in minutes",
          "a typical gap of {plain:,.0f} minutes between requests"),
         ("gap_spread", "octaves", "Standard deviation of log2 gaps", "gaps vary by a factor of {plain:.1f}"),
@@ -64,13 +64,13 @@ FEATURES = (
         ("burstiness", "ratio", "Variance over mean of requests in five-minute slots of active hours",
          "five-minute counts vary {:.1f} times as much as chance"),
     ]),
-    *rows("rhythm", _WEEK, "28d", [
+    *rows(_WEEK, "28d", [
         ("week_entropy", "bits", "Entropy of the hour of the week",
          "spread over the hours of the week with {:.1f} bits"),
         ("week_likeness", "ratio", "Cosine of the counts by hour of the week of the last 7 days and of the days before",
          "the last week's timetable is {:.0%} like those before"),
     ]),
-    *rows("rhythm", _PROBES, "28d", [
+    *rows(_PROBES, "28d", [
         ("probe_interval", "share", "Commonest interval, to a minute, between minutes that stand 10 minutes alone",
          "{:.0%} of lone requests come at one fixed interval"),
     ]),

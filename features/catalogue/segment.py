@@ -36,7 +36,7 @@ def _signal(kind: str) -> Signal:
 def _of(kind: str) -> tuple[Feature, ...]:
     words, name = _WORDS[kind], _NAMES[kind]
     measures = 2 if kind == "asn" else 4  # distance and focus of networks earned nothing
-    return rows("segment", _signal(kind), "28d", [
+    return rows(_signal(kind), "28d", [
         (f"{kind}_surprise", "bits", f"Mean of -log2 of the frequency in the plan ({words})",
          f"{name} that are rare on its plan ({{:.1f}} bits)"),
         (f"{kind}_rare", "share", f"Requests among the rarest 5 % of the plan's ({words})",
@@ -48,7 +48,7 @@ def _of(kind: str) -> tuple[Feature, ...]:
     ][:measures])  # fmt: skip
 
 
-FEATURES = tuple(row for kind in USUAL for row in _of(kind)) + rows("segment", _signal("cell"), "28d", [
+FEATURES = tuple(row for kind in USUAL for row in _of(kind)) + rows(_signal("cell"), "28d", [
     ("topic_mmd", "squared", "Unbiased squared maximum mean discrepancy of the topics of account and plan, of four "
      "Gaussian kernels about the median distance of topic cells, by random Fourier features",
      "squared discrepancy of its topics from its plan's: {:.3f}"),

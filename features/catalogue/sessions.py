@@ -28,7 +28,7 @@ _BELOW = Signal(
 )
 
 FEATURES = (
-    *rows("sessions", _SESSIONS, "28d", [
+    *rows(_SESSIONS, "28d", [
         ("sessions_per_day", "per day", "Sessions per active day", "{:.1f} sessions a day"),
         ("session_minutes", ONE_MORE, "Mean of log2(1 + minutes) of a session", "sessions of {plain:,.0f} minutes"),
         ("longest_session", ONE_MORE, "log2(1 + minutes) of the longest session",
@@ -36,13 +36,13 @@ FEATURES = (
         ("session_requests", "octaves", "Requests per session, log2", "{plain:,.0f} requests in a session"),
         ("brief_sessions", "share", "Sessions of one minute", "{:.0%} of sessions last a minute"),
     ]),
-    *rows("sessions", _CLOCK, "28d", [
+    *rows(_CLOCK, "28d", [
         ("clock_focus", "ratio", "Pairs of requests in the same five minutes of the hour, over chance",
          "requests fall in the same minutes of the hour {:.1f} times as often as by chance"),
         ("same_hour_share", "share", "Requests in hours that were active the day before too, after the first day",
          "{:.0%} of requests come at hours that were active the day before"),
     ]),
-    *rows("sessions", _NEW, "28d", [
+    *rows(_NEW, "28d", [
         ("first_day_share", "share", "Requests in the first 24 hours of an account that began within 28 days",
          "{:.0%} of requests came in its first 24 hours"),
         ("hours_to_half_peak", ONE_MORE, "log2(1 + hours) from the first to half of the busiest hour's volume, "
@@ -52,7 +52,7 @@ FEATURES = (
         ("throttled_at_peak", "share", "Requests answered 429 in hours with half or more of the busiest hour's",
          "{:.1%} of requests in busy hours ran into the rate limit"),
     ]),
-    *rows("sessions", _BELOW, "28d", [
+    *rows(_BELOW, "28d", [
         ("near_peak_hours", "share", "Active hours with 90 % or more of the busiest hour's requests",
          "{:.0%} of active hours are as busy as its busiest"),
         ("below_limit_days", "share", "Active days with 80 % or more of the busiest day's requests and no answer 429",

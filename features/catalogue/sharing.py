@@ -48,7 +48,7 @@ def _signal(kind: str) -> Signal:
 
 
 def _of(kind: str, words: str) -> tuple[Feature, ...]:
-    shared, share, young = rows("sharing", _signal(kind), "28d", [
+    shared, share, young = rows(_signal(kind), "28d", [
         (f"shared_{kind}", "octaves", f"Mean over requests of log2 of the accounts that show the same {words}",
          f"a {words} of its requests is shown by {{plain:,.1f}} accounts on average"),
         (f"shared_{kind}_share", "share", f"Requests whose {words} other accounts show too",
@@ -60,6 +60,6 @@ def _of(kind: str, words: str) -> tuple[Feature, ...]:
 
 
 FEATURES = tuple(row for kind, words in SHARED.items() for row in _of(kind, words)) + rows(
-    "sharing", _KINDS, "28d",
+    _KINDS, "28d",
     [("shared_kinds", "kinds", "Kinds of keys shared with at least one other account", "{:.0f} kinds of shared keys")],
 )  # fmt: skip

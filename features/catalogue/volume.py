@@ -42,32 +42,32 @@ _SETTINGS = Signal(
 )
 
 FEATURES = (
-    *rows("volume", _USE, "1h", [("requests", "requests", "Requests", "{:,.0f} requests in the last hour")]),
-    *rows("volume", _USE, "1d", [
+    *rows(_USE, "1h", [("requests", "requests", "Requests", "{:,.0f} requests in the last hour")]),
+    *rows(_USE, "1d", [
         ("requests", "requests", "Requests", "{:,.0f} requests in the last day"),
         ("output_tokens", "tokens", "Tokens written for the account", "{:,.0f} output tokens in the last day"),
     ]),
-    *rows("volume", _USE, "7d", [
+    *rows(_USE, "7d", [
         ("requests", "requests", "Requests", "{:,.0f} requests in 7 days"),
         ("output_tokens", "tokens", "Tokens written for the account", "{:,.0f} output tokens in 7 days"),
     ]),
-    *rows("volume", _USE, "28d", [
+    *rows(_USE, "28d", [
         ("requests", "requests", "Requests", "{:,.0f} requests in 28 days"),
         ("output_tokens", "tokens", "Tokens written for the account", "{:,.0f} output tokens in 28 days"),
     ]),
-    *rows("volume", _PLAN, "28d", [
+    *rows(_PLAN, "28d", [
         ("requests_on_plan", "octaves", "Requests over the median of accounts with the same plan, log2",
          "{plain:.1f} times the requests of its plan's median"),
         ("output_on_plan", "octaves", "Output tokens over the median of accounts with the same plan, log2",
          "{plain:.1f} times the output tokens of its plan's median"),
     ]),
-    *rows("volume", _PROGRAMME, "28d", [
+    *rows(_PROGRAMME, "28d", [
         ("requests_on_programme", "octaves", "Requests over the median of accounts in the same programme, log2",
          "{plain:.1f} times the requests of its programme's median"),
         ("output_on_programme", "octaves", "Output tokens over the median of accounts in the same programme, log2",
          "{plain:.1f} times the output tokens of its programme's median"),
     ]),
-    *rows("volume", _LENGTHS, "28d", [
+    *rows(_LENGTHS, "28d", [
         ("output_per_input", "octaves", "Output tokens over input tokens, log2",
          "{plain:.2g} output tokens for each input token"),
         ("input_mean", ONE_MORE, "Mean of log2(1 + input tokens)", "requests of about {plain:,.0f} input tokens"),
@@ -77,7 +77,7 @@ FEATURES = (
         ("output_spread", "octaves", "Standard deviation of log2(1 + output tokens)",
          "answer lengths vary by a factor of {plain:.1f}"),
     ]),
-    *rows("volume", _SETTINGS, "28d", [
+    *rows(_SETTINGS, "28d", [
         ("reasoning_share", "share", "Reasoning tokens of all output tokens", "{:.0%} of the output is reasoning"),
         ("cached_share", "share", "Cached tokens of all input tokens", "{:.0%} of the input is cached"),
         ("capped_share", "share", "Requests that set max_tokens", "{:.0%} of requests set max_tokens"),
@@ -85,7 +85,7 @@ FEATURES = (
         ("streamed_share", "share", "Streamed requests", "{:.0%} of requests streamed"),
         ("tools_share", "share", "Requests that offer tools", "{:.0%} of requests offer tools"),
     ]),
-    *rows("volume", _LIMITS, "28d", [
+    *rows(_LIMITS, "28d", [
         ("throttled_share", "share", "Requests answered 429", "{:.1%} of requests ran into the rate limit"),
         ("refused_share", "share", "Requests answered 401, 403 or 451", "{:.1%} of requests were refused"),
         ("filtered_share", "share", "Answers stopped by the content filter", "{:.1%} of answers were filtered"),

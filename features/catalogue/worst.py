@@ -19,14 +19,14 @@ _DAY = Signal(
 )
 
 FEATURES = (
-    *rows("worst", _ASKED, "28d", [
+    *rows(_ASKED, "28d", [
         ("worst_asked", "share", "Requests of the worst day that ask for one of: reasoning step by step, the reasoning "
          "behind an answer, a grade, new tasks, a rewrite, lifted rules, cleaned traces",
          "on its worst day {:.0%} of requests ask for the same"),
         ("worst_schema", "share", "Requests of the worst day that fix the output format",
          "on its worst day {:.0%} of requests fix the output format"),
     ]),
-    *rows("worst", _DAY, "28d", [
+    *rows(_DAY, "28d", [
         ("worst_first_turn", "share", "Requests of the worst day that open a conversation",
          "on its worst day {:.0%} of requests are single turns"),
         ("worst_throttled", "share", "Requests of the worst day answered 429",

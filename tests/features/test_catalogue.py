@@ -3,13 +3,11 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-import features.families
 from features.catalogue import (
     FEATURE_NAMES,
     FEATURES,
@@ -33,7 +31,6 @@ def test_a_feature_is_fully_described(feature: Any) -> None:
     assert feature.meaning
     assert not feature.meaning.endswith(".")
     assert feature.unit
-    assert (Path(features.families.__file__).parent / f"{feature.family}.py").exists()
 
 
 @each

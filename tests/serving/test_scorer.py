@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import logit
 
 from features.catalogue import FEATURE_NAMES, FEATURES, Feature, Signal
+from features.catalogue.feature import rows as contract_rows
 from serving import scorer
 from serving.messages import AccountScore
 from training.models.model import Model
@@ -110,11 +111,9 @@ def test_the_first_reason_is_the_signal_that_adds_most(model: Model) -> None:
 
 def test_features_of_one_signal_are_told_once() -> None:
     volume, rhythm = Signal("volume", "", "", ""), Signal("rhythm", "", "", "")
-    rows = (
-        Feature("requests_1d", "volume", "Requests", "requests", "1d", "{:.0f} in a day", volume),
-        Feature("gaps_7d", "rhythm", "Gaps", "minutes", "7d", "{:.0f} minutes", rhythm),
-        Feature("requests_7d", "volume", "Requests", "requests", "7d", "{:.0f} in a week", volume),
-    )
+    requests, gaps = ("requests", "requests", "Requests", "{:.0f}"), ("gaps", "minutes", "Gaps", "{:.0f} minutes")
+    rows = (*contract_rows(volume, "1d", [requests]), *contract_rows(rhythm, "7d", [gaps]))
+    rows += contract_rows(volume, "7d", [requests])
     assert [group.tolist() for group in scorer._signals(rows)] == [[0, 2], [1]]
 
 
