@@ -10,11 +10,11 @@ from features.catalogue import FEATURES, MODES, Feature
 
 _HEAD = f"""# Features
 
-{len(FEATURES)} features of an account, as known at a time T. Written by `python -m docs_tools features-page` from the
-contract rows in `features/catalogue/`; how to add one is in [adding a feature](adding-a-feature.md). Windows end at T
-and begin at a full hour; "life" is all that is known about the account. A feature is null where nothing is known.
-Names like `hydra-2026-06` are scenarios ([worlds](worlds.md)) that reproduce what was disclosed of a campaign; what
-an evasion costs is our judgement.
+The {len(FEATURES)} features of an account as of a time T. `python -m docs_tools features-page` writes this page
+from the contract rows in `features/catalogue/`; [CONTRIBUTING](../CONTRIBUTING.md#add-a-feature) says how to add one.
+Windows end at T and begin at a full hour; "life" is all that is known about the account. A feature is null where
+nothing is known. Names like `hydra-2026-06` are [scenarios](worlds.md) after disclosed campaigns. The costs of
+evasion are our judgement.
 """
 
 

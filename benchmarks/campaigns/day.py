@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=2.0)
     parser.add_argument("--days", type=int, action="append")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--docs", action="store_true", help=f"write docs/{PAGE}")
+    parser.add_argument("--docs", action="store_true", help=f"write docs/results/{PAGE}")
     given = parser.parse_args()
     told = lines(given.scenario, given.scale, given.days or HISTORIES, given.seed)
     print("\n".join(told))

@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--times", type=float, default=1.0, help="so many times the accounts of the small worlds")
     parser.add_argument("--accounts", type=int, action="append")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--docs", action="store_true", help=f"write the result into docs/{PAGE}")
+    parser.add_argument("--docs", action="store_true", help=f"write the result into docs/results/{PAGE}")
     given = parser.parse_args()
     if given.what.endswith("-scale") and (not given.folder or (given.what == "make-scale" and not given.accounts)):
         parser.error(f"{given.what} is a part of `scale`, which runs it: give `scale`")

@@ -151,7 +151,7 @@ def main() -> None:
     parser = new_parser("early", __doc__)
     add_world_options(parser, scale=0.7, seed=1)
     parser.add_argument("--scenario", action="append", choices=sorted(PRESETS))
-    add_docs_option(parser, f"docs/{PAGE}")
+    add_docs_option(parser, f"docs/results/{PAGE}")
     options = parser.parse_args()
     made = world(SCENARIO, options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
     say("learning")

@@ -22,7 +22,7 @@ from benchmarks.pictures import few_requests
 from benchmarks.worlds.diluted import Cell
 from benchmarks.worlds.diluted_worlds import cells, several
 from benchmarks.worlds.training_worlds import World, say, world
-from docs_tools.documents import DOCS, table, write_part
+from docs_tools.documents import RESULTS, table, write_part
 from features.catalogue import FEATURES, MODES
 from pipelines.models.train import VOLUME_FEATURE
 from training.evaluation.headline import NEEDED
@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument(
         "--no-parts", action="store_true", help="neither ablation nor modes, which take most of the time"
     )
-    add_docs_option(parser, "docs/fingerprint.md and its picture")
+    add_docs_option(parser, "docs/results/fingerprint.md and its picture")
     options = parser.parse_args()
     made = world(options.scenario, options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
     chosen = QUICK if options.quick else EVERY
@@ -254,7 +254,7 @@ def main() -> None:
         if options.docs:
             for name, lines in parts.items():
                 write_part("fingerprint.md", name, lines)
-            few_requests(DOCS / "fingerprint.png", [one.cells for one in found], options.seed)
+            few_requests(RESULTS / "fingerprint.png", [one.cells for one in found], options.seed)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from benchmarks.detection.mean_estimates import FIGURES, FamilyRisks, mean_estim
 from benchmarks.options import add_docs_option, add_world_options, new_parser
 from benchmarks.pictures import left_out as picture
 from benchmarks.worlds.training_worlds import World, say, world
-from docs_tools.documents import DOCS, table, write_part
+from docs_tools.documents import RESULTS, table, write_part
 from training.fitting.train import OURS
 
 HEAD = ("model", "PR-AUC", "recall at 1 %", "recall at 0.1 %", "ECE")
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--scenario", choices=("mixed", "composed"), default="mixed")
     parser.add_argument("--variants", action="store_true", help="ours with one thing changed at a time")
     parser.add_argument("--families", nargs="*", default=(), help="only these are left out")
-    add_docs_option(parser, "docs/judging.md and its picture")
+    add_docs_option(parser, "docs/results/judging.md and its picture")
     options = parser.parse_args()
     make = partial(world, pools=options.pools, seed=options.seed, kept=options.cache)
     with threadpool_limits(1, user_api="blas"):
@@ -145,7 +145,7 @@ def main() -> None:
         for part, text in parts.items():
             write_part("model-card.md" if part == "card" else "judging.md", part, text)
         if not options.variants:
-            picture(DOCS / "judging.png", cases, options.seed)
+            picture(RESULTS / "judging.png", cases, options.seed)
 
 
 if __name__ == "__main__":

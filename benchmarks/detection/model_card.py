@@ -1,4 +1,4 @@
-"""The figures of docs/model-card.md: one model in worlds that training never saw, under the truth, part by part."""
+"""The figures of docs/results/model-card.md: one model in worlds that training never saw, under the truth."""
 
 from collections.abc import Sequence
 

@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--scenario", default="mixed")
     parser.add_argument("--worlds", type=int, default=5, help="worlds of the next seeds that are judged together")
     parser.add_argument("--families", type=int, help="leave out so many families, drawn by the seed; else all")
-    add_docs_option(parser, f"docs/{PAGE}")
+    add_docs_option(parser, f"docs/results/{PAGE}")
     options = parser.parse_args()
     made = world(options.scenario, options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
     seeds = range(options.seed + 1, options.seed + 1 + options.worlds)

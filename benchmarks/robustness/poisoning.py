@@ -24,7 +24,7 @@ from benchmarks.detection.mean_estimates import FIGURES, told
 from benchmarks.options import add_docs_option, add_world_options, new_parser
 from benchmarks.pictures import poisoned as picture
 from benchmarks.worlds.training_worlds import World, say, world
-from docs_tools.documents import DOCS, table, write_part
+from docs_tools.documents import RESULTS, table, write_part
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.models.train import VOLUME_FEATURE
 from training.evaluation.headline import estimates
@@ -274,7 +274,7 @@ def main() -> None:
     """Poison the labels of one world in every way."""
     parser = new_parser("poisoning", __doc__)
     add_world_options(parser, scale=0.7, seed=2)
-    add_docs_option(parser, "docs/judging.md and its picture")
+    add_docs_option(parser, "docs/results/judging.md and its picture")
     options = parser.parse_args()
     made = world("mixed", options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
     with threadpool_limits(1, user_api="blas"):
@@ -282,7 +282,7 @@ def main() -> None:
     found = [f"{made.name}:", "", *lines(champion, attempts)]
     print("\n".join(found))
     if options.docs:
-        picture(DOCS / "poisoning.png", champion, attempts)
+        picture(RESULTS / "poisoning.png", champion, attempts)
         write_part("judging.md", "poisoning", [*found, "", "![Poisoned labels](poisoning.png)"])
 
 

@@ -4,7 +4,7 @@ python -m benchmarks worlds speed [--scenario hydra-2026-06] [--scale 0.05] [--d
 python -m benchmarks worlds single-column [--scenario NAME] [--scale F] [--pools DIR]
 python -m benchmarks worlds realism --pools DIR
 python -m benchmarks worlds fit --pools DIR      prints `simulation.constants.measured_constants`
-python -m benchmarks worlds docs --pools DIR     writes docs/worlds.md and its pictures
+python -m benchmarks worlds docs --pools DIR     writes docs/results/worlds.md and its pictures
 """
 
 import pprint
@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.options import new_parser
+from docs_tools.documents import RESULTS, measured_at
 from simulation import SCENARIOS, SimulationRequest, simulate
 from simulation.audit.realism import Sample, samples
 from simulation.audit.single_column import JUDGED, LIMIT, VOLUME, giveaways, judged, limited
@@ -30,7 +31,6 @@ from simulation.presets import PRESETS
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # the backend has to be chosen first
 
-DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 MARK = "<!-- generated below by python -m benchmarks worlds docs -->"
 WHAT = ("speed", "single-column", "realism", "fit", "docs")
 
@@ -205,11 +205,11 @@ def _templates(axis: plt.Axes, joined: pl.LazyFrame) -> None:
 
 
 def documents(pools: Path) -> None:
-    """Write what is measured below the mark in docs/worlds.md, and the pictures beside it."""
+    """Write what is measured below the mark in docs/results/worlds.md, and the pictures beside it."""
     with tempfile.TemporaryDirectory() as folder:
         found = distances(pools, 2.0, Path(folder))
-        _pictures(Path(folder) / "with pools", found["with pools"], pools, DOCS / "worlds")
-    lines = ["", "## Simulated against measured"]
+        _pictures(Path(folder) / "with pools", found["with pools"], pools, RESULTS / "worlds")
+    lines = ["", measured_at(), "", "## Simulated against measured"]
     for name, compared in found.items():
         lines += distance_lines(name, compared)
     lines += [
@@ -223,8 +223,8 @@ def documents(pools: Path) -> None:
         lines += giveaway_lines(scenario, betrayal(scenario, None, pools))
     lines += ["", "## Cohorts", "", "| cohort | share | requests an active day | source |", "|---|---|---|---|"]
     lines += [f"| {c.name} | {c.share:g} | {c.rate[0]:g} | {source(c)} |" for c in COHORTS.values()]
-    text = (DOCS / "worlds.md").read_text(encoding="utf-8").partition(MARK)[0]
-    (DOCS / "worlds.md").write_text(text + MARK + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    text = (RESULTS / "worlds.md").read_text(encoding="utf-8").partition(MARK)[0]
+    (RESULTS / "worlds.md").write_text(text + MARK + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ PlantShare = Annotated[
     float, typer.Option("--plant-share", min=0.001, max=1.0, help="Planted accounts over those they borrow from.")
 ]
 Search = Annotated[
-    int, typer.Option("--search", min=0, metavar="TRIALS", help="Look for better settings; see docs/judging.md.")
+    int, typer.Option("--search", min=0, metavar="TRIALS", help="Look for better settings; see CHANGELOG.md.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0)]
 Out = Annotated[Path, typer.Option("--out")]

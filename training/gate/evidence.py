@@ -17,7 +17,7 @@ class GateLimits:
             has confirmed yet seems too sure of itself.
         margin: a sure loss on the same accounts counts from here on; less does not matter to anybody.
         lasting: PR-AUC that may be lost on the champion's own test set, sure or not. Training again on much the same
-            data moves it by a few thousandths, labels that were tampered with by more (docs/judging.md).
+            data moves it by a few thousandths, labels that were tampered with by more (docs/results/judging.md).
         times: size and seconds over the champion's, at most.
         bytes: of a model that is small enough, whatever the champion's.
         seconds: an account, of a model that is quick enough.

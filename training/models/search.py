@@ -1,7 +1,7 @@
 """Search for settings of the trees by Optuna: a budget of trials and a seed, judged on held-out campaigns.
 
 The folds are those of the training side; nothing of the test set is seen. By default there is no search: what it earned
-on families that were left out is within chance (docs/judging.md).
+on families that were left out is within chance (CHANGELOG.md).
 """
 
 from dataclasses import replace

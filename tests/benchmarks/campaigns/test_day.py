@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from benchmarks.campaigns.day import PAGE, PART, Lasting, compared, measured
-from docs_tools.documents import DOCS
+from docs_tools.documents import RESULTS
 
 
 def told(**campaigns: str) -> pl.DataFrame:
@@ -48,6 +48,6 @@ def test_a_small_history_that_grows_by_a_day_gives_the_campaigns_of_the_whole_an
 
 
 def test_the_page_has_a_place_for_it() -> None:
-    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    page = (RESULTS / PAGE).read_text(encoding="utf-8")
     assert f"<!-- {PART} -->" in page
     assert f"<!-- /{PART} -->" in page

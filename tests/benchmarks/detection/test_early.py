@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from benchmarks.detection.early import LOOKS, PAGE, PART, course, looks, row, served, told_of
-from docs_tools.documents import DOCS
+from docs_tools.documents import RESULTS
 from training.evaluation.detection import Detection
 from training.evaluation.metrics import Estimate
 
@@ -80,6 +80,6 @@ def test_a_world_with_too_few_honest_accounts_says_so_in_its_row() -> None:
 
 
 def test_the_page_has_a_place_for_it() -> None:
-    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    page = (RESULTS / PAGE).read_text(encoding="utf-8")
     assert f"<!-- {PART} -->" in page
     assert f"<!-- /{PART} -->" in page

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.detection.fingerprint import EVERY, MIXED, PURE, STRICT, STRICTER, by_cell, everything, sent
 from benchmarks.detection.left_out import drawn
 from benchmarks.pictures import few_requests
-from docs_tools.documents import DOCS
+from docs_tools.documents import RESULTS
 from features.catalogue import FEATURES, MODES
 from training.fitting.train import OURS
 
@@ -100,7 +100,7 @@ def test_the_picture_is_drawn(measured, tmp_path: Path) -> None:
 
 
 def test_the_page_has_a_place_for_every_part(measured) -> None:
-    page = (DOCS / "fingerprint.md").read_text(encoding="utf-8")
+    page = (RESULTS / "fingerprint.md").read_text(encoding="utf-8")
     assert all(f"<!-- {name} -->" in page and f"<!-- /{name} -->" in page for name in measured[0])
     assert len(EVERY) == 20
     assert STRICT != STRICTER

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.detection.structure import NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING, PAGE, PART, everything
 from benchmarks.worlds.diluted import Cell
-from docs_tools.documents import DOCS
+from docs_tools.documents import RESULTS
 from training.examples.dataset import IN_CAMPAIGN
 from training.fitting.train import OURS
 
@@ -47,6 +47,6 @@ def test_the_scope_and_what_can_not_be_measured_are_told(lines) -> None:
 
 
 def test_the_page_has_a_place_for_it() -> None:
-    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    page = (RESULTS / PAGE).read_text(encoding="utf-8")
     assert f"<!-- {PART} -->" in page
     assert f"<!-- /{PART} -->" in page
