@@ -29,11 +29,12 @@ from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.models.train import VOLUME_FEATURE
 from training.evaluation.headline import estimates
 from training.evaluation.metrics import Estimate, Flags, Numbers
-from training.evaluation.paired import differences
-from training.evaluation.slices import campaigns_of
-from training.examples.dataset import BESIDE, IN_CAMPAIGN, KEYS, is_in_campaign, matrix, targets
-from training.fitting.train import OURS, Plan, Trained, judge, train
-from training.gate.promotion import CHAMPION, Decision, Evidence, gate
+from training.evaluation.report import Report
+from training.examples.dataset import BESIDE, IN_CAMPAIGN, KEYS, is_in_campaign, matrix
+from training.fitting.train import Plan, Trained, train
+from training.gate.assembly import Contender, assemble_evidence
+from training.gate.evidence import Evidence
+from training.gate.promotion import Decision, gate
 
 SHARES = (0.01, 0.05, 0.1)
 SEEDS = (1, 2, 3)
@@ -145,24 +146,20 @@ def moved(examples: pl.DataFrame, asleep: Sleepers, share: float) -> pl.DataFram
     return pl.concat([others, cleared.select(examples.columns)]).sort("account_id", "as_of")
 
 
+def contender(trained: Trained) -> Contender:
+    """A training as the gate sees it."""
+    return Contender(trained.model, trained.report, trained.split.test)
+
+
+def weigh(challenger: Trained, champion: Trained) -> tuple[Report | None, Evidence]:
+    """What `promote` puts before the gate, without footprints: they differ from run to run."""
+    return assemble_evidence(contender(challenger), contender(champion), challenger.risks)
+
+
 def decide(challenger: Trained, champion: Trained) -> Decision:
-    """The gate, given what `promote` gives it: both on the challenger's test set, both on the champion's own."""
-    test, own = challenger.split.test, champion.split.test
-    label, (_, codes) = targets(test.frame), campaigns_of(test.frame)
-    risk = {name: judged.risk for name, judged in challenger.candidates.items()}
-    theirs = {name: other for name, other in risk.items() if name != OURS}
-    theirs[CHAMPION] = champion.model.predict(matrix(test.frame, champion.model.features), is_in_campaign(test.frame))
-    if test.digest == own.digest:
-        known, earlier, lasting = champion.report, None, ()
-    else:
-        known = judge(champion.model, test, as_of=challenger.as_of, seed=challenger.seed)
-        again = judge(challenger.model, own, as_of=champion.as_of, seed=champion.seed, name=OURS)
-        earlier = again, champion.report
-        _, own_codes = campaigns_of(own.frame)
-        now = challenger.model.predict(matrix(own.frame, challenger.model.features), is_in_campaign(own.frame))
-        lasting = differences(targets(own.frame), now, champion.candidates[OURS].risk, own_codes, seed=champion.seed)
-    over = {name: differences(label, risk[OURS], other, codes, seed=challenger.seed) for name, other in theirs.items()}
-    return gate(challenger.report, known, evidence=Evidence(differences=over, earlier=earlier, lasting=lasting))
+    """The gate's decision on a challenger."""
+    report, evidence = weigh(challenger, champion)
+    return gate(challenger.report, report, evidence=evidence)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-import numpy as np
 import polars as pl
 
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
@@ -17,19 +16,15 @@ from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from serving.package import current, package
 from training import tracking
-from training.evaluation.metrics import Estimate, Numbers
-from training.evaluation.paired import differences
 from training.evaluation.report import Report
-from training.evaluation.slices import campaigns_of
-from training.examples.dataset import is_in_campaign, matrix, targets
-from training.examples.test_set import TestSet
-from training.fitting.train import OURS, judge
-from training.gate.promotion import CHAMPION, Decision, Evidence, Footprint, force, gate
+from training.examples.dataset import matrix
+from training.gate.assembly import Contender, RetiredChampion, assemble_evidence
+from training.gate.evidence import Evidence, Footprint
+from training.gate.promotion import Decision, force, gate
 from training.models import model as models
 
-PLAIN = ("volume_rule", "logistic_regression")
-_TIMED = 1_000  # accounts that are scored to take the time, and so many times
-_TIMES = 5
+_TIMED_ACCOUNTS = 1_000  # scored to take the time
+_TIMES = 5  # that they are scored
 
 
 @dataclass(frozen=True)
@@ -124,7 +119,8 @@ def promote(workspace: Workspace, version: int | None = None, *, now: datetime, 
         model = models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
         report = tracking.report(uri, chosen)
         try:
-            champion, evidence = _weigh(workspace, chosen, before, model, folder, report)
+            challenger = Contender(model, report, tracking.judged_on(uri, chosen))
+            champion, evidence = _weigh(workspace, challenger, chosen, before, folder)
         except IntegrityError:
             if not reason:
                 raise
@@ -156,80 +152,56 @@ def rollback(workspace: Workspace, *, now: datetime, reason: str = "") -> Restor
 
 
 def _weigh(
-    workspace: Workspace, version: int, before: int | None, model: models.Model, folder: Path, report: Report
+    workspace: Workspace, challenger: Contender, version: int, before: int | None, folder: Path
 ) -> tuple[Report | None, Evidence]:
-    """The champion's report on the test set of a version, and what else the gate weighs."""
+    """What `assemble_evidence` says of a version, whose model lies in `folder`, and the champion of before."""
+    rival_risks = tracking.risks(workspace.tracking_uri, version)
+    champion = _champion_at_gate(workspace, challenger, version, before)
+    footprints = None
+    if isinstance(champion, Contender) and champion is not challenger:
+        stored = (champion.model, champion_folder(workspace))
+        footprints = _footprints(challenger.test.frame, (challenger.model, folder), stored)
+    return assemble_evidence(challenger, champion, rival_risks, footprints)
+
+
+def _champion_at_gate(
+    workspace: Workspace, challenger: Contender, version: int, before: int | None
+) -> Contender | RetiredChampion | None:
+    """The champion of before as the gate sees it: with its report and test set, or with its risks alone."""
     uri = workspace.tracking_uri
-    test, told = tracking.judged_on(uri, version), tracking.risks(uri, version)
-    rivals = _columns(told, test.frame)
     if before is None or before == version:
-        return (None if before is None else report), Evidence(differences=_differences(test, rivals, report.seed))
-    champion = champion_model(workspace, is_current=False)
-    if champion.schema_version != model.schema_version:
-        remembered = _remembered(test, {OURS: _risk(model, test.frame)}, tracking.risks(uri, before), report.seed)
-        return None, Evidence(differences=_differences(test, rivals, report.seed), remembered=remembered)
-    known = tracking.report(uri, before)
-    if known.test_digest != test.digest:
-        judged = judge(champion, test, as_of=report.as_of, seed=report.seed)
-        own = tracking.judged_on(uri, before)
-        earlier = judge(model, own, as_of=known.as_of, seed=known.seed, name=OURS), known
-        then = {OURS: _risk(model, own.frame), CHAMPION: _risk(champion, own.frame)}
-        lasting = _differences(own, then, known.seed)[CHAMPION]
-    else:
-        judged, earlier, lasting = known, None, ()
-    risks = rivals | {OURS: _risk(model, test.frame), CHAMPION: _risk(champion, test.frame)}
-    footprints = _footprints({OURS: (model, folder), CHAMPION: (champion, champion_folder(workspace))}, test.frame)
-    return judged, Evidence(footprints, _differences(test, risks, report.seed), earlier, lasting)
+        return None if before is None else challenger
+    model = champion_model(workspace, is_current=False)
+    if model.schema_version != challenger.model.schema_version:
+        return RetiredChampion(tracking.risks(uri, before))
+    report = tracking.report(uri, before)
+    is_same_test_set = report.test_digest == challenger.report.test_digest
+    return Contender(model, report, challenger.test if is_same_test_set else tracking.judged_on(uri, before))
 
 
-def _columns(told: pl.DataFrame, frame: pl.DataFrame) -> dict[str, Numbers]:
-    """Risks of ours and of the rivals that stand in the way, in the row order of the test set.
+def _footprints(
+    frame: pl.DataFrame, challenger: tuple[models.Model, Path], champion: tuple[models.Model, Path]
+) -> tuple[Footprint, Footprint]:
+    """Size and speed of challenger and champion, each a model with its folder.
 
-    Detectors of the literature are reported beside ours, no more: with each further rival one of them would surely win
-    by chance on some small test set.
+    They take turns on the same rows, so that a busy moment slows both; the best of `_TIMES` counts.
     """
-    placed = frame.select("account_id").join(told, on="account_id", how="left", maintain_order="left")
-    return {name: placed[name].to_numpy() for name in told.columns if name in (OURS, *PLAIN)}
-
-
-def _differences(test: TestSet, risks: dict[str, Numbers], seed: int) -> dict[str, tuple[Estimate, ...]]:
-    """What our risks gain over each of the others."""
-    label, (_, codes) = targets(test.frame), campaigns_of(test.frame)
-    others = {name: risk for name, risk in risks.items() if name != OURS}
-    return {name: differences(label, risks[OURS], risk, codes, seed=seed) for name, risk in others.items()}
-
-
-def _remembered(test: TestSet, ours: dict[str, Numbers], told: pl.DataFrame, seed: int) -> tuple[Estimate, ...]:
-    """What our risks gain over those that the champion gave on its own test set, where an account is in both."""
-    theirs = told.select("account_id", pl.col(OURS).alias(CHAMPION))
-    both = test.frame.with_columns(pl.Series(OURS, ours[OURS])).join(theirs, on="account_id", maintain_order="left")
-    label = targets(both)
-    if not label.any() or label.all():
-        return ()
-    now, then = (both[name].to_numpy() for name in (OURS, CHAMPION))
-    return differences(label, now, then, campaigns_of(both)[1], seed=seed)
-
-
-def _risk(model: models.Model, frame: pl.DataFrame) -> Numbers:
-    return model.predict(matrix(frame, model.features), is_in_campaign(frame))
-
-
-def _footprints(compared: dict[str, tuple[models.Model, Path]], frame: pl.DataFrame) -> tuple[Footprint, Footprint]:
-    """Size and speed of challenger and champion, taking turns, the best of a few times each."""
-    rows = {name: matrix(frame.head(_TIMED), model.features) for name, (model, _) in compared.items()}
-    times: dict[str, list[float]] = {name: [] for name in compared}
+    rows = [matrix(frame.head(_TIMED_ACCOUNTS), model.features) for model, _ in (challenger, champion)]
+    times: list[list[float]] = [[], []]
     for _ in range(_TIMES):
-        for name, (model, _) in compared.items():
+        for i, (model, _) in enumerate((challenger, champion)):
             begin = perf_counter()
-            model.predict(rows[name])
-            times[name].append((perf_counter() - begin) / len(rows[name]))
-    size = {name: sum(file.stat().st_size for file in folder.iterdir()) for name, (_, folder) in compared.items()}
-    ours, theirs = (Footprint(size[name], float(np.min(times[name]))) for name in (OURS, CHAMPION))
+            model.predict(rows[i])
+            times[i].append((perf_counter() - begin) / len(rows[i]))
+    sizes = [sum(file.stat().st_size for file in folder.iterdir()) for _, folder in (challenger, champion)]
+    ours, theirs = (Footprint(size, min(seconds)) for size, seconds in zip(sizes, times, strict=True))
     return ours, theirs
 
 
 def _recorded(before: int | None, evidence: Evidence, now: datetime) -> dict[str, object]:
-    """What is kept beside a decision."""
+    """What is stored beside a decision."""
     footprints = dict(zip(("challenger", "champion"), map(asdict, evidence.footprints or ()), strict=False))
-    told = {name: [estimate.model_dump() for estimate in estimates] for name, estimates in evidence.differences.items()}
-    return {"at": now.isoformat(), "champion": before, "footprints": footprints, "differences": told}
+    differences = {
+        name: [estimate.model_dump() for estimate in estimates] for name, estimates in evidence.differences.items()
+    }
+    return {"at": now.isoformat(), "champion": before, "footprints": footprints, "differences": differences}

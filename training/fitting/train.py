@@ -66,6 +66,12 @@ class Trained:
         """The report of our model."""
         return self.candidates[OURS].report
 
+    @property
+    def risks(self) -> pl.DataFrame:
+        """The risk that each candidate gave each account of the test set: `account_id`, and a column per candidate."""
+        columns = {name: judged.risk for name, judged in self.candidates.items()}
+        return pl.DataFrame({"account_id": self.split.test.frame["account_id"], **columns})
+
 
 def train(
     examples: pl.DataFrame,

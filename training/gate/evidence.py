@@ -6,21 +6,25 @@ from dataclasses import dataclass, field
 from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 
+CHAMPION = "champion"
+
 
 @dataclass(frozen=True, slots=True)
 class GateLimits:
     """What any champion must reach, and what a challenger may cost.
 
     Attributes:
-        lift: PR-AUC over base rate, at least.
-        ece: calibration error, at most. It is wide, since it is measured against labels: a model that finds what nobody
-            has confirmed yet seems too sure of itself.
-        margin: a sure loss on the same accounts counts from here on; less does not matter to anybody.
-        lasting: PR-AUC that may be lost on the champion's own test set, sure or not. Training again on much the same
-            data moves it by a few thousandths, labels that were tampered with by more (docs/results/judging.md).
-        times: size and seconds over the champion's, at most.
-        bytes: of a model that is small enough, whatever the champion's.
-        seconds: an account, of a model that is quick enough.
+        lift: smallest PR-AUC, in multiples of the base rate. 2 is a low bar: doubled, it would keep out models for
+            providers with few confirmed accounts.
+        ece: largest calibration error. It is wide because it is measured against labels: a model that ranks accounts
+            high that nobody has confirmed yet looks overconfident.
+        margin: a certain loss on the same accounts blocks from this size on; a smaller one has no practical effect.
+        lasting: PR-AUC that a challenger may lose on the champion's own test set, certain or not. Training again on
+            nearly the same data moves it by a few thousandths, labels that were tampered with by more
+            (docs/results/judging.md).
+        times: largest size and scoring time, in multiples of the champion's.
+        bytes: a model up to this size passes, whatever the champion's size.
+        seconds: a model that scores an account in this time passes, whatever the champion's time.
     """
 
     lift: float = 2.0
@@ -42,16 +46,19 @@ class Footprint:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the gate weighs beside the two reports; whatever is not known is left out.
+    """What the gate weighs beside the two reports; what was not measured is left out.
+
+    All differences are the challenger's figures minus another model's on the same accounts, positive where the
+    challenger is better, also for errors (`training.evaluation.paired`).
 
     Attributes:
         footprints: of challenger and champion.
-        gains: the challenger's over the champion (key `champion`) and over each rival, on the same accounts
-            (`training.evaluation.paired`).
-        earlier: challenger and champion on the champion's own test set, frozen before the challenger's data came in.
-        lasting: the challenger's gains over the champion there.
-        remembered: the challenger's gains over the risks that the champion gave when it was trained, on the accounts of
-            both test sets: all there is where the champion was made for other features. None if it was not.
+        differences: from the champion (key `CHAMPION`) and from each plain rival.
+        earlier: challenger's and champion's reports on the champion's own test set, which is older than the
+            challenger's data.
+        lasting: differences from the champion on that test set.
+        remembered: differences from the risks that the champion gave when it was trained, on the accounts of both test
+            sets. Set only where the champion was made for other features, so that it cannot score again.
     """
 
     footprints: tuple[Footprint, Footprint] | None = None

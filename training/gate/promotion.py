@@ -13,9 +13,7 @@ from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, recall_n
 from training.evaluation.report import Report
 from training.evaluation.slices import Slice, false_positive_name
 from training.examples.splits import NOTHING_CONFIRMED
-from training.gate.evidence import Evidence as Evidence
-from training.gate.evidence import Footprint as Footprint
-from training.gate.evidence import GateLimits as GateLimits
+from training.gate.evidence import CHAMPION, Evidence, Footprint, GateLimits
 
 STRICT, WIDE = map(recall_name, (FALSE_POSITIVE_RATES[1], FALSE_POSITIVE_RATES[0]))
 RANKING = (STRICT, WIDE, "pr_auc")
@@ -25,8 +23,6 @@ RECALLED = {"family": (STRICT, WIDE)}
 ALARMED = dict.fromkeys(
     ("cohort", "plan", "country", "requests"), tuple(map(false_positive_name, reversed(FALSE_POSITIVE_RATES[:2])))
 )
-CHAMPION = "champion"
-
 
 UNJUDGED = (
     "Nothing is confirmed yet, so nothing could be judged: this first model learnt from planted campaigns only. Give "

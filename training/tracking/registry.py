@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +165,11 @@ def is_registered(uri: str, version: int, model: Model) -> bool:
 
 
 def judged_on(uri: str, version: int) -> TestSet:
-    """The frozen test set that a version was judged on, so that another one can be judged on it too."""
-    known = report(uri, version)
-    with downloaded(uri, version, FRAME if known.format == 1 else TEST_SET) as path:
+    """The test set that a version was judged on, with its notes, so that another version can be judged on it too."""
+    judged = report(uri, version)
+    with downloaded(uri, version, FRAME if judged.format == 1 else TEST_SET) as path:
         folder = path if path.is_dir() else path.parent
-        return read(folder, known.test_name, known.test_digest)
+        return replace(read(folder, judged.test_name, judged.test_digest), notes=judged.notes)
 
 
 def find(client: Any, key: str) -> int | None:

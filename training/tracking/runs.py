@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from training.evaluation.drift import Reference
 from training.examples.dataset import targets
 from training.examples.test_set import write
@@ -138,10 +136,8 @@ def _log(
 
 def _log_risks(mlflow: Any, trained: Trained) -> None:
     """What each candidate gave each account of the test set, so that any two can be compared on the same accounts."""
-    risks = {name: judged.risk for name, judged in trained.candidates.items()}
-    frame = pl.DataFrame({"account_id": trained.split.test.frame["account_id"], **risks})
     with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
-        frame.write_parquet(f"{scratch}/{RISKS}")
+        trained.risks.write_parquet(f"{scratch}/{RISKS}")
         mlflow.log_artifact(f"{scratch}/{RISKS}")
 
 

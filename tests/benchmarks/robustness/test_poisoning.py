@@ -1,13 +1,20 @@
 """Poisoned labels on a small made-up table: what is poisoned is what is said, and the gate stops what it ruins."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.robustness.poisoning import Setting, Sleepers, clean, decide, flipped, moved
+from benchmarks.robustness.poisoning import Setting, Sleepers, clean, decide, flipped, moved, weigh
+from pipelines.models import champion as command
+from pipelines.workspace import Workspace
+from training import tracking
 from training.fitting.train import Plan, Trained
+from training.gate.evidence import CHAMPION
+from training.gate.promotion import Decision
 from training.models.fit import BoostingSettings
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -104,3 +111,23 @@ def test_the_gate_blocks_a_challenger_that_sleepers_taught_to_overlook_campaigns
 
 def test_the_gate_lets_the_very_same_training_pass(setting: Setting, champion: Trained) -> None:
     assert decide(setting.trained(examples()), champion).promote
+
+
+def test_the_benchmark_puts_the_same_before_the_gate_as_promote_does(
+    setting: Setting, champion: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two test sets, so that both models are judged on both; one test set is the simpler case."""
+    challenger = setting.trained(flipped(examples(), 0.1, seed=1))
+    assert challenger.split.test.digest != champion.split.test.digest
+    monkeypatch.setattr(command, "FEATURE_NAMES", FEATURES)
+    workspace = Workspace(tmp_path)
+    uri = workspace.tracking_uri
+    crowned, waiting = (tracking.record(uri, tmp_path / "artifacts", trained) for trained in (champion, challenger))
+    tracking.promote(uri, crowned, Decision(True, ("the first",)))
+    at_gate = command.promote(workspace, waiting, now=AS_OF)
+    assert at_gate.evidence.footprints is not None
+    assert at_gate.evidence.differences.keys() == {CHAMPION, "volume_rule", "logistic_regression"}
+    assert at_gate.evidence.earlier is not None
+    assert at_gate.evidence.lasting
+    assert (at_gate.champion, replace(at_gate.evidence, footprints=None)) == weigh(challenger, champion)
+    assert at_gate.decision == decide(challenger, champion)

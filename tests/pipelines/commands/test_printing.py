@@ -15,7 +15,8 @@ from training.evaluation.drift import Drift, Expectation, Shift
 from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.evaluation.review import Review
-from training.gate.promotion import Decision, Evidence
+from training.gate.evidence import Evidence
+from training.gate.promotion import Decision
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 COUNTS = {"train_accounts": 1204, "train_positives": 88, "test_accounts": 401, "test_positives": 31}

@@ -12,7 +12,8 @@ from training.examples.dataset import digest, is_in_campaign, matrix, weights
 from training.examples.planted import MARK, is_planted, together, weigh
 from training.examples.splits import NOTHING_CONFIRMED, marks
 from training.fitting.train import OURS, Plan, Trained, judge, train
-from training.gate.promotion import UNJUDGED, Evidence, gate
+from training.gate.evidence import Evidence
+from training.gate.promotion import UNJUDGED, gate
 from training.models.model import fingerprint
 
 

@@ -12,7 +12,8 @@ from training.evaluation.report import Report
 from training.evaluation.review import Review
 from training.evaluation.slices import Slice
 from training.examples.splits import NOTHING_CONFIRMED
-from training.gate.promotion import FALLING, GUARDED, UNJUDGED, Decision, Evidence, Footprint, GateLimits, force, gate
+from training.gate.evidence import Evidence, Footprint, GateLimits
+from training.gate.promotion import FALLING, GUARDED, UNJUDGED, Decision, force, gate
 
 ALARMS = "false_positive_rate_at_fpr_0.01"
 NAMES = ("pr_auc", "recall_at_fpr_0.01", "recall_at_fpr_0.001", "brier", "ece")
