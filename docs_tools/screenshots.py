@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 from docs_tools.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
 from docs_tools.documents import DOCS
-from pipelines.commands.demo import demo
+from pipelines.commands.demo import run_demo
 from pipelines.models.slices import read_slices
 from pipelines.models.train import read_labels
-from pipelines.retrain import retrain
+from pipelines.retrain import RetrainRequest, retrain
 from pipelines.workspace import Workspace
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ def main() -> int:
         return 2
     with TemporaryDirectory(prefix="stillwatch-") as scratch:
         root = Path(scratch) / "demo"
-        demo(root, now=NOW, seed=0, progress=_told)
+        run_demo(root, now=NOW, seed=0, progress=_told)
         _challenge(root)
         with shown(root) as address, browser(address, height=960) as (page, _):
             open_runs(page, address)
@@ -47,7 +47,8 @@ def _challenge(root: Path) -> None:
     workspace, world = Workspace(root), root / "world"
     labels, slices = read_labels(world / "labels.parquet", 0.01), read_slices(world / "truth.parquet")
     with workspace.locked("retrain"):
-        done = retrain(workspace, labels, NOW, seed=1, progress=_told, now=NOW, slices=slices)
+        request = RetrainRequest(labels=labels, as_of=NOW, seed=1, slices=slices)
+        done = retrain(workspace, request, progress=_told, now=NOW)
     print(done.outcome.value, *done.reasons)
 
 

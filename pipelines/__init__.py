@@ -1,1 +1,1 @@
-"""Pipelines: the commands, and the order of steps behind each. The only room that reads environment and clock."""
+"""Pipelines: the commands and the steps behind each. The only room that reads the environment and the clock."""

@@ -16,9 +16,9 @@ class Built:
     """What a build did.
 
     Attributes:
-        accounts: seen up to the time.
-        later: rows of each table that lie after the time, and were left out.
-        online: whether the online store now holds the features of this time; else it holds later ones.
+        accounts: how many accounts had sent a request by the time asked about.
+        later: rows of each table that lie after that time and were left out.
+        online: True if the online store now holds the features of that time; False if it holds later ones.
     """
 
     accounts: int
@@ -27,10 +27,16 @@ class Built:
 
 
 def build(workspace: Workspace, as_of: datetime, progress: Progress, *, now: datetime) -> Built:
-    """Read out the features of a time and bring them online; `now` is the clock (see `FeatureLookup.materialize`).
+    """Compute the features as of a time and bring them online.
+
+    Args:
+        workspace: the workspace to build in.
+        as_of: the time asked about.
+        progress: called with the step and the share done.
+        now: the clock (see `FeatureLookup.materialize`).
 
     Raises:
-        InputError: no request at or before as_of is known.
+        InputError: the lake holds no request at or before as_of.
     """
     ensure_features(workspace, [as_of], progress)
     campaigns = strongest(ensure_campaigns(workspace, as_of, progress))
@@ -41,13 +47,13 @@ def build(workspace: Workspace, as_of: datetime, progress: Progress, *, now: dat
 
 
 def ensure_features(workspace: Workspace, times: Iterable[datetime], progress: Progress) -> None:
-    """Read out the features of some times into the offline store, where they are not there already.
+    """Compute the features of several times into the offline store where they are missing or outdated.
 
     Raises:
-        InputError: no request at or before the latest of the times is known.
+        InputError: the lake holds no request at or before the latest of the times.
     """
     wanted = list(times)
-    check_known(workspace, max(wanted))
+    check_requests(workspace, max(wanted))
     stamp = workspace.lake.stamp()
     for i, as_of in enumerate(wanted):
         progress("features", i / len(wanted))
@@ -56,11 +62,11 @@ def ensure_features(workspace: Workspace, times: Iterable[datetime], progress: P
     progress("features", 1.0)
 
 
-def check_known(workspace: Workspace, as_of: datetime) -> None:
-    """Roll up what a killed run left, and see that something is known.
+def check_requests(workspace: Workspace, as_of: datetime) -> None:
+    """Roll up what a killed run left, and check that there are requests at or before a time.
 
     Raises:
-        InputError: no request at or before as_of is known.
+        InputError: there are none.
     """
     workspace.lake.catch_up()
     if not len(workspace.lake.seen(as_of)):

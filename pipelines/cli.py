@@ -12,34 +12,49 @@ import typer
 
 from features.errors import InputError, StillwatchError
 from pipelines.commands import models
-from pipelines.commands.options import WORKSPACE, AsOf, Out, Root, Seed, time
+from pipelines.commands.options import HOLDS_ALL, WORKSPACE, AsOf, Out, Root, Seed, parse_time, print_version
 
 app = typer.Typer(
     name="stillwatch",
-    help="Finds the accounts that take part in a distillation campaign.",
+    help="Detect the accounts that take part in a distillation campaign.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
 
 
+@app.callback()
+def common_options(
+    context: typer.Context,
+    path: Annotated[Path | None, typer.Option("--workspace", help=f"{HOLDS_ALL} Also after the command.")] = None,
+    version: Annotated[  # noqa: ARG001  its callback acts
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print the release and exit.")
+    ] = False,
+) -> None:
+    """Detect the accounts that take part in a distillation campaign."""
+    if path is not None and context.invoked_subcommand == "simulate":
+        raise InputError("simulate takes no --workspace: it writes to --out.")
+
+
 @app.command()
 def simulate(
-    scenario: Annotated[str, typer.Option("--scenario", help="Name of the made-up world.")],
+    scenario: Annotated[str, typer.Option("--scenario", help="Name of the simulated world.")],
     out: Annotated[Path, typer.Option("--out", help="New or empty folder.")],
-    scale: Annotated[float, typer.Option("--scale", help="Multiplies the number of accounts.")] = 1.0,
+    scale: Annotated[float, typer.Option("--scale", help="Factor on the number of accounts.")] = 1.0,
     seed: Seed = 0,
     pools: Annotated[Path | None, typer.Option("--pools", help="Folder with real prompts and rhythms.")] = None,
-    days: Annotated[int | None, typer.Option("--days", help="Length of the world.")] = None,
-    start: Annotated[datetime | None, typer.Option("--start", parser=time, metavar="TIME")] = None,
-    dirty: Annotated[bool, typer.Option("--dirty", help="Plant repeats, disorder and broken rows.")] = False,
+    days: Annotated[int | None, typer.Option("--days", help="Days that the world lasts.")] = None,
+    start: Annotated[
+        datetime | None, typer.Option("--start", parser=parse_time, metavar="TIME", help="ISO 8601.")
+    ] = None,
+    dirty: Annotated[bool, typer.Option("--dirty", help="Add repeats, disorder and broken rows.")] = False,
 ) -> None:
-    """Write requests, accounts, labels and the truth of a made-up world."""
+    """Write requests, accounts, labels and the truth of a simulated world."""
     from pipelines.commands import printing
     from simulation import SimulationRequest
     from simulation import simulate as run
 
-    with printing.progress() as report:
+    with printing.show_progress() as report:
         world = run(
             SimulationRequest(
                 scenario=scenario,
@@ -65,10 +80,10 @@ def ingest(
     accounts: Annotated[Path | None, typer.Option("--accounts")] = None,
     enforcement: Annotated[Path | None, typer.Option("--enforcement")] = None,
     releases: Annotated[Path | None, typer.Option("--releases")] = None,
-    format: Annotated[str, typer.Option("--format", help="Of the requests: native.")] = "native",
-    workspace: Root = WORKSPACE,
+    format: Annotated[str, typer.Option("--format", help="Format of the requests: native.")] = "native",
+    path: Root = WORKSPACE,
 ) -> None:
-    """Validate, reduce to fingerprints without text, and store."""
+    """Check the input tables, drop the text, and store the rest."""
     from pipelines.commands import printing
     from pipelines.ingest import Inputs
     from pipelines.ingest import ingest as run
@@ -76,25 +91,25 @@ def ingest(
     from pipelines.workspace import Workspace
 
     if format != "native":
-        raise InputError(f"the format {format!r} is not known: expected native.")
+        raise InputError(f"there is no format {format!r}: expected native.")
     inputs = Inputs(requests, accounts, enforcement, releases)
-    with printing.progress() as report:
+    with printing.show_progress() as report:
         limit = settings().reject_limit
-        counts = run(Workspace(workspace), inputs, reject_limit=limit, progress=report)
-    printing.ingested(counts)
+        counts = run(Workspace(path), inputs, reject_limit=limit, progress=report)
+    printing.print_ingest(counts)
 
 
 @app.command()
-def build(as_of: AsOf, workspace: Root = WORKSPACE) -> None:
-    """Features as known at a time, into the feature store."""
+def build(as_of: AsOf, path: Root = WORKSPACE) -> None:
+    """Compute the features known at a time into the feature store."""
     from pipelines.build import build as run
     from pipelines.commands import printing
     from pipelines.workspace import Workspace
 
-    place = Workspace(workspace)
-    with place.locked("build"), printing.progress() as report:
-        result = run(place, as_of, report, now=datetime.now(UTC))
-    printing.built(result, as_of.isoformat())
+    workspace = Workspace(path)
+    with workspace.locked("build"), printing.show_progress() as report:
+        result = run(workspace, as_of, report, now=datetime.now(UTC))
+    printing.print_build(result, as_of.isoformat())
 
 
 for command in (models.train, models.promote, models.rollback, models.retrain):
@@ -102,18 +117,18 @@ for command in (models.train, models.promote, models.rollback, models.retrain):
 
 
 @app.command()
-def score(as_of: AsOf, out: Out, workspace: Root = WORKSPACE) -> None:
+def score(as_of: AsOf, out: Out, path: Root = WORKSPACE) -> None:
     """Score every account seen up to a time with the champion."""
     from pipelines.commands import printing
     from pipelines.score import score as run
     from pipelines.workspace import Workspace
 
-    place = Workspace(workspace)
-    with place.locked("score"), printing.progress() as report:
-        scores = run(place, as_of, out, report)
+    workspace = Workspace(path)
+    with workspace.locked("score"), printing.show_progress() as report:
+        scores = run(workspace, as_of, out, report)
     flagged = scores.filter(scores["reasons"].list.len() > 0)
     print(f"{out}: {len(scores):,} accounts, {len(flagged):,} at or above the review threshold")
-    printing.left_out(place.lake.later(as_of))
+    printing.print_left_out(workspace.lake.later(as_of))
 
 
 @app.command()
@@ -121,20 +136,22 @@ def campaigns(
     as_of: AsOf,
     out: Out,
     table: Annotated[Path | None, typer.Option("--table", help="One row per campaign, as Parquet.")] = None,
-    evidence: Annotated[Path | None, typer.Option("--evidence", help="What ties each member, as Parquet.")] = None,
-    workspace: Root = WORKSPACE,
+    evidence: Annotated[
+        Path | None, typer.Option("--evidence", help="What each member shares with the others, as Parquet.")
+    ] = None,
+    path: Root = WORKSPACE,
 ) -> None:
-    """Find the groups of accounts that act together."""
-    from pipelines.campaigns.tables import campaigns as run
+    """Group the accounts that act together into campaigns."""
+    from pipelines.campaigns.tables import write_campaigns
     from pipelines.commands import printing
     from pipelines.workspace import Workspace
 
-    place = Workspace(workspace)
-    with place.locked("campaigns"), printing.progress() as report:
-        members = run(place, as_of, out, report, table, evidence)
+    workspace = Workspace(path)
+    with workspace.locked("campaigns"), printing.show_progress() as report:
+        members = write_campaigns(workspace, as_of, out, report, table, evidence)
     accounts, groups = members["account_id"].n_unique(), members["campaign_id"].n_unique()
     print(f"{out}: {accounts:,} accounts in {groups:,} campaigns")
-    printing.left_out(place.lake.later(as_of))
+    printing.print_left_out(workspace.lake.later(as_of))
 
 
 app.command()(models.package)
@@ -144,45 +161,45 @@ app.command()(models.package)
 def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 3000,
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
-    workspace: Root = WORKSPACE,
+    path: Root = WORKSPACE,
 ) -> None:
-    """Serve the packaged champion over HTTP until stopped."""
+    """Serve the packaged champion over HTTP until it is stopped."""
     from pipelines.models.champion import packaged
-    from pipelines.servers.serve import options
+    from pipelines.servers.endpoint import endpoint_options
     from pipelines.workspace import Workspace
-    from serving.server import serve as run
+    from serving.server import become_server
 
-    place = Workspace(workspace)
-    run(packaged(place), port, options(place, host))
+    workspace = Workspace(path)
+    become_server(packaged(workspace), port, endpoint_options(workspace, host))
 
 
 @app.command()
 def ui(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
-    workspace: Root = WORKSPACE,
+    path: Root = WORKSPACE,
 ) -> None:
-    """Show runs and models in the browser (MLflow), until stopped."""
-    from pipelines.servers.ui import ui as run
+    """Serve the page of runs and models (MLflow) until it is stopped."""
+    from pipelines.servers.runs_page import serve_runs
     from pipelines.workspace import Workspace
 
-    run(Workspace(workspace), host, port)
+    serve_runs(Workspace(path), host, port)
 
 
 @app.command()
-def demo(seed: Seed = 0, workspace: Root = Path("demo")) -> None:
-    """Everything once on a small made-up world, ending with two accounts scored over HTTP."""
+def demo(seed: Seed = 0, path: Root = Path("demo")) -> None:
+    """Run everything once on a small simulated world, and score two accounts over HTTP."""
     from pipelines.commands import printing
-    from pipelines.commands.demo import demo as run
+    from pipelines.commands.demo import run_demo
 
-    with printing.progress() as report:
-        lines = run(workspace, now=datetime.now(UTC), seed=seed, progress=report)
+    with printing.show_progress() as report:
+        lines = run_demo(path, now=datetime.now(UTC), seed=seed, progress=report)
     print("\n".join(lines))
 
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """One line for an error that someone must act on, and the exit status of the contract."""
+    """Print an error that the user must act on as one line, and exit with the status of the contract."""
     try:
         yield
     except StillwatchError as error:
@@ -191,7 +208,7 @@ def _errors() -> Iterator[None]:
 
 
 def main() -> None:
-    """The entry point `stillwatch`."""
-    logging.captureWarnings(True)  # of libraries about one another: no news to users
+    """Run the program `stillwatch`."""
+    logging.captureWarnings(True)  # libraries warn about one another, which users can do nothing about
     with _errors():
         app()

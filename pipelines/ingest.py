@@ -1,7 +1,7 @@
-"""Ingest: input files are checked, deduplicated, reduced and appended, each file entirely or not at all.
+"""Ingest: check, deduplicate, reduce and append input files, each file entirely or not at all.
 
-First every file is examined and nothing is written; then file after file is appended in one commit. A run that is
-killed leaves whole files only, and running it again gives the tables of an undisturbed run.
+First every file is checked and nothing is written; then each file is appended in one commit. A killed run leaves
+whole files only, and running it again gives the same tables as an undisturbed run.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from features.schemas import INPUT_TABLES
 from pipelines.workspace import Workspace
 
 _TEXT = ("prompt", "system_prompt")
-_SMALL = {
+_KEYS = {  # columns that identify a row of a small table
     "accounts": ["account_id"],
     "enforcement": ["account_id", "action", "acted_at"],
     "releases": ["model"],
@@ -30,10 +30,20 @@ _SMALL = {
 
 @dataclass
 class TableCount:
-    """What happened to the rows of one input table."""
+    """What happened to the rows of one input table.
+
+    Attributes:
+        files: files read, with those that were stored before.
+        stored_before: files whose content an earlier run stored; they are skipped.
+        rows: rows read.
+        stored: rows appended.
+        repeats: rows dropped because a row with the same key is stored.
+        malformed_addresses: addresses that could not be parsed and were set to null.
+        rejects: broken rows by the rule of the contract that they break.
+    """
 
     files: int = 0
-    stored_before: int = 0  # files
+    stored_before: int = 0
     rows: int = 0
     stored: int = 0
     repeats: int = 0
@@ -43,7 +53,7 @@ class TableCount:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Paths given to one ingest; requests or any other table may be absent."""
+    """Paths of the input tables of one ingest; each may be absent."""
 
     requests: Path | None = None
     accounts: Path | None = None
@@ -52,13 +62,13 @@ class Inputs:
 
 
 def ingest(workspace: Workspace, inputs: Inputs, *, reject_limit: float, progress: Progress) -> dict[str, TableCount]:
-    """Append the inputs to the workspace's lake.
+    """Append the input tables to the workspace's lake.
 
     Args:
-        workspace: where to.
-        inputs: which tables.
+        workspace: the workspace to store in.
+        inputs: the paths of the tables.
         reject_limit: share of a file's rows that may break the contract.
-        progress: called with what is being done and the share done.
+        progress: called with the step and the share done.
 
     Returns:
         Counts per table.
@@ -66,16 +76,16 @@ def ingest(workspace: Workspace, inputs: Inputs, *, reject_limit: float, progres
     Raises:
         InputError: a file is unusable or has too many broken rows; then nothing of this run is stored.
     """
-    given = {name: path for name, path in vars(inputs).items() if path is not None}
-    if not given:
+    paths = {table: path for table, path in vars(inputs).items() if path is not None}
+    if not paths:
         raise InputError("nothing to ingest: give --requests, --accounts, --enforcement or --releases.")
-    counts = {table: TableCount() for table in given}
+    counts = {table: TableCount() for table in paths}
     with workspace.locked("ingest") as scratch:
         keyring = workspace.keyring
         workspace.lake.catch_up()
-        new = {table: _new_files(workspace, table, path, counts[table]) for table, path in given.items()}
+        new = {table: _new_files(workspace, table, path, counts[table]) for table, path in paths.items()}
         repeats = Repeats(scratch)
-        rejects = _examine(new, keyring, repeats, counts, reject_limit, progress)
+        rejects = _check_all(new, _Checks(keyring, repeats, reject_limit), counts, progress)
         repeats.find(workspace.lake.scan("events").select("request_key"))
         for table, files in new.items():
             for i, file in enumerate(files):
@@ -90,7 +100,7 @@ def ingest(workspace: Workspace, inputs: Inputs, *, reject_limit: float, progres
 
 
 def _new_files(workspace: Workspace, table: str, path: Path, count: TableCount) -> list[InputFile]:
-    """Files whose content was not stored before."""
+    """Return the files whose content was not stored before, and count the others."""
     files = find_input_files(path, table)
     stored_as = "events" if table == "requests" else table
     lacking = workspace.lake.missing_sources(stored_as, [file.source for file in files])
@@ -99,32 +109,36 @@ def _new_files(workspace: Workspace, table: str, path: Path, count: TableCount) 
     return new
 
 
-def _examine(
-    new: dict[str, list[InputFile]],
-    keyring: Keyring,
-    repeats: Repeats,
-    counts: dict[str, TableCount],
-    limit: float,
-    progress: Progress,
+@dataclass(frozen=True)
+class _Checks:
+    """What the rows of one run are checked with."""
+
+    keyring: Keyring
+    repeats: Repeats
+    reject_limit: float
+
+
+def _check_all(
+    new: dict[str, list[InputFile]], checks: _Checks, counts: dict[str, TableCount], progress: Progress
 ) -> dict[int, pl.DataFrame]:
-    """Check every row of every file, and note the requests' keys; returns each file's rejects."""
+    """Check every row of every file and note the requests' keys; return the rejects by source."""
     rejects = {}
     total = sum(file.rows for files in new.values() for file in files) or 1
     done = 0
     for table, files in new.items():
         for file in files:
             broken = []
-            for checked in _checked(file, keyring, _columns_to_check(file)):
+            for checked in _checked(file, checks.keyring, _columns_to_check(file)):
                 broken.append(checked.rejects)
                 done += len(checked.good)
                 if table == "requests":
-                    repeats.note(file.source, checked.good)
+                    checks.repeats.note(file.source, checked.good)
                 progress("checking", done / total)
-            found = pl.concat([_no_rejects(), *broken])
-            _refuse_above(limit, file, found)
+            rejected = pl.concat([_no_rejects(), *broken])
+            _refuse_above(checks.reject_limit, file, rejected)
             counts[table].rows += file.rows
-            counts[table].rejects.update(found["rule"].to_list())
-            rejects[file.source] = found.with_columns(
+            counts[table].rejects.update(rejected["rule"].to_list())
+            rejects[file.source] = rejected.with_columns(
                 pl.col("row").cast(pl.Int64),
                 pl.lit(table).alias("table"),
                 pl.lit(file.source, pl.Int64).alias("source"),
@@ -149,7 +163,7 @@ def _refuse_above(limit: float, file: InputFile, rejects: pl.DataFrame) -> None:
 
 
 def _checked(file: InputFile, keyring: Keyring, columns: list[str] | None = None) -> Iterator[CheckedRows]:
-    """The file's checked batches; requests with their `request_key`."""
+    """Yield the file's checked batches; requests come with their `request_key`."""
     for batch in read_batches(file, columns):
         checked = check_rows(batch, file.table)
         if file.table == "requests":
@@ -159,7 +173,7 @@ def _checked(file: InputFile, keyring: Keyring, columns: list[str] | None = None
 
 
 def _columns_to_check(file: InputFile) -> list[str] | None:
-    """All but the text, which no rule reads, unless some request is known by its content only."""
+    """Return all columns but the text, which no rule reads; None (all) if a request without an id needs its text."""
     if file.table != "requests":
         return None
     ids = read_batches(file, ["request_id"])
@@ -171,14 +185,14 @@ def _columns_to_check(file: InputFile) -> list[str] | None:
 def _store_requests(
     workspace: Workspace, file: InputFile, keyring: Keyring, repeats: Repeats, count: TableCount
 ) -> None:
-    """Reduce and append one file of requests, then its rollups."""
+    """Append one file of requests as events, then its rollups."""
     dropped = repeats.of(file.source)
     count.repeats += len(dropped)
 
     def events() -> Iterator[pl.DataFrame]:
         for checked in _checked(file, keyring):
-            kept = checked.good.filter(~pl.col("row").is_in(dropped.implode()))
-            reduced, malformed = to_events(kept, keyring, file.source)
+            first = checked.good.filter(~pl.col("row").is_in(dropped.implode()))
+            reduced, malformed = to_events(first, keyring, file.source)
             count.malformed_addresses += malformed
             count.stored += len(reduced)
             yield reduced
@@ -188,7 +202,7 @@ def _store_requests(
 
 
 def _store_small(workspace: Workspace, file: InputFile, keyring: Keyring, count: TableCount) -> None:
-    """Append a table that fits in memory; a row whose key is stored already changes nothing."""
+    """Append a table that fits in memory; rows whose key is stored already are dropped."""
     parts = [checked.good for checked in _checked(file, keyring)]
     if not parts:  # a table without rows
         return
@@ -197,9 +211,9 @@ def _store_small(workspace: Workspace, file: InputFile, keyring: Keyring, count:
         good, count.malformed_addresses = to_account_rows(good, keyring)
     elif file.table == "releases":
         good = to_release_rows(good, keyring)
-    by = _SMALL[file.table]
-    stored = workspace.lake.scan(file.table).select(by).collect()
-    fresh = good.unique(by, keep="first", maintain_order=True).join(stored, on=by, how="anti", nulls_equal=True)
+    key = _KEYS[file.table]
+    stored = workspace.lake.scan(file.table).select(key).collect()
+    fresh = good.unique(key, keep="first", maintain_order=True).join(stored, on=key, how="anti", nulls_equal=True)
     workspace.lake.append(file.table, [fresh], file.source)
     count.stored += len(fresh)
     count.repeats += len(good) - len(fresh)

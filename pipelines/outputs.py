@@ -1,4 +1,4 @@
-"""Files that commands leave behind: whole or not at all."""
+"""Output files of commands: each appears whole or not at all."""
 
 import os
 from pathlib import Path
@@ -9,16 +9,20 @@ from features.errors import InputError
 
 
 def check_out(out: Path) -> None:
-    """Raise InputError for a place that no file can take."""
+    """Refuse a path that is a folder.
+
+    Raises:
+        InputError: it is one.
+    """
     if out.is_dir():
         raise InputError(f"{out} is a folder: give --out the name of a file.")
 
 
-def write(frame: pl.DataFrame, out: Path) -> None:
-    """Write a table as Parquet that appears whole or not at all.
+def write_table(frame: pl.DataFrame, out: Path) -> None:
+    """Write a table as Parquet; a killed run leaves the old file or none.
 
     Raises:
-        InputError: the place can't be written.
+        InputError: the path can't be written.
     """
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:

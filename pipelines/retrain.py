@@ -1,4 +1,4 @@
-"""The whole loop: look at the data, train, gate, promote, package; it can be killed anywhere and called again."""
+"""The whole loop: check the data, train, gate, promote, package. It can be killed anywhere and called again."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,10 +23,10 @@ from training.examples.test_set import latest
 
 
 class Outcome(Enum):
-    """How a whole loop ended: also promoted if this very training is the champion already."""
+    """How a whole loop ended; "promoted" also if the same training is the champion already."""
 
     PROMOTED = "promoted"
-    KEPT = "kept"
+    NOT_PROMOTED = "not promoted"
     REFUSED = "refused"
 
 
@@ -35,19 +35,19 @@ class Retrained:
     """What a whole loop did.
 
     Attributes:
-        as_of: the time.
-        outcome: how it ended.
-        reasons: why the version is the champion, or is not; none if the data were refused.
-        objections: to the data; they were refused for these, unless `forced` says why not.
-        forced: the reason given for learning from the data whatever there is to object.
+        as_of: the time asked about.
+        outcome: how the loop ended.
+        reasons: why the version is the champion, or is not; empty if the data were refused.
+        objections: to the data, which were refused for these unless `forced` gives a reason.
+        forced: the reason given for training in spite of objections.
         before: the champion's version before; None if there was none.
         champion: the champion's version after.
-        built: the features; None if the data were refused before.
-        drift: since the champion's training; None if there was nothing to measure it against.
-        moved: how many features have, beyond the limits.
+        built: what the build did; None if the data were refused before it.
+        drift: drift since the champion's training; None if there was nothing to compare with.
+        moved: how many features have moved beyond the limits.
         fitted: the training; None if the data were refused.
-        judged: what was seen at the gate; None if there was no need to go there.
-        bento: the champion's, whether or not it is new; None as long as there is no champion.
+        gate: the gate's result; None if the version did not go there.
+        bento: the champion's Bento, new or not; None if there is no champion.
     """
 
     as_of: datetime
@@ -61,57 +61,73 @@ class Retrained:
     drift: Drift | None = None
     moved: int = 0
     fitted: Fitted | None = None
-    judged: GateResult | None = None
+    gate: GateResult | None = None
     bento: Path | None = None
 
 
-def retrain(
-    workspace: Workspace,
-    labels: pl.DataFrame,
-    as_of: datetime,
-    *,
-    seed: int,
-    progress: Progress,
-    now: datetime,
-    slices: pl.DataFrame | None = None,
-    reason: str = "",
-    planting: Planting | None = None,
-    search: int = 0,
-) -> Retrained:
+@dataclass(frozen=True, kw_only=True)
+class RetrainRequest:
+    """What a whole loop is asked to do.
+
+    Attributes:
+        labels: the contract's table of labels; may be empty if something is planted.
+        as_of: the time asked about; nothing later is used.
+        seed: of the split and of the training.
+        slices: what accounts belong to (`pipelines.models.slices`), for the report only; not learned from.
+        planting: the campaigns to plant and learn from; None for none.
+        search: trials of a search for better settings.
+        reason: for training on stale or drifted data; recorded with the version. Without it such data are refused.
+    """
+
+    labels: pl.DataFrame
+    as_of: datetime
+    seed: int = 0
+    slices: pl.DataFrame | None = None
+    planting: Planting | None = None
+    search: int = 0
+    reason: str = ""
+
+
+def retrain(workspace: Workspace, request: RetrainRequest, *, progress: Progress, now: datetime) -> Retrained:
     """Build, train, gate, promote, package.
 
-    Every step finds what an earlier call has done already, so a loop that was killed goes on where it was, and one that
-    was finished does nothing. Data that are stale or have drifted are refused; with a `reason` they are not, and the
-    reason is recorded with the version. The gate is not to be overruled here: that is for `promote`.
+    Each step keeps what an earlier call has done, so a killed loop goes on where it stopped, and a finished one does
+    nothing. The gate's decision can't be overruled here; `promote` can.
+
+    Args:
+        workspace: the workspace to train in.
+        request: what to train on, and how.
+        progress: called with the step and the share done.
+        now: the clock.
     """
-    uri = workspace.tracking_uri
+    uri, as_of, reason = workspace.tracking_uri, request.as_of, request.reason
     tracking.settle(uri)
     before = tracking.champion_version(uri)
-    done = Retrained(as_of, forced=reason, before=before, champion=before)
+    done = Retrained(as_of=as_of, forced=reason, before=before, champion=before)
     done = replace(done, objections=tuple(_stale(workspace, as_of)))
     if done.objections and not reason:
         return done
     done = replace(done, built=build(workspace, as_of, progress, now=now))
-    gathered = gather(workspace, labels, as_of, progress)
-    measured = _drift(workspace, before, gathered[1])
-    if measured is not None:
+    gathered = gather(workspace, request.labels, as_of, progress)
+    drift = _drift(workspace, before, gathered[1])
+    if drift is not None:
         limits = settings().drift_limits()
-        done = replace(done, drift=measured, moved=len(measured.moved(limits)))
-        done = replace(done, objections=(*done.objections, *objections(measured, limits)))
+        done = replace(done, drift=drift, moved=len(drift.moved(limits)))
+        done = replace(done, objections=(*done.objections, *objections(drift, limits)))
     if done.objections and not reason:
         return done
     tags = {"forced_training": reason, "forced_over": " ".join(done.objections)} if reason else {}
     fitted = fit(
         workspace,
-        labels,
+        request.labels,
         as_of,
-        seed=seed,
+        seed=request.seed,
         progress=progress,
-        slices=slices,
+        slices=request.slices,
         gathered=gathered,
         tags=tags,
-        planting=planting,
-        search=search,
+        planting=request.planting,
+        search=request.search,
     )
     done = _at_the_gate(workspace, replace(done, fitted=fitted), fitted.version, now)
     champion = tracking.champion_version(uri)
@@ -122,7 +138,7 @@ def retrain(
 
 
 def _stale(workspace: Workspace, as_of: datetime) -> Iterator[str]:
-    """An objection if the newest request is too old; an empty lake is told by the build."""
+    """Object if the newest request is too old. (An empty lake is refused by the build.)"""
     newest: datetime | None = workspace.lake.seen(as_of)["last_seen"].max()  # type: ignore[assignment]
     limit = settings().data_age_hours
     if newest is not None and as_of - newest > timedelta(hours=limit):
@@ -134,7 +150,7 @@ def _stale(workspace: Workspace, as_of: datetime) -> Iterator[str]:
 
 
 def _drift(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -> Drift | None:
-    """How today's accounts differ from those that the champion learned from, and what it expects of itself on them."""
+    """Measure how today's accounts differ from those of the champion's training, and its expected quality on them."""
     then = None if champion is None else tracking.reference(workspace.tracking_uri, champion)
     if then is None or then.schema_version != SCHEMA_VERSION:
         return None
@@ -144,11 +160,13 @@ def _drift(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -
 
 
 def _at_the_gate(workspace: Workspace, done: Retrained, version: int, now: datetime) -> Retrained:
+    """Take the version through the gate, unless it is the champion already or was rolled back before."""
     if version == done.before:
-        return replace(done, outcome=Outcome.PROMOTED, reasons=("This very training is the champion already.",))
-    taken_back = tracking.rolled_back(workspace.tracking_uri, version)
-    if taken_back is not None:
-        return replace(done, outcome=Outcome.KEPT, reasons=(f"It was taken back before ({taken_back}).",))
-    judged = promote(workspace, version, now=now)
-    outcome = Outcome.PROMOTED if judged.decision.promote else Outcome.KEPT
-    return replace(done, outcome=outcome, reasons=judged.decision.reasons, judged=judged)
+        return replace(done, outcome=Outcome.PROMOTED, reasons=("The same training is the champion already.",))
+    rollback_reason = tracking.rolled_back(workspace.tracking_uri, version)
+    if rollback_reason is not None:
+        reasons = (f"It was rolled back before ({rollback_reason}).",)
+        return replace(done, outcome=Outcome.NOT_PROMOTED, reasons=reasons)
+    result = promote(workspace, version, now=now)
+    outcome = Outcome.PROMOTED if result.decision.promote else Outcome.NOT_PROMOTED
+    return replace(done, outcome=outcome, reasons=result.decision.reasons, gate=result)

@@ -1,4 +1,4 @@
-"""Settings from the environment: the only place that reads it."""
+"""Settings from environment variables; no other file reads them."""
 
 from functools import cache
 from pathlib import Path
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 
 class Settings(BaseSettings):
-    """Every setting is an environment variable with the prefix `STILLWATCH_`; none is needed to begin with.
+    """Environment variables with the prefix `STILLWATCH_`, all of them optional.
 
     Attributes:
         key: secret of the keyed hashes, 64 hexadecimal digits or more; generated into the workspace if absent.
         tracking_uri: MLflow's backend; by default a SQLite file in the workspace.
         online: "sqlite" or the URL of a Redis server ("redis://127.0.0.1:6379/0").
         freshness_hours: an account is `stale` if its features are older.
-        base_rate: share of accounts that take part in campaigns, if it is known to differ from what training saw: all
-            risks are moved to it (not their order).
+        base_rate: share of accounts that take part in campaigns, where it differs from the share in training; all risks
+            are shifted to it, and their order stays.
         reject_limit: share of broken rows above which a file is refused.
-        data_age_hours: `retrain` refuses data whose newest request is older, seen from its time.
-        drift_psi, drift_distance: PSI and Jensen-Shannon distance above both of which a feature has moved.
+        data_age_hours: `retrain` refuses data whose newest request is older than this at the time asked about.
+        drift_psi, drift_distance: a feature has moved if its PSI and its Jensen-Shannon distance are above both.
         drift_share: share of moved features above which `retrain` refuses the data.
-        drift_loss: loss of expected PR-AUC above which it does.
-        signing_key: path of a private key (PEM, P-256); what is registered is signed with it.
-        verifying_key: path of a public key; with it, models that its owner did not sign are refused.
-        analyst_token: what callers of the endpoint show to read reasons, 16 characters or more.
+        drift_loss: loss of expected PR-AUC above which `retrain` refuses the data.
+        signing_key: path of a private key (PEM, P-256) that signs registered models.
+        verifying_key: path of a public key; models that are not signed with its private key are refused.
+        analyst_token: token, 16 characters or more, that lets a caller of the endpoint read reasons.
     """
 
     model_config = SettingsConfigDict(env_prefix="STILLWATCH_", extra="ignore")
@@ -53,32 +53,38 @@ class Settings(BaseSettings):
     analyst_token: SecretStr | None = Field(default=None, min_length=16)
 
     def secret(self) -> bytes | None:
-        """The key's bytes, if one was given."""
+        """The key's bytes, if a key is set."""
         return None if self.key is None else bytes.fromhex(self.key.get_secret_value())
 
     def drift_limits(self) -> "DriftLimits":
-        """Above which data count as drifted."""
+        """The limits above which data count as drifted."""
         from training.evaluation.drift import DriftLimits  # with scipy, which an ingest need not wait for
 
-        return DriftLimits(self.drift_psi, self.drift_distance, self.drift_share, self.drift_loss)
+        return DriftLimits(
+            psi=self.drift_psi, distance=self.drift_distance, share=self.drift_share, loss=self.drift_loss
+        )
 
     def signer(self) -> Sign | None:
-        """What signs models, if a key was given.
+        """The function that signs models, if a signing key is set.
 
         Raises:
-            InputError: the key can't be used, or this same environment would refuse what it signs.
+            InputError: the key can't be used, or the verifying key would refuse what it signs.
         """
         if self.signing_key is None:
             return None
         if self.verifying_key is not None and not signing.are_a_pair(self.signing_key, self.verifying_key):
             raise InputError(
                 f"the keys {self.signing_key} (STILLWATCH_SIGNING_KEY) and {self.verifying_key} "
-                "(STILLWATCH_VERIFYING_KEY) are no pair, so what is signed would be refused: set both of one pair."
+                "(STILLWATCH_VERIFYING_KEY) are not a pair, so signed models would be refused: set both of one pair."
             )
         return signing.signer(self.signing_key)
 
     def verifier(self) -> Prove | None:
-        """What refuses models that were not signed, if a key was given; raises InputError if it can't be used."""
+        """The function that refuses unsigned models, if a verifying key is set.
+
+        Raises:
+            InputError: the key can't be used.
+        """
         return None if self.verifying_key is None else signing.verifier(self.verifying_key)
 
 
@@ -87,14 +93,14 @@ def settings() -> Settings:
     """The settings of this process.
 
     Raises:
-        InputError: a variable has a value that can't be used; its value is not repeated, since it may be a secret.
+        InputError: a variable has an unusable value. The message does not repeat it, since it may be a secret.
     """
     try:
-        found = Settings()
-        found.secret()
+        current = Settings()
+        current.secret()
     except ValidationError as error:
         name = "STILLWATCH_" + str(error.errors()[0]["loc"][0]).upper()
         raise InputError(f"the environment variable {name} is not usable: {error.errors()[0]['msg']}.") from None
     except ValueError:
         raise InputError("the environment variable STILLWATCH_KEY must hold hexadecimal digits.") from None
-    return found
+    return current

@@ -1,4 +1,4 @@
-"""A workspace: the folder that holds all state of a run. Two workspaces never touch each other."""
+"""The workspace: the folder that holds all state of a run. Two workspaces never touch each other."""
 
 import fcntl
 import hashlib
@@ -24,15 +24,15 @@ from pipelines.settings import settings
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds a workspace: the command, its process, the machine, and since when (ISO 8601, UTC)."""
+    """The command that holds a workspace, its process, its machine, and when it began (ISO 8601, UTC)."""
 
     command: str
     process: int
     host: str
     since: str
 
-    def told(self, now: datetime) -> str:
-        """The owner in words."""
+    def describe(self, now: datetime) -> str:
+        """Describe the owner in words."""
         minutes = (now - datetime.fromisoformat(self.since)).total_seconds() / 60
         age = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
         return f"`stillwatch {self.command}` (process {self.process} on {self.host}, since {self.since}, {age} ago)"
@@ -43,7 +43,7 @@ class Workspace:
     """Paths and stores of one run.
 
     Attributes:
-        root: the folder; created by the first command that writes.
+        root: the folder; the first command that writes creates it.
     """
 
     root: Path
@@ -66,17 +66,17 @@ class Workspace:
 
     @property
     def identity(self) -> str:
-        """Tells this workspace from all others that may share a tracking store with it."""
+        """A digest that distinguishes this workspace from others that share its tracking store."""
         return hashlib.sha256(f"{socket.gethostname()}:{self.root.resolve()}".encode()).hexdigest()[:16]
 
     @property
     def artifacts(self) -> Path:
-        """Where MLflow keeps files of new experiments."""
+        """The folder where MLflow keeps the files of new experiments."""
         return self.root / "mlruns" / "artifacts"
 
     @property
     def bento(self) -> Path:
-        """The packaged champion."""
+        """The folder of packaged champions."""
         return self.root / "bento"
 
     @cached_property
@@ -84,10 +84,10 @@ class Workspace:
         """The secret from the environment, else from the workspace, else a new one (mode 0600).
 
         Raises:
-            InputError: the workspace was filled with another key: the same text would get other hashes.
+            InputError: the workspace was filled under another key, so the same text would get other hashes.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        keyring = Keyring(settings().secret() or _kept_secret(self.root / "key"))
+        keyring = Keyring(settings().secret() or _stored_secret(self.root / "key"))
         mark = self.root / "key.fingerprint"
         if not mark.exists():
             _create(mark, keyring.fingerprint.encode())
@@ -100,13 +100,13 @@ class Workspace:
 
     @contextmanager
     def locked(self, command: str) -> Iterator[Path]:
-        """Hold the workspace for one writer, and give it a scratch folder that is empty and vanishes.
+        """Hold the workspace for one writer, and yield an empty scratch folder that is removed at the end.
 
         Args:
-            command: what the one who finds the workspace taken is told.
+            command: the name of the command, for the error message of a second writer.
 
         Raises:
-            InputError: another process holds it; the message says which.
+            InputError: another process holds the workspace (the message says which), or it can't be written.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,8 @@ class Workspace:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(f"{_owner(lock)} writes to {self.root}: wait for it to end.") from None
-            _sign(lock, Owner(command, os.getpid(), socket.gethostname(), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"))
+            since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            _sign(lock, Owner(command=command, process=os.getpid(), host=socket.gethostname(), since=since))
             scratch = self.root / "scratch"
             shutil.rmtree(scratch, ignore_errors=True)  # a killed run's
             scratch.mkdir()
@@ -130,7 +131,7 @@ class Workspace:
 
 
 def _sign(lock: TextIO, owner: Owner | None) -> None:
-    """Write the owner into the lock, or nothing. What a killed run left is nobody's: the next owner writes over it."""
+    """Write the owner into the lock file, or empty it. The next owner overwrites what a killed run left."""
     lock.truncate(0)  # the file is open for appending, so this is also where the next write begins
     if owner is not None:
         lock.write(json.dumps(asdict(owner)))
@@ -138,16 +139,16 @@ def _sign(lock: TextIO, owner: Owner | None) -> None:
 
 
 def _owner(lock: TextIO) -> str:
-    """The holder in words; between taking the lock and signing it there is a moment without a name."""
+    """Describe the holder of a lock; "another command" in the moment before it has signed."""
     try:
         lock.seek(0)
-        return Owner(**json.loads(lock.read())).told(datetime.now(UTC))
+        return Owner(**json.loads(lock.read())).describe(datetime.now(UTC))
     except (ValueError, TypeError):
         return "another command"
 
 
 def _create(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all, and never replaces another."""
+    """Write a file that appears whole or not at all and never replaces another."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with suppress(FileNotFoundError):
         draft.unlink()
@@ -161,7 +162,8 @@ def _create(path: Path, content: bytes) -> None:
     draft.unlink()
 
 
-def _kept_secret(path: Path) -> bytes:
+def _stored_secret(path: Path) -> bytes:
+    """Read the workspace's secret, or make and store a new one."""
     if not path.exists():
         _create(path, secrets.token_hex(SECRET_BYTES).encode())
     try:

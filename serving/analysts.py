@@ -1,6 +1,6 @@
-"""Who may read reasons: callers that show the analysts' token; without a token, callers of a loopback server.
+"""Access to reasons: callers with the analysts' token; where no token is set, all callers of a loopback server.
 
-Reasons tell an attacker what to change, so they go to analysts only. The server knows the token's SHA-256, not the
+Reasons would tell an attacker what to change, so only analysts get them. The server holds the token's SHA-256, not the
 token.
 """
 
@@ -13,33 +13,37 @@ ANYBODY, NOBODY = "anybody", "nobody"
 SCHEME = b"bearer "
 
 reads_reasons: ContextVar[bool] = ContextVar("reads_reasons", default=False)
-"""Of the call that is being answered; set at the edge."""
+"""May the current caller read reasons? Set by `serving.middleware` for each call."""
 
 
 class WrongTokenError(Exception):
-    """A token was shown, and it is not the analysts'."""
+    """The caller sent a token that is not the analysts' token."""
 
     def __init__(self) -> None:
-        super().__init__("the token shown is not the analysts'")
+        super().__init__("the token is not the analysts' token")
 
 
 def readers(token: str | None, host: str) -> str:
-    """Whom a server shows reasons to: the digest of the token they must show, `anybody` or `nobody`."""
+    """Return who may read reasons: the SHA-256 of the token that callers must send, or `anybody` or `nobody`."""
     if token is not None:
         return hashlib.sha256(token.encode()).hexdigest()
     return ANYBODY if _is_loopback(host) else NOBODY
 
 
 def may_read(authorization: bytes | None, readers: str) -> bool:
-    """Does the caller read reasons, going by its Authorization header?
+    """Decide by the Authorization header whether the caller may read reasons.
+
+    Args:
+        authorization: the header; None if it was not sent.
+        readers: what `readers` returned for the server.
 
     Raises:
-        WrongTokenError: it shows a token that is not the analysts', or something else than a bearer token.
+        WrongTokenError: the header holds another token, or no bearer token.
     """
     if readers in (ANYBODY, NOBODY) or authorization is None:
         return readers == ANYBODY
-    shown = hashlib.sha256(authorization[len(SCHEME) :].strip()).hexdigest()
-    if not authorization.lower().startswith(SCHEME) or not hmac.compare_digest(shown, readers):
+    digest = hashlib.sha256(authorization[len(SCHEME) :].strip()).hexdigest()
+    if not authorization.lower().startswith(SCHEME) or not hmac.compare_digest(digest, readers):
         raise WrongTokenError
     return True
 

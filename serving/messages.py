@@ -1,7 +1,7 @@
-"""What the scoring endpoint takes and gives, as pydantic models; the OpenAPI page is derived from them.
+"""Requests and answers of the scoring endpoint, as pydantic models; the OpenAPI page is derived from them.
 
-Nothing here knows HTTP, a model or a store. Requests are strict (a number is no account id, an unknown
-field is an error) and never repeat the caller's input in an error; answers can hold no NaN or infinity.
+This file does not depend on HTTP, a model or a store. Requests are strict (a number is no account id, an unknown field
+is an error), and errors never repeat the caller's input. Answers can't hold NaN or infinity.
 """
 
 from datetime import datetime
@@ -17,7 +17,7 @@ Status = Literal["scored", "unknown_account", "stale"]
 
 
 class ScoreRequest(BaseModel):
-    """The accounts to score, in the order in which the answer lists them; repeats are answered as often."""
+    """The accounts to score; the answer lists them in this order, repeats included."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
@@ -25,7 +25,7 @@ class ScoreRequest(BaseModel):
 
 
 class ModelName(BaseModel):
-    """Which registered model gave the risks."""
+    """The registered model that gave the risks."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,8 +36,8 @@ class ModelName(BaseModel):
 class AccountScore(BaseModel):
     """One account's risk: a calibrated probability, null for an account without stored features.
 
-    `features_as_of` is the time (UTC) up to which its features count requests; `stale` says that it is
-    older than the freshness limit. `reasons` are filled at or above the model's review threshold only.
+    `features_as_of` is the time (UTC) up to which the account's features count requests; `status` is `stale` if that is
+    older than the freshness limit. `reasons` are given only at or above the model's review threshold.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -51,7 +51,7 @@ class AccountScore(BaseModel):
 
 
 class ScoreResponse(BaseModel):
-    """The answer to a `ScoreRequest`: one score per account id asked, in the same order."""
+    """The answer to a `ScoreRequest`: one score per account id, in the same order."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -60,7 +60,7 @@ class ScoreResponse(BaseModel):
 
 
 class FieldProblem(BaseModel):
-    """One thing wrong with a request: the field (or `body`) and what was expected of it."""
+    """One problem of a request: the field (or `body`) and what was expected there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -82,20 +82,20 @@ SHOWN_NAME = 64
 
 
 def refusal(field: str, message: str) -> ErrorResponse:
-    """An error about one field (`body` for the request as a whole)."""
+    """Build an error about one field (`body` for the request as a whole)."""
     return ErrorResponse(error=f"{field}: {message}", detail=[FieldProblem(field=field, message=message)])
 
 
 def explain_invalid(error: ValidationError) -> ErrorResponse:
-    """Say which fields of a request are wrong, at most ten of them, without repeating their values."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    problems = [FieldProblem(field=_field(item["loc"]), message=item["msg"]) for item in found[:SHOWN_PROBLEMS]]
+    """List the wrong fields of a request, at most `SHOWN_PROBLEMS`, without repeating their values."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    problems = [FieldProblem(field=_field(item["loc"]), message=item["msg"]) for item in errors[:SHOWN_PROBLEMS]]
     first = problems[0]
-    others = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return ErrorResponse(error=f"{first.field}: {first.message}{others}", detail=problems)
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """`("account_ids", 3)` becomes `account_ids[3]`; a caller's own key is cut to a bounded length."""
+    """Name a field: `("account_ids", 3)` becomes `account_ids[3]`. A caller's own key is cut to `SHOWN_NAME`."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part[:SHOWN_NAME]}" for part in location]
     return "".join(parts).lstrip(".") or "body"

@@ -1,7 +1,7 @@
-"""What stands between the network and the scoring service: size limit, validation, front page, OpenAPI page.
+"""ASGI middleware before the scoring service: size limit, validation, front page, OpenAPI page.
 
-BentoML has no limit on a body, logs a stack trace for each bad request and answers some of them with a 500.
-So requests to `POST /score` are read, bounded and checked here; only good ones go further.
+BentoML does not limit the size of a body, logs a stack trace for each bad request and answers some of them with a 500.
+So requests to `POST /score` are read, limited and checked here, and only valid ones reach the service.
 """
 
 import asyncio
@@ -17,16 +17,17 @@ from serving.analysts import ANYBODY, WrongTokenError, may_read, reads_reasons
 from serving.messages import ErrorResponse, ScoreRequest, explain_invalid, refusal
 
 BODY_LIMIT = 2 * 1024 * 1024
-"""Bytes: 1,000 ids of 256 characters, four bytes each, fit with room to spare."""
+"""Bytes. A valid body has at most 1,000 ids of 256 characters of four bytes, about half of this."""
 
 DRAINED = 4 * BODY_LIMIT
-"""Bytes of a body above the limit that are still read, and dropped, before the connection is closed."""
+"""Bytes of a too large body that are read and dropped before the connection is closed, so that the sender sees the
+answer. Doubled, a hostile sender could keep the server reading twice as long."""
 
 BODY_SECONDS = 20.0
-"""A sender may take so long for its body before it is told 408."""
+"""A sender has this long to send its body; then it gets a 408."""
 
 REFUSALS = {
-    400: "The request is not what the schema says.",
+    400: "The request does not match the schema.",
     401: "The token is not the analysts'.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
@@ -43,10 +44,13 @@ FRONT_PAGE = """<!doctype html>
 """
 
 
-class Edge:
+class ScoringMiddleware:
     """ASGI middleware around the whole service.
 
-    `spec` gives its OpenAPI description, `readers` says who may read reasons (`serving.analysts`).
+    Attributes:
+        app: the service.
+        spec: returns its OpenAPI description.
+        readers: who may read reasons (`serving.analysts`).
     """
 
     def __init__(self, app: ASGIApp, spec: Callable[[], dict[str, Any]], readers: str = ANYBODY) -> None:
@@ -55,7 +59,7 @@ class Edge:
         self.readers = readers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what is answered here, hand on the rest."""
+        """Answer the pages and the bad requests; pass the rest to the service."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -65,7 +69,7 @@ class Edge:
         elif route in (("GET", "/"), ("HEAD", "/")):
             await HTMLResponse(FRONT_PAGE)(scope, receive, send)
         elif route in (("GET", "/docs.json"), ("HEAD", "/docs.json")):
-            await JSONResponse(described(self.spec()))(scope, receive, send)
+            await JSONResponse(correct_spec(self.spec()))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -89,11 +93,11 @@ class Edge:
 
 
 class RefusedError(Exception):
-    """A request that goes no further, with the answer it gets."""
+    """A request that does not reach the service, with the answer to it."""
 
     def __init__(self, status: int, error: ErrorResponse) -> None:
         super().__init__(error.error)
-        # Part of a body may still be on its way, and would be taken for the next request.
+        # The rest of a body that is still on its way would be read as the next request.
         headers = {"connection": "close"} if status in (401, 408, 413, 415) else {}
         if status == 401:
             headers["www-authenticate"] = "Bearer"
@@ -101,6 +105,11 @@ class RefusedError(Exception):
 
 
 async def _checked_body(scope: Scope, receive: Receive) -> bytes:
+    """Read the body and check its type, size and content.
+
+    Raises:
+        RefusedError: one of them is wrong.
+    """
     headers = dict(scope["headers"])
     kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
     if kind != b"application/json":
@@ -121,10 +130,10 @@ async def _checked_body(scope: Scope, receive: Receive) -> bytes:
 
 
 async def _read(receive: Receive) -> bytes:
-    """The whole body, also if it comes in chunks of no declared length.
+    """Read the whole body, also if it comes in chunks without a declared length.
 
-    What exceeds the limit is read on and dropped for a while: a client that is cut off while it sends would not see
-    its answer.
+    What exceeds the limit is read and dropped for a while, since a client that is cut off while it sends would not see
+    the answer.
     """
     body, size = bytearray(), 0
     while True:
@@ -147,7 +156,7 @@ def _too_large() -> RefusedError:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give the body once more, then whatever the connection says next."""
+    """Return a `receive` that gives the body once more, then what the connection sends next."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
@@ -156,8 +165,8 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def described(spec: dict[str, Any]) -> dict[str, Any]:
-    """BentoML's OpenAPI page with the errors that `POST /score` really gives (it names others)."""
+def correct_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    """Replace the errors on BentoML's OpenAPI page by those that `POST /score` really gives."""
     spec["openapi"] = "3.1.0"  # pydantic writes `null` as a type, which 3.0 does not know
     operation = spec["paths"]["/score"]["post"]
     operation["requestBody"]["required"] = True
@@ -172,5 +181,6 @@ def described(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(text: str, body: type[BaseModel]) -> dict[str, Any]:
+    """Describe an answer for the OpenAPI page."""
     reference = {"$ref": f"#/components/schemas/{body.__name__}"}
     return {"description": text, "content": {"application/json": {"schema": reference}}}

@@ -1,8 +1,7 @@
-"""The Bento: build it whole or not at all, and check it.
+"""The Bento: the package of a model and the code that serves it, built whole or not at all, and verified.
 
-A Bento is a folder `<root>/<name>/<model version>-<digest>` with the model, the modules that the service
-imports (found by following imports, so MLflow and the training code stay out) and `src/contents.json`, the
-SHA-256 of each.
+A Bento is a folder `<root>/<name>/<model version>-<digest>` with the model, the modules that the service imports (and
+so without MLflow and the training code), and `src/contents.json` with the SHA-256 of each file.
 """
 
 import hashlib
@@ -32,18 +31,25 @@ MODEL = "model"
 CURRENT = "current"
 HALF_DONE = ".half-"
 SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY", "STILLWATCH_ANALYST_TOKEN")
-"""No business of a server's."""
+"""Environment variables that a server must not see."""
 
 EXTRAS = {"feast": "[duckdb,redis]"}
-"""Stores that Feast loads by name, so that no import shows them."""
+"""Extras of distributions. Feast loads its stores by name, so no import shows them."""
 
 
 def package(model_folder: Path, root: Path, *, name: str = NAME, prove: Prove | None = None) -> Path:
-    """Build the Bento of a saved model under `root` and return its folder; an equal one is not built again.
+    """Build the Bento of a saved model, unless an equal one exists, and return its folder.
 
-    The Bento appears by one rename when it is complete: a killed run leaves nothing that could be served.
-    Raises IntegrityError if the model is not what its label says, is not signed as `prove` wants it, or the build
-    fails.
+    The Bento appears by one rename when it is complete, so a killed run leaves nothing that could be served.
+
+    Args:
+        model_folder: the saved model.
+        root: the folder of Bentos.
+        name: the Bento's name.
+        prove: checks the model's signature; None if it need not be signed.
+
+    Raises:
+        IntegrityError: the model is not what its label says, is not signed as it must be, or the build failed.
     """
     model = _load(model_folder, prove)
     parts = import_closure(CODE_ROOT, SERVICE.partition(":")[0])
@@ -61,7 +67,11 @@ def package(model_folder: Path, root: Path, *, name: str = NAME, prove: Prove | 
 
 
 def current(root: Path, *, name: str = NAME) -> Path:
-    """The Bento that was packaged last under `root`. Raises InputError if there is none."""
+    """Return the Bento that was packaged last under `root`.
+
+    Raises:
+        InputError: there is none.
+    """
     pointer = root / name / CURRENT
     if not pointer.is_file():
         raise InputError(f"no Bento has been packaged under {root}: run `stillwatch package` first")
@@ -69,13 +79,15 @@ def current(root: Path, *, name: str = NAME) -> Path:
 
 
 def verify(bento: Path, prove: Prove | None = None) -> models.Model:
-    """Check every packaged file against its checksum, then load the model, which `prove` wants signed.
+    """Check every file of a Bento against its checksum, then load and return the model.
 
-    Raises InputError if this is no Bento of ours, IntegrityError if a file is missing or changed or the signature is.
+    Raises:
+        InputError: the folder is no Bento of ours.
+        IntegrityError: a file is missing, new or changed, or the model is not signed as `prove` demands.
     """
     label = bento / "src" / CONTENTS
     if not label.is_file() or not (bento / "bento.yaml").is_file():
-        raise InputError(f"{bento} is no packaged Bento: run `stillwatch package` first")
+        raise InputError(f"{bento} is not a packaged Bento: run `stillwatch package` first")
     try:
         digests: dict[str, str] = dict(json.loads(label.read_text(encoding="utf-8"))["sha256"])
     except (ValueError, KeyError, TypeError) as error:
@@ -93,26 +105,29 @@ def verify(bento: Path, prove: Prove | None = None) -> models.Model:
 
 
 def _packed(source: Path) -> Iterator[Path]:
-    """The files that were packed; what Python leaves beside modules it imports is none of them."""
+    """List the files of a Bento, without what Python caches beside the modules."""
     return (file for file in source.rglob("*") if file.is_file() and file.parent.name != "__pycache__")
 
 
 def bentoml_call(home: Path) -> list[str]:
-    """BentoML with a home of its own, instead of the user's; `env` hands variables on without reading any.
+    """Build the beginning of a command line that runs BentoML with a home of its own instead of the user's.
 
-    Raises InputError on a system without `env`.
+    `env` passes the variables, so that this process need not read its environment.
+
+    Raises:
+        InputError: the system has no `env`.
     """
     env = shutil.which("env")
     if env is None:
         raise InputError("the program `env` was not found: stillwatch packages and serves on POSIX systems only")
     # `no_image`: without it a build downloads `uv`, even where nothing is to be locked.
     variables = (f"BENTOML_HOME={home}", "BENTOML_DO_NOT_TRACK=true", "BENTOML_ENABLE_FEATURES=no_image")
-    hidden = [word for name in SECRETS for word in ("-u", name)]
-    return [env, *hidden, *variables, sys.executable, "-m", "bentoml"]
+    unset = [argument for name in SECRETS for argument in ("-u", name)]
+    return [env, *unset, *variables, sys.executable, "-m", "bentoml"]
 
 
 def _contents(parts: ImportClosure, model_folder: Path) -> dict[str, Path]:
-    """Path inside the Bento -> file to copy: the modules, the model, and its version beside it."""
+    """Map each path inside the Bento to the file to copy: the modules, the model, and its version."""
     code = {path.relative_to(CODE_ROOT).as_posix(): path for path in parts.files}
     model = {f"{MODEL}/{path.name}": path for path in model_folder.iterdir() if path.is_file()}
     version = beside(model_folder)
@@ -122,6 +137,7 @@ def _contents(parts: ImportClosure, model_folder: Path) -> dict[str, Path]:
 def _stage(
     folder: Path, files: Mapping[str, Path], digests: Mapping[str, str], needs: tuple[str, ...], name: str
 ) -> None:
+    """Copy the files into a folder and write the checksums and BentoML's recipe."""
     for path, source in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, folder / path)
@@ -141,44 +157,44 @@ def _stage(
 
 
 def _build(scratch: Path, name: str, tag: str) -> Path:
-    """Run `bentoml build` in its own process, from the staged copy: so what is missing there shows here."""
+    """Run `bentoml build` in a process of its own on the staged copy, so that a missing file is noticed."""
     call = [*bentoml_call(scratch / "home"), "build", ".", "--version", tag, "--do-not-track"]
     done = subprocess.run(call, cwd=scratch / "src", capture_output=True, text=True, check=False)
     built = scratch / "home" / "bentos" / name / tag
     if done.returncode != 0 or not built.is_dir():
-        said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
-        raise IntegrityError(f"the Bento {name}:{tag} could not be built: {said}")
-    # A Bento's own arguments, even none, replace those of `bentoml serve --arg`.
+        last_line = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        raise IntegrityError(f"the Bento {name}:{tag} could not be built: {last_line}")
+    # A Bento's own arguments, even an empty list, would replace those of `bentoml serve --arg`.
     label = built / "bento.yaml"
     label.write_text(re.sub(r"(?m)^args: \{\}\n", "", label.read_text(encoding="utf-8")), encoding="utf-8")
     return built
 
 
 def _put(built: Path, target: Path, prove: Prove | None) -> None:
-    """Copy the Bento beside its place, check the copy, then rename it into place."""
+    """Copy the Bento near its target, verify the copy, and rename it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
-    near = target.parent / f"{HALF_DONE}{os.getpid()}"
-    shutil.copytree(built, near)
-    verify(near, prove)
+    draft = target.parent / f"{HALF_DONE}{os.getpid()}"
+    shutil.copytree(built, draft)
+    verify(draft, prove)
     if target.exists() and not _is_whole(target, prove):
         shutil.rmtree(target)
     try:
-        near.rename(target)
+        draft.rename(target)
     except OSError:  # another run was quicker
-        shutil.rmtree(near)
+        shutil.rmtree(draft)
         verify(target, prove)
 
 
 def _point(folder: Path, target: Path) -> None:
-    """Name the Bento packaged last, by one rename."""
+    """Record which Bento was packaged last, by one rename."""
     fresh = folder / f".{CURRENT}-{os.getpid()}"
     fresh.write_text(target.name, encoding="utf-8")
     fresh.rename(folder / CURRENT)
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what killed runs left behind."""
+    """Remove what killed runs have left."""
     for folder in parent.glob(f"{HALF_DONE}*"):
         owner = int(folder.name.removeprefix(HALF_DONE))
         if owner == os.getpid() or not Path(f"/proc/{owner}").exists():
@@ -194,7 +210,7 @@ def _is_whole(bento: Path, prove: Prove | None) -> bool:
 
 
 def _load(folder: Path, prove: Prove | None) -> models.Model:
-    """A model whose features are those that this version reads."""
+    """Load a model and check that it was made for the features that this code reads."""
     return models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION, prove=prove)
 
 

@@ -1,4 +1,4 @@
-"""A server in a process of its own, beside the caller for a while."""
+"""A server in a process of its own, which runs as long as the caller needs it."""
 
 import os
 import signal
@@ -13,14 +13,18 @@ from pathlib import Path
 
 from features.errors import InputError, StillwatchError
 
-START_SECONDS = 120.0
-STOP_SECONDS = 30.0
-ASK_SECONDS = 6.0
-STARTS = 3
+START_SECONDS = 120.0  # until a server must answer; a cold start on a busy machine takes half a minute
+STOP_SECONDS = 30.0  # between the first request to end and the kill
+ASK_SECONDS = 6.0  # between two requests to end
+STARTS = 3  # of a server that loses its port to another process; a second start nearly always succeeds
 
 
-def claim(host: str, port: int) -> None:
-    """Nothing, if the port may be used. Raises InputError if it is taken."""
+def check_port(host: str, port: int) -> None:
+    """Check that a port can be used.
+
+    Raises:
+        InputError: it is taken, or not allowed.
+    """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -30,21 +34,28 @@ def claim(host: str, port: int) -> None:
 
 
 def free_port(host: str) -> int:
-    """A port that nobody uses now."""
+    """Return a port that no process uses now."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
 @contextmanager
-def beside(
+def server_process(
     call: Sequence[str], ready: str, log: Path, inherit: Sequence[int] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a server; it answers at the address `ready` when the block begins, and is gone when it ends.
+    """Run a server while the block runs; it is ready when the block begins.
 
-    What the server says is appended to `log`; it inherits the open files `inherit`. A server that ends because a port
-    was taken meanwhile is started again, up to `STARTS` times in all. Raises StillwatchError with its last words if it
-    ends or is not ready within two minutes of its start.
+    A server that ends because its port was taken meanwhile is started again, up to `STARTS` times in all.
+
+    Args:
+        call: the command line.
+        ready: the address that answers with 200 once the server is ready.
+        log: the server's output is appended to this file.
+        inherit: open files that the server inherits.
+
+    Raises:
+        StillwatchError: the server ended, or was not ready within two minutes; with the last line of its log.
     """
     process = _ready(call, ready, log, inherit, STARTS)
     try:
@@ -54,9 +65,9 @@ def beside(
 
 
 def _ready(call: Sequence[str], ready: str, log: Path, inherit: Sequence[int], starts: int) -> subprocess.Popen[bytes]:
-    """The server, once it answers."""
+    """Start the server, and return it once it answers."""
     before = log.stat().st_size if log.exists() else 0
-    process = _started(call, log, inherit)
+    process = _start(call, log, inherit)
     try:
         _await_ready(ready, process, log)
     except BaseException as error:
@@ -69,12 +80,12 @@ def _ready(call: Sequence[str], ready: str, log: Path, inherit: Sequence[int], s
     return process
 
 
-def _started(call: Sequence[str], log: Path, inherit: Sequence[int]) -> subprocess.Popen[bytes]:
-    with log.open("ab") as said:
+def _start(call: Sequence[str], log: Path, inherit: Sequence[int]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
         return subprocess.Popen(
             call,
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             pass_fds=inherit,
@@ -82,18 +93,24 @@ def _started(call: Sequence[str], log: Path, inherit: Sequence[int]) -> subproce
 
 
 def _since(log: Path, begin: int) -> bytes:
-    with log.open("rb") as said:
-        said.seek(begin)
-        return said.read()
+    """Read a log from a position on."""
+    with log.open("rb") as file:
+        file.seek(begin)
+        return file.read()
 
 
 def last_words(log: Path) -> str:
-    """The last line of a log."""
+    """Return the last line of a log."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"
 
 
 def _await_ready(ready: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the server answers.
+
+    Raises:
+        StillwatchError: it ended, or did not answer in time.
+    """
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
@@ -113,10 +130,10 @@ def _answers(address: str) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask the server to finish what it does; end what is left of its session if it does not."""
+    """Ask the server to end, and kill what is left of its session."""
     end = time.monotonic() + STOP_SECONDS
     while process.poll() is None and time.monotonic() < end:
-        # Asked again now and then: a signal that comes while BentoML starts its workers is lost.
+        # More than once: a signal that comes while BentoML starts its workers is lost.
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(ASK_SECONDS)

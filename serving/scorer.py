@@ -1,7 +1,8 @@
-"""From features to risks and reasons: pure functions, used by the endpoint and by batch scoring alike."""
+"""Risks and reasons from features: pure functions for the endpoint and for batch scoring."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from math import isfinite
 
@@ -20,50 +21,74 @@ Flags = npt.NDArray[np.bool_]
 
 MOST_REASONS = 5
 SURE_REASONS = 3
-"""So many reasons are given where that many exist; further ones only if they carry weight."""
+"""This many reasons are given if they exist; further ones only if they are `WORTH_SAYING`."""
 
 WORTH_SAYING = 0.1
-"""A fourth or fifth reason must add at least this share of what the first adds."""
+"""A fourth or fifth reason must add at least this share of what the first adds; doubled, few would remain."""
 
 CHUNK = 1_024
-"""Accounts explained at a time: bounds the memory of TreeSHAP, which holds accounts x features floats."""
+"""Accounts explained at a time: bounds TreeSHAP's memory, accounts x features floats. No result depends on it."""
 
 IN_CAMPAIGN = "campaign: shares {} with other accounts of its campaign_id, more than chance explains"
-"""What is said of an account in a campaign, with what ties it to the others."""
+"""The reason given for an account in a campaign, with what ties it to the others."""
 
 
-def assess(model: Model, matrix: Matrix, known: Flags, grouped: Flags) -> Risks:
-    """Risk per row of `matrix` (n, F), `grouped` those in a campaign; NaN for the rows that are not `known`, which the
-    model never sees.
+@dataclass(frozen=True, slots=True)
+class AccountRows:
+    """Accounts to score, one row each, as the store holds them.
+
+    Attributes:
+        account_ids: the n accounts, in the order of the answer.
+        matrix: (n, F) features in the model's order.
+        as_of: the time of each row's features; None for an account without features.
+        campaigns: the campaign of each account, None for an account in none; empty if nobody is in one.
+        ties: what each account shares with others of its campaign; empty if that was not asked for.
     """
+
+    account_ids: Sequence[str]
+    matrix: Matrix
+    as_of: Sequence[datetime | None]
+    campaigns: Sequence[str | None] = ()
+    ties: Sequence[str | None] = ()
+
+
+def assess(model: Model, matrix: Matrix, has_features: Flags, in_campaign: Flags) -> Risks:
+    """Predict the risk of each row of `matrix` (n, F); NaN for rows without features, which the model never sees."""
     risks = np.full(len(matrix), np.nan)
-    if known.any():
-        risks[known] = model.predict(matrix if known.all() else matrix[known], grouped[known])
+    if has_features.any():
+        rows = matrix if has_features.all() else matrix[has_features]
+        risks[has_features] = model.predict(rows, in_campaign[has_features])
     return risks
 
 
 def explain(
     model: Model, matrix: Matrix, risks: Risks, features: tuple[Feature, ...], ties: Sequence[str | None]
 ) -> list[list[str]]:
-    """Reasons for the rows at or above the review threshold, an empty list for every other row.
+    """Give reasons for the rows at or above the review threshold, and an empty list for every other row.
 
-    `matrix` is (n, F), `risks` (n,), NaN for an unknown account, `ties` (n,) what an account shares with the others of
-    its campaign, None for one in no campaign. TreeSHAP costs about 200 predictions a row, hence the threshold.
+    TreeSHAP costs about 200 predictions a row, hence the threshold.
+
+    Args:
+        model: the model that gave the risks.
+        matrix: (n, F) features.
+        risks: (n,), NaN for an account without features.
+        features: the contract rows of the F columns.
+        ties: (n,) what an account shares with others of its campaign; None for an account in none.
     """
-    answer: list[list[str]] = [[] for _ in range(len(risks))]
+    texts: list[list[str]] = [[] for _ in range(len(risks))]
     flagged = np.flatnonzero(risks >= model.review_threshold)
-    found = reasons(model, matrix[flagged], features, [ties[row] for row in flagged.tolist()])
-    for row, texts in zip(flagged.tolist(), found, strict=True):
-        answer[row] = texts
-    return answer
+    flagged_texts = reasons(model, matrix[flagged], features, [ties[row] for row in flagged.tolist()])
+    for row, sentences in zip(flagged.tolist(), flagged_texts, strict=True):
+        texts[row] = sentences
+    return texts
 
 
 def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], ties: Sequence[str | None]) -> list[list[str]]:
-    """Per row of `matrix` (n, F) up to five sentences on what raised its risk most, the heaviest first.
+    """Give, per row of `matrix` (n, F), up to five sentences on what raised its risk most, the heaviest first.
 
-    Contributions are TreeSHAP values (Lundberg et al. 2020), and the lift of those in a campaign. Features of one
-    signal are added up and told once, by the one that weighs most. A feature without a value is passed over unless
-    nothing else remains.
+    Contributions are TreeSHAP values (Lundberg et al. 2020), and the lift for accounts in a campaign. The features of
+    one signal are added up and named by the heaviest of them. A feature without a value is named only if no other
+    raised the risk.
     """
     parts = [slice(start, start + CHUNK) for start in range(0, len(matrix), CHUNK)]
     return [texts for part in parts for texts in _chunk_reasons(model, matrix[part], features, ties[part])]
@@ -71,57 +96,56 @@ def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], ties: S
 
 def score(
     model: Model,
-    matrix: Matrix,
-    as_of: Sequence[datetime | None],
-    account_ids: Sequence[str],
+    rows: AccountRows,
     *,
     features: tuple[Feature, ...] | None,
-    now: datetime,
-    freshness: timedelta,
+    fresh_since: datetime,
     risks: Risks | None = None,
-    campaigns: Sequence[str | None] | None = None,
-    ties: Sequence[str | None] | None = None,
 ) -> list[AccountScore]:
-    """One score per account, in the order asked; repeats are answered as often as they are asked.
+    """Score each account, in the order of the rows.
 
-    `matrix` is (n, F) in the model's feature order, `as_of` the time of each row (null: unknown account),
-    `features` their contract rows (None: no reasons are given), `now` the clock of the caller, `freshness` the age from
-    which features are `stale`. `risks` spares a second prediction to a caller that has `assess`ed already; `campaigns`
-    are the ids of the accounts' campaigns (null: in none), `ties` what they share with these.
+    Args:
+        model: the model.
+        rows: the accounts.
+        features: the contract rows of the features; None to give no reasons.
+        fresh_since: accounts whose features are older are `stale`.
+        risks: (n,) what `assess` gave, if it was called before; spares a second prediction.
     """
-    told = campaigns or [None] * len(matrix)
-    shared = [one and (tie or "keys") for one, tie in zip(told, ties or [None] * len(matrix), strict=True)]
+    nobody = [None] * len(rows.matrix)
+    campaigns = rows.campaigns or nobody
+    ties = [campaign and (tie or "keys") for campaign, tie in zip(campaigns, rows.ties or nobody, strict=True)]
     if risks is None:
-        risks = assess(model, matrix, is_known(as_of), is_known(told))
-    texts = [[]] * len(risks) if features is None else explain(model, matrix, risks, features, shared)
-    columns = zip(account_ids, as_of, risks.tolist(), told, texts, strict=True)
+        risks = assess(model, rows.matrix, is_present(rows.as_of), is_present(campaigns))
+    texts = [[]] * len(risks) if features is None else explain(model, rows.matrix, risks, features, ties)
+    columns = zip(rows.account_ids, rows.as_of, risks.tolist(), campaigns, texts, strict=True)
     return [
         AccountScore(
             account_id=account_id,
-            status=_status(time, now - freshness),
+            status=_status(time, fresh_since),
             risk=None if time is None else risk,
             campaign_id=campaign,
-            reasons=words,
+            reasons=sentences,
             features_as_of=time,
         )
-        for account_id, time, risk, campaign, words in columns
+        for account_id, time, risk, campaign, sentences in columns
     ]
 
 
-def is_known(told: Sequence[datetime | str | None]) -> Flags:
-    """True for the rows of which something is told: the time of their features, their campaign."""
-    return np.fromiter((one is not None for one in told), dtype=np.bool_, count=len(told))
+def is_present(values: Sequence[datetime | str | None]) -> Flags:
+    """Mark the values that are not None."""
+    return np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
 
 
-def _status(time: datetime | None, oldest: datetime) -> Status:
+def _status(time: datetime | None, fresh_since: datetime) -> Status:
     if time is None:
         return "unknown_account"
-    return "stale" if time < oldest else "scored"
+    return "stale" if time < fresh_since else "scored"
 
 
 def _chunk_reasons(
     model: Model, matrix: Matrix, features: tuple[Feature, ...], ties: Sequence[str | None]
 ) -> list[list[str]]:
+    """Give the reasons for a few rows at a time."""
     contributions = np.asarray(model.contributions(matrix), dtype=np.float64)
     present = np.isfinite(matrix)
     columns, weights = _heaviest(np.where(present, contributions, 0.0), features)
@@ -129,21 +153,21 @@ def _chunk_reasons(
     if silent.any():
         columns[silent], weights[silent] = _heaviest(contributions[silent], features)
     rank = np.arange(weights.shape[1])
-    told = (weights > 0) & ((rank < SURE_REASONS) | (weights >= WORTH_SAYING * weights[:, :1]))
+    is_said = (weights > 0) & ((rank < SURE_REASONS) | (weights >= WORTH_SAYING * weights[:, :1]))
     # Only flagged rows come here, and each has just cost a TreeSHAP: formatting them is not what counts.
     texts = [
-        [_word(features[column], float(values[column])) for column in row[tell].tolist()]
-        for values, row, tell in zip(matrix, columns, told, strict=True)
+        [_word(features[column], float(values[column])) for column in row[said].tolist()]
+        for values, row, said in zip(matrix, columns, is_said, strict=True)
     ]
     lift = model.calibrator.lift
-    for row in np.flatnonzero(is_known(ties) & (lift > 0)).tolist():
-        texts[row].insert(int((weights[row, told[row]] > lift).sum()), IN_CAMPAIGN.format(ties[row]))
+    for row in np.flatnonzero(is_present(ties) & (lift > 0)).tolist():
+        texts[row].insert(int((weights[row, is_said[row]] > lift).sum()), IN_CAMPAIGN.format(ties[row]))
         del texts[row][MOST_REASONS:]
     return texts
 
 
 def _heaviest(contributions: Weights, features: tuple[Feature, ...]) -> tuple[Columns, Weights]:
-    """The k heaviest signals of each row: (n, k) columns that speak for them, (n, k) what each adds in all."""
+    """Pick the k heaviest signals of each row: (n, k) their heaviest columns and (n, k) what each signal adds."""
     signals = _signals(features)
     totals = np.stack([contributions[:, columns].sum(axis=1) for columns in signals], axis=1)
     speakers = np.stack([columns[contributions[:, columns].argmax(axis=1)] for columns in signals], axis=1)
@@ -153,7 +177,7 @@ def _heaviest(contributions: Weights, features: tuple[Feature, ...]) -> tuple[Co
 
 @lru_cache(maxsize=8)
 def _signals(features: tuple[Feature, ...]) -> tuple[Columns, ...]:
-    """The columns of each signal."""
+    """List the columns of each signal."""
     names = [feature.signal.name for feature in features]
     return tuple(
         np.array([column for column, other in enumerate(names) if other == name], dtype=np.intp)
@@ -162,7 +186,7 @@ def _signals(features: tuple[Feature, ...]) -> tuple[Columns, ...]:
 
 
 def _word(feature: Feature, value: float) -> str:
-    """A signal, and what speaks for it."""
+    """Word a signal by the feature that speaks for it."""
     if not isfinite(value):
         return f"no value is known for this: {feature.meaning.rstrip('.')}"
     return f"{feature.signal.name}: {feature.describe(value)}"

@@ -1,4 +1,4 @@
-"""Run a packaged Bento: become its server, or keep one beside the caller for a while."""
+"""Run the server of a packaged Bento, in this process or in another."""
 
 import fcntl
 import json
@@ -14,7 +14,7 @@ from typing import NoReturn
 from features.errors import InputError
 from serving.analysts import readers
 from serving.package import bentoml_call, verify
-from serving.process import beside, claim, free_port
+from serving.process import check_port, free_port, server_process
 from training.models.artifact import Prove
 
 HOST = "127.0.0.1"
@@ -22,11 +22,16 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where the features of accounts are, how old they may be, and what the model must prove.
+    """How a Bento is served.
 
-    `store`: folder of the feature store (as `FeatureLookup` takes it); `online`: `sqlite` or a Redis address;
-    `freshness_hours`: the age from which features are called stale; `prove`: if the model must be signed;
-    `analysts`: the token that callers show to read reasons; `base_rate`: the share of true accounts, if known.
+    Attributes:
+        store: folder of the feature store (as `FeatureLookup` takes it).
+        online: `sqlite` or a Redis address.
+        freshness_hours: features that are older are stale.
+        host: the address to listen on.
+        prove: checks the model's signature; None if it need not be signed.
+        analysts: the token that callers send to read reasons.
+        base_rate: share of accounts in campaigns, where it differs from the share in training.
     """
 
     store: Path
@@ -38,13 +43,14 @@ class Options:
     base_rate: float | None = None
 
 
-def serve(bento: Path, port: int, options: Options) -> NoReturn:
-    """Verify the Bento, then become its server: this process is replaced, so signals and exit status are its.
+def become_server(bento: Path, port: int, options: Options) -> NoReturn:
+    """Verify the Bento and replace this process by its server, which then gets the signals.
 
-    Raises InputError if the port is taken or there is no Bento, IntegrityError if it was changed after
-    packaging or its model is not signed as it must be; nothing listens then.
+    Raises:
+        InputError: the port is taken, or there is no Bento.
+        IntegrityError: the Bento was changed after packaging, or its model is not signed as it must be.
     """
-    call, lock = command(bento, port, options)
+    call, lock = server_command(bento, port, options)
     os.set_inheritable(lock, True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -53,28 +59,39 @@ def serve(bento: Path, port: int, options: Options) -> NoReturn:
 
 @contextmanager
 def running(bento: Path, options: Options, *, port: int = 0, log: Path) -> Iterator[str]:
-    """A server in a process of its own, ready when the block begins and gone when it ends; gives its URL.
+    """Serve a Bento from a process of its own while the block runs, and yield its URL once it is ready.
 
-    Port 0 takes a free one; what the server says is appended to `log`. Raises what `serve` raises, and
-    StillwatchError with the server's last words if it ends or is not ready within two minutes.
+    Args:
+        bento: the packaged model.
+        options: how to serve it.
+        port: 0 takes a free one.
+        log: the server's output is appended to this file.
+
+    Raises:
+        InputError, IntegrityError: as `become_server` does.
+        StillwatchError: the server ended, or was not ready within two minutes; with the last line of its log.
     """
     port = port or free_port(options.host)
     url = f"http://{options.host}:{port}"
-    call, lock = command(bento, port, options)
-    with os.fdopen(lock) as held, beside(call, f"{url}/readyz", log, inherit=(lock,)):
-        held.close()  # it is the server's now
+    call, lock = server_command(bento, port, options)
+    with os.fdopen(lock) as held, server_process(call, f"{url}/readyz", log, inherit=(lock,)):
+        held.close()  # the server has inherited it
         yield url
 
 
-def command(bento: Path, port: int, options: Options) -> tuple[list[str], int]:
-    """The command line that serves a Bento, after the checks that `serve` makes (and with its errors).
+def server_command(bento: Path, port: int, options: Options) -> tuple[list[str], int]:
+    """Check a Bento and its port, and build the command line that serves it.
 
-    With it comes the open file whose lock says that this server lives: the server must inherit it.
+    Returns:
+        The command line, and an open file that the server must inherit: its lock says that the server lives.
+
+    Raises:
+        InputError, IntegrityError: as `become_server` does.
     """
     verify(bento, options.prove)
-    claim(options.host, port)
+    check_port(options.host, port)
     home, lock = _home(bento.resolve().parent, port)
-    given = {
+    settings = {
         "store": str(options.store.resolve()),
         "online": options.online,
         "freshness_hours": options.freshness_hours,
@@ -83,7 +100,7 @@ def command(bento: Path, port: int, options: Options) -> tuple[list[str], int]:
     }
     arguments = home / "arguments.json"
     arguments.touch(mode=0o600)  # the address of a Redis server may hold a password
-    arguments.write_text(json.dumps(given), encoding="utf-8")
+    arguments.write_text(json.dumps(settings), encoding="utf-8")
     call = [
         *bentoml_call(home),
         *("serve", str(bento.resolve()), "--host", options.host, "--port", str(port)),
@@ -92,27 +109,28 @@ def command(bento: Path, port: int, options: Options) -> tuple[list[str], int]:
     return call, lock
 
 
-def _home(place: Path, port: int) -> tuple[Path, int]:
-    """A folder for one server, and its lock; what ended servers left is removed.
+def _home(parent: Path, port: int) -> tuple[Path, int]:
+    """Make a folder for one server and lock it; remove the folders of servers that have ended.
 
-    Two servers must not share one: each empties the folder of its metrics when it starts.
+    Two servers must not share a folder, since each empties the folder of its metrics when it starts.
     """
-    alone = os.open(place, os.O_RDONLY)
+    parent_lock = os.open(parent, os.O_RDONLY)
     try:
-        fcntl.flock(alone, fcntl.LOCK_EX)  # while this is held, no other start makes or removes a folder
-        for left in place.glob(".run-*"):
-            _remove_if_left(left)
-        home = place / f".run-{port}"
+        fcntl.flock(parent_lock, fcntl.LOCK_EX)  # while this is held, no other start makes or removes a folder
+        for folder in parent.glob(".run-*"):
+            _remove_if_ended(folder)
+        home = parent / f".run-{port}"
         home.mkdir(exist_ok=True)
         lock = _lock(home)
     finally:
-        os.close(alone)
+        os.close(parent_lock)
     if lock is None:
         raise InputError(f"port {port} belongs to a server that is just starting or ending: give another --port")
     return home, lock
 
 
-def _remove_if_left(home: Path) -> None:
+def _remove_if_ended(home: Path) -> None:
+    """Remove a server's folder unless its server lives."""
     lock = _lock(home)
     if lock is not None:
         shutil.rmtree(home, ignore_errors=True)
@@ -120,7 +138,7 @@ def _remove_if_left(home: Path) -> None:
 
 
 def _lock(home: Path) -> int | None:
-    """The lock of a server's folder; None while its server lives."""
+    """Lock a server's folder; None while its server lives."""
     lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
-"""The BentoML service: one process, the model in it, features from the online store.
+"""The BentoML service: one process with the model in it; features come from the online store.
 
-It reads no environment: `bentoml serve <bento> --arg store=DIR` hands over what it needs (see `Arguments`).
-The features of an account come from Feast, the risk from the packaged model, the rest from `serving.scorer`.
+It reads no environment: `bentoml serve <bento> --arg store=DIR` passes its settings (see `Arguments`). Features come
+from Feast, risks from the packaged model, statuses and reasons from `serving.scorer`.
 """
 
 import gc
@@ -25,25 +25,29 @@ from features.store.lookup import FeatureLookup, Online
 from serving import scorer
 from serving.analysts import ANYBODY, reads_reasons
 from serving.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
-from serving.middleware import Edge
+from serving.middleware import ScoringMiddleware
 from training.models import model as models
 
 MODEL_FOLDER = Path(__file__).resolve().parent.parent / "model"
-"""Where `serving.package` puts the model into the Bento, beside the packages."""
+"""The model's folder in the Bento, as `serving.package` lays it out."""
 
-ONE_GO = 20
-"""So many accounts are scored on the event loop; more, and anything to explain, goes to a thread."""
+EVENT_LOOP_ACCOUNTS = 20
+"""Calls for fewer accounts are scored on the event loop; others, and all reasons, in a thread. Doubled, the loop would
+be blocked twice as long."""
 
-THREADS = 2
-WATCH_SECONDS = 1.0
+THREADS = 2  # for calls that would block the event loop; the model's own work does not profit from more
+WATCH_SECONDS = 1.0  # between two looks at whether the server still lives
 
 
 class Arguments(BaseModel):
-    """What `bentoml serve --arg key=value` must or may say.
+    """The settings that `bentoml serve --arg key=value` passes.
 
-    `store`: folder of the feature store; `online`: `sqlite` or a Redis address; `freshness_hours`: age from
-    which features are called stale; `readers`: who may read reasons (`serving.analysts`);
-    `base_rate`: the share of true accounts, if it is known to differ from what training saw.
+    Attributes:
+        store: folder of the feature store; needed.
+        online: `sqlite` or a Redis address.
+        freshness_hours: features that are older are stale.
+        readers: who may read reasons (`serving.analysts`).
+        base_rate: share of accounts in campaigns, where it differs from the share in training.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -59,33 +63,38 @@ arguments = bentoml.use_arguments(Arguments)
 
 
 def open_model(folder: Path) -> models.Model:
-    """The packaged model, verified, and made for the features that this code reads (else IntegrityError)."""
+    """Load and verify the packaged model.
+
+    Raises:
+        IntegrityError: it was changed, or made for other features than this code reads.
+    """
     return models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
 
 
-def open_store(given: Arguments) -> FeatureLookup:
-    """The online store, after one read that shows it answers.
+def open_store(options: Arguments) -> FeatureLookup:
+    """Open the online store and read from it once.
 
-    Raises InputError if no store was given, nothing was ever brought online, or it can't be read.
+    Raises:
+        InputError: no store is set, nothing was ever brought online, or it can't be read.
     """
-    if given.store is None:
-        raise InputError("the service does not know its feature store: pass --arg store=DIR to bentoml serve")
+    if options.store is None:
+        raise InputError("the service has no feature store: pass --arg store=DIR to bentoml serve")
     try:
-        lookup = FeatureLookup(given.store, given.online)
-        if given.online == "sqlite" and lookup.materialized() is None:
+        lookup = FeatureLookup(options.store, options.online)
+        if options.online == "sqlite" and lookup.materialized() is None:
             raise InputError("nothing was ever brought online")
         lookup.online([PROBE])
     except Exception as error:
-        kind = "sqlite" if given.online == "sqlite" else "Redis"
+        kind = "sqlite" if options.online == "sqlite" else "Redis"
         raise InputError(
-            f"the online store ({kind}) of {given.store} can't be read ({type(error).__name__}): "
+            f"the online store ({kind}) of {options.store} can't be read ({type(error).__name__}): "
             "run `stillwatch build` first, or check --arg store"
         ) from error
     return lookup
 
 
 PROBE = "\u0000readiness"
-"""An account that nobody has: asked for to see that the store answers."""
+"""An account id that cannot occur, for asking whether the store answers."""
 
 
 class Endpoint:
@@ -93,17 +102,17 @@ class Endpoint:
 
     def __init__(self) -> None:
         try:
-            self.model, told = open_model(MODEL_FOLDER), arguments.base_rate
-            self.model = self.model if told is None else self.model.at(told)
+            model, base_rate = open_model(MODEL_FOLDER), arguments.base_rate
+            self.model = model if base_rate is None else model.at(base_rate)
             self.lookup = open_store(arguments)
         except StillwatchError as error:
-            _give_up(error)
+            _end_server(error)
             raise
         self.name = ModelName(name=self.model.name, version=str(self.model.version))
         self.freshness = timedelta(hours=arguments.freshness_hours)
         self.threads = anyio.CapacityLimiter(THREADS)
         if bentoml.server_context.worker_index is not None:
-            threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+            threading.Thread(target=_end_worker_with, args=(os.getppid(),), daemon=True).start()
         # What was imported and loaded so far lives as long as the process: never walk it again.
         gc.collect()
         gc.freeze()
@@ -111,7 +120,7 @@ class Endpoint:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def check() -> None:
-        """Before a port is opened: what can't be loaded ends the server instead of respawning workers."""
+        """Load everything once before a port is opened, so that a failure ends the server and respawns no workers."""
         try:
             open_model(MODEL_FOLDER)
             open_store(arguments)
@@ -122,41 +131,41 @@ class Endpoint:
     async def score(self, request: ScoreRequest, /) -> ScoreResponse:
         """Risk, status and reasons of each account asked for, in the order asked."""
         ids = list(dict.fromkeys(request.account_ids))
-        if len(ids) >= ONE_GO:
-            found = await anyio.to_thread.run_sync(self._score_all, ids, limiter=self.threads)
+        if len(ids) >= EVENT_LOOP_ACCOUNTS:
+            scores = await anyio.to_thread.run_sync(self._score_all, ids, limiter=self.threads)
         else:
-            found = await self._score_few(ids)
-        by_id = dict(zip(ids, found, strict=True))
-        return ScoreResponse(model=self.name, scores=[by_id[one] for one in request.account_ids])
+            scores = await self._score_few(ids)
+        by_id = dict(zip(ids, scores, strict=True))
+        return ScoreResponse(model=self.name, scores=[by_id[account_id] for account_id in request.account_ids])
 
     def _score_all(self, ids: list[str]) -> list[AccountScore]:
         return self._answer(ids, self.lookup.online(ids), None)
 
     async def _score_few(self, ids: list[str]) -> list[AccountScore]:
-        found = self.lookup.online(ids)
-        known, grouped = scorer.is_known(found.as_of), scorer.is_known(found.campaigns)
-        risks = scorer.assess(self.model, found.matrix, known, grouped)
+        online = self.lookup.online(ids)
+        has_features, in_campaign = scorer.is_present(online.as_of), scorer.is_present(online.campaigns)
+        risks = scorer.assess(self.model, online.matrix, has_features, in_campaign)
         if reads_reasons.get() and (risks >= self.model.review_threshold).any():
-            return await anyio.to_thread.run_sync(self._answer, ids, found, risks, limiter=self.threads)
-        return self._answer(ids, found, risks)
+            return await anyio.to_thread.run_sync(self._answer, ids, online, risks, limiter=self.threads)
+        return self._answer(ids, online, risks)
 
-    def _answer(self, ids: list[str], found: Online, risks: scorer.Risks | None) -> list[AccountScore]:
-        now = datetime.now(UTC)
+    def _answer(self, ids: list[str], online: Online, risks: scorer.Risks | None) -> list[AccountScore]:
         return scorer.score(
             self.model,
-            found.matrix,
-            found.as_of,
-            ids,
+            scorer.AccountRows(
+                account_ids=ids,
+                matrix=online.matrix,
+                as_of=online.as_of,
+                campaigns=online.campaigns,
+                ties=online.ties,
+            ),
             features=FEATURES if reads_reasons.get() else None,
-            now=now,
-            freshness=self.freshness,
+            fresh_since=datetime.now(UTC) - self.freshness,
             risks=risks,
-            campaigns=found.campaigns,
-            ties=found.ties,
         )
 
     def __is_ready__(self) -> bool:
-        """Not ready while the store or the model can't be read."""
+        """Say whether the store and the model can be read."""
         try:
             self.lookup.online([PROBE])
             self.model.predict(np.full((1, len(FEATURES)), np.nan, dtype=np.float32))
@@ -170,22 +179,24 @@ Stillwatch = bentoml.service(
     workers=1,
     traffic={"timeout": 60},
     logging={"access": {"enabled": False}},
-    # Spans that no exporter collects took half of a call's time.
+    # Tracing without an exporter took half of a call's time.
     tracing={"excluded_urls": ["."]},
     envs=[{"name": "BENTOML_DO_NOT_TRACK", "value": "true"}],
 )(Endpoint)
-Stillwatch.add_asgi_middleware(Edge, spec=lambda: Stillwatch.openapi_spec.asdict(), readers=arguments.readers)
+Stillwatch.add_asgi_middleware(
+    ScoringMiddleware, spec=lambda: Stillwatch.openapi_spec.asdict(), readers=arguments.readers
+)
 
 
-def _give_up(error: StillwatchError) -> None:
-    """A worker that can't load ends its server, which would otherwise start it again for ever."""
+def _end_server(error: StillwatchError) -> None:
+    """End the server of a worker that can't load; the server would start the worker again for ever."""
     print(f"stillwatch can't serve: {error}", flush=True)
     if bentoml.server_context.worker_index is not None:
         os.kill(os.getppid(), signal.SIGTERM)
 
 
-def _end_with(server: int) -> None:
-    """A worker whose server was killed would keep the port, and answer, for ever."""
+def _end_worker_with(server: int) -> None:
+    """End this worker when its server is gone; otherwise it would keep the port, and answer, for ever."""
     while os.getppid() == server:
         time.sleep(WATCH_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -34,9 +34,9 @@ NEEDLES = (MARK, V4, V6, SIGNUP, V4.rpartition(".")[0], "2001:db8:dead", SIGNUP.
 def environment(home: Path, key: str | None = KEY) -> dict[str, str]:
     """What a command sees: a home and a place for drafts of its own, and no setting of this machine."""
     home.mkdir(parents=True, exist_ok=True)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
-    given = {"HOME": str(home), "TMPDIR": str(home), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
-    return kept | given | ({"STILLWATCH_KEY": key} if key else {})
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
+    own = {"HOME": str(home), "TMPDIR": str(home), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    return others | own | ({"STILLWATCH_KEY": key} if key else {})
 
 
 @pytest.fixture(scope="session")
@@ -202,13 +202,14 @@ def blind_workspace(made_world: Path, filled_workspace: Path, tmp_path_factory: 
         patch.setenv("STILLWATCH_KEY", KEY)
         settings.cache_clear()
         from pipelines.ingest import ingest
-        from pipelines.retrain import retrain
+        from pipelines.retrain import RetrainRequest, retrain
         from pipelines.workspace import Workspace
         from planting import Planting
 
         workspace = Workspace(root)
         ingest(workspace, inputs, reject_limit=0.01, progress=_silent)
-        retrain(workspace, labels, AS_OF, seed=0, progress=_silent, now=AS_OF, planting=Planting())
+        request = RetrainRequest(labels=labels, as_of=AS_OF, planting=Planting())
+        retrain(workspace, request, progress=_silent, now=AS_OF)
     settings.cache_clear()
     return root
 

@@ -65,25 +65,25 @@ def test_the_batch_score_is_the_packaged_model_on_the_online_features(
     filled_workspace: Path, online: tuple[np.ndarray, list[datetime | None]], scores: pl.DataFrame
 ) -> None:
     model = models.load(current(filled_workspace / "bento") / "src" / "model")
-    grouped = scores["campaign_id"].is_not_null().to_numpy()
-    assert model.predict(online[0], grouped).tolist() == scores["risk"].to_list()
+    in_campaign = scores["campaign_id"].is_not_null().to_numpy()
+    assert model.predict(online[0], in_campaign).tolist() == scores["risk"].to_list()
 
 
 def test_the_endpoint_gives_the_risk_and_reasons_of_the_batch_score(
     ask: Ask, scores: pl.DataFrame, as_of: datetime
 ) -> None:
     ids = scores["account_id"].to_list()
-    found = [one for i in range(0, len(ids), CHUNK) for one in ask(ids[i : i + CHUNK])["scores"]]
-    assert [one["account_id"] for one in found] == ids
-    told = [struct.pack("<d", one["risk"]) for one in found]
-    assert told == [struct.pack("<d", risk) for risk in scores["risk"]]
-    assert [one["reasons"] for one in found] == scores["reasons"].to_list()
-    assert {datetime.fromisoformat(one["features_as_of"]) for one in found} == {as_of.replace(microsecond=0)}
+    answers = [score for i in range(0, len(ids), CHUNK) for score in ask(ids[i : i + CHUNK])["scores"]]
+    assert [score["account_id"] for score in answers] == ids
+    risks = [struct.pack("<d", score["risk"]) for score in answers]
+    assert risks == [struct.pack("<d", risk) for risk in scores["risk"]]
+    assert [score["reasons"] for score in answers] == scores["reasons"].to_list()
+    assert {datetime.fromisoformat(score["features_as_of"]) for score in answers} == {as_of.replace(microsecond=0)}
 
 
 def test_one_account_alone_gets_the_risk_it_gets_among_others(ask: Ask, scores: pl.DataFrame) -> None:
     """Single calls take another path through the service than calls for many."""
-    some = pl.concat([scores.sort("risk").tail(5), scores.sort("risk").head(5), scores.sample(10, seed=1)])
-    for account, risk, reasons in some.select("account_id", "risk", "reasons").iter_rows():
+    picked = pl.concat([scores.sort("risk").tail(5), scores.sort("risk").head(5), scores.sample(10, seed=1)])
+    for account, risk, reasons in picked.select("account_id", "risk", "reasons").iter_rows():
         answer = ask([account])["scores"][0]
         assert (answer["risk"], answer["reasons"]) == (risk, reasons)

@@ -26,7 +26,7 @@ from benchmarks.options import new_parser
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.models.champion import packaged
 from pipelines.models.train import VOLUME_FEATURE, gather
-from pipelines.servers.serve import options
+from pipelines.servers.endpoint import endpoint_options
 from pipelines.workspace import Workspace
 from serving.server import running
 from training.examples.dataset import matrix
@@ -149,7 +149,7 @@ def ask_over_http(world: World, workspace: Workspace) -> None:
     command("build", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", workspace=workspace.root)
     some = pl.read_parquet(workspace.root / "scores.parquet").sample(1_000, seed=0)
     body = json.dumps({"account_ids": some["account_id"].to_list()}).encode()
-    with running(packaged(workspace), options(workspace), log=workspace.root / "serve.log") as url:
+    with running(packaged(workspace), endpoint_options(workspace), log=workspace.root / "serve.log") as url:
         request = urllib.request.Request(f"{url}/score", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)["scores"]

@@ -31,7 +31,7 @@ from benchmarks.options import new_parser
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.store.lookup import FeatureLookup
 from serving.package import package
-from serving.process import beside, free_port
+from serving.process import free_port, server_process
 from serving.server import HOST, Options, running
 from training.models import model as models
 from training.models.calibrate import Calibrator
@@ -228,7 +228,7 @@ def fastapi_running(scratch: Path) -> Iterator[str]:
     """The bare FastAPI server in a process of its own; gives its address."""
     port = free_port(HOST)
     call = [sys.executable, "-m", "benchmarks.speed.endpoint", "--fastapi", str(scratch), str(port)]
-    with beside(call, f"http://{HOST}:{port}/docs", scratch / "fastapi.log"):
+    with server_process(call, f"http://{HOST}:{port}/docs", scratch / "fastapi.log"):
         yield f"http://{HOST}:{port}"
 
 
@@ -248,7 +248,7 @@ def mlflow_running(scratch: Path, kind: str) -> Iterator[str]:
     port = free_port(HOST)
     serve = ["-m", "mlflow", "models", "serve", "-m", str(scratch / kind), "--env-manager", "local"]
     where = ["--host", HOST, "--port", str(port), "--workers", "1"]
-    with beside([*python, *serve, *where], f"http://{HOST}:{port}/ping", scratch / f"{kind}.log"):
+    with server_process([*python, *serve, *where], f"http://{HOST}:{port}/ping", scratch / f"{kind}.log"):
         yield f"http://{HOST}:{port}"
 
 

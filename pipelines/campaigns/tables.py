@@ -1,4 +1,4 @@
-"""Campaigns: who acts together as of a time, into files: members, a table of campaigns, and what ties each member."""
+"""Campaigns as of a time, written to files: members, one row per campaign, and what ties each member to it."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -14,20 +14,20 @@ from features.groups.links import LINK_KINDS, Links
 from features.groups.pooled import read_pooled
 from features.lake import HISTORY, full_hour
 from features.progress import Progress
-from pipelines.build import check_known, ensure_features
-from pipelines.campaigns.memberships import MEMBERS_SCHEMA, evidence_of, grouped, told_of
+from pipelines.build import check_requests, ensure_features
+from pipelines.campaigns.memberships import MEMBERS_SCHEMA, evidence_of, group_lake, store_members
 from pipelines.models.champion import champion_model
-from pipelines.outputs import check_out, write
+from pipelines.outputs import check_out, write_table
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training.examples.dataset import matrix
 from training.models.model import Model
 
-_TEMPLATES = 5  # keys that are told of a campaign
-_AROUND = timedelta(days=3)  # before and after the first ban
+_TEMPLATES = 5  # template keys listed for a campaign, the heaviest first
+_AROUND = timedelta(days=3)  # before and after the first ban; doubled, a ban waits twice as long for its figure
 
 
-def campaigns(
+def write_campaigns(
     workspace: Workspace,
     as_of: datetime,
     out: Path,
@@ -35,36 +35,48 @@ def campaigns(
     table: Path | None = None,
     evidence: Path | None = None,
 ) -> pl.DataFrame:
-    """Group accounts as of a time and write the contract's table of members, and where asked one of campaigns and one
-    of what ties each member to its campaign.
+    """Group accounts as of a time and write the contract's table of members.
+
+    Args:
+        workspace: the workspace to read; new campaign ids are stored in its lake.
+        as_of: the time asked about.
+        out: path of the table of members.
+        progress: called with the step and the share done.
+        table: path of a table with one row per campaign, if wanted.
+        evidence: path of a table of what ties each member to its campaign, if wanted.
 
     Returns:
-        `MEMBERS_SCHEMA`, sorted.
+        The members (`MEMBERS_SCHEMA`), sorted by campaign and account.
 
     Raises:
-        InputError: nothing is known at that time, or a file can't be written.
+        InputError: there is no request at that time, or a file can't be written.
         IntegrityError: a table was asked for, and the champion is not what was registered and signed.
     """
     for path in (out, table, evidence):
         if path:
             check_out(path)
-    check_known(workspace, as_of)
+    check_requests(workspace, as_of)
     progress("campaigns", 0.0)
-    tied, found = grouped(workspace.lake, as_of)
-    members = told_of(workspace.lake, as_of, tied, found)
+    account_links, groups = group_lake(workspace.lake, as_of)
+    members = store_members(workspace.lake, as_of, account_links, groups)
     progress("campaigns", 1.0)
-    write(members.select(MEMBERS_SCHEMA.names()), out)
+    write_table(members.select(MEMBERS_SCHEMA.names()), out)
     if table:
-        write(_table(workspace, as_of, tied, found, members, progress), table)
+        write_table(_table(workspace, as_of, account_links, groups, members, progress), table)
     if evidence:
-        write(_ties(tied, found, members), evidence)
+        write_table(_ties(account_links, groups, members), evidence)
     return members.select(MEMBERS_SCHEMA.names())
 
 
 def _table(
-    workspace: Workspace, as_of: datetime, tied: Links, found: Groups, members: pl.DataFrame, progress: Progress
+    workspace: Workspace,
+    as_of: datetime,
+    account_links: Links,
+    groups: Groups,
+    members: pl.DataFrame,
+    progress: Progress,
 ) -> pl.DataFrame:
-    """One row per campaign: what an analyst looks at first."""
+    """Build the table of campaigns: size, traffic, risks, evidence and bans, one row each."""
     lake = workspace.lake
     used = (
         lake.account_rollups(as_of)
@@ -73,14 +85,14 @@ def _table(
         .collect()
     )
     risks, together = _risks(workspace, as_of, members, progress)
-    known = (
+    described = (
         members.join(lake.seen(as_of), on="account_id", how="left")
         .join(used, on="account_id", how="left")
-        .join(tied.accounts.select("account_id", "young"), on="account_id")
+        .join(account_links.accounts.select("account_id", "young"), on="account_id")
         .join(risks, on="account_id", how="left")
     )
     return (
-        known.group_by("group", "campaign_id")
+        described.group_by("group", "campaign_id")
         .agg(
             accounts=pl.len().cast(pl.Int64),
             first_seen=pl.col("first_seen").min(),
@@ -91,8 +103,8 @@ def _table(
             mean_risk=pl.col("risk").mean(),
         )
         .join(together, on="campaign_id", how="left")
-        .join(found.groups.select("group", "surprise"), on="group")
-        .join(_evidence(tied, found), on="group", how="left")
+        .join(groups.groups.select("group", "surprise"), on="group")
+        .join(_evidence(account_links, groups), on="group", how="left")
         .join(_succession(workspace, as_of, members), on="group", how="left")
         .with_columns(pl.col("banned", "successors").fill_null(0))
         .drop("group")
@@ -100,31 +112,31 @@ def _table(
     )
 
 
-def _evidence(tied: Links, found: Groups) -> pl.DataFrame:
-    """`group`, `kinds` of keys that its members share, and its heaviest `templates`."""
+def _evidence(account_links: Links, groups: Groups) -> pl.DataFrame:
+    """List, for each `group`, the `kinds` of keys that its members share and its heaviest `templates`."""
     kinds = pl.Series([kind.name for kind in LINK_KINDS])
     is_template = pl.Series([kind.evidence == "template" for kind in LINK_KINDS])
-    keys = tied.keys.with_row_index("row").select(
+    keys = account_links.keys.with_row_index("row").select(
         pl.col("row").alias("key"),
         template="key",
-        kind=kinds.gather(tied.keys["kind"]),
-        is_template=is_template.gather(tied.keys["kind"]),
+        kind=kinds.gather(account_links.keys["kind"]),
+        is_template=is_template.gather(account_links.keys["kind"]),
     )
-    shown = found.keys.join(keys, on="key", maintain_order="left")
+    shown = groups.keys.join(keys, on="key", maintain_order="left")
     return shown.group_by("group", maintain_order=True).agg(
         kinds=pl.col("kind").unique().sort(),
         templates=pl.col("template").filter("is_template").head(_TEMPLATES),
     )
 
 
-def _ties(tied: Links, found: Groups, members: pl.DataFrame) -> pl.DataFrame:
-    """One row per campaign, member and kind of shared key, the heaviest first; nothing of another account, and no key.
+def _ties(account_links: Links, groups: Groups, members: pl.DataFrame) -> pl.DataFrame:
+    """Build the table of ties: one row per campaign, member and kind of shared key, the heaviest first.
 
-    `keys`, `others` and `weight` as `evidence_of` counts them.
+    It names no key and no other account. `keys`, `others` and `weight` are as `evidence_of` counts them.
     """
     named = members.select("group", "account", "campaign_id", "account_id")
     kinds = pl.Series([kind.name for kind in LINK_KINDS])
-    counted = evidence_of(tied, found)
+    counted = evidence_of(account_links, groups)
     worded = counted.with_columns(kind=kinds.gather(counted["kind"]))
     return (
         worded.join(named, on=["group", "account"])
@@ -134,11 +146,12 @@ def _ties(tied: Links, found: Groups, members: pl.DataFrame) -> pl.DataFrame:
 
 
 def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) -> pl.DataFrame:
-    """`group` of which a member was banned by then, and what came of the ban.
+    """Count what followed the first ban in each `group` with a banned member.
 
-    `banned`: members; `successors`: members whose first request came after the first ban; `volume_kept`: the
-    campaign's requests in the three days after the first ban over those in the three days before, null until these
-    have passed, where there were none before, and where the days before are not all within the window.
+    Returns:
+        `banned`: how many members were banned; `successors`: how many members sent their first request after the first
+        ban; `volume_kept`: the campaign's requests in the three days after the first ban over those in the three days
+        before; null if these six days are not all in the history, or if there was no request before.
     """
     lake, own = workspace.lake, members.select("group", "account_id")
     banned = own.join(lake.banned(as_of), on="account_id")
@@ -152,42 +165,45 @@ def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) ->
     before = requests.filter(since.is_between(-_AROUND, timedelta(), closed="left")).sum()
     ban = pl.col("ban").first()
     is_known = (ban + _AROUND <= pl.lit(as_of)) & (ban - _AROUND >= pl.lit(full_hour(as_of) - HISTORY))
-    kept = (
+    volumes = (
         hours.join(hit.lazy(), on="account_id")
         .group_by("group")
         .agg(volume_kept=pl.when(is_known & (before > 0)).then(after / before))
         .collect(engine="streaming")
     )
-    told = firsts.drop("ban").join(successors.rename({"first_seen": "successors"}), on="group", how="left")
-    return told.join(kept, on="group", how="left")
+    banned_groups = firsts.drop("ban").join(successors.rename({"first_seen": "successors"}), on="group", how="left")
+    return banned_groups.join(volumes, on="group", how="left")
 
 
 def _risks(
     workspace: Workspace, as_of: datetime, members: pl.DataFrame, progress: Progress
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`account_id`, `risk` of the members, and `campaign_id`, `pooled_risk` of what all of them did together, by the
-    champion; no rows where there is none for these features.
+    """Score members and campaigns with the champion.
+
+    Returns:
+        `account_id`, `risk` of each member, and `campaign_id`, `pooled_risk` of all that its members did together. Both
+        are empty if there is no champion that reads the current features.
     """
-    nobody = (
+    empty = (
         pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64}),
         pl.DataFrame(schema={"campaign_id": pl.String, "pooled_risk": pl.Float64}),
     )
     entities = members.select("account_id").unique().sort("account_id")
     with suppress(InputError):
-        model, told = champion_model(workspace, is_current=False), settings().base_rate
+        model, base_rate = champion_model(workspace, is_current=False), settings().base_rate
         if model.schema_version != SCHEMA_VERSION:
-            return nobody
-        model = model if told is None else model.at(told)
+            return empty
+        model = model if base_rate is None else model.at(base_rate)
         ensure_features(workspace, [as_of], progress)
-        asked = entities.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
-        risks = _risk(model, workspace.lookup.historical(asked))
+        rows = entities.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
+        risks = _risk(model, workspace.lookup.historical(rows))
         pooled = read_pooled(workspace.lake, members, as_of)
         together = pooled.select("campaign_id", pooled_risk=_risk(model, pooled))
         return entities.with_columns(risk=risks), together
-    return nobody
+    return empty
 
 
 def _risk(model: Model, features: pl.DataFrame) -> pl.Series:
-    """Risks of accounts that are all in campaigns."""
+    """Predict the risks of rows that are all in campaigns."""
     risks = model.predict(matrix(features, FEATURE_NAMES), np.ones(len(features), dtype=np.bool_))
     return pl.Series(risks, dtype=pl.Float64)

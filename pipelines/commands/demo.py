@@ -1,4 +1,4 @@
-"""The demo: everything once on a small made-up world, ending with two accounts scored over HTTP."""
+"""The demo: everything once on a small simulated world, ending with two accounts scored over HTTP."""
 
 import json
 import shutil
@@ -13,9 +13,9 @@ from features.errors import InputError, StillwatchError
 from features.progress import Progress
 from pipelines.ingest import Inputs, ingest
 from pipelines.models.train import read_labels
-from pipelines.retrain import Retrained, retrain
-from pipelines.score import score
-from pipelines.servers.serve import options
+from pipelines.retrain import Retrained, RetrainRequest, retrain
+from pipelines.score import score as score_accounts
+from pipelines.servers.endpoint import endpoint_options
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from planting import Planting
@@ -23,23 +23,23 @@ from serving.server import running
 from simulation import SimulationRequest, simulate
 
 _MARK = "made-by-stillwatch-demo"
-_DAYS = 21
+_DAYS = 21  # that the simulated world lasts
 
 
-def demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> list[str]:
-    """Run the whole line in a folder of its own, which is emptied if an earlier demo made it.
+def run_demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> list[str]:
+    """Run every step in a folder of its own, which is emptied if an earlier demo made it.
 
     Args:
         root: the workspace.
-        now: the made-up world ends at the last midnight before.
+        now: the clock; the simulated world ends at the last midnight before it.
         seed: of the world and of the training.
-        progress: called with what is being done and the share done.
+        progress: called with the step and the share done.
 
     Returns:
-        What to print.
+        The lines to print.
 
     Raises:
-        InputError: the folder holds something else.
+        InputError: the folder holds something that is not of a demo.
     """
     _claim(root)
     world, workspace = root / "world", Workspace(root)
@@ -53,24 +53,24 @@ def demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> list[st
     counts = ingest(workspace, Inputs(world / "requests", **tables), reject_limit=limit, progress=progress)
     labels = read_labels(world / "labels.parquet", limit)
     with workspace.locked("demo"):
-        planting = Planting(seed=seed)
-        result = retrain(workspace, labels, as_of, seed=seed, progress=progress, now=now, planting=planting)
-        scores = score(workspace, as_of, root / "scores.parquet", progress)
+        request = RetrainRequest(labels=labels, as_of=as_of, seed=seed, planting=Planting(seed=seed))
+        result = retrain(workspace, request, progress=progress, now=now)
+        scores = score_accounts(workspace, as_of, root / "scores.parquet", progress)
     if result.bento is None:
         raise StillwatchError(
             f"the demo's model did not pass the gate: {' '.join((*result.objections, *result.reasons))}"
         )
     bad, good = _pick(scores, pl.read_parquet(world / "truth.parquet"))
     progress("serving", 0.0)
-    with running(result.bento, options(workspace), log=root / "serve.log") as url:
+    with running(result.bento, endpoint_options(workspace), log=root / "serve.log") as url:
         answer = _ask(url, [bad, good])
     progress("serving", 1.0)
     stored = counts["requests"].stored
-    return [*_summary(root, stored, len(scores), result), *_told(answer), *_next(workspace, as_of)]
+    return [*_summary(root, stored, len(scores), result), *_both_scores(answer), *_next_commands(workspace, as_of)]
 
 
 def _claim(root: Path) -> None:
-    """Make the folder ours and empty."""
+    """Empty the folder of an earlier demo, and mark it as a demo's."""
     if root.exists() and any(root.iterdir()) and not (root / _MARK).exists():
         raise InputError(f"{root} holds something that is not of a demo: choose another --workspace.")
     shutil.rmtree(root, ignore_errors=True)
@@ -79,13 +79,14 @@ def _claim(root: Path) -> None:
 
 
 def _pick(scores: pl.DataFrame, truth: pl.DataFrame) -> tuple[str, str]:
-    """The account of a campaign with the highest risk, and the honest one with the median risk."""
-    known = scores.join(truth.unique("account_id").select("account_id", "label"), on="account_id").sort("risk")
-    bad, good = known.filter(pl.col("label")), known.filter(~pl.col("label"))
+    """Pick the account of a campaign with the highest risk and the honest account with the median risk."""
+    labelled = scores.join(truth.unique("account_id").select("account_id", "label"), on="account_id").sort("risk")
+    bad, good = labelled.filter(pl.col("label")), labelled.filter(~pl.col("label"))
     return bad["account_id"][-1], good["account_id"][len(good) // 2]
 
 
 def _ask(url: str, account_ids: list[str]) -> dict[str, Any]:
+    """Ask the endpoint for scores."""
     body = json.dumps({"account_ids": account_ids}).encode()
     request = urllib.request.Request(f"{url}/score", body, {"Content-Type": "application/json"})  # noqa: S310
     with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310  (our own loopback address)
@@ -94,28 +95,29 @@ def _ask(url: str, account_ids: list[str]) -> dict[str, Any]:
 
 
 def _summary(root: Path, requests: int, accounts: int, result: Retrained) -> list[str]:
+    """Say what was ingested, scored and trained."""
     assert result.fitted is not None  # refused data gave an error before
     counts = result.fitted.counts
     return [
         "",
         f"{requests:,} requests ingested, their text dropped; {accounts:,} accounts scored: {root / 'scores.parquet'}",
-        f"model version {result.fitted.version}: judged on {counts['test_positives']} accounts of campaigns it had "
-        f"never seen and {counts['test_accounts'] - counts['test_positives']} others",
+        f"model version {result.fitted.version}: judged on {counts['test_positives']} accounts of campaigns held out "
+        f"of training and {counts['test_accounts'] - counts['test_positives']} others",
         "",
     ]
 
 
-def _told(answer: dict[str, Any]) -> list[str]:
-    """Both accounts as the endpoint scored them."""
+def _both_scores(answer: dict[str, Any]) -> list[str]:
+    """Describe both accounts as the endpoint scored them."""
     lines = []
-    for what, found in zip(("an account of a campaign", "an honest account"), answer["scores"], strict=True):
-        lines.append(f"{what}: {found['account_id']}, risk {found['risk']:.4f}, {found['status']}")
-        lines += [f"  - {reason}" for reason in found["reasons"]]
+    for kind, score in zip(("an account of a campaign", "an honest account"), answer["scores"], strict=True):
+        lines.append(f"{kind}: {score['account_id']}, risk {score['risk']:.4f}, {score['status']}")
+        lines += [f"  - {reason}" for reason in score["reasons"]]
     return lines
 
 
-def _next(workspace: Workspace, as_of: datetime) -> list[str]:
-    """Commands to go on with."""
+def _next_commands(workspace: Workspace, as_of: datetime) -> list[str]:
+    """List the commands to go on with."""
     root, time = workspace.root, f"{as_of:%Y-%m-%dT%H:%M:%SZ}"
     return [
         "",

@@ -1,4 +1,4 @@
-"""The commands that make models and choose between them: train, promote, rollback, retrain, package."""
+"""The commands on models: train, promote, rollback, retrain, package."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -18,11 +18,11 @@ from pipelines.commands.options import (
     Search,
     Seed,
     Slices,
-    overruling,
-    planting,
+    forced_reason,
+    make_planting,
 )
 
-STATUS = {"promoted": 0, "kept": 3, "refused": 4}
+STATUS = {"promoted": 0, "not promoted": 3, "refused": 4}  # exit status by `pipelines.retrain.Outcome`
 
 
 def train(
@@ -34,48 +34,57 @@ def train(
     plant_share: PlantShare = SHARE,
     search: Search = 0,
     seed: Seed = 0,
-    workspace: Root = WORKSPACE,
+    path: Root = WORKSPACE,
 ) -> None:
-    """Fit and judge candidates on what was known at a time; register the best."""
+    """Train and judge candidates on what was known at a time; register ours as challenger."""
     from pipelines.commands import printing
     from pipelines.models.slices import read_slices
     from pipelines.models.train import fit, read_labels
     from pipelines.settings import settings
     from pipelines.workspace import Workspace
 
-    place, planted = Workspace(workspace), planting(plant, plant_families, plant_share, seed)
-    known = read_labels(labels, settings().reject_limit)
-    told = read_slices(slices) if slices else None
-    with place.locked("train"), printing.progress() as report:
-        result = fit(place, known, as_of, seed=seed, progress=report, slices=told, planting=planted, search=search)
-    printing.fitted(result)
+    workspace, planting = Workspace(path), make_planting(plant, plant_families, plant_share, seed)
+    label_table = read_labels(labels, settings().reject_limit)
+    slice_table = read_slices(slices) if slices else None
+    with workspace.locked("train"), printing.show_progress() as report:
+        result = fit(
+            workspace,
+            label_table,
+            as_of,
+            seed=seed,
+            progress=report,
+            slices=slice_table,
+            planting=planting,
+            search=search,
+        )
+    printing.print_training(result)
 
 
 def promote(
     version: Annotated[int | None, typer.Option("--version", help="By default the challenger.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Whatever the gate says.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Promote whatever the gate decides.")] = False,
     reason: Reason = None,
-    workspace: Root = WORKSPACE,
+    path: Root = WORKSPACE,
 ) -> None:
-    """Let a version through the gate; if it passes it is the champion."""
+    """Take a version through the gate; if it passes, it becomes the champion."""
     from pipelines.commands import printing
     from pipelines.models.champion import promote as run
     from pipelines.workspace import Workspace
 
-    why, place = overruling(force, reason), Workspace(workspace)
-    with place.locked("promote"):
-        printing.decided(run(place, version, now=datetime.now(UTC), reason=why))
+    recorded_reason, workspace = forced_reason(force, reason), Workspace(path)
+    with workspace.locked("promote"):
+        printing.print_gate(run(workspace, version, now=datetime.now(UTC), reason=recorded_reason))
 
 
-def rollback(reason: Reason = None, workspace: Root = WORKSPACE) -> None:
-    """Put the previous champion back, and package it; once more goes on further back."""
+def rollback(reason: Reason = None, path: Root = WORKSPACE) -> None:
+    """Restore the previous champion and package it; each further call goes one champion back."""
     from pipelines.commands import printing
     from pipelines.models.champion import rollback as run
     from pipelines.workspace import Workspace
 
-    place = Workspace(workspace)
-    with place.locked("rollback"):
-        printing.restored(run(place, now=datetime.now(UTC), reason=(reason or "").strip()))
+    workspace = Workspace(path)
+    with workspace.locked("rollback"):
+        printing.print_rollback(run(workspace, now=datetime.now(UTC), reason=(reason or "").strip()))
 
 
 def retrain(
@@ -87,47 +96,43 @@ def retrain(
     plant_share: PlantShare = SHARE,
     search: Search = 0,
     seed: Seed = 0,
-    force: Annotated[bool, typer.Option("--force", help="Learn from stale or drifted data too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train on stale or drifted data too.")] = False,
     reason: Reason = None,
-    workspace: Root = WORKSPACE,
+    path: Root = WORKSPACE,
 ) -> None:
     """Build, train, gate, promote, package: the whole loop.
 
-    Ends with 0 if the version is the champion, 3 if the old champion was kept, 4 if the data were refused.
+    Exit status: 0 if the version is the champion, 3 if the gate kept the old champion, 4 if the data were refused.
     """
     from pipelines.commands import printing
     from pipelines.models.slices import read_slices
     from pipelines.models.train import read_labels
+    from pipelines.retrain import RetrainRequest
     from pipelines.retrain import retrain as run
     from pipelines.settings import settings
     from pipelines.workspace import Workspace
 
-    why, place = overruling(force, reason), Workspace(workspace)
-    planted = planting(plant, plant_families, plant_share, seed)
-    known = read_labels(labels, settings().reject_limit)
-    told = read_slices(slices) if slices else None
-    with place.locked("retrain"), printing.progress() as report:
-        result = run(
-            place,
-            known,
-            as_of,
-            seed=seed,
-            progress=report,
-            now=datetime.now(UTC),
-            slices=told,
-            reason=why,
-            planting=planted,
-            search=search,
-        )
-    printing.retrained(result)
+    workspace = Workspace(path)
+    request = RetrainRequest(
+        reason=forced_reason(force, reason),
+        planting=make_planting(plant, plant_families, plant_share, seed),
+        labels=read_labels(labels, settings().reject_limit),
+        slices=read_slices(slices) if slices else None,
+        as_of=as_of,
+        seed=seed,
+        search=search,
+    )
+    with workspace.locked("retrain"), printing.show_progress() as report:
+        result = run(workspace, request, progress=report, now=datetime.now(UTC))
+    printing.print_loop(result)
     raise typer.Exit(STATUS[result.outcome.value])
 
 
-def package(workspace: Root = WORKSPACE) -> None:
+def package(path: Root = WORKSPACE) -> None:
     """Package the champion as a Bento."""
     from pipelines.models.champion import package_champion
     from pipelines.workspace import Workspace
 
-    place = Workspace(workspace)
-    with place.locked("package"):
-        print(f"packaged: {package_champion(place)}")
+    workspace = Workspace(path)
+    with workspace.locked("package"):
+        print(f"packaged: {package_champion(workspace)}")

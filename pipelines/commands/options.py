@@ -1,6 +1,7 @@
 """Options that several commands take."""
 
 from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,44 +13,78 @@ if TYPE_CHECKING:
     from planting import Planting
 
 
-def time(text: str) -> datetime:
-    """ISO 8601; a time without a zone is UTC."""
+def parse_time(text: str) -> datetime:
+    """Parse an ISO 8601 time; one without a zone is UTC."""
     try:
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no ISO 8601 time such as 2026-06-01T00:00:00Z") from None
+        raise typer.BadParameter(f"{text!r} is not an ISO 8601 time such as 2026-06-01T00:00:00Z") from None
 
 
-Root = Annotated[Path, typer.Option("--workspace", help="Folder that holds all state of a run.")]
-AsOf = Annotated[datetime, typer.Option("--as-of", parser=time, metavar="TIME", help="ISO 8601, UTC.")]
+def print_version(is_wanted: bool) -> None:
+    """Print the release and exit, if wanted."""
+    if is_wanted:
+        print(f"stillwatch {installed_version('stillwatch')}")
+        raise typer.Exit
+
+
+def resolve_workspace(context: typer.Context, path: Path) -> Path:
+    """Take the workspace named before or after the command, else the command's default.
+
+    Raises:
+        InputError: both are named and differ, so that the command might change the wrong one.
+    """
+    before = context.parent.params.get("path") if context.parent else None
+    if before is None:
+        return path
+    source = context.get_parameter_source("path")
+    if source is not None and source.name == "COMMANDLINE" and before.resolve() != path.resolve():
+        raise InputError(f"--workspace is given twice, as {before} and as {path}: give it once.")
+    return Path(before)
+
+
+HOLDS_ALL = "Folder that holds all state of a run."
+Root = Annotated[
+    Path,
+    typer.Option("--workspace", callback=resolve_workspace, help=f"{HOLDS_ALL} Also before the command."),
+]
+AsOf = Annotated[datetime, typer.Option("--as-of", parser=parse_time, metavar="TIME", help="ISO 8601, UTC.")]
 Labels = Annotated[
     Path | None,
-    typer.Option("--labels", help="Labels: a Parquet file, folder or glob; none to start from planted campaigns only."),
+    typer.Option("--labels", help="Parquet file, folder or glob; leave out to learn from planted campaigns only."),
 ]
 Slices = Annotated[
     Path | None,
-    typer.Option("--groups", help="Parquet table with account_id, family, cohort: reported on, not learnt."),
+    typer.Option("--slices", help="Parquet table account_id, family, cohort: slices of the report; not learned from."),
 ]
-Plant = Annotated[bool, typer.Option("--plant/--no-plant", help="Learn from planted campaigns as well.")]
+Plant = Annotated[bool, typer.Option("--plant/--no-plant", help="Learn from planted campaigns too.")]
 PlantFamilies = Annotated[
-    str | None, typer.Option("--plant-families", metavar="NAMES", help="Which, with commas; by default all.")
+    str | None,
+    typer.Option("--plant-families", metavar="NAMES", help="Comma-separated; by default all."),
 ]
 PlantShare = Annotated[
-    float, typer.Option("--plant-share", min=0.001, max=1.0, help="Planted accounts over those they borrow from.")
+    float,
+    typer.Option(
+        "--plant-share",
+        min=0.001,
+        max=1.0,
+        help="Planted accounts, as a share of the accounts whose traffic they borrow.",
+    ),
 ]
 Search = Annotated[
-    int, typer.Option("--search", min=0, metavar="TRIALS", help="Look for better settings; see CHANGELOG.md.")
+    int,
+    typer.Option("--search", min=0, metavar="TRIALS", help="Search for better settings; see CHANGELOG.md."),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0)]
-Out = Annotated[Path, typer.Option("--out")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random draws.")]
+Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the version.")]
 WORKSPACE = Path("workspace")
 SHARE = 0.3
 
 
-def planting(plant: bool, families: str | None, share: float, seed: int) -> "Planting | None":
-    """What is to be planted, if anything."""
+def make_planting(plant: bool, families: str | None, share: float, seed: int) -> "Planting | None":
+    """Turn the options of planting into a `Planting`; None if nothing is to be planted."""
     from planting import Planting
 
     if not plant:
@@ -60,15 +95,15 @@ def planting(plant: bool, families: str | None, share: float, seed: int) -> "Pla
     return Planting(families=names, share=share, seed=seed)
 
 
-def overruling(force: bool, reason: str | None) -> str:
-    """The reason of a command that is forced; empty for one that is not.
+def forced_reason(force: bool, reason: str | None) -> str:
+    """Return the reason of a forced command; empty for a command that is not forced.
 
     Raises:
-        InputError: one of the two without the other.
+        InputError: --force without --reason, or the reverse.
     """
-    told = (reason or "").strip()
-    if force and not told:
-        raise InputError("--force needs --reason TEXT: it is recorded with the version, for those who come after.")
-    if told and not force:
-        raise InputError("--reason goes with --force: without it there is nothing to give a reason for.")
-    return told
+    text = (reason or "").strip()
+    if force and not text:
+        raise InputError("--force needs --reason TEXT: it is recorded with the version, for later readers.")
+    if text and not force:
+        raise InputError("--reason goes with --force: without --force there is nothing to give a reason for.")
+    return text

@@ -22,8 +22,8 @@ _TERMINAL = Console(stderr=True)
 
 
 @contextmanager
-def progress() -> "Iterator[Report]":
-    """A bar for each step that reports; a line for each finished step where standard error is no terminal."""
+def show_progress() -> "Iterator[Report]":
+    """Show a bar for each step; where standard error is no terminal, a line for each step that begins."""
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, TimeElapsedColumn(), console=_TERMINAL, disable=not _TERMINAL.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
@@ -38,11 +38,11 @@ def progress() -> "Iterator[Report]":
         yield report
 
 
-def ingested(counts: "dict[str, TableCount]") -> None:
-    """What happened to each input table, and which rows need a look."""
+def print_ingest(counts: "dict[str, TableCount]") -> None:
+    """Print what happened to each input table and which rows need attention."""
     for table, count in counts.items():
-        known = f", {count.stored_before} stored before" if count.stored_before else ""
-        print(f"{table}: {count.files} files{known}; {count.rows:,} rows read, {count.stored:,} stored")
+        earlier = f", {count.stored_before} stored before" if count.stored_before else ""
+        print(f"{table}: {count.files} files{earlier}; {count.rows:,} rows read, {count.stored:,} stored")
         notes = {
             "repeats dropped": count.repeats,
             "malformed addresses set to null": count.malformed_addresses,
@@ -56,111 +56,119 @@ def ingested(counts: "dict[str, TableCount]") -> None:
             print(f"  {number:,} rows rejected: {rule}")
 
 
-def built(result: "Built", as_of: str) -> None:
-    """How many accounts have features, and what was left out as not yet known."""
+def print_build(result: "Built", as_of: str) -> None:
+    """Print how many accounts have features and which rows were left out."""
     print(f"features of {result.accounts:,} accounts as of {as_of}")
-    left_out(result.later)
+    print_left_out(result.later)
     if not result.online:
         print("  the online store keeps the features of a later time")
 
 
-def left_out(later: "Mapping[str, int]") -> None:
-    """What the lake holds of later times."""
-    told = _left_out(later)
-    if told:
-        print(f"  left out as later: {told}")
+def print_left_out(later: "Mapping[str, int]") -> None:
+    """Print how many rows were left out because they became known later."""
+    rows = _left_out(later)
+    if rows:
+        print(f"  left out as later: {rows}")
 
 
-def fitted(result: "Fitted") -> None:
-    """The candidates side by side."""
+def print_training(result: "Fitted") -> None:
+    """Print the candidates side by side."""
     from training.reports.text import render
 
     again = "" if result.is_new else ", as recorded before"
-    print(f"version {result.version}{again}: {_learned(result.counts)}")
-    left_out(result.later)
+    print(f"version {result.version}{again}: {_trained_on(result.counts)}")
+    print_left_out(result.later)
     print(render(result.reports))
 
 
-def decided(judged: "GateResult") -> None:
-    """What the gate said."""
-    decision = judged.decision
-    print(f"version {judged.version} {'is the champion' if decision.promote else 'was not promoted'}:")
+def print_gate(result: "GateResult") -> None:
+    """Print what the gate decided, and why."""
+    decision = result.decision
+    print(f"version {result.version} {'is the champion' if decision.promote else 'was not promoted'}:")
     if decision.forced:
         print(f"  forced: {decision.forced}")
     for reason in decision.reasons:
         print(f"  {reason}")
 
 
-def restored(result: "Restored") -> None:
-    """Who is champion again."""
-    print(f"version {result.champion} is the champion again, version {result.removed} was taken back")
+def print_rollback(result: "Restored") -> None:
+    """Print which version is the champion again."""
+    print(f"version {result.champion} is the champion again, version {result.removed} was rolled back")
     print(f"packaged: {result.bento}")
     print("next: restart `stillwatch serve`")
 
 
-def retrained(result: "Retrained") -> None:
-    """What a whole loop did, as a colleague would write it."""
-    print("\n".join(message(result)))
+def print_loop(result: "Retrained") -> None:
+    """Print what a whole loop did."""
+    print("\n".join(loop_message(result)))
 
 
-def message(result: "Retrained") -> list[str]:
-    """What was done, which model it is, how it compares, what was left out, what to do next."""
-    parts = (_done(result), *_compared(result), *_drifted(result), *_beside(result), *_packaged(result), *_next(result))
+def loop_message(result: "Retrained") -> list[str]:
+    """Say what was done, how the model compares, what was left out, and what to do next."""
+    parts = (
+        _outcome(result),
+        *_quality(result),
+        *_drift(result),
+        *_left_out_lines(result),
+        *_package(result),
+        *_next_step(result),
+    )
     return [part for part in parts if part]
 
 
-def _done(result: "Retrained") -> str:
-    time, kept = f"{result.as_of:%Y-%m-%dT%H:%M:%SZ}", "there is no champion yet"
+def _outcome(result: "Retrained") -> str:
+    time, champion = f"{result.as_of:%Y-%m-%dT%H:%M:%SZ}", "there is no champion yet"
     if result.champion is not None:
-        kept = f"version {result.champion} stays the champion"
+        champion = f"version {result.champion} stays the champion"
     if result.fitted is None:
-        return f"Nothing was trained as of {time}, and {kept}. {' '.join(result.objections)}"
-    trained = f"Version {result.fitted.version} {'was' if result.fitted.is_new else 'had been'} trained as of {time}"
-    learned = f"It {_learned(result.fitted.counts)}."
+        return f"Nothing was trained as of {time}, and {champion}. {' '.join(result.objections)}"
+    version = f"Version {result.fitted.version} {'was' if result.fitted.is_new else 'had been'} trained as of {time}"
+    details = f"It was {_trained_on(result.fitted.counts)}."
     if result.objections:
-        learned += f" The data were learned from all the same ({result.forced}): {' '.join(result.objections)}"
+        details += f" Forced in spite of objections to the data ({result.forced}): {' '.join(result.objections)}"
     if result.champion != result.fitted.version:
-        return f"{trained} but was not promoted; {kept}. {learned} Why not: {' '.join(result.reasons)}"
-    return f"{trained} and is the champion {'already' if result.before == result.champion else 'now'}. {learned}"
+        return f"{version} but was not promoted; {champion}. {details} Why not: {' '.join(result.reasons)}"
+    return f"{version} and is the champion {'already' if result.before == result.champion else 'now'}. {details}"
 
 
-def _compared(result: "Retrained") -> Iterator[str]:
-    if result.judged is None:
+def _quality(result: "Retrained") -> Iterator[str]:
+    """Compare the version with the champion before it."""
+    if result.gate is None:
         return
-    report, champion = result.judged.report, result.judged.champion
+    report, champion = result.gate.report, result.gate.champion
     if not report.positives:  # nothing was measured
-        yield from result.reasons if result.champion == result.judged.version else ()
+        yield from result.reasons if result.champion == result.gate.version else ()
         return
 
     def both(name: str) -> str:
         theirs = f" (version {result.before}: {_show(champion.estimate(name))})" if champion else ""
         return f"{_show(report.estimate(name))}{theirs}"
 
-    small = report.estimate("recall_at_fpr_0.001").value is None
-    name, rate = ("recall_at_fpr_0.01", "1 %") if small else ("recall_at_fpr_0.001", "0.1 %")
+    is_small = report.estimate("recall_at_fpr_0.001").value is None
+    name, rate = ("recall_at_fpr_0.01", "1 %") if is_small else ("recall_at_fpr_0.001", "0.1 %")
     yield (
-        f"Of the accounts of campaigns that it had never seen it finds {both(name)} at {rate} false alarms"
-        f"{', since the test set is too small for 0.1 %' if small else ''}; its PR-AUC is {both('pr_auc')}, its "
-        f"calibration error {both('ece')}; 95 % intervals in brackets."
+        f"Recall on campaigns held out of training, at a false-positive rate of {rate}: {both(name)}. PR-AUC: "
+        f"{both('pr_auc')}. Calibration error: {both('ece')}. Brackets hold 95 % intervals."
+        f"{' The test set is too small for a false-positive rate of 0.1 %.' if is_small else ''}"
     )
-    if champion is None and result.before not in (None, result.judged.version):
+    if champion is None and result.before not in (None, result.gate.version):
         yield f"Version {result.before} reads other features, so the two can't be compared."
 
 
-def _drifted(result: "Retrained") -> Iterator[str]:
+def _drift(result: "Retrained") -> Iterator[str]:
     if result.drift is None or result.fitted is None:
         return
     furthest = result.drift.shifts[0]
     then, now = result.drift.then.pr_auc, result.drift.now.pr_auc
-    known = then is not None and now is not None
-    expects = f"; going by its own risks, its PR-AUC should be {now:.2f} today, {then:.2f} then" if known else ""
+    has_both = then is not None and now is not None
+    expected = f" By its own risks, its PR-AUC was {then:.2f} then and would be {now:.2f} today." if has_both else ""
     yield (
-        f"Since version {result.before} learned, {result.moved} of {len(result.drift.shifts)} features have moved (the "
-        f"furthest: {furthest.name}, PSI {furthest.psi:.2f}){expects}."
+        f"Since version {result.before} was trained, {result.moved} of {len(result.drift.shifts)} features have moved "
+        f"(the furthest: {furthest.name}, PSI {furthest.psi:.2f}).{expected}"
     )
 
 
-def _beside(result: "Retrained") -> Iterator[str]:
+def _left_out_lines(result: "Retrained") -> Iterator[str]:
     later = result.fitted.later if result.fitted else result.built.later if result.built else {}
     if _left_out(later):
         yield f"Left out, since it became known later: {_left_out(later)}."
@@ -168,35 +176,35 @@ def _beside(result: "Retrained") -> Iterator[str]:
         yield "The online store keeps the features of a later time."
 
 
-def _packaged(result: "Retrained") -> Iterator[str]:
+def _package(result: "Retrained") -> Iterator[str]:
     if result.bento:
         yield f"packaged: {result.bento}"
     elif result.fitted:
         yield "nothing is packaged: there is no champion yet"
 
 
-def _next(result: "Retrained") -> Iterator[str]:
+def _next_step(result: "Retrained") -> Iterator[str]:
     if result.fitted is None:
         yield (
-            "Next: see whether the logs came in whole (`stillwatch ingest` says what it read). If the change is real, "
-            "call the same again with --force --reason TEXT."
+            "Next: check whether the logs are complete (`stillwatch ingest` prints what it read). If the change is "
+            "real, run the same command with --force --reason TEXT."
         )
     elif result.champion != result.fitted.version:
         yield (
-            "Next: compare the two in `stillwatch ui`. If you know better than the gate: `stillwatch promote --version "
+            "Next: compare the two in `stillwatch ui`. To overrule the gate: `stillwatch promote --version "
             f"{result.fitted.version} --force --reason TEXT`, then `stillwatch package`."
         )
     elif result.before != result.champion:
-        back = f" If it disappoints, `stillwatch rollback` puts version {result.before} back." if result.before else ""
-        yield f"Next: restart `stillwatch serve`, which goes on with the model it was started with.{back}"
+        back = f" To undo this, `stillwatch rollback` restores version {result.before}." if result.before else ""
+        yield f"Next: restart `stillwatch serve`; until then it uses the model that it was started with.{back}"
 
 
-def _learned(counts: "Mapping[str, int]") -> str:
+def _trained_on(counts: "Mapping[str, int]") -> str:
     planted = counts.get("train_planted", 0)
-    beside = f" and {planted:,} planted ones" if planted else ""
+    and_planted = f" and {planted:,} planted ones" if planted else ""
     return (
-        f"learned from {counts['train_accounts']:,} accounts ({counts['train_positives']:,} in campaigns){beside}, "
-        f"judged on {counts['test_accounts']:,} others ({counts['test_positives']:,} in campaigns never seen)"
+        f"trained on {counts['train_accounts']:,} accounts ({counts['train_positives']:,} in campaigns){and_planted}, "
+        f"judged on {counts['test_accounts']:,} others ({counts['test_positives']:,} in campaigns held out of training)"
     )
 
 

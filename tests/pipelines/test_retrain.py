@@ -145,7 +145,7 @@ def test_stale_data_are_refused_and_nothing_is_trained_unless_somebody_knows_bet
     assert versions(copied) == (1, 1)
     forced = stillwatch(*call, "--force", "--reason", "a holiday")
     assert forced.returncode in (0, 3), forced.stderr
-    assert "all the same (a holiday): The newest request is 111 hours older" in forced.stdout
+    assert "objections to the data (a holiday): The newest request is 111 hours older" in forced.stdout
     assert versions(copied)[0] == 2
     tags = tracking.tags(Workspace(copied).tracking_uri, 2)
     assert tags["forced_training"] == "a holiday"
@@ -157,7 +157,9 @@ def test_the_next_day_has_not_drifted(copied: Path, made_world: Path, as_of: dat
     call = ("retrain", "--labels", made_world / "labels.parquet", "--as-of", tomorrow, "--workspace", copied)
     said = stillwatch(*call)
     assert said.returncode in (0, 3), (said.stdout, said.stderr)
-    moved, features = re.search(r"Since version 1 learned, (\d+) of (\d+) features have moved", said.stdout).slices()
+    moved, features = re.search(
+        r"Since version 1 was trained, (\d+) of (\d+) features have moved", said.stdout
+    ).groups()
     assert int(moved) <= 0.1 * int(features)
 
 

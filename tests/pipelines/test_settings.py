@@ -114,7 +114,7 @@ def test_two_keys_that_are_no_pair_are_refused_before_anything_is_signed(
     given: Callable[..., None], keys: Path
 ) -> None:
     given(STILLWATCH_SIGNING_KEY=keys / "ours", STILLWATCH_VERIFYING_KEY=keys / "theirs.pub")
-    with pytest.raises(InputError, match=r"are no pair, so what is signed would be refused: set both of one pair"):
+    with pytest.raises(InputError, match=r"are not a pair, so signed models would be refused: set both of one pair"):
         settings().signer()
 
 

@@ -77,10 +77,10 @@ def test_a_killed_owner_is_not_named_any_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("later", "age"), [(timedelta(minutes=119), "119 minutes"), (timedelta(hours=50), "50 hours")])
-def test_an_owner_is_told_with_its_age(later: timedelta, age: str) -> None:
+def test_an_owner_is_described_with_its_age(later: timedelta, age: str) -> None:
     owner = Owner("retrain", 12, "here", "2026-01-01T00:00:00Z")
-    told = owner.told(datetime(2026, 1, 1, tzinfo=UTC) + later)
-    assert told == f"`stillwatch retrain` (process 12 on here, since 2026-01-01T00:00:00Z, {age} ago)"
+    words = owner.describe(datetime(2026, 1, 1, tzinfo=UTC) + later)
+    assert words == f"`stillwatch retrain` (process 12 on here, since 2026-01-01T00:00:00Z, {age} ago)"
 
 
 def test_of_two_ingests_at_once_one_may_wait_and_nothing_is_doubled(

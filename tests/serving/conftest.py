@@ -115,7 +115,7 @@ def times() -> dict[str, datetime]:
 
 
 @pytest.fixture(scope="session")
-def known() -> tuple[list[str], np.ndarray]:
+def stored_accounts() -> tuple[list[str], np.ndarray]:
     """The 1,000 accounts of the store: `fresh-0` to `fresh-799`, `old-0` to `old-199`, and their features."""
     ids = [f"fresh-{i}" for i in range(800)] + [f"old-{i}" for i in range(200)]
     return ids, made_features(len(ids), seed=11)
@@ -123,15 +123,17 @@ def known() -> tuple[list[str], np.ndarray]:
 
 @pytest.fixture(scope="session")
 def store(
-    known: tuple[list[str], np.ndarray],
+    stored_accounts: tuple[list[str], np.ndarray],
     times: dict[str, datetime],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     root = tmp_path_factory.mktemp("store")
     lookup = FeatureLookup(root)
     for kind, time in times.items():
-        rows = [row for row, account in enumerate(known[0]) if account.startswith(kind)]
-        lookup.write(frame_of([known[0][row] for row in rows], known[1][rows], time), time, "made up")
+        rows = [row for row, account in enumerate(stored_accounts[0]) if account.startswith(kind)]
+        lookup.write(
+            frame_of([stored_accounts[0][row] for row in rows], stored_accounts[1][rows], time), time, "made up"
+        )
         lookup.materialize(time)
     return root
 

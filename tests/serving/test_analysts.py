@@ -1,4 +1,4 @@
-"""Who may read reasons."""
+"""Access to reasons."""
 
 import pytest
 

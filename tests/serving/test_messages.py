@@ -43,7 +43,7 @@ def test_no_json_does_more_than_be_refused_with_a_field(value: object) -> None:
     except ValidationError as error:
         answer = explain_invalid(error)
         assert answer.detail
-        assert all(one.field and one.message for one in answer.detail)
+        assert all(problem.field and problem.message for problem in answer.detail)
 
 
 @given(st.binary(max_size=200))
@@ -82,7 +82,7 @@ def test_an_error_never_repeats_what_was_sent() -> None:
     assert secret not in explain_invalid(caught.value).model_dump_json()
 
 
-def test_at_most_ten_of_many_problems_are_told() -> None:
+def test_at_most_ten_of_many_problems_are_listed() -> None:
     answer = problem_of(json.dumps({"account_ids": list(range(1_000))}))
     assert len(answer.detail) == 10
     assert "999 more" in answer.error
@@ -95,8 +95,8 @@ def test_an_answer_holds_no_risk_outside_zero_to_one(risk: float) -> None:
 
 
 def test_an_answer_reads_as_the_contract_says() -> None:
-    one = AccountScore(account_id="a", status="unknown_account", risk=None, features_as_of=None)
-    answer = ScoreResponse(model=ModelName(name="stillwatch", version="3"), scores=[one])
+    score = AccountScore(account_id="a", status="unknown_account", risk=None, features_as_of=None)
+    answer = ScoreResponse(model=ModelName(name="stillwatch", version="3"), scores=[score])
     assert json.loads(answer.model_dump_json()) == {
         "model": {"name": "stillwatch", "version": "3"},
         "scores": [

@@ -53,7 +53,7 @@ def test_a_bento_asks_for_no_mlflow_and_holds_no_training_code(bento: Path) -> N
     assert "bentoml==" in needs
     assert "mlflow" not in needs
     assert not list(bento.rglob("tracking*"))
-    assert not any("mlflow" in path.read_text() for path in (bento / "src" / "training").glob("*.py"))
+    assert not any("mlflow" in path.read_text() for path in (bento / "src" / "training").rglob("*.py"))
 
 
 def test_the_service_loads_from_the_bento_alone_and_without_mlflow(bento: Path, tmp_path: Path) -> None:
@@ -64,11 +64,11 @@ def test_the_service_loads_from_the_bento_alone_and_without_mlflow(bento: Path, 
 
 
 def test_no_path_of_this_machine_is_in_the_bento(bento: Path, model_folder: Path) -> None:
-    told = [str(CODE_ROOT), str(model_folder.parent), str(bento.parent), str(Path.home())]
+    local = [str(CODE_ROOT), str(model_folder.parent), str(bento.parent), str(Path.home())]
     for path in bento.rglob("*"):
         if path.is_file() and path.suffix != ".pyc":
             content = path.read_bytes()
-            assert not [text for text in told if text.encode() in content], path
+            assert not [text for text in local if text.encode() in content], path
 
 
 def test_packaging_twice_builds_once(bento: Path, model_folder: Path) -> None:
@@ -81,7 +81,7 @@ def test_packaging_twice_builds_once(bento: Path, model_folder: Path) -> None:
 def test_nothing_packaged_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no Bento has been packaged"):
         current(tmp_path)
-    with pytest.raises(InputError, match="is no packaged Bento"):
+    with pytest.raises(InputError, match="is not a packaged Bento"):
         verify(tmp_path)
 
 

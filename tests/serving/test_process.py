@@ -1,4 +1,4 @@
-"""Servers beside the caller: ready when the block begins, gone with all they started when it ends."""
+"""Servers in a process of their own: ready when the block begins, gone with all they started when it ends."""
 
 import socket
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import InputError, StillwatchError
-from serving.process import STARTS, beside, claim, free_port, last_words
+from serving.process import STARTS, check_port, free_port, last_words, server_process
 
 HOST = "127.0.0.1"
 # As MLflow does it: a launcher that ends on SIGTERM and leaves its server running.
@@ -41,14 +41,14 @@ def test_a_port_that_is_taken_is_refused_by_name() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"port {port} of 127.0.0.1 can't be used"):
-            claim(HOST, port)
-    claim(HOST, free_port(HOST))
+            check_port(HOST, port)
+    check_port(HOST, free_port(HOST))
 
 
 def test_the_server_answers_inside_the_block_and_nothing_of_it_is_left_after(tmp_path: Path) -> None:
     port = free_port(HOST)
     address = f"http://{HOST}:{port}/"
-    with beside([sys.executable, "-c", LAUNCHER, str(port)], address, tmp_path / "log"):
+    with server_process([sys.executable, "-c", LAUNCHER, str(port)], address, tmp_path / "log"):
         assert listens(port)
     end = time.monotonic() + 10
     while listens(port) and time.monotonic() < end:
@@ -57,11 +57,11 @@ def test_the_server_answers_inside_the_block_and_nothing_of_it_is_left_after(tmp
     assert "GET / HTTP/1.1" in (tmp_path / "log").read_text()
 
 
-def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
+def test_a_server_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
     call = [sys.executable, "-c", "import sys; open(sys.argv[1], 'a').write('x'); sys.exit('no disk left')"]
     call.append(str(tmp_path / "starts"))
     (tmp_path / "log").write_text("Address already in use, said an earlier server\n")
-    server = beside(call, f"http://{HOST}:{free_port(HOST)}/", tmp_path / "log")
+    server = server_process(call, f"http://{HOST}:{free_port(HOST)}/", tmp_path / "log")
     with pytest.raises(StillwatchError, match="ended before it was ready: no disk left"), server:
         pass
     assert last_words(tmp_path / "log") == "no disk left"
@@ -75,7 +75,7 @@ def test_a_server_that_finds_a_port_of_its_own_choice_taken_is_started_three_tim
     (tmp_path / "left").write_text("x" * times)
     port = free_port(HOST)
     call = [sys.executable, "-c", UNLUCKY, str(tmp_path / "left"), "--bind", HOST, str(port)]
-    server = beside(call, f"http://{HOST}:{port}/", tmp_path / "log")
+    server = server_process(call, f"http://{HOST}:{port}/", tmp_path / "log")
     if times < STARTS:
         with server:
             assert listens(port)
@@ -89,6 +89,6 @@ def test_a_server_that_finds_a_port_of_its_own_choice_taken_is_started_three_tim
 def test_a_block_that_fails_stops_the_server_too(tmp_path: Path) -> None:
     port = free_port(HOST)
     call = [sys.executable, "-m", "http.server", "--bind", HOST, str(port)]
-    with suppress(KeyError), beside(call, f"http://{HOST}:{port}/", tmp_path / "log"):
+    with suppress(KeyError), server_process(call, f"http://{HOST}:{port}/", tmp_path / "log"):
         raise KeyError
     assert not listens(port)

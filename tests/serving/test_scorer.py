@@ -30,7 +30,8 @@ def alone(matrix: scorer.Matrix) -> list[str | None]:
 
 
 def scored(model: Model, matrix: scorer.Matrix, as_of: list[datetime | None], ids: list[str]) -> list[AccountScore]:
-    return scorer.score(model, matrix, as_of, ids, features=FEATURES, now=NOW, freshness=DAY)
+    rows = scorer.AccountRows(ids, matrix, as_of)
+    return scorer.score(model, rows, features=FEATURES, fresh_since=NOW - DAY)
 
 
 @settings(max_examples=40, deadline=None)
@@ -45,15 +46,15 @@ def test_scores_come_in_the_order_asked_with_the_models_own_risks(
     risks = model.predict(matrix)
     times = [None if age is None else NOW - timedelta(hours=age) for age in ages]
     answer = scored(model, matrix[rows], [times[row] for row in rows], [f"a{row}" for row in rows])
-    assert [one.account_id for one in answer] == [f"a{row}" for row in rows]
-    for row, one in zip(rows, answer, strict=True):
-        assert one.features_as_of == times[row]
+    assert [score.account_id for score in answer] == [f"a{row}" for row in rows]
+    for row, score in zip(rows, answer, strict=True):
+        assert score.features_as_of == times[row]
         if times[row] is None:
-            assert (one.status, one.risk, one.reasons) == ("unknown_account", None, [])
+            assert (score.status, score.risk, score.reasons) == ("unknown_account", None, [])
         else:
-            assert one.status == ("stale" if (ages[row] or 0) > 24 else "scored")
-            assert one.risk == risks[row]
-            assert bool(one.reasons) == (risks[row] >= model.review_threshold)
+            assert score.status == ("stale" if (ages[row] or 0) > 24 else "scored")
+            assert score.risk == risks[row]
+            assert bool(score.reasons) == (risks[row] >= model.review_threshold)
 
 
 def test_features_exactly_as_old_as_the_limit_are_fresh(model: Model) -> None:
@@ -62,8 +63,8 @@ def test_features_exactly_as_old_as_the_limit_are_fresh(model: Model) -> None:
 
 
 def test_a_risk_that_was_assessed_before_is_not_predicted_again(model: Model) -> None:
-    given_risk = np.array([0.123])
-    answer = scorer.score(model, features(1), [NOW], ["a"], features=FEATURES, now=NOW, freshness=DAY, risks=given_risk)
+    rows, risks = scorer.AccountRows(["a"], features(1), [NOW]), np.array([0.123])
+    answer = scorer.score(model, rows, features=FEATURES, fresh_since=NOW - DAY, risks=risks)
     assert answer[0].risk == 0.123
 
 
@@ -100,8 +101,8 @@ def test_the_first_reason_is_the_signal_that_adds_most(model: Model) -> None:
     matrix = features(50)
     contributions = model.contributions(matrix)
     names = [feature.signal.name for feature in FEATURES]
-    told = scorer.reasons(model, matrix, FEATURES, alone(matrix))
-    for values, adds, text in zip(matrix, contributions, told, strict=True):
+    texts = scorer.reasons(model, matrix, FEATURES, alone(matrix))
+    for values, adds, text in zip(matrix, contributions, texts, strict=True):
         adds = np.where(np.isfinite(values), adds, 0.0)
         totals = {name: sum(add for add, other in zip(adds, names, strict=True) if other == name) for name in names}
         best = max(totals, key=lambda name: totals[name])
@@ -109,7 +110,7 @@ def test_the_first_reason_is_the_signal_that_adds_most(model: Model) -> None:
         assert text[0] in [f"{best}: {word}" for word in words]
 
 
-def test_features_of_one_signal_are_told_once() -> None:
+def test_features_of_one_signal_are_named_once() -> None:
     volume, rhythm = Signal("volume", "", "", ""), Signal("rhythm", "", "", "")
     requests, gaps = ("requests", "requests", "Requests", "{:.0f}"), ("gaps", "minutes", "Gaps", "{:.0f} minutes")
     rows = (*contract_rows(volume, "1d", [requests]), *contract_rows(rhythm, "7d", [gaps]))
@@ -144,7 +145,7 @@ def test_the_threshold_itself_is_worth_a_look(model: Model) -> None:
     assert not any(scorer.explain(above, matrix, risks, FEATURES, alone(matrix)))
 
 
-def test_an_account_in_a_campaign_is_told_so_where_the_lift_ranks_among_its_reasons(model: Model) -> None:
+def test_an_account_in_a_campaign_has_that_as_a_reason_where_the_lift_ranks_among_its_reasons(model: Model) -> None:
     matrix = features(200)
     everyone = [f"subnets ({row} keys, up to 4 accounts)" for row in range(len(matrix))]
     said = [f"campaign: shares {ties} with other accounts of its campaign_id, more than chance" for ties in everyone]
@@ -152,9 +153,9 @@ def test_an_account_in_a_campaign_is_told_so_where_the_lift_ranks_among_its_reas
     for lift in (1e6, 1e-9):
         lifted = replace(model, calibrator=replace(model.calibrator, lift=lift))
         after = scorer.reasons(lifted, matrix, FEATURES, everyone)
-        for texts, known, words in zip(after, before, said, strict=True):
+        for texts, others, words in zip(after, before, said, strict=True):
             campaign = f"{words} explains"
-            expected = [campaign, *known] if lift > 1 else [*known, campaign]
+            expected = [campaign, *others] if lift > 1 else [*others, campaign]
             assert texts == expected[: scorer.MOST_REASONS]
     assert scorer.reasons(model, matrix, FEATURES, everyone) == before, "a model without a lift says nothing of it"
 
@@ -162,8 +163,8 @@ def test_an_account_in_a_campaign_is_told_so_where_the_lift_ranks_among_its_reas
 def test_a_campaign_raises_the_risk_of_its_accounts_alone(model: Model) -> None:
     lifted = replace(model, calibrator=replace(model.calibrator, lift=2.0))
     matrix, campaigns = features(3), ["c-1", None, None]
-    options = {"features": None, "now": NOW, "freshness": DAY}
-    answer = scorer.score(lifted, matrix, [NOW, NOW, None], list("abc"), campaigns=campaigns, **options)  # type: ignore[arg-type]
+    rows = scorer.AccountRows(list("abc"), matrix, [NOW, NOW, None], campaigns)
+    answer = scorer.score(lifted, rows, features=None, fresh_since=NOW - DAY)
     plain = model.predict(matrix)
     assert logit(answer[0].risk) == pytest.approx(logit(plain[0]) + 2.0)
     assert answer[1].risk == plain[1]

@@ -16,25 +16,20 @@ import pytest
 
 from features.errors import InputError, IntegrityError, StillwatchError
 from serving.package import CODE_ROOT, bentoml_call
-from serving.server import HOST, Options, command, running
+from serving.process import free_port
+from serving.server import HOST, Options, running, server_command
 from training.models.artifact import Prove
 
 SERVE = """
 import sys
 from pathlib import Path
 from features.errors import StillwatchError
-from serving.server import Options, serve
+from serving.server import Options, become_server
 try:
-    serve(Path(sys.argv[1]), int(sys.argv[2]), Options(Path(sys.argv[3])))
+    become_server(Path(sys.argv[1]), int(sys.argv[2]), Options(Path(sys.argv[3])))
 except StillwatchError as error:
     sys.exit(str(error))
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def listens(port: int) -> bool:
@@ -63,7 +58,7 @@ def copied(bento: Path, tmp_path: Path) -> Path:
 
 
 def test_serve_answers_until_sigterm_and_then_ends_with_0(copied: Path, store: Path, tmp_path: Path) -> None:
-    port = free_port()
+    port = free_port(HOST)
     call = [sys.executable, "-c", SERVE, str(copied), str(port), str(store)]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(call, cwd=CODE_ROOT, stdout=log, stderr=log, start_new_session=True)
@@ -83,7 +78,7 @@ def test_serve_answers_until_sigterm_and_then_ends_with_0(copied: Path, store: P
 
 def test_a_changed_byte_ends_serve_with_one_sentence_and_nothing_listens(copied: Path, store: Path) -> None:
     change_a_byte(copied / "src" / "model" / "booster.txt")
-    port = free_port()
+    port = free_port(HOST)
     call = [sys.executable, "-c", SERVE, str(copied), str(port), str(store)]
     done = subprocess.run(call, cwd=CODE_ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -98,18 +93,18 @@ def test_bentoml_itself_refuses_too_with_a_sentence_and_nothing_listens(
 ) -> None:
     if wrong == "model":
         change_a_byte(copied / "src" / "model" / "booster.txt")
-    port = free_port()
+    port = free_port(HOST)
     call = [*bentoml_call(tmp_path / "home"), "serve", str(copied), "--host", HOST, "--port", str(port)]
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert ("booster.txt was changed" if wrong == "model" else "does not know its feature store") in last
+    assert ("booster.txt was changed" if wrong == "model" else "the service has no feature store") in last
     assert "Traceback" not in done.stderr
     assert not listens(port)
 
 
-def test_a_store_that_cannot_be_read_is_told_before_anything_listens(copied: Path, tmp_path: Path) -> None:
-    port = free_port()
+def test_a_store_that_cannot_be_read_is_reported_before_anything_listens(copied: Path, tmp_path: Path) -> None:
+    port = free_port(HOST)
     with (
         pytest.raises(StillwatchError, match=r"ended before it was ready: .*can't be read"),
         running(copied, Options(tmp_path / "empty"), port=port, log=tmp_path / "log"),
@@ -123,33 +118,33 @@ def test_a_port_in_use_is_refused(bento: Path, store: Path) -> None:
         taken.bind((HOST, 0))
         taken.listen()
         with pytest.raises(InputError, match="can't be used"):
-            command(bento, taken.getsockname()[1], Options(store))
+            server_command(bento, taken.getsockname()[1], Options(store))
 
 
 @pytest.mark.parametrize("port", [-1, 70_000])
 def test_a_number_that_is_no_port_is_refused(bento: Path, store: Path, port: int) -> None:
     with pytest.raises(InputError, match=f"port {port} of .* can't be used"):
-        command(bento, port, Options(store))
+        server_command(bento, port, Options(store))
 
 
 def test_a_port_that_another_server_is_just_starting_on_is_refused(copied: Path, store: Path) -> None:
-    port = free_port()
-    _, lock = command(copied, port, Options(store))
+    port = free_port(HOST)
+    _, lock = server_command(copied, port, Options(store))
     try:
         with pytest.raises(InputError, match=f"port {port} belongs to a server that is just starting or ending: give"):
-            command(copied, port, Options(store))
-        _, other = command(copied, free_port(), Options(store))
+            server_command(copied, port, Options(store))
+        _, other = server_command(copied, free_port(HOST), Options(store))
         os.close(other)
     finally:
         os.close(lock)
-    _, again = command(copied, port, Options(store))
+    _, again = server_command(copied, port, Options(store))
     os.close(again)
 
 
 def test_what_a_killed_server_left_is_removed_at_the_next_start_and_a_living_one_keeps_its_own(
     copied: Path, store: Path, tmp_path: Path
 ) -> None:
-    place, port = copied.parent, free_port()
+    bentos, port = copied.parent, free_port(HOST)
     call = [sys.executable, "-c", SERVE, str(copied), str(port), str(store)]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(call, cwd=CODE_ROOT, stdout=log, stderr=log, start_new_session=True)
@@ -158,18 +153,18 @@ def test_what_a_killed_server_left_is_removed_at_the_next_start_and_a_living_one
         while not is_ready(port) and process.poll() is None and time.monotonic() < end:
             time.sleep(0.1)
         assert is_ready(port)
-        _, lock = command(copied, free_port(), Options(store))
+        _, lock = server_command(copied, free_port(HOST), Options(store))
         os.close(lock)
-        assert (place / f".run-{port}" / "arguments.json").is_file()
+        assert (bentos / f".run-{port}" / "arguments.json").is_file()
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    end, next_port = time.monotonic() + 30, free_port()
-    while (place / f".run-{port}").exists() and time.monotonic() < end:  # the worker notices within a second
+    end, next_port = time.monotonic() + 30, free_port(HOST)
+    while (bentos / f".run-{port}").exists() and time.monotonic() < end:  # the worker notices within a second
         time.sleep(0.1)
-        _, lock = command(copied, next_port, Options(store))
+        _, lock = server_command(copied, next_port, Options(store))
         os.close(lock)
-    assert [path.name for path in place.glob(".run-*")] == [f".run-{next_port}"]
+    assert [path.name for path in bentos.glob(".run-*")] == [f".run-{next_port}"]
     assert not listens(port)
 
 
@@ -183,13 +178,13 @@ def test_a_model_that_must_be_signed_is_served_if_it_is(
 
 def test_a_model_that_must_be_signed_and_is_not_has_no_command(bento: Path, prove: Prove, store: Path) -> None:
     with pytest.raises(IntegrityError, match=r"src/model is not signed \(model\.sig is missing\)"):
-        command(bento, free_port(), Options(store, prove=prove))
+        server_command(bento, free_port(HOST), Options(store, prove=prove))
 
 
 def test_a_server_does_not_inherit_the_keys(copied: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STILLWATCH_KEY", "5a" * 32)
     monkeypatch.setenv("STILLWATCH_SIGNING_KEY", "private.pem")
-    call, lock = command(copied, free_port(), Options(store))
+    call, lock = server_command(copied, free_port(HOST), Options(store))
     os.close(lock)
     program = call.index(sys.executable)
     seen = subprocess.run([*call[:program], "env"], capture_output=True, text=True, check=True).stdout
@@ -200,4 +195,4 @@ def test_a_server_does_not_inherit_the_keys(copied: Path, store: Path, monkeypat
 def test_a_changed_bento_has_no_command(copied: Path, store: Path) -> None:
     change_a_byte(copied / "src" / "serving" / "service.py")
     with pytest.raises(IntegrityError, match=r"service\.py is missing or was changed"):
-        command(copied, free_port(), Options(store))
+        server_command(copied, free_port(HOST), Options(store))

@@ -53,15 +53,15 @@ class Client:
 
 @pytest.fixture
 def client(server: str) -> Iterator[Client]:
-    one = Client(server)
-    yield one
-    one.connection.close()
+    connected = Client(server)
+    yield connected
+    connected.connection.close()
 
 
 def test_accounts_come_in_the_order_asked_repeats_and_unknown_ones_too(client: Client) -> None:
     ids = ["fresh-7", "nobody", "old-1", "fresh-7", "fresh-2", "nobody", "fresh-7"]
     scores = client.scores(ids)
-    assert [one["account_id"] for one in scores] == ids
+    assert [score["account_id"] for score in scores] == ids
     assert scores[0] == scores[3] == scores[6]
     assert scores[1] == {
         "account_id": "nobody",
@@ -77,31 +77,33 @@ def test_features_older_than_the_limit_are_scored_as_stale(client: Client, times
     fresh, old = client.scores(["fresh-0", "old-0"])
     assert (fresh["status"], old["status"]) == ("scored", "stale")
     assert old["risk"] is not None
-    for one, kind in ((fresh, "fresh"), (old, "old")):
-        assert datetime.fromisoformat(one["features_as_of"]) == times[kind]
-        assert datetime.fromisoformat(one["features_as_of"]).utcoffset() == UTC.utcoffset(None)
+    for score, kind in ((fresh, "fresh"), (old, "old")):
+        assert datetime.fromisoformat(score["features_as_of"]) == times[kind]
+        assert datetime.fromisoformat(score["features_as_of"]).utcoffset() == UTC.utcoffset(None)
 
 
 def test_a_thousand_accounts_get_bit_for_bit_the_risks_and_reasons_of_batch_scoring(
-    client: Client, model: Model, known: tuple[list[str], scorer.Matrix]
+    client: Client, model: Model, stored_accounts: tuple[list[str], scorer.Matrix]
 ) -> None:
-    ids, matrix = known
+    ids, matrix = stored_accounts
     assert len(ids) == 1_000
     risks = model.predict(matrix)
     scores = client.scores(ids)
-    assert [one["risk"] for one in scores] == risks.tolist()
-    assert [one["reasons"] for one in scores] == scorer.explain(model, matrix, risks, FEATURES, [None] * len(matrix))
+    assert [score["risk"] for score in scores] == risks.tolist()
+    assert [score["reasons"] for score in scores] == scorer.explain(
+        model, matrix, risks, FEATURES, [None] * len(matrix)
+    )
     flagged = risks >= model.review_threshold
     assert 20 < flagged.sum() < 900
-    assert [bool(one["reasons"]) for one in scores] == flagged.tolist()
+    assert [bool(score["reasons"]) for score in scores] == flagged.tolist()
 
 
 def test_one_account_alone_gets_the_same_answer_as_among_many(
-    client: Client, known: tuple[list[str], scorer.Matrix]
+    client: Client, stored_accounts: tuple[list[str], scorer.Matrix]
 ) -> None:
-    ids = known[0][:60]
+    ids = stored_accounts[0][:60]
     together = client.scores(ids)
-    assert [client.scores([one])[0] for one in ids] == together
+    assert [client.scores([account_id])[0] for account_id in ids] == together
 
 
 BAD = {
@@ -241,24 +243,24 @@ def test_what_went_wrong_is_not_in_the_log_with_what_was_sent(client: Client, se
     assert "Traceback" not in log
 
 
-def test_reasons_are_for_callers_that_show_the_analysts_token(bento: Path, store: Path, tmp_path: Path) -> None:
+def test_reasons_are_for_callers_that_send_the_analysts_token(bento: Path, store: Path, tmp_path: Path) -> None:
     token = secrets.token_hex()
     with running(bento, Options(store, analysts=token), log=tmp_path / "log") as url:
-        one = Client(url)
+        client = Client(url)
         body = json.dumps({"account_ids": [f"fresh-{i}" for i in range(100)]}).encode()
-        plain = one.call("POST", "/score", body, JSON)
-        told = one.call("POST", "/score", body, JSON | {"authorization": f"Bearer {token}"})
-        wrong = one.call("POST", "/score", body, JSON | {"authorization": "Bearer of nothing"})
-        one.connection.close()
-    assert (plain[0], told[0], wrong[0]) == (200, 200, 401)
+        plain = client.call("POST", "/score", body, JSON)
+        with_token = client.call("POST", "/score", body, JSON | {"authorization": f"Bearer {token}"})
+        wrong = client.call("POST", "/score", body, JSON | {"authorization": "Bearer of nothing"})
+        client.connection.close()
+    assert (plain[0], with_token[0], wrong[0]) == (200, 200, 401)
     assert wrong[1]["detail"][0]["field"] == "authorization"
-    assert any(score["reasons"] for score in told[1]["scores"])
+    assert any(score["reasons"] for score in with_token[1]["scores"])
     assert not any(score["reasons"] for score in plain[1]["scores"])
-    assert [s | {"reasons": []} for s in told[1]["scores"]] == plain[1]["scores"]
+    assert [score | {"reasons": []} for score in with_token[1]["scores"]] == plain[1]["scores"]
     home = bento.parent
     assert not [file for file in home.rglob("*") if file.is_file() and token.encode() in file.read_bytes()]
     assert token.encode() not in (tmp_path / "log").read_bytes()
 
 
-def test_the_known_accounts_are_not_all_alike(known: tuple[list[str], scorer.Matrix]) -> None:
-    assert len(np.unique(known[1][:, 0])) > 500
+def test_the_known_accounts_are_not_all_alike(stored_accounts: tuple[list[str], scorer.Matrix]) -> None:
+    assert len(np.unique(stored_accounts[1][:, 0])) > 500

@@ -1,4 +1,4 @@
-"""Memberships: which campaign an account is told to be in, in the score file, online and at the endpoint alike."""
+"""Memberships: the score file, the online store and the endpoint name the same campaign for an account."""
 
 import shutil
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from features.groups.grouping import Groups
 from pipelines.campaigns.memberships import (
     MEMBERS_SCHEMA,
     ensure_campaigns,
-    grouped,
+    group_lake,
+    store_members,
     strongest,
-    told_of,
     with_in_campaign,
 )
 from pipelines.workspace import Workspace
@@ -35,8 +35,10 @@ def test_scores_name_the_campaign_that_an_account_belongs_to_most(filled_workspa
     assert 30 < len(named) < len(scores) / 2
     assert named.equals(strongest(members).drop("ties").sort("account_id"))
     ties = dict(strongest(members).select("account_id", "ties").iter_rows())
-    told = scores.select("account_id", pl.col("reasons").list.filter(pl.element().str.starts_with("campaign: "))).rows()
-    said = {account: texts[0] for account, texts in told if texts}
+    reasons = scores.select(
+        "account_id", pl.col("reasons").list.filter(pl.element().str.starts_with("campaign: "))
+    ).rows()
+    said = {account: texts[0] for account, texts in reasons if texts}
     assert len(said) > 20
     assert all(
         f"shares {ties[account]} with other accounts of its campaign_id" in text for account, text in said.items()
@@ -51,9 +53,9 @@ def test_accounts_in_campaigns_have_higher_risks(scores: pl.DataFrame) -> None:
 def test_the_endpoint_names_the_campaigns_of_the_score_file(
     scores: pl.DataFrame, ask: Callable[[list[str]], dict[str, Any]]
 ) -> None:
-    some = pl.concat([scores.drop_nulls("campaign_id")[:40], scores.filter(pl.col("campaign_id").is_null())[:40]])
-    answer = ask([*some["account_id"], "nobody"])["scores"]
-    assert [one["campaign_id"] for one in answer] == [*some["campaign_id"], None]
+    asked = pl.concat([scores.drop_nulls("campaign_id")[:40], scores.filter(pl.col("campaign_id").is_null())[:40]])
+    answer = ask([*asked["account_id"], "nobody"])["scores"]
+    assert [score["campaign_id"] for score in answer] == [*asked["campaign_id"], None]
 
 
 def test_an_example_is_grouped_if_its_account_was_in_a_campaign_at_its_own_time(
@@ -82,8 +84,8 @@ def test_campaigns_are_grouped_again_when_a_ban_becomes_known(
 
     def version() -> int:
         ensure_campaigns(workspace, now, lambda _step, _done: None)
-        told = workspace.lake.scan("campaigns").filter(pl.col("as_of") == now)
-        return int(told.select(pl.col("version").max()).collect().item())
+        stored = workspace.lake.scan("campaigns").filter(pl.col("as_of") == now)
+        return int(stored.select(pl.col("version").max()).collect().item())
 
     first = version()
     assert version() == first
@@ -101,9 +103,9 @@ def test_that_there_are_no_campaigns_is_an_answer_too_and_later_ones_are_stored_
     lake = workspace.lake
     for table in ("campaigns", "campaign_answers", "campaign_lineage"):
         shutil.rmtree(lake.root / table)
-    tied, found = grouped(lake, now)
-    none = Groups(found.members.clear(), found.groups.clear(), found.keys.clear())
-    assert told_of(lake, now, tied, none).is_empty()
+    account_links, groups = group_lake(lake, now)
+    none = Groups(groups.members.clear(), groups.groups.clear(), groups.keys.clear())
+    assert store_members(lake, now, account_links, none).is_empty()
     assert ensure_campaigns(workspace, now, lambda _step, _done: None).is_empty(), (
         "grouped again, though nothing changed"
     )

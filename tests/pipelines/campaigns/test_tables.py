@@ -44,9 +44,9 @@ def test_the_table_has_the_columns_and_types_of_the_contract(filled: Path, asked
 
 def test_most_members_are_of_true_campaigns(filled: Path, asked: Callable[..., pl.DataFrame], made_world: Path) -> None:
     truth = pl.read_parquet(made_world / "truth.parquet").unique("account_id").select("account_id", "label")
-    found = asked(filled).select("account_id").unique().join(truth, on="account_id")
-    assert found["label"].sum() > 30
-    assert found["label"].mean() > 0.8
+    labelled = asked(filled).select("account_id").unique().join(truth, on="account_id")
+    assert labelled["label"].sum() > 30
+    assert labelled["label"].mean() > 0.8
 
 
 def test_requests_after_the_time_change_no_campaign_and_no_id(
@@ -95,32 +95,32 @@ def test_the_table_of_campaigns_describes_each(
 ) -> None:
     table = tmp_path / "tables" / "campaigns.parquet"
     members = asked(filled, table=table)
-    told = pl.read_parquet(table)
-    assert told["campaign_id"].sort().to_list() == members["campaign_id"].unique().sort().to_list()
+    campaigns = pl.read_parquet(table)
+    assert campaigns["campaign_id"].sort().to_list() == members["campaign_id"].unique().sort().to_list()
     sizes = dict(members.group_by("campaign_id").len().iter_rows())
-    assert all(sizes[name] == accounts for name, accounts in told.select("campaign_id", "accounts").iter_rows())
+    assert all(sizes[name] == accounts for name, accounts in campaigns.select("campaign_id", "accounts").iter_rows())
     for risk in ("mean_risk", "pooled_risk"):
-        assert told[risk].is_between(0, 1).all() and told[risk].null_count() == 0
-    assert told["pooled_risk"].mean() > 0.5
-    assert (told["first_seen"] <= told["last_seen"]).all()
-    assert (told["requests"] > 0).all() and (told["kinds"].list.len() > 0).all()
+        assert campaigns[risk].is_between(0, 1).all() and campaigns[risk].null_count() == 0
+    assert campaigns["pooled_risk"].mean() > 0.5
+    assert (campaigns["first_seen"] <= campaigns["last_seen"]).all()
+    assert (campaigns["requests"] > 0).all() and (campaigns["kinds"].list.len() > 0).all()
 
 
 def test_what_ties_a_member_is_told_without_keys_and_without_other_accounts(
     filled: Path, asked: Callable[..., pl.DataFrame], tmp_path: Path
 ) -> None:
     members = asked(filled, evidence=tmp_path / "evidence.parquet")
-    told = pl.read_parquet(tmp_path / "evidence.parquet")
+    ties = pl.read_parquet(tmp_path / "evidence.parquet")
     names = {"campaign_id": pl.String, "account_id": pl.String, "kind": pl.String, "keys": pl.Int64}
-    assert told.schema == names | {"others": pl.Int64, "weight": pl.Float64}
-    assert told.select("campaign_id", "account_id", "kind").is_unique().all()
+    assert ties.schema == names | {"others": pl.Int64, "weight": pl.Float64}
+    assert ties.select("campaign_id", "account_id", "kind").is_unique().all()
     own = members.select("campaign_id", "account_id")
-    assert_frame_equal(told.select(own.columns).unique().sort(own.columns), own.sort(own.columns))
-    assert set(told["kind"]) <= {kind.name for kind in LINK_KINDS}
-    sizes = told.join(members.group_by("campaign_id").len(), on="campaign_id")
+    assert_frame_equal(ties.select(own.columns).unique().sort(own.columns), own.sort(own.columns))
+    assert set(ties["kind"]) <= {kind.name for kind in LINK_KINDS}
+    sizes = ties.join(members.group_by("campaign_id").len(), on="campaign_id")
     assert sizes.select(pl.col("others").is_between(1, pl.col("len") - 1).all()).item()
-    assert (told["weight"] > 0).all()
-    heaviest = told.group_by("account_id", "campaign_id", maintain_order=True).agg(pl.col("weight"))
+    assert (ties["weight"] > 0).all()
+    heaviest = ties.group_by("account_id", "campaign_id", maintain_order=True).agg(pl.col("weight"))
     assert heaviest["weight"].list.eval(pl.element().diff() > 0).list.sum().sum() == 0
 
 
@@ -134,8 +134,8 @@ def test_a_member_is_told_its_heaviest_kinds_and_their_counts_in_words(
         counts = f"{keys} key{'s' * (keys > 1)}, up to {others} account{'s' * (others > 1)}"
         expected.setdefault((campaign, account), []).append(f"{words[kind]} ({counts})")
     members = ensure_campaigns(Workspace(filled), as_of, lambda _step, _done: None)
-    told = {(row["campaign_id"], row["account_id"]): row["ties"] for row in members.to_dicts()}
-    assert told == {who: ", ".join(texts[:3]) for who, texts in expected.items()}
+    ties = {(row["campaign_id"], row["account_id"]): row["ties"] for row in members.to_dicts()}
+    assert ties == {who: ", ".join(texts[:3]) for who, texts in expected.items()}
 
 
 def test_what_became_of_a_campaign_after_a_ban_is_told_as_far_as_it_was_known(
@@ -151,10 +151,12 @@ def test_what_became_of_a_campaign_after_a_ban_is_told_as_far_as_it_was_known(
     asked(filled, table=tmp_path / "after.parquet")
     asked(filled, early, table=tmp_path / "early.parquet")
     before, after, past = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in ("before", "after", "early"))
-    known = lake.scan("enforcement").filter((pl.col("action") == "ban") & (pl.col("acted_at") <= as_of)).collect()
+    bans_by_then = (
+        lake.scan("enforcement").filter((pl.col("action") == "ban") & (pl.col("acted_at") <= as_of)).collect()
+    )
     for row in after.iter_rows(named=True):
         own = members.filter(pl.col("campaign_id") == row["campaign_id"]).select("account_id")
-        bans = known.join(own, on="account_id")
+        bans = bans_by_then.join(own, on="account_id")
         assert row["banned"] == bans["account_id"].n_unique()
         if not len(bans):
             assert (row["successors"], row["volume_kept"]) == (0, None)
@@ -172,7 +174,7 @@ def test_what_became_of_a_campaign_after_a_ban_is_told_as_far_as_it_was_known(
             assert row["volume_kept"] is None
     of_first = [frame.filter(pl.col("campaign_id") == first)["banned"].sum() for frame in (before, after)]
     assert of_first[1] == of_first[0] + 1
-    assert past["banned"].sum() <= known.filter(pl.col("acted_at") <= early)["account_id"].n_unique()
+    assert past["banned"].sum() <= bans_by_then.filter(pl.col("acted_at") <= early)["account_id"].n_unique()
 
 
 def test_a_folder_as_a_file_is_a_bad_call(filled: Path, as_of: datetime, stillwatch: Run, tmp_path: Path) -> None:
@@ -194,4 +196,4 @@ def test_a_time_before_the_first_request_is_a_bad_call(
 def test_a_word_for_a_time_is_a_bad_call(stillwatch: Run, tmp_path: Path) -> None:
     said = stillwatch("campaigns", "--as-of", "yesterday", "--out", tmp_path / "o.parquet")
     assert said.returncode == 2
-    assert "'yesterday' is no ISO 8601 time" in said.stderr
+    assert "'yesterday' is not an ISO 8601 time" in said.stderr

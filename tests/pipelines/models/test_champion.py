@@ -36,7 +36,7 @@ def two(
     whole = [*command, *map(str, call), "--workspace", str(root)]
     done = subprocess.run(whole, env=os.environ | {"STILLWATCH_KEY": key}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "version 2: learned from" in done.stdout
+    assert "version 2: trained on" in done.stdout
     return root
 
 
@@ -101,7 +101,7 @@ def test_a_rollback_brings_the_previous_champion_and_its_bento_back_and_a_second
     for back, away in ((2, 1), (1, 2)):
         said = stillwatch("rollback", "--reason", "it flags a reseller", "--workspace", copied)
         assert said.returncode == 0, said.stderr
-        assert f"version {back} is the champion again, version {away} was taken back" in said.stdout
+        assert f"version {back} is the champion again, version {away} was rolled back" in said.stdout
         assert reigning(copied) == back
         assert packaged(copied) == str(back)
         assert models.load(copied / "champion").version == str(back)
@@ -114,7 +114,7 @@ def test_a_rollback_brings_the_previous_champion_and_its_bento_back_and_a_second
         "--workspace", copied,
     )  # fmt: skip
     assert kept.returncode == 3, kept.stderr
-    assert "Why not: It was taken back before (it flags a reseller)." in kept.stdout
+    assert "Why not: It was rolled back before (it flags a reseller)." in kept.stdout
     assert reigning(copied) == 1
 
 

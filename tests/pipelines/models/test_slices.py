@@ -165,9 +165,9 @@ def test_a_training_told_of_families_and_cohorts_reports_on_them(
 ) -> None:
     copied = shutil.copytree(blind_workspace, tmp_path / "copied")
     call = ("train", "--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", copied)
-    said = stillwatch(*call, "--groups", made_world / "truth.parquet")
+    said = stillwatch(*call, "--slices", made_world / "truth.parquet")
     assert said.returncode == 0, said.stderr
     assert "worst cohort, FPR" in said.stdout
-    refused = stillwatch(*call, "--groups", made_world / "nowhere.parquet")
+    refused = stillwatch(*call, "--slices", made_world / "nowhere.parquet")
     assert refused.returncode == 2
     assert "nowhere.parquet can't be read as Parquet" in refused.stderr

@@ -1,4 +1,4 @@
-"""The browser's view of runs and models: MLflow's own server on this machine, over the workspace's store."""
+"""The page of runs and models: MLflow's own server on this machine, over the workspace's store."""
 
 import signal
 import socket
@@ -10,34 +10,34 @@ from tempfile import TemporaryDirectory
 
 from features.errors import InputError, StillwatchError
 from pipelines.workspace import Workspace
-from serving.process import beside, claim, last_words
+from serving.process import check_port, last_words, server_process
 from training import tracking
 
 BACKEND = "MLFLOW_BACKEND_STORE_URI"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
-def ui(workspace: Workspace, host: str, port: int) -> None:
-    """Serve the runs until Ctrl-C or SIGTERM; prints where they are. What the server says is in `ui.log`.
+def serve_runs(workspace: Workspace, host: str, port: int) -> None:
+    """Serve the runs until Ctrl-C or SIGTERM, and print their address; the server logs to `ui.log`.
 
     Raises:
-        InputError: the port is taken, there is no run yet, or the runs are on another server.
+        InputError: the port is taken, there is no run yet, or another server has the runs.
         StillwatchError: MLflow did not start, or ended by itself.
     """
     uri = workspace.tracking_uri
     if uri.startswith(("http:", "https:")):
         raise InputError("STILLWATCH_TRACKING_URI names a server of its own: open its address in a browser.")
-    claim(host, port)
+    check_port(host, port)
     page = tracking.runs_page(uri)
     if page is None:
         raise InputError(f"{workspace.root} has no runs yet: run `stillwatch retrain` (or `train`) first.")
     address, log = f"http://{_in_url(host)}:{port}", workspace.root / "ui.log"
     workspace.root.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
-    for stop in (signal.SIGINT, signal.SIGTERM):  # the first again, since under Polars' handler a wait goes on
+    for stop in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: Polars' handler would let a wait go on
         signal.signal(stop, signal.default_int_handler)
     with suppress(KeyboardInterrupt), _store(uri) as store:
-        with beside(_command(workspace, store, host, port), f"{address}/health", log) as server:
+        with server_process(_command(workspace, store, host, port), f"{address}/health", log) as server:
             print(f"MLflow: {address}/{page}\nCtrl-C stops it.", flush=True)
             server.wait()
         raise StillwatchError(f"MLflow ended: {last_words(log)}")
@@ -45,7 +45,7 @@ def ui(workspace: Workspace, host: str, port: int) -> None:
 
 @contextmanager
 def _store(uri: str) -> Iterator[Path]:
-    """A file that names the backend and nobody else can read: it may hold a password, and calls are seen by all."""
+    """Write the backend's address, which may hold a password, to a private file: all users can read command lines."""
     with TemporaryDirectory(prefix="stillwatch-") as scratch:
         store = Path(scratch) / "store.env"
         quoted = uri.replace("\\", "\\\\").replace("'", "\\'")
@@ -54,9 +54,10 @@ def _store(uri: str) -> Iterator[Path]:
 
 
 def _command(workspace: Workspace, store: Path, host: str, port: int) -> list[str]:
+    """Build the command line of MLflow's server."""
     names = dict.fromkeys((*LOOPBACK, _in_url(host), *((socket.gethostname(),) if host not in LOOPBACK else ())))
     return [
-        *("env", "-u", BACKEND, "-u", "MLFLOW_REGISTRY_STORE_URI"),  # somebody's own would win over the file
+        *("env", "-u", BACKEND, "-u", "MLFLOW_REGISTRY_STORE_URI"),  # a user's own variables would override the file
         *(sys.executable, "-m", "mlflow", "--env-file", str(store), "server"),
         *("--host", host, "--port", str(port), "--workers", "1"),
         *("--default-artifact-root", workspace.artifacts.resolve().as_uri(), "--no-serve-artifacts"),
@@ -65,4 +66,5 @@ def _command(workspace: Workspace, store: Path, host: str, port: int) -> list[st
 
 
 def _in_url(host: str) -> str:
+    """Put an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
