@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
@@ -47,7 +48,8 @@ def small(made_world: Path, tmp_path: Path, stillwatch: Run) -> Path:
     return root
 
 
-def test_help_lists_every_command_and_imports_no_large_library() -> None:
+@pytest.mark.parametrize(("argument", "words"), [("--help", COMMANDS), ("--version", ("stillwatch",))])
+def test_help_and_release_are_printed_without_large_libraries(argument: str, words: tuple[str, ...]) -> None:
     code = (
         "import sys\n"
         "from pipelines.cli import main\n"
@@ -57,9 +59,9 @@ def test_help_lists_every_command_and_imports_no_large_library() -> None:
         "large = {'feast', 'mlflow', 'bentoml', 'polars', 'lightgbm', 'sklearn', 'pandas', 'pyarrow', 'deltalake'}\n"
         "print('IMPORTED', sorted(large & set(sys.modules)))\n"
     )
-    said = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
+    said = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=True)
     assert "IMPORTED []" in said.stdout
-    assert all(f" {name} " in said.stdout for name in COMMANDS)
+    assert all(f"{word} " in said.stdout for word in words)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -68,6 +70,35 @@ def test_each_command_has_a_help(name: str, stillwatch: Run) -> None:
     assert said.returncode == 0
     assert f"stillwatch {name}" in said.stdout
     assert "--workspace" in said.stdout or name == "simulate"
+
+
+def test_the_release_is_printed_without_a_command(stillwatch: Run) -> None:
+    said = stillwatch("--version")
+    assert (said.returncode, said.stdout) == (0, f"stillwatch {version('stillwatch')}\n")
+
+
+def test_the_workspace_may_be_named_before_the_command_after_it_or_twice_the_same(
+    stillwatch: Run, tmp_path: Path
+) -> None:
+    named = tmp_path / "named"
+    for call in (
+        ("--workspace", named, "build", "--as-of", TIME),
+        ("build", "--as-of", TIME, "--workspace", named),
+        ("--workspace", named, "build", "--as-of", TIME, "--workspace", tmp_path / "x" / ".." / "named"),
+    ):
+        assert_refused(stillwatch(*call), "named holds no request")
+    assert_refused(stillwatch("build", "--as-of", TIME), "workspace holds no request")
+    assert {path.name for path in tmp_path.iterdir()} == {"named", "workspace"}
+
+
+def test_two_different_workspaces_in_one_call_are_refused_and_neither_is_touched(
+    stillwatch: Run, tmp_path: Path
+) -> None:
+    call = ("--workspace", tmp_path / "a", "build", "--as-of", TIME, "--workspace", tmp_path / "b")
+    assert_refused(stillwatch(*call), "--workspace is given twice, as", "give it once")
+    simulate = ("simulate", "--scenario", "small", "--out", tmp_path / "c")
+    assert_refused(stillwatch("--workspace", tmp_path / "a", *simulate), "simulate takes no --workspace")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_ingest_does_not_wait_for_the_libraries_of_a_training() -> None:

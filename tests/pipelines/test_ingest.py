@@ -86,8 +86,8 @@ def content(workspace: Workspace) -> dict[str, pl.DataFrame]:
     }
 
 
-def assert_same(one: Workspace, other: Workspace) -> None:
-    left, right = content(one), content(other)
+def assert_same(left_workspace: Workspace, right_workspace: Workspace) -> None:
+    left, right = content(left_workspace), content(right_workspace)
     for name in left:
         assert_frame_equal(left[name], right[name], check_exact=True)
 
@@ -218,13 +218,13 @@ def test_malformed_addresses_become_null_and_are_counted(workspace: Workspace, t
     )
     assert counts["requests"].malformed_addresses == 3
     assert counts["accounts"].malformed_addresses == 1
-    kept = stored(workspace).sort("timestamp")["address"].to_list()
-    assert [address is None for address in kept] == [False, False, True, True, True, True, False]
-    assert kept[0] == kept[1] != kept[6]
+    hashes = stored(workspace).sort("timestamp")["address"].to_list()
+    assert [address is None for address in hashes] == [False, False, True, True, True, True, False]
+    assert hashes[0] == hashes[1] != hashes[6]
 
 
 @pytest.mark.parametrize(
-    ("name", "first", "second", "kept"),
+    ("name", "first", "second", "stays"),
     [
         ("accounts", account(1), account(1, plan="team"), ("plan", ["pro", "free"])),
         ("enforcement", BAN, BAN, ("action", ["ban", "restore"])),
@@ -232,7 +232,7 @@ def test_malformed_addresses_become_null_and_are_counted(workspace: Workspace, t
     ],
 )
 def test_what_is_stored_of_a_small_table_stays(
-    name: str, first: Any, second: Any, kept: Any, workspace: Workspace, tmp_path: Path
+    name: str, first: Any, second: Any, stays: Any, workspace: Workspace, tmp_path: Path
 ) -> None:
     third = {"accounts": account(2, plan="free"), "releases": {"model": "n", "released_at": START}}.get(
         name, BAN | {"action": "restore"}
@@ -244,8 +244,8 @@ def test_what_is_stored_of_a_small_table_stays(
     after = stored(workspace, name)
     assert len(after) == 2
     assert_frame_equal(after.join(before, on=before.columns, how="semi", nulls_equal=True), before)
-    if kept is not None:
-        assert sorted(after[kept[0]].to_list()) == sorted(kept[1])
+    if stays is not None:
+        assert sorted(after[stays[0]].to_list()) == sorted(stays[1])
 
 
 def good() -> pl.DataFrame:

@@ -44,8 +44,8 @@ def train_again(
     def run(**variables: str) -> None:
         labels = ["--labels", str(made_world / "labels.parquet")]
         call = [*command, "train", *labels, "--as-of", as_of.isoformat(), "--workspace", str(workspace)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
-        environment = kept | {"STILLWATCH_KEY": key, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"} | variables
+        others = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
+        environment = others | {"STILLWATCH_KEY": key, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"} | variables
         done = subprocess.run(call, capture_output=True, text=True, env=environment, cwd=workspace.parent)
         assert done.returncode == 0, done.stderr
 
@@ -192,7 +192,7 @@ def test_a_model_that_somebody_put_into_the_registry_is_not_signed_by_the_next_t
     assert "is not signed" in said.stderr
 
 
-def test_a_key_that_cannot_sign_is_told_before_the_training(
+def test_a_key_that_cannot_sign_is_refused_before_the_training(
     workspace: Path, made_world: Path, keys: Path, as_of: datetime, stillwatch: Run
 ) -> None:
     labels = ("--labels", made_world / "labels.parquet")

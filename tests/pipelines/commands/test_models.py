@@ -50,8 +50,8 @@ def fresh(ingested: Path, tmp_path: Path) -> Path:
 
 
 def label(workspace: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((workspace / "champion" / "label.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((workspace / "champion" / "label.json").read_text())
+    return content
 
 
 @pytest.mark.slow
@@ -77,9 +77,9 @@ def test_without_labels_a_first_champion_learns_from_planted_campaigns_scores_an
     means = [both.filter(pl.col("label") == side)["risk"].mean() for side in (True, False)]
     assert means[0] > 2 * means[1]
 
-    kept = stillwatch("retrain", "--seed", 1, *call)
-    assert kept.returncode == 3, kept.stderr
-    assert "give more labels" in kept.stdout
+    refused = stillwatch("retrain", "--seed", 1, *call)
+    assert refused.returncode == 3, refused.stderr
+    assert "give more labels" in refused.stdout
 
     labelled = stillwatch("retrain", "--labels", small_inputs / "labels.parquet", *call)
     assert labelled.returncode == 0, labelled.stdout + labelled.stderr

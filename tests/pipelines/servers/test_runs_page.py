@@ -26,11 +26,11 @@ def ask(port: int, path: str, host: str = "") -> http.client.HTTPResponse:
 
 def calls() -> bytes:
     """The command lines of all processes."""
-    found = b""
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
+    lines = b""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has ended since
-            found += place.read_bytes()
-    return found
+            lines += file.read_bytes()
+    return lines
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_it_prints_the_page_of_the_runs_and_serves_them_and_ctrl_c_ends_it_with_
     assert said.startswith(f"MLflow: http://{HOST}:{port}/#/experiments/")
     assert ask(port, "/").status == 200
     assert f"{filled_workspace}/mlruns/mlflow.db".encode() not in calls()  # the backend's address may hold a password
-    found = json.load(ask(port, "/api/2.0/mlflow/experiments/get-by-name?experiment_name=stillwatch"))
-    assert f"/experiments/{found['experiment']['experiment_id']}/runs" in said
+    experiment = json.load(ask(port, "/api/2.0/mlflow/experiments/get-by-name?experiment_name=stillwatch"))
+    assert f"/experiments/{experiment['experiment']['experiment_id']}/runs" in said
     run = json.load(ask(port, "/api/2.0/mlflow/registered-models/alias?name=stillwatch&alias=champion"))
     artifact = f"/get-artifact?run_uuid={run['model_version']['run_id']}&path=comparison.html"
     assert b"Comparison of models" in ask(port, artifact).read()
