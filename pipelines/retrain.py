@@ -12,7 +12,7 @@ from features.catalogue import SCHEMA_VERSION
 from features.progress import Progress
 from pipelines.build import Built, build
 from pipelines.models.champion import GateResult, champion_model, package_champion, promote
-from pipelines.models.train import Fitted, fit, gather
+from pipelines.models.train import TrainedVersion, VersionRequest, gather, train_version
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from planting import Planting
@@ -60,7 +60,7 @@ class Retrained:
     built: Built | None = None
     drift: Drift | None = None
     moved: int = 0
-    fitted: Fitted | None = None
+    fitted: TrainedVersion | None = None
     gate: GateResult | None = None
     bento: Path | None = None
 
@@ -109,7 +109,7 @@ def retrain(workspace: Workspace, request: RetrainRequest, *, progress: Progress
         return done
     done = replace(done, built=build(workspace, as_of, progress, now=now))
     gathered = gather(workspace, request.labels, as_of, progress)
-    drift = _drift(workspace, before, gathered[1])
+    drift = _drift(workspace, before, gathered.examples)
     if drift is not None:
         limits = settings().drift_limits()
         done = replace(done, drift=drift, moved=len(drift.moved(limits)))
@@ -117,18 +117,15 @@ def retrain(workspace: Workspace, request: RetrainRequest, *, progress: Progress
     if done.objections and not reason:
         return done
     tags = {"forced_training": reason, "forced_over": " ".join(done.objections)} if reason else {}
-    fitted = fit(
-        workspace,
-        request.labels,
-        as_of,
+    version_request = VersionRequest(
+        labels=request.labels,
+        as_of=as_of,
         seed=request.seed,
-        progress=progress,
         slices=request.slices,
-        gathered=gathered,
-        tags=tags,
         planting=request.planting,
-        search=request.search,
+        search_trials=request.search,
     )
+    fitted = train_version(workspace, version_request, progress, gathered=gathered, tags=tags)
     done = _at_the_gate(workspace, replace(done, fitted=fitted), fitted.version, now)
     champion = tracking.champion_version(uri)
     progress("packaging", 0.0)

@@ -10,7 +10,7 @@ from benchmarks.worlds.training_worlds import World
 from training.evaluation.metrics import expected_calibration_error
 from training.examples.dataset import matrix
 from training.examples.test_set import latest
-from training.fitting.train import Learnt
+from training.fitting.candidates import FittedCandidate
 from training.models.calibrate import Calibrator, estimated_rate
 
 TIMES = 10
@@ -41,7 +41,7 @@ class Held:
     estimate: float
 
 
-def held_out(model: Learnt, worlds: Sequence[World], seed: int) -> Iterator[Held]:
+def held_out(model: FittedCandidate, worlds: Sequence[World], seed: int) -> Iterator[Held]:
     """Judge a model on the latest snapshots of other worlds, under the truth."""
     for world in worlds:
         rows = latest(world.examples).join(world.truth.select("account_id", true="label"), on="account_id")

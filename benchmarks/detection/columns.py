@@ -23,12 +23,13 @@ from docs_tools.documents import table
 from features.catalogue import FEATURE_NAMES, MODES
 from training.evaluation.metrics import average_precision, rank
 from training.evaluation.report import blanked
-from training.fitting.train import OURS, Learnt
+from training.fitting.candidates import FittedCandidate
+from training.fitting.train import OURS
 
 Losses = Mapping[str, float]
 
 
-def losses(model: Learnt, rows: pl.DataFrame, seed: int) -> Losses:
+def losses(model: FittedCandidate, rows: pl.DataFrame, seed: int) -> Losses:
     """PR-AUC on these accounts less that with each feature's column shuffled among them; 0 where nothing is known."""
     order = np.random.default_rng(seed).permutation(len(rows))
     label = rows["true"].to_numpy()

@@ -30,9 +30,10 @@ from simulation.presets import PRESETS
 from training.evaluation.detection import Detection, detect
 from training.evaluation.intervals import draw
 from training.evaluation.metrics import Estimate
-from training.examples.dataset import BESIDE
+from training.examples.dataset import REPORT_COLUMNS
 from training.examples.test_set import TestSet, make_test_set
-from training.fitting.train import OURS, Learnt
+from training.fitting.candidates import FittedCandidate
+from training.fitting.train import OURS
 
 PAGE, PART = "campaigns.md", "early"
 SCENARIO = "mixed"
@@ -46,9 +47,9 @@ _HEAD = (
 _COUNT = "{:,.0f}".format
 
 
-def taught(made: World, seed: int) -> Learnt:
+def taught(made: World, seed: int) -> FittedCandidate:
     """What a training would ship that knows this world, as of its end, by the labels it has."""
-    return ours(Taught(made.examples.drop(BESIDE, strict=False), made.planted, seed))[OURS]
+    return ours(Taught(made.examples.drop(REPORT_COLUMNS, strict=False), made.planted, seed))[OURS]
 
 
 def followed(scenario: str, pools: Path | None, seed: int) -> TestSet:
@@ -110,7 +111,7 @@ def course(seen: pl.DataFrame, truth: pl.DataFrame, served: pl.DataFrame, name: 
     return make_test_set(counted.filter(acting), name)
 
 
-def detected(test: TestSet, model: Learnt, seed: int) -> Detection:
+def detected(test: TestSet, model: FittedCandidate, seed: int) -> Detection:
     """How early a model finds the accounts of campaigns."""
     label = test.frame["label"].fill_null(False).to_numpy()
     codes = test.frame["campaign"].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1

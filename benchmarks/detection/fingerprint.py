@@ -28,7 +28,8 @@ from pipelines.models.train import VOLUME_FEATURE
 from training.evaluation.headline import NEEDED
 from training.evaluation.metrics import recall_name, threshold_at
 from training.evaluation.report import blanked
-from training.fitting.train import OURS, Learnt
+from training.fitting.candidates import FittedCandidate
+from training.fitting.train import OURS
 from training.fitting.training_sets import training_sets
 
 REQUESTS, SHARES = (25, 50, 100, 250, 1_000), (1.0, 0.5, 0.25, 0.1)
@@ -40,7 +41,7 @@ WORST = 12  # cohorts that are shown
 DISSECTED = 6  # families of which ablation and modes are measured: these take most of the time
 _TRUE = pl.col("true")
 Rows = Mapping[Cell, pl.DataFrame]
-Modes = Mapping[str, tuple[Learnt, frozenset[str]]]  # a model, and the features that it is not shown
+Modes = Mapping[str, tuple[FittedCandidate, frozenset[str]]]  # a model, and the features that it is not shown
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def judge(made: World, rows: Rows, wide: Rows, family: str, seed: int, *, with_p
     return Found(whole, found, many, alarms(many[PURE], among_honest(wide[PURE], family)))
 
 
-def ablated(taught: Taught) -> Iterator[tuple[str, Learnt]]:
+def ablated(taught: Taught) -> Iterator[tuple[str, FittedCandidate]]:
     """Ours trained without each family of features."""
     for family in dict.fromkeys(feature.family for feature in FEATURES):
         rest = [feature.name for feature in FEATURES if feature.family != family]
@@ -84,9 +85,9 @@ def ablated(taught: Taught) -> Iterator[tuple[str, Learnt]]:
         yield f"without {family}", taught.learn(taught.blend, training_set)
 
 
-def in_modes(taught: Taught, whole: Learnt) -> Iterator[tuple[str, tuple[Learnt, frozenset[str]]]]:
+def in_modes(taught: Taught, whole: FittedCandidate) -> Iterator[tuple[str, tuple[FittedCandidate, frozenset[str]]]]:
     """For each mode ours, ours taught without gaps, and a model that was only ever taught what the mode has."""
-    gapless = replace(taught, plan=replace(taught.plan, blanks=0.0))
+    gapless = replace(taught, plan=replace(taught.plan, blank_share=0.0))
     full = gapless.learn(gapless.blend, gapless.both[1])
     for name, blank in MODES.items():
         rest = [feature.name for feature in FEATURES if feature.name not in blank]
@@ -109,7 +110,7 @@ def among_honest(rows: pl.DataFrame, family: str) -> pl.DataFrame:
     return rows.filter(~pl.col("true") | (pl.col("family") == family))
 
 
-def judged_by(rows: pl.DataFrame, family: str, *models: Mapping[str, Learnt]) -> FamilyRisks:
+def judged_by(rows: pl.DataFrame, family: str, *models: Mapping[str, FittedCandidate]) -> FamilyRisks:
     """What models say of these accounts."""
     risks = {name: model.risk(rows) for some in models for name, model in some.items()}
     return FamilyRisks(family, rows["true"].to_numpy(), risks)

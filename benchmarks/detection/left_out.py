@@ -16,15 +16,17 @@ from benchmarks.worlds.training_worlds import World
 from features.catalogue import FEATURE_NAMES, SIGNS
 from pipelines.models.train import VOLUME_FEATURE
 from training.baselines import VolumeRule, literature
-from training.examples.dataset import BESIDE, DETECTED
-from training.examples.planted import MARK, together
-from training.examples.splits import place
+from training.examples.dataset import DETECTOR_COLUMNS, REPORT_COLUMNS
+from training.examples.planted import MARK, add_planted
+from training.examples.splits import hash_fraction
 from training.examples.test_set import latest
-from training.fitting.train import OURS, Learnt, learn
-from training.fitting.training_sets import Plan, TrainingSet, training_rows, training_sets
+from training.fitting.candidates import FittedCandidate, fit_candidate
+from training.fitting.plan import Plan
+from training.fitting.train import OURS
+from training.fitting.training_sets import TrainingSet, training_rows, training_sets
 from training.models.blend import Blend, Blended
 from training.models.candidate import Candidate
-from training.models.fit import USUAL, Boosting
+from training.models.fit import LIGHTGBM_DEFAULTS, Boosting
 from training.models.logistic_regression import LogisticRegression
 from training.models.narrow import Narrow
 from training.models.search import search
@@ -53,7 +55,7 @@ class Taught:
     @cached_property
     def wide(self) -> TrainingSet:
         """The rivals' lesson with what the published detectors read."""
-        return training_sets(self.examples, self.planted, FEATURE_NAMES, self.plan, self.seed, DETECTED)[0]
+        return training_sets(self.examples, self.planted, FEATURE_NAMES, self.plan, self.seed, DETECTOR_COLUMNS)[0]
 
     @cached_property
     def confirmed(self) -> TrainingSet:
@@ -64,12 +66,12 @@ class Taught:
     def trusting(self) -> TrainingSet:
         """Ours, but with no suspects among the unlabelled."""
         _, ours = self.both
-        data = training_rows(together(self.examples, self.planted), FEATURE_NAMES, self.plan, self.seed)
-        return replace(ours, data=data, certain=ours.real)
+        rows = training_rows(add_planted(self.examples, self.planted), FEATURE_NAMES, self.plan, self.seed)
+        return replace(ours, rows=rows, calibrates=ours.is_current)
 
-    def learn(self, candidate: Candidate, training_set: TrainingSet) -> Learnt:
+    def learn(self, candidate: Candidate, training_set: TrainingSet) -> FittedCandidate:
         """Fit and calibrate."""
-        return learn(candidate, training_set, self.seed, self.plan)
+        return fit_candidate(candidate, training_set, self.seed, self.plan.review_rate)
 
     @property
     def blend(self) -> Blend:
@@ -77,17 +79,18 @@ class Taught:
         return Blend(Boosting(self.plan.settings))
 
 
-Models = Callable[[Taught], Mapping[str, Learnt]]
+Fitted = Mapping[str, FittedCandidate]
+Models = Callable[[Taught], Fitted]
 
 
-def ours(taught: Taught) -> Mapping[str, Learnt]:
+def ours(taught: Taught) -> Fitted:
     """The model that a training would ship."""
     return {OURS: taught.learn(taught.blend, taught.both[1])}
 
 
-def against_rivals(taught: Taught) -> Mapping[str, Learnt]:
+def against_rivals(taught: Taught) -> Fitted:
     """Ours with and without planting, ours where nobody is in a campaign (its risks rank and no more), and rivals."""
-    rivals = (Boosting(USUAL, name="plain LightGBM"), LogisticRegression(), VolumeRule(VOLUME_FEATURE))
+    rivals = (Boosting(LIGHTGBM_DEFAULTS, name="plain LightGBM"), LogisticRegression(), VolumeRule(VOLUME_FEATURE))
     others = {rival.name: taught.learn(rival, taught.both[0]) for rival in rivals}
     whole = ours(taught)[OURS]
     alone = replace(whole, calibrator=replace(whole.calibrator, lift=0.0))
@@ -95,19 +98,19 @@ def against_rivals(taught: Taught) -> Mapping[str, Learnt]:
     return {OURS: whole, "without campaigns": alone, "without planting": planted} | others
 
 
-def against_literature(taught: Taught) -> Mapping[str, Learnt]:
+def against_literature(taught: Taught) -> Fitted:
     """Ours, the published detectors, and the rivals of a training."""
     plain = (Narrow(LogisticRegression(), FEATURE_NAMES), VolumeRule(VOLUME_FEATURE))
     rivals = (*literature(FEATURE_NAMES), *plain)
     return ours(taught) | {rival.name: taught.learn(rival, taught.wide) for rival in rivals}
 
 
-def variants(taught: Taught) -> Mapping[str, Learnt]:
+def variants(taught: Taught) -> Fitted:
     """Ours with one thing changed at a time; where only a half is left, its risks rank and no more."""
     whole, signed = ours(taught)[OURS], replace(taught.plan.settings, monotone=tuple(SIGNS.items()))
     blended = whole.scorer
     assert isinstance(blended, Blended)
-    found = search(taught.both[1].data, TRIALS, taught.seed, taught.plan.settings)
+    found = search(taught.both[1].rows, TRIALS, taught.seed, taught.plan.settings)
     return {
         OURS: whole,
         "trees alone": replace(whole, scorer=blended.trees),
@@ -119,7 +122,7 @@ def variants(taught: Taught) -> Mapping[str, Learnt]:
     }
 
 
-def by_source(taught: Taught) -> Mapping[str, Learnt]:
+def by_source(taught: Taught) -> Fitted:
     """Ours from confirmed campaigns, from planted ones, and from both."""
     blank = [pl.lit(None, taught.examples.schema[name]).alias(name) for name in ("label", "campaign", "labelled_at")]
     unlabelled = replace(taught, examples=taught.examples.with_columns(blank))
@@ -145,7 +148,7 @@ def drawn(world: World, judged: pl.DataFrame, seed: int, count: int | None = Non
 
 def without(world: World, left_out: Collection[str], case: str) -> Taught:
     """What is known where some families are not: neither by their labels nor by planting."""
-    examples = world.examples.drop(BESIDE, strict=False)
+    examples = world.examples.drop(REPORT_COLUMNS, strict=False)
     away = world.truth.filter(pl.col("family").is_in(list(left_out)) & pl.col("label"))["account_id"]
     theirs = pl.col("account_id").is_in(away.implode())
     if case == SEEN:
@@ -160,7 +163,7 @@ def without(world: World, left_out: Collection[str], case: str) -> Taught:
 
 def _is_stranger(world: World) -> pl.Series:
     """Which accounts of the truth would be strangers, if they are honest; the same for every family and model."""
-    return pl.Series(place(world.truth["account_id"], STRANGER_SEED) < STRANGERS)
+    return pl.Series(hash_fraction(world.truth["account_id"], STRANGER_SEED) < STRANGERS)
 
 
 def _of(planted: Collection[str]) -> pl.Expr:
@@ -169,7 +172,7 @@ def _of(planted: Collection[str]) -> pl.Expr:
     return family.is_in(list(planted))
 
 
-def judged(world: World, left_out: Collection[str], models: Mapping[str, Learnt], case: str) -> list[FamilyRisks]:
+def judged(world: World, left_out: Collection[str], models: Fitted, case: str) -> list[FamilyRisks]:
     """Each family's accounts among the honest ones, each account by its latest snapshot.
 
     Where a family was never seen, the honest ones are strangers too: a model that has learnt by heart that these very

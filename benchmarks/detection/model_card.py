@@ -10,14 +10,14 @@ from training.evaluation.metrics import Estimate, recall_name
 from training.evaluation.report import Report, evaluate
 from training.evaluation.slices import false_positive_name
 from training.examples.test_set import make_test_set
-from training.fitting.train import Learnt
+from training.fitting.candidates import FittedCandidate
 
 SHOWN = ("pr_auc", *map(recall_name, (0.01, 0.001)), "brier", "ece")
 WIDE, STRICT = map(false_positive_name, (0.01, 0.001))
 WORST = 12  # cohorts and countries that are shown
 
 
-def judged(model: Learnt, worlds: Sequence[World], seed: int) -> Report:
+def judged(model: FittedCandidate, worlds: Sequence[World], seed: int) -> Report:
     """All accounts of the worlds together, under the truth; each family is one campaign."""
     rows = pl.concat(_true(world) for world in worlds)
     slices = pl.concat(world.slices for world in worlds)

@@ -25,12 +25,13 @@ from benchmarks.detection.mean_estimates import FIGURES, FamilyRisks, mean_estim
 from benchmarks.options import new_parser
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.models.champion import packaged
-from pipelines.models.train import VOLUME_FEATURE, gather
+from pipelines.models.train import gather
 from pipelines.servers.endpoint import endpoint_options
 from pipelines.workspace import Workspace
 from serving.server import running
 from training.examples.dataset import matrix
-from training.fitting.train import OURS, JudgedCandidate, train
+from training.fitting.candidates import FittedCandidate
+from training.fitting.train import OURS, TrainingRequest, train
 
 CASES = ("never seen", "never labelled")
 SHOWN = FIGURES[:3]
@@ -130,18 +131,14 @@ def store(world: World, requests: Path, root: Path) -> None:
     command("ingest", "--requests", requests, *tables, workspace=root)
 
 
-def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, JudgedCandidate]:
+def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, FittedCandidate]:
     """The rivals of `retrain`, fitted again from the same examples, since only our model is registered."""
-    _, examples = gather(workspace, pl.read_parquet(labels), as_of, lambda _step, _done: None)
-    trained = train(
-        examples,
-        FEATURE_NAMES,
-        as_of=as_of,
-        seed=seed,
-        schema_version=SCHEMA_VERSION,
-        volume_feature=VOLUME_FEATURE,
+    examples = gather(workspace, pl.read_parquet(labels), as_of, lambda _step, _done: None).examples
+    request = TrainingRequest(
+        examples=examples, features=FEATURE_NAMES, as_of=as_of, seed=seed, schema_version=SCHEMA_VERSION
     )
-    return {name: judged for name, judged in trained.candidates.items() if name != OURS}
+    trained = train(request)
+    return {name: judged.fitted for name, judged in trained.candidates.items() if name != OURS}
 
 
 def ask_over_http(world: World, workspace: Workspace) -> None:

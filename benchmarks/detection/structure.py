@@ -24,7 +24,8 @@ from docs_tools.documents import table, write_part
 from features.catalogue import FEATURES
 from training.evaluation.headline import NEEDED
 from training.evaluation.metrics import recall_name
-from training.fitting.train import OURS, Learnt
+from training.fitting.candidates import FittedCandidate
+from training.fitting.train import OURS
 from training.fitting.training_sets import training_sets
 
 PAGE, PART = "campaigns.md", "structure"
@@ -34,21 +35,21 @@ NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING = "no campaigns", "no coordination ei
 STRICT, STRICTER = recall_name(0.001), recall_name(STRICTEST)
 
 
-def with_and_without(taught: Taught) -> Mapping[str, Learnt]:
+def with_and_without(taught: Taught) -> Mapping[str, FittedCandidate]:
     """Ours, and ours with less and less sight of other accounts."""
     whole = ours(taught)[OURS]
     less = {NO_COORDINATION: blind(taught, ACTING), NOR_SHARING: blind(taught, SIGHT)}
     return {OURS: whole, NO_CAMPAIGNS: unlifted(whole)} | less
 
 
-def blind(taught: Taught, unseen: frozenset[str]) -> Learnt:
+def blind(taught: Taught, unseen: frozenset[str]) -> FittedCandidate:
     """Ours taught without some families of features, where nobody is in a campaign."""
     rest = [feature.name for feature in FEATURES if feature.family not in unseen]
     training_set = training_sets(taught.examples, taught.planted, rest, taught.plan, taught.seed)[1]
     return unlifted(taught.learn(taught.blend, training_set))
 
 
-def unlifted(model: Learnt) -> Learnt:
+def unlifted(model: FittedCandidate) -> FittedCandidate:
     """The model where being in a campaign says nothing; its risks rank and no more."""
     return replace(model, calibrator=replace(model.calibrator, lift=0.0))
 

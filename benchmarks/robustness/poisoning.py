@@ -30,8 +30,9 @@ from pipelines.models.train import VOLUME_FEATURE
 from training.evaluation.headline import estimates
 from training.evaluation.metrics import Estimate, Flags, Numbers
 from training.evaluation.report import Report
-from training.examples.dataset import BESIDE, IN_CAMPAIGN, KEYS, is_in_campaign, matrix
-from training.fitting.train import Plan, Trained, train
+from training.examples.dataset import IN_CAMPAIGN, KEYS, REPORT_COLUMNS, is_in_campaign, matrix
+from training.fitting.plan import Plan
+from training.fitting.train import Trained, TrainingRequest, train
 from training.gate.assembly import Contender, assemble_evidence
 from training.gate.evidence import Evidence
 from training.gate.promotion import Decision, gate
@@ -56,9 +57,9 @@ class Setting:
 
     def trained(self, examples: pl.DataFrame) -> Trained:
         """A training on these examples."""
-        return train(
-            examples,
-            self.features,
+        request = TrainingRequest(
+            examples=examples,
+            features=self.features,
             as_of=self.as_of,
             seed=self.seed,
             schema_version=SCHEMA_VERSION,
@@ -67,6 +68,7 @@ class Setting:
             planted=self.planted,
             slices=self.slices,
         )
+        return train(request)
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def moved(examples: pl.DataFrame, asleep: Sleepers, share: float) -> pl.DataFram
     pairs = pl.DataFrame({"account_id": asleep.accounts, "model": asleep.models})
     aims = rows.select("account_id").join(pairs, on="account_id", how="left", maintain_order="left")
     aims = aims.join(shown, left_on="model", right_on="account_id", how="left", maintain_order="left")
-    names = [name for name in examples.columns if name not in (*KEYS, *BESIDE, IN_CAMPAIGN)]
+    names = [name for name in examples.columns if name not in (*KEYS, *REPORT_COLUMNS, IN_CAMPAIGN)]
     places = rows.select(pl.col("account_id").rank("dense") - 1).to_series().to_numpy()
     draws = np.random.default_rng([asleep.seed, 47]).random((len(asleep.accounts), len(names)))[places]
     columns = [
@@ -196,7 +198,7 @@ def drill(
     examples: pl.DataFrame, truth: pl.DataFrame, setting: Setting
 ) -> tuple[Mapping[str, Estimate], list[Attempt]]:
     """The first champion's figures on clean data, and all attempts to replace it."""
-    known = examples.drop(BESIDE, strict=False) if setting.slices is None else examples
+    known = examples.drop(REPORT_COLUMNS, strict=False) if setting.slices is None else examples
     first = setting.trained(known)
     data = clean(first, truth)
     honest = first.split.train.filter(pl.col("label").is_null())["account_id"].unique()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from training.examples.splits import place
+from training.examples.splits import hash_fraction
 
 LENDERS, LENDER_SEED = 0.2, 83  # share of the honest accounts
 OWN = ("api_key_id", "channel", "client_address", "asn", "country", "user_agent", "tls_ja4")
@@ -41,7 +41,7 @@ def diluted(requests: pl.DataFrame, truth: pl.DataFrame, cell: Cell, seed: int) 
     spans = truth.filter("label").group_by("account_id").agg(pl.col("start").min(), pl.col("end").max())
     ordered = requests.sort("account_id", "timestamp", "request_id")
     honest = ordered.join(spans, on="account_id", how="anti")
-    lends = pl.Series(place(honest["account_id"], LENDER_SEED) < LENDERS)
+    lends = pl.Series(hash_fraction(honest["account_id"], LENDER_SEED) < LENDERS)
     inside = pl.col("timestamp").is_between(pl.col("start"), pl.col("end"))
     served = ordered.join(spans, on="account_id").filter(inside).select(ordered.columns)
     own = newest(served, pl.lit(round(cell.share * cell.requests)))

@@ -74,7 +74,7 @@ def _make(place: Path, scratch: Path, scenario: str, pools: Path | None, scale: 
     ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=silent)
     say(f"{name}: reading features out")
     labels, as_of = read_labels(tables / "labels.parquet", 0.0), end(tables)
-    _, examples = gather(workspace, labels, as_of, silent)
+    examples = gather(workspace, labels, as_of, silent).examples
     truth = pl.read_parquet(tables / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
     truth.write_parquet(scratch / "told.parquet")
     slices = slices_of(workspace.lake, workspace.keyring, examples, as_of, read_slices(scratch / "told.parquet"))

@@ -39,24 +39,21 @@ def train(
     """Train and judge candidates on what was known at a time; register ours as challenger."""
     from pipelines.commands import printing
     from pipelines.models.slices import read_slices
-    from pipelines.models.train import fit, read_labels
+    from pipelines.models.train import VersionRequest, read_labels, train_version
     from pipelines.settings import settings
     from pipelines.workspace import Workspace
 
     workspace, planting = Workspace(path), make_planting(plant, plant_families, plant_share, seed)
-    label_table = read_labels(labels, settings().reject_limit)
-    slice_table = read_slices(slices) if slices else None
+    request = VersionRequest(
+        labels=read_labels(labels, settings().reject_limit),
+        as_of=as_of,
+        seed=seed,
+        slices=read_slices(slices) if slices else None,
+        planting=planting,
+        search_trials=search,
+    )
     with workspace.locked("train"), printing.show_progress() as report:
-        result = fit(
-            workspace,
-            label_table,
-            as_of,
-            seed=seed,
-            progress=report,
-            slices=slice_table,
-            planting=planting,
-            search=search,
-        )
+        result = train_version(workspace, request, report)
     printing.print_training(result)
 
 

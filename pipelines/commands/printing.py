@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # an ingest need not wait for the libraries of a training
     from pipelines.build import Built
     from pipelines.ingest import TableCount
     from pipelines.models.champion import GateResult, Restored
-    from pipelines.models.train import Fitted
+    from pipelines.models.train import TrainedVersion
     from pipelines.retrain import Retrained
     from training.evaluation.metrics import Estimate
 
@@ -71,7 +71,7 @@ def print_left_out(later: "Mapping[str, int]") -> None:
         print(f"  left out as later: {rows}")
 
 
-def print_training(result: "Fitted") -> None:
+def print_training(result: "TrainedVersion") -> None:
     """Print the candidates side by side."""
     from training.reports.text import render
 

@@ -8,7 +8,7 @@ from features.lake import HISTORY, Lake
 from training.baselines import prada
 from training.baselines.discrepancy import ordinary
 from training.baselines.windows import stacked, windows
-from training.examples.dataset import DETECTED
+from training.examples.dataset import DETECTOR_COLUMNS
 
 WINDOW = 100  # requests of an account
 COMPARED = 2_000  # accounts whose newest request stands for ordinary traffic
@@ -16,16 +16,15 @@ SEED = 0  # of draws within it: the same requests give the same scores
 
 
 def with_detectors(lake: Lake, examples: pl.DataFrame) -> pl.DataFrame:
-    """Adds the columns `training.examples.dataset.DETECTED`; null where an account's last requests hold too little
-    text.
+    """Add the columns `training.examples.dataset.DETECTOR_COLUMNS`.
 
-    They look at no label. What is ordinary is learnt from one request each of many accounts, of which nearly all are
-    honest.
+    They are null where an account's last requests hold too little text. The detectors use no labels: they learn what is
+    ordinary from one request each of many accounts, of which nearly all are honest.
     """
     times = examples["as_of"].unique().sort()
     scores = [_scores(lake, examples.filter(pl.col("as_of") == time)["account_id"], time) for time in times]
     empty = pl.DataFrame(schema={"account_id": pl.String(), "as_of": examples.schema["as_of"]})
-    known = pl.concat([empty.with_columns(pl.lit(None, pl.Float32).alias(name) for name in DETECTED), *scores])
+    known = pl.concat([empty.with_columns(pl.lit(None, pl.Float32).alias(name) for name in DETECTOR_COLUMNS), *scores])
     return examples.join(known, on=["account_id", "as_of"], how="left", maintain_order="left")
 
 
@@ -36,13 +35,13 @@ def _scores(lake: Lake, accounts: pl.Series, as_of: datetime) -> pl.DataFrame:
     names, sent = windows(table)
     newest = table.group_by("account_id", maintain_order=True).last().sort("request_key").head(COMPARED)
     usual = ordinary(stacked(newest["topic"]), SEED)
-    mmd, normal = DETECTED
+    mmd, normal = DETECTOR_COLUMNS
     return pl.DataFrame({
         "account_id": names,
         "as_of": pl.repeat(as_of, names.len(), dtype=pl.Datetime("us", "UTC"), eager=True),
         mmd: pl.Series([None] * names.len() if usual is None else usual.score(sent), dtype=pl.Float32),
         normal: pl.Series(prada.deviation(sent), dtype=pl.Float32),
-    }).with_columns(pl.col(DETECTED).fill_nan(None))  # fmt: skip
+    }).with_columns(pl.col(DETECTOR_COLUMNS).fill_nan(None))  # fmt: skip
 
 
 def recent(lake: Lake, as_of: datetime, most: int = WINDOW) -> pl.LazyFrame:

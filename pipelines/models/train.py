@@ -1,4 +1,4 @@
-"""Train: examples through the feature store, fitted, judged and registered; the same inputs only once."""
+"""Train a version of the model: gather examples, fit, judge, register. The same inputs are trained on only once."""
 
 import hashlib
 import json
@@ -26,26 +26,46 @@ from pipelines.workspace import Workspace
 from planting import Planting, ProviderHistory, planted_examples
 from training import tracking
 from training.baselines import literature
+from training.baselines.volume_rule import VOLUME_FEATURE
 from training.evaluation import drift
 from training.evaluation.report import Report
-from training.examples.dataset import DETECTED, Entities, digest, entities, snapshot_times
+from training.examples.dataset import DETECTOR_COLUMNS, digest, entities, snapshot_times
 from training.examples.test_set import latest
-from training.fitting.train import OURS, Plan, Trained, train
-
-VOLUME_FEATURE = "requests_28d"
-Gathered = tuple[Entities, pl.DataFrame]
+from training.fitting.plan import Plan
+from training.fitting.train import OURS, Trained, TrainingRequest, train
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A training that was recorded, now or before.
+@dataclass(frozen=True, kw_only=True)
+class VersionRequest:
+    """What a new version of the model is to be trained on.
+
+    Attributes:
+        labels: `features.schemas.Labels`.
+        as_of: the training time; nothing that became known later is used.
+        seed: of the split and of the training.
+        slices: what a user says that accounts belong to (`pipelines.models.slices.read_slices`); only reported on.
+        planting: campaigns to plant for our model to learn from; None for none.
+        search_trials: trials of a search for better settings of the trees.
+    """
+
+    labels: pl.DataFrame
+    as_of: datetime
+    seed: int = 0
+    slices: pl.DataFrame | None = None
+    planting: Planting | None = None
+    search_trials: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedVersion:
+    """A version of the model in the registry, trained now or before.
 
     Attributes:
         version: of the registered model.
         is_new: False if these very inputs had been trained on before, so that nothing was done.
         reports: of our model and of the rivals, ours first.
         counts: accounts and rows learned from and judged on.
-        later: rows of each table that were left out since they became known after the time; labels among them.
+        later: rows of each table that became known after the training time and were left out; labels among them.
     """
 
     version: int
@@ -55,11 +75,19 @@ class Fitted:
     later: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class GatheredExamples:
+    """Examples for a training, and how many labels became known too late for it."""
+
+    examples: pl.DataFrame
+    labels_too_late: int
+
+
 def read_labels(path: Path | None, limit: float) -> pl.DataFrame:
-    """The labels table behind a path; an empty one without a path.
+    """Read the labels table behind a path; an empty one without a path.
 
     Raises:
-        InputError: unusable, or more broken rows than the limit.
+        InputError: the table is unusable, or the share of broken rows is above the limit.
     """
     if path is None:
         return Labels.create_empty()
@@ -84,137 +112,131 @@ def read_labels(path: Path | None, limit: float) -> pl.DataFrame:
     return labels
 
 
-def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress: Progress) -> Gathered:
-    """Accounts at several times up to as_of, and what was known of them then, through the feature store."""
+def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress: Progress) -> GatheredExamples:
+    """Read examples at several times up to `as_of` out of the feature store, as each account was known at each time."""
     times = snapshot_times(as_of)
     ensure_features(workspace, times, progress)
-    chosen = entities(workspace.lake.seen(as_of), labels, as_of, times)
-    examples = with_course(workspace.lake, workspace.lookup.historical(chosen.frame))
-    # those silent in all windows teach nothing, or that silence is a sign
-    heard = with_in_campaign(workspace, examples.filter(pl.col(VOLUME_FEATURE).is_not_null()), progress)
+    accounts = entities(workspace.lake.seen(as_of), labels, as_of, times)
+    examples = with_course(workspace.lake, workspace.lookup.historical(accounts.frame))
+    # An account that is silent in all windows teaches nothing, or that silence is a sign.
+    is_active = pl.col(VOLUME_FEATURE).is_not_null()
+    examples = with_in_campaign(workspace, examples.filter(is_active), progress)
     with threadpool_limits(1, user_api="blas"):
-        return chosen, with_detectors(workspace.lake, heard)
+        return GatheredExamples(with_detectors(workspace.lake, examples), accounts.labels_too_late)
 
 
 def plant(
     workspace: Workspace, labels: pl.DataFrame, as_of: datetime, planting: Planting, progress: Progress
 ) -> pl.DataFrame | None:
-    """Examples of campaigns planted into the workspace's history; see `planting.planted_examples`."""
+    """Make examples of campaigns planted into the workspace's history; see `planting.planted_examples`."""
     history = ProviderHistory(workspace.lake, workspace.keyring, labels, snapshot_times(as_of))
     return planted_examples(history, planting, workspace.root / "planted", progress)
 
 
-def fit(
+def train_version(
     workspace: Workspace,
-    labels: pl.DataFrame,
-    as_of: datetime,
-    *,
-    seed: int,
+    request: VersionRequest,
     progress: Progress,
-    slices: pl.DataFrame | None = None,
-    gathered: Gathered | None = None,
+    *,
+    gathered: GatheredExamples | None = None,
     tags: Mapping[str, str] | None = None,
-    planting: Planting | None = None,
-    search: int = 0,
-) -> Fitted:
-    """Fit and judge candidates on what was known at as_of, and register the best as challenger.
+) -> TrainedVersion:
+    """Fit and judge candidates on what was known at a time, and register ours as the challenger.
+
+    Inputs that were trained on before are recognised by their digest: then the recorded version is returned.
 
     Args:
-        workspace: where all is kept.
-        labels: the table of the contract.
-        as_of: the time.
-        seed: of the split and of the training.
-        progress: called with what is being done and the share done.
-        groups: what accounts belong to (`pipelines.models.slices`), reported on and never learnt from.
-        gathered: what `gather` gave, if that was done before.
+        workspace: where data and models are stored.
+        request: what to train on.
+        progress: called with the name of the step and the share done.
+        gathered: the result of `gather`, if it was called before.
         tags: recorded with the version.
-        planting: campaigns to plant for ours to learn from; none if absent.
-        search: trials of a search for better settings.
     """
-    sign, prove = settings().signer(), settings().verifier()  # a key that can't be used is told before the work
-    chosen, examples = gathered or gather(workspace, labels, as_of, progress)
-    told = slices_of(workspace.lake, workspace.keyring, examples, as_of, slices)
-    later = workspace.lake.later(as_of) | {"labels": chosen.labels_too_late}
-    planted = None if planting is None else plant(workspace, labels, as_of, planting, progress)
-    plan = Plan(search=search)
-    uri, inputs = workspace.tracking_uri, _inputs(examples, told, planted, plan, as_of, seed)
-    known = tracking.made_from(uri, inputs)
-    # A model is signed as it was trained, never as it lies there: somebody may have put it there.
-    if known is not None and tracking.holds(uri, known, prove if sign else None, signed=sign is not None):
-        tracking.note(uri, known, tags or {})
-        reports = {OURS: tracking.report(uri, known)} | tracking.rivals(uri, known)
-        return Fitted(known, False, reports, tracking.counts(uri, known), later)
-    trained = _train(examples, told, planted, planting, plan, as_of, seed, progress)
+    sign, prove = (
+        settings().signer(),
+        settings().verifier(),
+    )  # first, so that an unusable key is reported before the work
+    gathered = gathered or gather(workspace, request.labels, request.as_of, progress)
+    later = workspace.lake.later(request.as_of) | {"labels": gathered.labels_too_late}
+    training = _training_request(workspace, request, gathered.examples, progress)
+    uri, inputs = workspace.tracking_uri, _inputs(training)
+    recorded = tracking.made_from(uri, inputs)
+    # A model is signed right after its training, never as it lies in the registry: somebody may have put it there.
+    if recorded is not None and tracking.holds(uri, recorded, prove if sign else None, signed=sign is not None):
+        tracking.note(uri, recorded, tags or {})
+        reports = {OURS: tracking.report(uri, recorded)} | tracking.rivals(uri, recorded)
+        counts = tracking.counts(uri, recorded)
+        return TrainedVersion(version=recorded, is_new=False, reports=reports, counts=counts, later=later)
+    trained = _train(training, progress)
     version = tracking.record(
         uri,
         workspace.artifacts,
         trained,
-        params={"as_of": as_of.isoformat(), "seed": seed, "schema_version": SCHEMA_VERSION},
+        params={"as_of": request.as_of.isoformat(), "seed": request.seed, "schema_version": SCHEMA_VERSION},
         code_version=_code_version(),
         tags={tracking.INPUTS: inputs} | dict(tags or {}),
-        reference=_reference(examples, trained),
+        reference=_reference(gathered.examples, trained),
         owner=workspace.identity,
         sign=sign,
     )
     progress("training", 1.0)
-    return Fitted(version, True, trained.reports, trained.counts, later)
+    return TrainedVersion(version=version, is_new=True, reports=trained.reports, counts=trained.counts, later=later)
 
 
-def _train(
-    examples: pl.DataFrame,
-    slices: pl.DataFrame,
-    planted: pl.DataFrame | None,
-    planting: Planting | None,
-    plan: Plan,
-    as_of: datetime,
-    seed: int,
-    progress: Progress,
-) -> Trained:
+def _training_request(
+    workspace: Workspace, request: VersionRequest, examples: pl.DataFrame, progress: Progress
+) -> TrainingRequest:
+    slices = slices_of(workspace.lake, workspace.keyring, examples, request.as_of, request.slices)
+    planted, origin = None, {}
+    if request.planting is not None:
+        planted = plant(workspace, request.labels, request.as_of, request.planting, progress)
+        origin = {} if planted is None else {"planting": request.planting.told()}
+    return TrainingRequest(
+        examples=examples,
+        features=FEATURE_NAMES,
+        as_of=request.as_of,
+        seed=request.seed,
+        schema_version=SCHEMA_VERSION,
+        plan=Plan(search_trials=request.search_trials),
+        slices=slices,
+        rivals=literature(FEATURE_NAMES),
+        rival_columns=DETECTOR_COLUMNS,
+        planted=planted,
+        origin=origin,
+    )
+
+
+def _train(training: TrainingRequest, progress: Progress) -> Trained:
     progress("training", 0.0)
     # On small matrices BLAS threads mostly wait for one another, and their number would change the last bits.
     with threadpool_limits(1, user_api="blas"):
-        trained = train(
-            examples,
-            FEATURE_NAMES,
-            as_of=as_of,
-            seed=seed,
-            schema_version=SCHEMA_VERSION,
-            volume_feature=VOLUME_FEATURE,
-            plan=plan,
-            slices=slices,
-            rivals=literature(FEATURE_NAMES),
-            beside=DETECTED,
-            planted=planted,
-            told={} if planted is None or planting is None else {"planting": planting.told()},
-        )
+        trained = train(training)
     progress("training", 0.7)
     return trained
 
 
-def _inputs(
-    examples: pl.DataFrame, slices: pl.DataFrame, planted: pl.DataFrame | None, plan: Plan, as_of: datetime, seed: int
-) -> str:
-    """One digest of all that a training depends on: where it is the same, the model is."""
+def _inputs(training: TrainingRequest) -> str:
+    """One digest of all that a training depends on: equal digests mean equal models."""
     parts = {
-        "as_of": as_of.isoformat(),
+        "as_of": training.as_of.isoformat(),
         "code": _code_version(),
-        "examples": digest(examples),
-        "slices": digest(slices),
-        "plan": repr(plan),
-        "planted": "" if planted is None else digest(planted),
-        "schema": SCHEMA_VERSION,
-        "seed": seed,
+        "examples": digest(training.examples),
+        "slices": "" if training.slices is None else digest(training.slices),
+        "plan": repr(training.plan),
+        "planted": "" if training.planted is None else digest(training.planted),
+        "schema": training.schema_version,
+        "seed": training.seed,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _code_version() -> str:
-    """The release, and a digest of the code that trains and of the releases of the libraries that it uses."""
+    """The release, with a digest of the training code and of the versions of the libraries that it uses."""
     return f"{installed_version('stillwatch')}+{code_version('training.fitting.train')}"
 
 
 def _reference(examples: pl.DataFrame, trained: Trained) -> drift.Reference:
-    """What drift will be measured against: all accounts as they are now, and what the model expects on its test set."""
+    """What drift is measured against later: all accounts as they are now, and the model's risks on its test set."""
     ours = trained.candidates[OURS]
     expected = drift.expect(ours.risk, trained.model.review_threshold)
     return drift.reference(latest(examples), FEATURE_NAMES, schema_version=SCHEMA_VERSION, expected=expected)

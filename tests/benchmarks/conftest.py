@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.worlds.training_worlds import World
 from features.catalogue import FEATURES
-from training.examples.dataset import DETECTED
+from training.examples.dataset import DETECTOR_COLUMNS
 from training.examples.test_set import no_slices
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -23,7 +23,7 @@ def _accounts(first: str, tell: float, telling: str = "content") -> pl.DataFrame
     true = FAMILIES * SIZE
     label = np.arange(true + HONEST) < true
     values = {f.name: rng.normal(tell * (label & (f.family == telling)), 1.0) for f in FEATURES}
-    values |= {name: rng.normal(0.5 * tell * label, 1.0) for name in DETECTED}
+    values |= {name: rng.normal(0.5 * tell * label, 1.0) for name in DETECTOR_COLUMNS}
     keys = {
         "account_id": [f"{first}{i:04d}" for i in range(label.size)],
         "family": [f"family {i // SIZE}" for i in range(true)] + [None] * HONEST,

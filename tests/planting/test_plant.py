@@ -14,7 +14,7 @@ from features.errors import InputError
 from features.lake import Lake
 from planting import Planting
 from training.examples.dataset import KEYS
-from training.examples.planted import is_planted, together
+from training.examples.planted import add_planted, is_planted
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -36,7 +36,7 @@ def test_planted_examples_are_true_of_marked_campaigns_and_known_when_the_last_s
     assert examples.select(pl.struct("account_id", "as_of").is_unique().all()).item()
     assert examples.equals(examples.sort("account_id", "as_of"))
     assert examples["campaign"].n_unique() >= 5
-    assert together(examples.clear(), examples).height == examples.height
+    assert add_planted(examples.clear(), examples).height == examples.height
 
 
 def test_the_same_arguments_give_the_same_rows_to_the_bit(history: Any, planted: Any, tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
-"""A small made-up table of examples: two features tell, one is the volume, the rest is noise."""
+"""A small made-up table of examples: two features differ by label, one is the volume, the rest is noise."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import settings
 
-from training.fitting.train import Plan, Trained, train
+from training.fitting.plan import Plan
+from training.fitting.train import Trained, TrainingRequest, train
 from training.models.fit import BoostingSettings
 
 settings.register_profile("shared machine", deadline=None)
@@ -22,9 +24,7 @@ World = Callable[..., pl.DataFrame]
 def make_examples(
     honest: int = 600, campaigns: int = 5, size: int = 20, singles: int = 0, seed: int = 0, snapshots: int = 3
 ) -> pl.DataFrame:
-    """Examples of `honest` unlabelled accounts, `campaigns` of `size` accounts and `singles` without a
-    campaign.
-    """
+    """Examples of `honest` unlabelled accounts, `campaigns` of `size` accounts and `singles` without a campaign."""
     rng = np.random.default_rng(seed)
     true = campaigns * size + singles
     names = [f"c{i // size}" for i in range(campaigns * size)] + [None] * (singles + honest)
@@ -69,8 +69,8 @@ def world() -> World:
     return make_examples
 
 
-def make_groups(examples: pl.DataFrame) -> pl.DataFrame:
-    """The groups of the examples' accounts: cohorts, plans, requests, and for each campaign its family."""
+def make_slices(examples: pl.DataFrame) -> pl.DataFrame:
+    """The slices of the examples' accounts: cohorts, plans, requests, and for each campaign its family."""
     latest = examples.sort("account_id", "as_of").unique("account_id", keep="last", maintain_order=True)
     accounts = latest.select("account_id", "campaign", "requests_28d")
     number = pl.col("account_id").str.slice(-5).cast(pl.Int64)
@@ -87,8 +87,8 @@ def make_groups(examples: pl.DataFrame) -> pl.DataFrame:
 
 @pytest.fixture(scope="session")
 def slices_of() -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """The maker of groups."""
-    return make_groups
+    """The maker of slices."""
+    return make_slices
 
 
 @pytest.fixture(scope="session")
@@ -109,17 +109,20 @@ def plan() -> Plan:
     return Plan(settings=BoostingSettings(rounds=(20, 40, 60)), replicates=50)
 
 
+def make_request(**changed: Any) -> TrainingRequest:
+    """A request for a training on the examples of `make_examples`, with some fields changed."""
+    usual = {"features": FEATURES, "as_of": AS_OF, "seed": 7, "schema_version": "s1"}
+    return TrainingRequest(**{**usual, **changed})
+
+
+@pytest.fixture(scope="session")
+def request_of() -> Callable[..., TrainingRequest]:
+    """The maker of requests: `request_of(examples=..., plan=..., further fields)`."""
+    return make_request
+
+
 @pytest.fixture(scope="session")
 def trained(plan: Plan) -> Trained:
     """One training on the examples."""
     examples = make_examples()
-    return train(
-        examples,
-        FEATURES,
-        as_of=AS_OF,
-        seed=7,
-        schema_version="s1",
-        volume_feature="requests_28d",
-        plan=plan,
-        slices=make_groups(examples),
-    )
+    return train(make_request(examples=examples, plan=plan, slices=make_slices(examples)))

@@ -1,4 +1,4 @@
-"""An isolation forest: how few random cuts set an account apart from the others (Liu, Ting and Zhou 2008)."""
+"""An isolation forest: how few random cuts separate an account from the others (Liu, Ting and Zhou 2008)."""
 
 from dataclasses import dataclass
 
@@ -11,35 +11,35 @@ from training.models.linear import signed_log
 
 
 @dataclass(frozen=True, slots=True)
-class Isolated:
-    """A fitted forest; an unknown value stands at the median."""
+class IsolationScorer:
+    """A fitted forest; unknown values are replaced by the median, `centre` (F,)."""
 
     forest: Forest
     centre: NDArray[np.float64]
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """How odd each row is, (n,); about 1/2 for ordinary ones, towards 1 for odd ones."""
-        odd = -self.forest.score_samples(_filled(matrix, self.centre))
-        return np.asarray(odd, dtype=np.float64)
+        """How unusual each row is, (n,): about 1/2 for ordinary rows, towards 1 for unusual ones."""
+        unusual = -self.forest.score_samples(_filled(matrix, self.centre))
+        return np.asarray(unusual, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class IsolationForest:
-    """The candidate `isolation_forest`; it looks at no label, at the honest and the others alike."""
+    """The candidate `isolation_forest`; it uses no labels."""
 
     trees: int = 100
     name: str = "isolation_forest"
 
-    def tune(self, data: TrainingRows, seed: int) -> tuple["IsolationForest", NDArray[np.float64]]:
-        """Nothing is open; without labels there is nothing to learn by heart, so one fit scores all rows."""
-        return self, self.fit(data, seed).raw(data.matrix)
+    def tune(self, rows: TrainingRows, seed: int) -> tuple["IsolationForest", NDArray[np.float64]]:
+        """Return the forest itself and the scores (n,) of one fit on all rows: no label, so nothing leaks."""
+        return self, self.fit(rows, seed).raw(rows.matrix)
 
-    def fit(self, data: TrainingRows, seed: int) -> Isolated:
+    def fit(self, rows: TrainingRows, seed: int) -> IsolationScorer:
         """Fit on all rows."""
-        logs = signed_log(data.matrix)
+        logs = signed_log(rows.matrix)
         centre = np.nanmedian(np.where(np.isnan(logs).all(axis=0), 0.0, logs), axis=0)
         forest = Forest(n_estimators=self.trees, random_state=seed)
-        return Isolated(forest.fit(_filled(data.matrix, centre)), centre)
+        return IsolationScorer(forest.fit(_filled(rows.matrix, centre)), centre)
 
     def parameters(self) -> dict[str, float | int | str]:
         """The number of trees."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from training.baselines.forest import IsolationForest
 from training.baselines.volume_rule import VolumeRule
-from training.examples.dataset import DETECTED
+from training.examples.dataset import DETECTOR_COLUMNS
 from training.models.candidate import Candidate
-from training.models.fit import USUAL, Boosting
+from training.models.fit import LIGHTGBM_DEFAULTS, Boosting
 from training.models.narrow import Narrow
 
 # What anybody counts first: volumes, lengths, rhythm, and how many of each thing.
@@ -42,12 +42,12 @@ AGGREGATES = (
 def literature(features: Sequence[str]) -> tuple[Candidate, ...]:
     """MMD window detector, PRADA, isolation forest on all `features`, and LightGBM on the 25 aggregates.
 
-    The first two read the columns `training.examples.dataset.DETECTED` of the examples.
+    The first two read the columns `training.examples.dataset.DETECTOR_COLUMNS` of the examples.
     """
-    mmd, prada = DETECTED
+    mmd, prada = DETECTOR_COLUMNS
     return (
         VolumeRule(mmd, name="mmd_window"),
         VolumeRule(prada, name="prada"),
         Narrow(IsolationForest(), tuple(features)),
-        Narrow(Boosting(USUAL, name="lightgbm_25"), AGGREGATES),
+        Narrow(Boosting(LIGHTGBM_DEFAULTS, name="lightgbm_25"), AGGREGATES),
     )

@@ -1,4 +1,4 @@
-"""The plainest rival: who sends more is riskier."""
+"""The plainest rival: an account that sends more is riskier."""
 
 from dataclasses import dataclass
 
@@ -8,37 +8,42 @@ from numpy.typing import NDArray
 from features.errors import InputError
 from training.examples.rows import TrainingRows
 
+VOLUME_FEATURE = "requests_28d"
+
 
 @dataclass(frozen=True, slots=True)
-class Volume:
-    """The log of one feature; unknown counts as none. `sign` is +1 if more of it is riskier."""
+class LogVolume:
+    """A scorer: the log of one column; an unknown value counts as zero."""
 
     column: int
-    sign: float
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Scores (n,)."""
+        """Scores (n,) of rows (n, F)."""
         value = np.nan_to_num(matrix[:, self.column].astype(np.float64), nan=0.0)
-        return self.sign * np.log1p(np.maximum(value, 0.0))
+        return np.log1p(np.maximum(value, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeRule:
-    """The candidate `volume_rule`: who sends more is riskier. `feature` names the volume."""
+    """The candidate `volume_rule`; `feature` names the volume."""
 
-    feature: str
+    feature: str = VOLUME_FEATURE
     name: str = "volume_rule"
 
-    def tune(self, data: TrainingRows, seed: int) -> tuple["VolumeRule", NDArray[np.float64]]:
-        """Nothing is open; the scores are out of fold as they are."""
-        return self, self.fit(data, seed).raw(data.matrix)
+    def tune(self, rows: TrainingRows, seed: int) -> tuple["VolumeRule", NDArray[np.float64]]:
+        """Return the rule itself and its scores (n,): there is nothing to choose, and no label is used."""
+        return self, self.fit(rows, seed).raw(rows.matrix)
 
-    def fit(self, data: TrainingRows, seed: int) -> Volume:
-        """Raises `InputError` if the feature is not among those of the data."""
-        if self.feature not in data.features:
+    def fit(self, rows: TrainingRows, seed: int) -> LogVolume:
+        """Find the column.
+
+        Raises:
+            InputError: the feature is not among those of the rows.
+        """
+        if self.feature not in rows.features:
             raise InputError(f"The volume rule needs feature {self.feature!r}, which is not among the features.")
-        return Volume(data.features.index(self.feature), 1.0)
+        return LogVolume(rows.features.index(self.feature))
 
     def parameters(self) -> dict[str, float | int | str]:
-        """The feature."""
+        """The name of the feature."""
         return {"feature": self.feature}

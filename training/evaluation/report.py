@@ -19,13 +19,13 @@ from training.evaluation.intervals import Draws, draw
 from training.evaluation.metrics import ECE_BINS, Estimate, Flags, Numbers, Value, calibration_bins, named
 from training.evaluation.review import Review, queue, review
 from training.evaluation.slices import CampaignRecall, Codes, Slice, campaigns_of, estimate_slices, found
-from training.examples.dataset import DETECTED, IN_CAMPAIGN, targets
+from training.examples.dataset import DETECTOR_COLUMNS, IN_CAMPAIGN, targets
 from training.examples.test_set import TestSet
 
 FORMAT = 3
 # What the rivals' detectors read is text too; and which campaigns would be found without a part is not known.
 BLANK = {
-    name: blank.union(DETECTED if blank >= MODES["no text"] else (), (IN_CAMPAIGN,) if blank else ())
+    name: blank.union(DETECTOR_COLUMNS if blank >= MODES["no text"] else (), (IN_CAMPAIGN,) if blank else ())
     for name, blank in MODES.items()
 }
 READABLE = (1, 2, 3)  # format 1 had no slices, queue, detection and costs

@@ -1,8 +1,13 @@
 """Training examples: which accounts at which times, under which label, with which weight.
 
-An *example* is one account at one snapshot time: `account_id`, `as_of` (snapshot time, UTC), `label` (null
-= unlabelled), `campaign` (null = none named), `labelled_at` (null = unlabelled) and the feature columns (Float32; null
-or NaN = unknown).
+An *example* is one account at one snapshot time. Its columns:
+
+- `account_id`;
+- `as_of`: the snapshot time, UTC;
+- `label`: true, false, or null for an unlabelled account;
+- `campaign`: the name of the campaign that the label names, or null;
+- `labelled_at`: null for an unlabelled account;
+- the feature columns, Float32; null or NaN is unknown.
 """
 
 import hashlib
@@ -17,20 +22,29 @@ from numpy.typing import NDArray
 
 from features.errors import InputError
 
+# Days before the training time at which accounts are looked at. Early snapshots teach the model to decide early; with
+# twice as many of them, gathering takes twice as long.
 DAYS_BEFORE = (0, 1, 3, 7, 14)
-IDLE = timedelta(days=28)
+IDLE = timedelta(days=28)  # the longest window of the features: after it they see nothing
 TIME = pl.Datetime("us", "UTC")
 KEYS = ("account_id", "as_of", "label", "campaign", "labelled_at")
-BESIDE = ("began", "served")  # optional columns for reporting only: first request, requests before the snapshot
-# Optional column: was the account in a campaign as of the snapshot? No feature; see `training.models.calibrate`.
+# Optional columns that only reports read: the time of the first request, and the requests before the snapshot.
+REPORT_COLUMNS = ("began", "served")
+# Optional column: was the account in a campaign as of the snapshot? It is no feature; see `training.models.calibrate`.
 IN_CAMPAIGN = "in_campaign"
-DETECTED = ("mmd", "prada")  # optional columns for rivals only: scores of windows of single requests' texts
+# Optional columns that only rivals learn from: scores of published detectors on the account's last requests.
+DETECTOR_COLUMNS = ("mmd", "prada")
 
 
 @dataclass(frozen=True, slots=True)
 class Entities:
-    """Accounts at snapshot times (columns `KEYS`, sorted by account and time), and what was left out of
-    them.
+    """Accounts at snapshot times, and how much was left out of them.
+
+    Attributes:
+        frame: columns `KEYS`, sorted by account and time.
+        labels_too_late: labels that became known after the training time.
+        labels_unseen: labels of accounts without a request.
+        snapshots_idle: snapshots long after the account's last request.
     """
 
     frame: pl.DataFrame
@@ -40,9 +54,10 @@ class Entities:
 
 
 def snapshot_times(as_of: datetime, days_before: Iterable[float] = DAYS_BEFORE) -> tuple[datetime, ...]:
-    """Times to look at every account: `as_of` less each of `days_before` (days), earliest first, each once.
+    """The times at which every account is looked at: `as_of` minus each of `days_before`, earliest first, no repeats.
 
-    Raises `InputError` for a time without a zone or for a negative distance (it would look ahead).
+    Raises:
+        InputError: a time without a zone, or a negative distance (it would look ahead).
     """
     days = sorted(set(days_before), reverse=True)
     if as_of.tzinfo is None:
@@ -61,50 +76,58 @@ def entities(
     times: Sequence[datetime],
     idle: timedelta = IDLE,
 ) -> Entities:
-    """Accounts at the snapshot times at which they had been seen, with their labels as known at `as_of`.
+    """Pair accounts with the snapshot times at which they had been seen, under the labels known at `as_of`.
 
-    `seen`: one row per account (`account_id`, `first_seen`, `last_seen`, full hours) over the requests known at
-    `as_of`; `labels`: the table of the contract. Labels that became known after `as_of` are left out and
-    counted. A snapshot more than `idle` after the account's last request is left out and counted too: no
-    window would see anything, and a banned campaign would teach the model that silence is a sign. Raises
-    `InputError` if a snapshot time lies after `as_of` or an account is labelled twice.
+    Labels that became known after `as_of` are left out and counted. So is a snapshot more than `idle` after the
+    account's last request: no window would see anything, and a banned campaign would teach the model that silence is a
+    sign.
+
+    Args:
+        seen: one row per account: `account_id`, `first_seen`, `last_seen` (full hours), over the requests known at
+            `as_of`.
+        labels: `features.schemas.Labels`.
+        as_of: the training time.
+        times: snapshot times, see `snapshot_times`.
+        idle: the longest silence before a snapshot.
+
+    Raises:
+        InputError: a snapshot time after `as_of`, or an account labelled twice.
     """
     if any(time > as_of for time in times):
         raise InputError(f"A snapshot time lies after {as_of.isoformat()}: none may be later than the training time.")
-    known = _known_labels(labels, as_of)
+    labels_by_then = _labels_at(labels, as_of)
     moments = pl.DataFrame({"as_of": list(times)}, schema={"as_of": TIME})
     # first_seen is a full hour: an account of the snapshot's own hour may have begun after it
     began = seen.join(moments, how="cross").filter(pl.col("first_seen") < pl.col("as_of").dt.truncate("1h"))
     awake = began.filter(pl.col("as_of") - pl.col("last_seen") <= idle)
-    frame = awake.join(known, on="account_id", how="left").select(KEYS).sort("account_id", "as_of")
+    frame = awake.join(labels_by_then, on="account_id", how="left").select(KEYS).sort("account_id", "as_of")
     return Entities(
         frame=frame,
         labels_too_late=labels.filter(pl.col("labelled_at") > as_of).height,
-        labels_unseen=known.join(seen, on="account_id", how="anti").height,
+        labels_unseen=labels_by_then.join(seen, on="account_id", how="anti").height,
         snapshots_idle=began.height - awake.height,
     )
 
 
-def _known_labels(labels: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    known = labels.filter(pl.col("labelled_at") <= as_of).select("account_id", "label", "campaign", "labelled_at")
-    twice = known.filter(pl.col("account_id").is_duplicated())
+def _labels_at(labels: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    by_then = labels.filter(pl.col("labelled_at") <= as_of).select("account_id", "label", "campaign", "labelled_at")
+    twice = by_then.filter(pl.col("account_id").is_duplicated())
     if twice.height:
         raise InputError(
             f"The labels hold account {twice['account_id'][0]!r} more than once: keep one row per account_id."
         )
-    return known
+    return by_then
 
 
-def weights(examples: pl.DataFrame, weak: float = 0.5, campaign_power: float = 0.5) -> NDArray[np.float64]:
-    """Weight of each example, in row order.
+def weights(examples: pl.DataFrame, unlabelled_weight: float = 0.5, campaign_power: float = 0.5) -> NDArray[np.float64]:
+    """The weight of each example, (n,) in row order.
 
-    - An account has one weight, shared evenly by its snapshots: a long life does not count more than a
-      short one.
-    - An unlabelled account is a weak negative: it weighs `weak` of an account that somebody judged.
-    - The true accounts of a campaign of n members weigh n ** `campaign_power` together (the square root by
-      default), so that a campaign of thousands does not drown one of ten; a true account without a campaign
-      is a campaign of one. All true accounts are then scaled to weigh as much as there are of them, so that
-      the balance of the classes stays.
+    - An account has one weight, shared evenly by its snapshots: a long life does not count more than a short one.
+    - An unlabelled account is a weak negative: it weighs `unlabelled_weight` times as much as an account that somebody
+      judged.
+    - The true accounts of a campaign of n members weigh n ** `campaign_power` together (the square root by default), so
+      that a campaign of thousands does not drown one of ten. A true account without a campaign is a campaign of one.
+      All true accounts are then scaled to weigh as much as there are of them, which keeps the balance of the classes.
     """
     true = pl.col("label").fill_null(False)
     members = pl.col("account_id").n_unique().over("campaign")
@@ -113,7 +136,7 @@ def weights(examples: pl.DataFrame, weak: float = 0.5, campaign_power: float = 0
         pl.when(true)
         .then(size.cast(pl.Float64) ** (campaign_power - 1.0))
         .when(pl.col("label").is_null())
-        .then(weak)
+        .then(unlabelled_weight)
         .otherwise(1.0)
     )
     share = examples.select(weight=account / pl.len().over("account_id"), true=true, account_id="account_id")
@@ -126,9 +149,10 @@ def weights(examples: pl.DataFrame, weak: float = 0.5, campaign_power: float = 0
 
 
 def matrix(examples: pl.DataFrame, features: Sequence[str]) -> NDArray[np.float32]:
-    """The feature columns as a (n, F) float32 array in the order of `features`; unknown values are NaN.
+    """The feature columns as an (n, F) float32 array in the order of `features`; unknown values are NaN.
 
-    Raises `InputError` if a feature has no column.
+    Raises:
+        InputError: a feature without a column.
     """
     missing = [name for name in features if name not in examples.columns]
     if missing:
@@ -138,22 +162,22 @@ def matrix(examples: pl.DataFrame, features: Sequence[str]) -> NDArray[np.float3
 
 
 def is_in_campaign(examples: pl.DataFrame) -> NDArray[np.bool_]:
-    """Which rows were in a campaign, (n,); none where that is not known."""
+    """Which rows were in a campaign, (n,); false where the column is missing or null."""
     if IN_CAMPAIGN not in examples.columns:
         return np.zeros(examples.height, dtype=np.bool_)
     return examples[IN_CAMPAIGN].fill_null(False).to_numpy().astype(np.bool_)
 
 
 def targets(examples: pl.DataFrame) -> NDArray[np.bool_]:
-    """The label of each example as (n,) bool; unlabelled counts as false (weak negative)."""
+    """The label of each example, (n,); an unlabelled one counts as false (weak negative)."""
     return examples["label"].fill_null(False).to_numpy().astype(np.bool_)
 
 
 def digest(frame: pl.DataFrame) -> str:
-    """SHA-256 over the values of a frame, whatever the order of its rows and columns.
+    """The SHA-256 of the values of a frame, whatever the order of its rows and columns.
 
-    Stable over processes and library versions: it hashes names, types and plain bytes. Null and NaN of a
-    float column are one.
+    It hashes names, types and plain bytes, so it is the same in every process and with every version of Polars. Null
+    and NaN of a float column count as equal.
     """
     names = sorted(frame.columns)
     ordered = frame.select(_canonical(frame, name) for name in names).sort(names, nulls_last=False)
@@ -168,8 +192,8 @@ def _canonical(frame: pl.DataFrame, name: str) -> pl.Expr:
     if kind.is_float():
         unknown = column.is_null() | column.is_nan()
         # one NaN stands for everything unknown, one zero for both signs
-        known = pl.when(column == 0).then(0.0).otherwise(column.cast(pl.Float64))
-        return pl.when(unknown).then(float("nan")).otherwise(known).alias(name)
+        number = pl.when(column == 0).then(0.0).otherwise(column.cast(pl.Float64))
+        return pl.when(unknown).then(float("nan")).otherwise(number).alias(name)
     if kind == pl.String or kind == pl.Boolean or kind.is_integer():
         return column
     if isinstance(kind, pl.Datetime):

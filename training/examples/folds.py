@@ -1,31 +1,32 @@
-"""Folds of the training side: what is tuned and calibrated is judged on campaigns that were held out."""
+"""Folds of the training side, so that tuning and calibration are judged on campaigns that were held out."""
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.examples.splits import campaigns, member, place
+from training.examples.splits import confirmed_campaign, confirmed_campaigns, hash_fraction
 
 
-def folds(examples: pl.DataFrame, seed: int, most: int = 4) -> NDArray[np.int64]:
-    """The fold of each example, (n,) from 0: a campaign is in one fold, a fold holds campaigns of large and
-    small size.
+def folds(examples: pl.DataFrame, seed: int, max_folds: int = 4) -> NDArray[np.int64]:
+    """The fold of each example, (n,) from 0.
 
-    With fewer than two named campaigns the true accounts are dealt out singly. The number of folds is at
-    most `most` and at most the number of groups.
+    A campaign is in one fold, and every fold holds campaigns of large and small size. With fewer than two named
+    campaigns the true accounts are dealt out singly. There are at most `max_folds` folds, and at most as many as there
+    are groups of true accounts.
     """
-    named = campaigns(examples)["campaign"].len()
-    of = member(examples) if named >= 2 else pl.Series([None] * examples.height, dtype=pl.String)
-    group = examples.select(
-        group=pl.when(of.is_not_null()).then("c:" + of).otherwise("a:" + pl.col("account_id")),
+    campaigns = confirmed_campaigns(examples).height
+    none = pl.Series([None] * examples.height, dtype=pl.String)
+    campaign = confirmed_campaign(examples) if campaigns >= 2 else none
+    rows = examples.select(
+        group=pl.when(campaign.is_not_null()).then("c:" + campaign).otherwise("a:" + pl.col("account_id")),
         true=pl.col("label").fill_null(False),
         account_id="account_id",
     )
-    sizes = group.group_by("group", "true").agg(accounts=pl.col("account_id").n_unique())
-    order = pl.Series("place", place(sizes["group"], seed))
-    dealt = sizes.with_columns(order).sort(["true", "accounts", "place"], descending=[True, True, False])
-    count = max(2, min(most, int(sizes["true"].sum())))
-    return group.join(_deal(dealt, count), on="group", how="left", maintain_order="left")["fold"].to_numpy()
+    sizes = rows.group_by("group", "true").agg(accounts=pl.col("account_id").n_unique())
+    order = pl.Series("order", hash_fraction(sizes["group"], seed))
+    largest_first = sizes.with_columns(order).sort(["true", "accounts", "order"], descending=[True, True, False])
+    count = max(2, min(max_folds, int(sizes["true"].sum())))
+    return rows.join(_deal(largest_first, count), on="group", how="left", maintain_order="left")["fold"].to_numpy()
 
 
 def _deal(groups: pl.DataFrame, count: int) -> pl.DataFrame:

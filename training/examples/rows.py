@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class TrainingRows:
-    """What a candidate learns from: matrix (n, F) float32, and label, weight and fold of each row, (n,)."""
+    """What a candidate learns from.
+
+    Attributes:
+        features: names of the columns of the matrix.
+        matrix: (n, F) float32; NaN is unknown.
+        label: (n,); unlabelled rows are false.
+        weight: (n,).
+        fold: (n,), from 0; see `training.examples.folds`.
+    """
 
     features: tuple[str, ...]
     matrix: NDArray[np.float32]
@@ -16,6 +24,12 @@ class TrainingRows:
     weight: NDArray[np.float64]
     fold: NDArray[np.int64]
 
-    def take(self, rows: NDArray[np.bool_]) -> "TrainingRows":
-        """The same for some of the rows."""
-        return TrainingRows(self.features, self.matrix[rows], self.label[rows], self.weight[rows], self.fold[rows])
+    def take(self, chosen: NDArray[np.bool_]) -> "TrainingRows":
+        """The rows that a mask (n,) chooses."""
+        return TrainingRows(
+            features=self.features,
+            matrix=self.matrix[chosen],
+            label=self.label[chosen],
+            weight=self.weight[chosen],
+            fold=self.fold[chosen],
+        )

@@ -1,6 +1,7 @@
-"""A frozen test set: accounts to judge by, what they belong to, and how the true ones came along; one digest over all.
+"""A test set: accounts to judge by, the slices they belong to, and all snapshots of the true ones.
 
-Every candidate is judged on the same one, and a stored one is only used again if its digest is still the same.
+Every candidate is judged on the same test set. One digest covers all of it, and a stored test set is only used again
+if its digest is still the same.
 """
 
 import hashlib
@@ -12,14 +13,14 @@ import polars as pl
 from features.errors import IntegrityError
 from training.examples.dataset import digest
 
-KINDS = ("family", "cohort", "plan", "country", "requests")
-BUCKETS = ("<= 50", "<= 100", "<= 250", "<= 1,000", "more")  # the groups of the kind `requests`
+KINDS = ("family", "cohort", "plan", "country", "requests")  # of slices
+BUCKETS = ("<= 50", "<= 100", "<= 250", "<= 1,000", "more")  # the slices of the kind `requests`
 SLICES_SCHEMA = pl.Schema({"account_id": pl.String(), "kind": pl.String(), "name": pl.String()})
 FRAME, COURSE, SLICES = "test_set.parquet", "test_course.parquet", "test_groups.parquet"
 
 
 def no_slices() -> pl.DataFrame:
-    """The table of groups, empty."""
+    """An empty table of slices."""
     return pl.DataFrame(schema=SLICES_SCHEMA)
 
 
@@ -30,13 +31,13 @@ class TestSet:
     Attributes:
         name: which split it comes from.
         frame: one row per account, its latest snapshot.
-        digest: over frame, course and groups.
+        digest: over frame, course and slices.
         notes: what a reader of its figures must know.
-        groups: `account_id`, `kind` (one of `KINDS`), `name`: for reporting only. Only true accounts have a family.
-        course: all snapshots of the true accounts, as in `frame`; may be empty.
+        slices: `account_id`, `kind` (one of `KINDS`), `name`; only reports read them. Only true accounts have a family.
+        course: all snapshots of the true accounts, with the columns of `frame`; may be empty.
     """
 
-    __test__ = False  # no test class, whatever pytest makes of its name
+    __test__ = False  # keeps pytest from taking it for a class of tests
 
     name: str
     frame: pl.DataFrame
@@ -49,14 +50,24 @@ class TestSet:
 def make_test_set(
     examples: pl.DataFrame, name: str, notes: tuple[str, ...] = (), slices: pl.DataFrame | None = None
 ) -> TestSet:
-    """A test set of the accounts of these examples, all of their snapshots given; `groups` may hold others too."""
+    """Make a test set of the accounts of these examples.
+
+    Args:
+        examples: all snapshots of the accounts.
+        name: which split it comes from.
+        notes: what a reader of its figures must know.
+        slices: with the columns of `SLICES_SCHEMA`; rows about other accounts are left out.
+    """
     frame = latest(examples)
     true = frame.filter("label").select("account_id")
     course = examples.join(true, on="account_id", how="semi").sort("account_id", "as_of")
-    told = _slices_of(frame, true, no_slices() if slices is None else slices)
-    unknown = int(frame["label"].is_null().sum())
-    lower = (f"{unknown:,} accounts without a label count as honest; where one is not, a hit looks like a false alarm",)
-    return TestSet(name, frame, _seal(frame, course, told), notes + (lower if unknown else ()), told, course)
+    own_slices = _slices_of(frame, true, no_slices() if slices is None else slices)
+    unlabelled = int(frame["label"].is_null().sum())
+    if unlabelled:
+        caution = f"{unlabelled:,} accounts without a label count as honest; finding one that is not counts as wrong"
+        notes = (*notes, caution)
+    sealed = _digest_of(frame, course, own_slices)
+    return TestSet(name=name, frame=frame, digest=sealed, notes=notes, slices=own_slices, course=course)
 
 
 def latest(examples: pl.DataFrame) -> pl.DataFrame:
@@ -65,41 +76,41 @@ def latest(examples: pl.DataFrame) -> pl.DataFrame:
 
 
 def _slices_of(frame: pl.DataFrame, true: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
-    """The rows about these accounts, each once; an account that is not true has no family."""
-    here = slices.select(SLICES_SCHEMA.names()).join(frame, on="account_id", how="semi")
+    """The rows about these accounts without repeats; an account that is not true has no family."""
+    own = slices.select(SLICES_SCHEMA.names()).join(frame, on="account_id", how="semi")
     is_family = pl.col("kind") == "family"
-    known = pl.concat([here.filter(~is_family), here.filter(is_family).join(true, on="account_id", how="semi")])
-    return known.unique().sort(SLICES_SCHEMA.names())
+    families = own.filter(is_family).join(true, on="account_id", how="semi")
+    return pl.concat([own.filter(~is_family), families]).unique().sort(SLICES_SCHEMA.names())
 
 
-def _seal(frame: pl.DataFrame, course: pl.DataFrame, slices: pl.DataFrame) -> str:
-    """One digest of the three; that of the frame where there is nothing else (as sets of format 1 were sealed)."""
+def _digest_of(frame: pl.DataFrame, course: pl.DataFrame, slices: pl.DataFrame) -> str:
+    """One digest of the three tables, or that of the frame if the others are empty (as in format 1)."""
     if course.is_empty() and slices.is_empty():
         return digest(frame)
     return hashlib.sha256("".join(map(digest, (frame, course, slices))).encode()).hexdigest()
 
 
-def write(frozen: TestSet, folder: Path) -> None:
+def write_test_set(test: TestSet, folder: Path) -> None:
     """Write the three tables into a folder."""
-    frozen.frame.write_parquet(folder / FRAME)
-    frozen.course.write_parquet(folder / COURSE)
-    frozen.slices.write_parquet(folder / SLICES)
+    test.frame.write_parquet(folder / FRAME)
+    test.course.write_parquet(folder / COURSE)
+    test.slices.write_parquet(folder / SLICES)
 
 
-def read(folder: Path, name: str, digest: str) -> TestSet:
-    """A test set as it was written; one of format 1 has no course and no groups.
+def read_test_set(folder: Path, name: str, digest: str) -> TestSet:
+    """Read a test set back; one of format 1 has no course and no slices.
 
     Raises:
         IntegrityError: a table is missing, unreadable or not what was judged on.
     """
     try:
         frame = pl.read_parquet(folder / FRAME)
-        whole = (folder / COURSE).exists()
-        course = pl.read_parquet(folder / COURSE) if whole else frame.clear()
-        slices = pl.read_parquet(folder / SLICES) if whole else no_slices()
-        same = _seal(frame, course, slices) == digest
+        has_course = (folder / COURSE).exists()
+        course = pl.read_parquet(folder / COURSE) if has_course else frame.clear()
+        slices = pl.read_parquet(folder / SLICES) if has_course else no_slices()
+        is_unchanged = _digest_of(frame, course, slices) == digest
     except (OSError, pl.exceptions.PolarsError) as error:
         raise IntegrityError(f"The test set in {folder} can't be read: train again.") from error
-    if not same:
+    if not is_unchanged:
         raise IntegrityError(f"The test set {name!r} is not the one that was judged on: train again.")
-    return TestSet(name, frame, digest, slices=slices, course=course)
+    return TestSet(name=name, frame=frame, digest=digest, slices=slices, course=course)

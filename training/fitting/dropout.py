@@ -1,4 +1,4 @@
-"""Rows as a provider sees them who lacks texts, infrastructure or both, for a model to learn to stand it."""
+"""Copies of rows without the columns of texts, infrastructure or both, so that the model learns to do without them."""
 
 from collections.abc import Mapping
 
@@ -10,19 +10,34 @@ from training.examples.rows import TrainingRows
 
 
 def with_blanks(
-    data: TrainingRows, share: float, seed: int, modes: Mapping[str, frozenset[str]] = MODES
+    rows: TrainingRows, share: float, seed: int, modes: Mapping[str, frozenset[str]] = MODES
 ) -> tuple[TrainingRows, NDArray[np.int64]]:
-    """The rows, and after them copies of a `share` of them, each with the columns of one mode unknown.
+    """Append copies of a share of the rows, each with the columns of one mode unknown.
 
-    A copy and its row share their fold and, evenly, the row's weight, so that the balance of classes and of campaigns
-    stays. Returns also the row (n,) that each row of the result comes from.
+    A copy and its row share their fold and, evenly, the row's weight, which keeps the balance of classes and campaigns.
+
+    Args:
+        rows: what a candidate learns from.
+        share: of the rows that are copied; they are drawn at random.
+        seed: of the draw.
+        modes: the columns that are unknown in each mode.
+
+    Returns:
+        The rows with the copies at the end, and for each of these the index of the row that it comes from.
     """
     rng = np.random.default_rng([seed, 67])
-    blank = np.array([[name in names for name in data.features] for names in modes.values()])
-    copied = np.flatnonzero(rng.random(data.label.size) < share)
-    row = np.concatenate([np.arange(data.label.size), copied])
+    is_blank = np.array([[name in names for name in rows.features] for names in modes.values()])
+    copied = np.flatnonzero(rng.random(rows.label.size) < share)
+    source = np.concatenate([np.arange(rows.label.size), copied])
     mode = rng.integers(0, len(modes), copied.size)
-    matrix = data.matrix[row]
-    matrix[data.label.size :][blank[mode]] = np.nan
-    weight = data.weight / np.bincount(row)
-    return TrainingRows(data.features, matrix, data.label[row], weight[row], data.fold[row]), row
+    matrix = rows.matrix[source]
+    matrix[rows.label.size :][is_blank[mode]] = np.nan
+    weight = rows.weight / np.bincount(source)
+    blanked = TrainingRows(
+        features=rows.features,
+        matrix=matrix,
+        label=rows.label[source],
+        weight=weight[source],
+        fold=rows.fold[source],
+    )
+    return blanked, source

@@ -1,7 +1,7 @@
-"""What candidates learn from: the examples with weights, folds and suspects; the plan says how."""
+"""What candidates learn from: the examples with weights, folds and suspects."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -9,51 +9,35 @@ from numpy.typing import NDArray
 
 from training.examples.dataset import is_in_campaign, matrix, targets
 from training.examples.folds import folds
-from training.examples.planted import is_planted, together, weigh
+from training.examples.planted import add_planted, is_planted, weigh_with_planted
 from training.examples.rows import TrainingRows
 from training.fitting.dropout import with_blanks
+from training.fitting.plan import Plan
 from training.fitting.suspects import distrust, suspects
-from training.models.fit import BoostingSettings
+
+Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What may be set for a training.
-
-    `weak` and `planted`: weights of an unlabelled and of a planted account, a confirmed one weighs 1. `prior`: the base
-    rate of risks while nothing is confirmed. `review_rate`: share of other accounts that the review threshold may flag.
-    `search`: trials of a search for other settings of the trees. `blanks`: share of the rows that ours learns from once
-    more as a provider sees them who lacks texts, infrastructure or both.
-    """
-
-    settings: BoostingSettings = field(default_factory=BoostingSettings)
-    weak: float = 0.1
-    planted: float = 0.01
-    prior: float = 0.01
-    campaign_power: float = 0.5
-    campaign_share: float = 0.25
-    account_share: float = 0.25
-    review_rate: float = 0.01
-    most_folds: int = 4
-    replicates: int = 300
-    search: int = 0
-    blanks: float = 0.5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TrainingSet:
-    """What a candidate learns from, and which rows (n,) are real accounts as a scoring run would see them.
+    """What a candidate learns from, and which of the rows serve for thresholds and calibration.
 
-    `certain` of these serve to calibrate; `base_rate` is given where they hold no confirmed account. `grouped` rows
-    (n,) are in a campaign; absent for a candidate that is not to know of campaigns.
+    Attributes:
+        rows: what it learns from.
+        is_current: (n,); the latest snapshots of real accounts, as a scoring run would see them. Thresholds are set on
+            these.
+        calibrates: (n,); the rows that the calibrator is fitted on.
+        suspect_accounts: how many unlabelled accounts look like confirmed ones.
+        base_rate: the assumed share of true accounts where none is confirmed; else None.
+        in_campaign: (n,); rows in a campaign. None for a candidate that is not shown campaigns.
     """
 
-    data: TrainingRows
-    real: NDArray[np.bool_]
-    certain: NDArray[np.bool_]
-    suspects: int = 0
+    rows: TrainingRows
+    is_current: Flags
+    calibrates: Flags
+    suspect_accounts: int = 0
     base_rate: float | None = None
-    in_campaign: NDArray[np.bool_] | None = None
+    in_campaign: Flags | None = None
 
 
 def training_sets(
@@ -62,59 +46,69 @@ def training_sets(
     features: Sequence[str],
     plan: Plan,
     seed: int,
-    beside: Sequence[str] = (),
+    rival_columns: Sequence[str] = (),
 ) -> tuple[TrainingSet, TrainingSet]:
-    """For the rivals and for ours.
+    """Make the training sets of the rivals and of our model, in this order.
 
-    The rivals stay plain: they take every unlabelled account for what it seems, planted ones only where nothing is
-    confirmed, and know of no campaign. They are shown the columns `beside` as well.
+    The rivals stay plain: they treat every unlabelled account as honest, learn from planted accounts only where nothing
+    is confirmed, are not shown campaigns, and may read `rival_columns` as well.
     """
-    shown = (*features, *beside)
-    everything = together(examples, planted)
-    data, last, unreal = training_rows(everything, features, plan, seed), _last(everything), is_planted(everything)
-    in_campaign = is_in_campaign(everything)
-    suspect = suspects(data, everything["label"].is_null().to_numpy(), seed)
-    trusted, counted = distrust(data, suspect), int((suspect & last).sum())
-    if not (data.label & ~unreal).any():
-        # planted accounts stand for those that nobody has confirmed, at the rate that is assumed for these
-        ours = TrainingSet(trusted, last & ~unreal, last & ~suspect, counted, plan.prior, in_campaign)
-        wide = training_rows(everything, shown, plan, seed)
-        return TrainingSet(wide, last & ~unreal, last, base_rate=plan.prior), _with_blanks(ours, plan, seed)
-    ours = TrainingSet(trusted, last & ~unreal, last & ~suspect & ~unreal, counted, in_campaign=in_campaign)
-    alone = training_rows(examples, shown, plan, seed)
-    return TrainingSet(alone, _last(examples), _last(examples)), _with_blanks(ours, plan, seed)
+    rival_features = (*features, *rival_columns)
+    both = add_planted(examples, planted)
+    rows, is_latest, is_real = training_rows(both, features, plan, seed), _is_latest(both), ~is_planted(both)
+    suspect = suspects(rows, both["label"].is_null().to_numpy(), seed)
+    ours = TrainingSet(
+        rows=distrust(rows, suspect),
+        is_current=is_latest & is_real,
+        calibrates=is_latest & ~suspect & is_real,
+        suspect_accounts=int((suspect & is_latest).sum()),
+        in_campaign=is_in_campaign(both),
+    )
+    if (rows.label & is_real).any():
+        latest = _is_latest(examples)
+        plain = training_rows(examples, rival_features, plan, seed)
+        return TrainingSet(rows=plain, is_current=latest, calibrates=latest), _with_blanks(ours, plan, seed)
+    # Planted accounts stand in for the true ones that nobody has confirmed, at the rate that is assumed for these.
+    ours = replace(ours, calibrates=is_latest & ~suspect, base_rate=plan.assumed_base_rate)
+    plain = training_rows(both, rival_features, plan, seed)
+    rivals = TrainingSet(
+        rows=plain, is_current=is_latest & is_real, calibrates=is_latest, base_rate=plan.assumed_base_rate
+    )
+    return rivals, _with_blanks(ours, plan, seed)
 
 
 def _with_blanks(training_set: TrainingSet, plan: Plan, seed: int) -> TrainingSet:
-    """The same, with copies of rows that lack columns; nothing is calibrated on these."""
-    if not plan.blanks:
+    """Add copies of rows that lack columns; nothing is calibrated on the copies."""
+    if not plan.blank_share:
         return training_set
-    data, row = with_blanks(training_set.data, plan.blanks, seed)
-    is_own = np.arange(row.size) < training_set.real.size
-    in_campaign = None if training_set.in_campaign is None else training_set.in_campaign[row]
-    real, certain = is_own & training_set.real[row], is_own & training_set.certain[row]
-    return replace(training_set, data=data, real=real, certain=certain, in_campaign=in_campaign)
+    rows, source = with_blanks(training_set.rows, plan.blank_share, seed)
+    is_original = np.arange(source.size) < training_set.is_current.size
+    return replace(
+        training_set,
+        rows=rows,
+        is_current=is_original & training_set.is_current[source],
+        calibrates=is_original & training_set.calibrates[source],
+        in_campaign=None if training_set.in_campaign is None else training_set.in_campaign[source],
+    )
 
 
 def training_rows(examples: pl.DataFrame, features: Sequence[str], plan: Plan, seed: int) -> TrainingRows:
-    """What candidates learn from: features, labels, weights and folds of the examples.
+    """Make matrix, labels, weights and folds of the examples.
 
     Where nothing is confirmed, planted accounts are all that is true, and weigh as much as an unlabelled one.
     """
     is_confirmed = bool((targets(examples) & ~is_planted(examples)).any())
-    each = plan.planted if is_confirmed else plan.weak
+    planted_weight = plan.planted_weight if is_confirmed else plan.unlabelled_weight
     return TrainingRows(
         features=tuple(features),
         matrix=matrix(examples, features),
         label=targets(examples),
-        weight=weigh(examples, plan.weak, plan.campaign_power, each),
-        fold=folds(examples, seed, plan.most_folds),
+        weight=weigh_with_planted(examples, plan.unlabelled_weight, plan.campaign_power, planted_weight),
+        fold=folds(examples, seed, plan.max_folds),
     )
 
 
-def _last(examples: pl.DataFrame) -> NDArray[np.bool_]:
-    """True for the latest snapshot of each account: what a scoring run would see, so what risks are
-    calibrated on.
-    """
+def _is_latest(examples: pl.DataFrame) -> Flags:
+    """Which rows are the latest snapshot of their account, (n,): what a scoring run would see."""
     latest = pl.col("as_of") == pl.col("as_of").max().over("account_id")
     return examples.select(latest).to_series().to_numpy()

@@ -1,4 +1,4 @@
-"""The shape of everything that can be fitted and judged: `tune` on held-out campaigns, `fit`, then `raw` scores."""
+"""What every candidate can do: `tune` on held-out campaigns, then `fit`; the result gives `raw` scores."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from training.examples.rows import TrainingRows
 
 
 class Scorer(Protocol):
-    """Something fitted: a row of features in, a number that rises with the risk out."""
+    """A fitted candidate without calibration: gives each row a number that rises with the risk."""
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores (n,) of rows (n, F)."""
@@ -17,18 +17,18 @@ class Scorer(Protocol):
 
 
 class Candidate(Protocol):
-    """Something that can be fitted and judged beside the others."""
+    """A model or rule that can be fitted and judged. The one way to add a rival."""
 
     @property
     def name(self) -> str:
-        """Its name in reports and in the tracking."""
+        """The name in reports and in MLflow."""
         ...
 
-    def tune(self, data: TrainingRows, seed: int) -> tuple["Candidate", NDArray[np.float64]]:
-        """Choose what is open on held-out folds; returns the choice and the out-of-fold scores (n,)."""
+    def tune(self, rows: TrainingRows, seed: int) -> tuple["Candidate", NDArray[np.float64]]:
+        """Choose hyperparameters on held-out folds; return the choice and the out-of-fold scores (n,)."""
         ...
 
-    def fit(self, data: TrainingRows, seed: int) -> Scorer:
+    def fit(self, rows: TrainingRows, seed: int) -> Scorer:
         """Fit on all rows."""
         ...
 

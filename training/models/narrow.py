@@ -1,4 +1,4 @@
-"""Any candidate, on some of the columns only."""
+"""Any candidate, restricted to some of the columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +12,8 @@ from training.models.candidate import Candidate, Scorer
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """A scorer that is shown some of the columns, in its own order."""
+class NarrowScorer:
+    """A scorer that is shown the columns with the indices `columns`, in this order."""
 
     scorer: Scorer
     columns: NDArray[np.int64]
@@ -32,30 +32,34 @@ class Narrow:
 
     @property
     def name(self) -> str:
-        """The candidate's own."""
+        """As the candidate."""
         return self.candidate.name
 
-    def tune(self, data: TrainingRows, seed: int) -> tuple["Narrow", NDArray[np.float64]]:
-        """Tune it on its columns; returns the choice and the out-of-fold scores (n,)."""
-        tuned, scores = self.candidate.tune(self._narrowed(data), seed)
+    def tune(self, rows: TrainingRows, seed: int) -> tuple["Narrow", NDArray[np.float64]]:
+        """Tune the candidate on its columns; return the choice and the out-of-fold scores (n,)."""
+        tuned, scores = self.candidate.tune(self._narrowed(rows), seed)
         return replace(self, candidate=tuned), scores
 
-    def fit(self, data: TrainingRows, seed: int) -> Chosen:
-        """Fit it on its columns."""
-        return Chosen(self.candidate.fit(self._narrowed(data), seed), places(data.features, self.names))
+    def fit(self, rows: TrainingRows, seed: int) -> NarrowScorer:
+        """Fit the candidate on its columns."""
+        return NarrowScorer(self.candidate.fit(self._narrowed(rows), seed), column_indices(rows.features, self.names))
 
     def parameters(self) -> dict[str, float | int | str]:
-        """The candidate's own."""
+        """As the candidate."""
         return self.candidate.parameters()
 
-    def _narrowed(self, data: TrainingRows) -> TrainingRows:
-        matrix = np.ascontiguousarray(data.matrix[:, places(data.features, self.names)])
-        return replace(data, features=self.names, matrix=matrix)
+    def _narrowed(self, rows: TrainingRows) -> TrainingRows:
+        matrix = np.ascontiguousarray(rows.matrix[:, column_indices(rows.features, self.names)])
+        return replace(rows, features=self.names, matrix=matrix)
 
 
-def places(features: Sequence[str], names: Sequence[str]) -> NDArray[np.int64]:
-    """Where columns stand. Raises `InputError` if one is missing."""
+def column_indices(features: Sequence[str], names: Sequence[str]) -> NDArray[np.int64]:
+    """The indices of the columns `names`.
+
+    Raises:
+        InputError: a name that is not among the features.
+    """
     missing = [name for name in names if name not in features]
     if missing:
-        raise InputError(f"The columns {missing} are not among those of the data: build the examples again.")
+        raise InputError(f"The columns {missing} are not among those of the examples: build the examples again.")
     return np.array([features.index(name) for name in names], dtype=np.int64)

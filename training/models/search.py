@@ -1,7 +1,7 @@
-"""Search for settings of the trees by Optuna: a budget of trials and a seed, judged on held-out campaigns.
+"""Search for settings of the trees by Optuna, judged on held-out campaigns.
 
-The folds are those of the training side; nothing of the test set is seen. By default there is no search: what it earned
-on families that were left out is within chance (CHANGELOG.md).
+The folds are those of the training side; nothing of the test set is used. By default there is no search, since it has
+not been measured on families left out of training (CHANGELOG.md).
 """
 
 from dataclasses import replace
@@ -14,36 +14,36 @@ from training.models.fit import Boosting, BoostingSettings
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-FIRST = 8  # trials at random, before the sampler has anything to go by
+RANDOM_TRIALS = 8  # before the sampler has enough to go by; not tuned
 
 
-def search(data: TrainingRows, budget: int, seed: int, start: BoostingSettings | None = None) -> BoostingSettings:
-    """The settings with the best weighted average precision on held-out folds, of `start` and `budget` trials.
+def search(rows: TrainingRows, budget: int, seed: int, start: BoostingSettings | None = None) -> BoostingSettings:
+    """The settings with the best weighted average precision on held-out folds, among `start` and `budget` trials.
 
-    The same data, budget and seed give the same settings; a draw goes to `start`.
+    The same rows, budget and seed give the same settings; `start` wins a draw.
     """
-    usual = start or BoostingSettings()
+    start = start or BoostingSettings()
     if budget <= 0:
-        return usual
+        return start
     import optuna  # slow to import, and seldom needed
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=FIRST)
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.optimize(lambda trial: _precision(data, _drawn(trial, usual), seed), n_trials=budget)
-    best = _drawn(optuna.trial.FixedTrial(study.best_params), usual)
-    return best if study.best_value > _precision(data, usual, seed) else usual
+    study.optimize(lambda trial: _precision(rows, _suggest(trial, start), seed), n_trials=budget)
+    best = _suggest(optuna.trial.FixedTrial(study.best_params), start)
+    return best if study.best_value > _precision(rows, start, seed) else start
 
 
-def _precision(data: TrainingRows, settings: BoostingSettings, seed: int) -> float:
-    """Of out-of-fold scores, at the best number of rounds."""
-    _, scores = Boosting(settings).tune(data, seed)
-    return held_out_precision(data.label, scores, data.weight)
+def _precision(rows: TrainingRows, settings: BoostingSettings, seed: int) -> float:
+    """The average precision of out-of-fold scores at the best number of rounds."""
+    _, scores = Boosting(settings).tune(rows, seed)
+    return held_out_precision(rows.label, scores, rows.weight)
 
 
-def _drawn(trial: "BaseTrial", usual: BoostingSettings) -> BoostingSettings:
+def _suggest(trial: "BaseTrial", start: BoostingSettings) -> BoostingSettings:
     return replace(
-        usual,
+        start,
         max_depth=trial.suggest_int("max_depth", 2, 6),
         num_leaves=trial.suggest_int("num_leaves", 3, 31),
         learning_rate=trial.suggest_float("learning_rate", 0.02, 0.15, log=True),

@@ -13,7 +13,7 @@ import polars as pl
 from features.errors import InputError, IntegrityError
 from training.evaluation.drift import Reference
 from training.evaluation.report import Report, read_report
-from training.examples.test_set import FRAME, TestSet, read
+from training.examples.test_set import FRAME, TestSet, read_test_set
 from training.models.artifact import Prove, copy, signature
 from training.models.model import Model, fingerprint, load
 from training.tracking.client import NAME, connect
@@ -169,7 +169,7 @@ def judged_on(uri: str, version: int) -> TestSet:
     judged = report(uri, version)
     with downloaded(uri, version, FRAME if judged.format == 1 else TEST_SET) as path:
         folder = path if path.is_dir() else path.parent
-        return replace(read(folder, judged.test_name, judged.test_digest), notes=judged.notes)
+        return replace(read_test_set(folder, judged.test_name, judged.test_digest), notes=judged.notes)
 
 
 def find(client: Any, key: str) -> int | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from training.evaluation.drift import Reference
 from training.examples.dataset import targets
-from training.examples.test_set import write
+from training.examples.test_set import write_test_set
 from training.fitting.train import OURS, JudgedCandidate, Trained
 from training.models.artifact import SIGNATURE, Sign
 from training.models.model import Model, fingerprint, save
@@ -106,7 +106,7 @@ def _log(
     own = {**tags, ROLE: "candidate"}
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=own, description=told) as run:
         ours = trained.candidates[OURS]
-        chosen = {**ours.parameters, "seed": trained.seed, "features": len(trained.model.features)}
+        chosen = {**ours.fitted.parameters, "seed": trained.seed, "features": len(trained.model.features)}
         plan = {
             f"plan.{name}": str(value) for name, value in json.loads(trained.model.origin.get("plan", "{}")).items()
         }
@@ -117,7 +117,7 @@ def _log(
         mlflow.log_text(page(trained.reports), COMPARISON)
         _log_folder(client, run.info.run_id, trained.model, sign)
         with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
-            write(trained.split.test, Path(scratch))
+            write_test_set(trained.split.test, Path(scratch))
             mlflow.log_artifacts(scratch, TEST_SET)
         _log_risks(mlflow, trained)
         if reference is not None:
@@ -180,5 +180,5 @@ def _pictures(mlflow: Any, trained: Trained) -> None:
 def _child(mlflow: Any, experiment: str, name: str, judged: JudgedCandidate, tags: Mapping[str, str]) -> None:
     own = {**tags, ROLE: "rival"}
     with mlflow.start_run(experiment_id=experiment, run_name=name, nested=True, tags=own) as run:
-        mlflow.log_params(dict(judged.parameters))
+        mlflow.log_params(dict(judged.fitted.parameters))
         log_report(mlflow.MlflowClient(), run.info.run_id, judged.report)

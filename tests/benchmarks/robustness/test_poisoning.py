@@ -12,7 +12,8 @@ from benchmarks.robustness.poisoning import Setting, Sleepers, clean, decide, fl
 from pipelines.models import champion as command
 from pipelines.workspace import Workspace
 from training import tracking
-from training.fitting.train import Plan, Trained
+from training.fitting.plan import Plan
+from training.fitting.train import Trained
 from training.gate.evidence import CHAMPION
 from training.gate.promotion import Decision
 from training.models.fit import BoostingSettings

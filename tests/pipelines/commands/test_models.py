@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.cli import main  # noqa: F401  (the commands stand where the program finds them)
 from simulation import SimulationRequest, simulate
-from training.fitting.train import Plan
+from training.fitting.plan import Plan
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 TIME = "2026-04-17T13:37:21Z"
@@ -65,7 +65,7 @@ def test_without_labels_a_first_champion_learns_from_planted_campaigns_scores_an
     assert "is the champion now" in said.stdout
     assert "Nothing is confirmed yet, so nothing could be judged" in said.stdout
     assert "planted ones, judged on" in said.stdout
-    assert label(fresh)["calibrator"]["base_rate"] == Plan().prior
+    assert label(fresh)["calibrator"]["base_rate"] == Plan().assumed_base_rate
 
     scored = stillwatch("score", *call, "--out", tmp_path / "scores.parquet")
     assert scored.returncode == 0, scored.stderr
@@ -84,7 +84,7 @@ def test_without_labels_a_first_champion_learns_from_planted_campaigns_scores_an
     labelled = stillwatch("retrain", "--labels", small_inputs / "labels.parquet", *call)
     assert labelled.returncode == 0, labelled.stdout + labelled.stderr
     assert "Version 3 was trained" in labelled.stdout
-    assert label(fresh)["calibrator"]["base_rate"] != Plan().prior
+    assert label(fresh)["calibrator"]["base_rate"] != Plan().assumed_base_rate
     assert [path.suffix for path in (fresh / "planted").iterdir()] == [".parquet"]
 
 

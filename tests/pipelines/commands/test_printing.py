@@ -9,7 +9,7 @@ import pytest
 from pipelines.build import Built
 from pipelines.commands.printing import loop_message
 from pipelines.models.champion import GateResult
-from pipelines.models.train import Fitted
+from pipelines.models.train import TrainedVersion
 from pipelines.retrain import Outcome, Retrained
 from training.evaluation.drift import Drift, Expectation, Shift
 from training.evaluation.metrics import Estimate
@@ -59,7 +59,9 @@ def promoted() -> Retrained:
         built=Built(1605, {"events": 12000}, online=True),
         drift=drift(),
         moved=1,
-        fitted=Fitted(2, True, {}, COUNTS, {"events": 12000, "labels": 3, "releases": 0}),
+        fitted=TrainedVersion(
+            version=2, is_new=True, reports={}, counts=COUNTS, later={"events": 12000, "labels": 3, "releases": 0}
+        ),
         gate=gate,
         bento=Path("w/bento/stillwatch/2-abc"),
     )

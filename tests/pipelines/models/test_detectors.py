@@ -9,7 +9,7 @@ import pytest
 
 from features.lake import TABLES, Lake
 from pipelines.models.detectors import WINDOW, recent, with_detectors
-from training.examples.dataset import DETECTED
+from training.examples.dataset import DETECTOR_COLUMNS
 
 T = datetime(2026, 6, 1, 10, 20, tzinfo=UTC)
 ACCOUNTS, REQUESTS, ODD = 60, 30, "a00"
@@ -59,7 +59,7 @@ def test_an_odd_account_stands_out_and_an_account_without_text_has_no_score(lake
     assert found["account_id"].to_list() == [*everybody, "silent"]
     scores = dict(found.select("account_id", "mmd").iter_rows())
     assert max(scores[name] for name in everybody[1:]) < 5 < scores[ODD]
-    assert found.filter(pl.col("account_id") == "silent").select(DETECTED).row(0) == (None, None)
+    assert found.filter(pl.col("account_id") == "silent").select(DETECTOR_COLUMNS).row(0) == (None, None)
     assert found["prada"].drop_nulls().is_between(0, 1).all()
 
 
@@ -70,8 +70,8 @@ def test_what_comes_later_changes_nothing(lake: Lake) -> None:
     assert with_detectors(lake, asked).equals(before)
     assert (
         not with_detectors(lake, examples("a01", at=T + timedelta(days=2)))
-        .select(DETECTED)
-        .equals(before.filter(pl.col("account_id") == "a01").select(DETECTED))
+        .select(DETECTOR_COLUMNS)
+        .equals(before.filter(pl.col("account_id") == "a01").select(DETECTOR_COLUMNS))
     )
 
 
@@ -83,4 +83,4 @@ def test_a_window_holds_the_newest_requests_only(lake: Lake) -> None:
 
 
 def test_nobody_has_no_scores(lake: Lake) -> None:
-    assert with_detectors(lake, examples()).columns == ["account_id", "as_of", *DETECTED]
+    assert with_detectors(lake, examples()).columns == ["account_id", "as_of", *DETECTOR_COLUMNS]

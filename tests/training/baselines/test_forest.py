@@ -5,7 +5,8 @@ import pytest
 
 from training.baselines import IsolationForest
 from training.examples.rows import TrainingRows
-from training.fitting.training_sets import Plan, training_rows
+from training.fitting.plan import Plan
+from training.fitting.training_sets import training_rows
 
 
 @pytest.fixture(scope="module")

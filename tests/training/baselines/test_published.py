@@ -4,7 +4,7 @@ import polars as pl
 
 from features.catalogue import FEATURE_NAMES, MODES
 from training.baselines import AGGREGATES, literature
-from training.examples.dataset import DETECTED
+from training.examples.dataset import DETECTOR_COLUMNS
 from training.fitting.train import train
 
 NAMES = ["mmd_window", "prada", "isolation_forest", "lightgbm_25"]
@@ -17,26 +17,22 @@ def test_the_aggregates_are_twenty_five_of_our_features_and_hardly_look_at_the_t
 
 
 def test_they_are_judged_on_the_same_test_set_and_without_text_the_detectors_know_nothing(
-    trained, world, features, as_of, plan
+    trained, world, features, request_of, plan
 ) -> None:
     tells = pl.when(pl.col("label")).then(2.0).otherwise(pl.col("noise_a").abs())
-    examples = world().with_columns(tells.cast(pl.Float32).alias(name) for name in DETECTED)
+    examples = world().with_columns(tells.cast(pl.Float32).alias(name) for name in DETECTOR_COLUMNS)
     alike = [pl.col("noise_a").alias(name) for name in AGGREGATES if name not in features]
-    found = train(
-        examples.with_columns(alike),
-        features,
-        as_of=as_of,
-        seed=7,
-        schema_version="s1",
-        volume_feature="requests_28d",
+    request = request_of(
+        examples=examples.with_columns(alike),
         plan=plan,
         rivals=literature(features),
-        beside=(*DETECTED, *(name for name in AGGREGATES if name not in features)),
+        rival_columns=(*DETECTOR_COLUMNS, *(name for name in AGGREGATES if name not in features)),
     )
-    assert list(found.reports)[3:] == NAMES
-    assert len({report.test_digest for report in found.reports.values()}) == 1
-    assert found.report.estimates == trained.report.estimates
-    mmd = found.reports["mmd_window"]
+    beside_literature = train(request)
+    assert list(beside_literature.reports)[3:] == NAMES
+    assert len({report.test_digest for report in beside_literature.reports.values()}) == 1
+    assert beside_literature.report.estimates == trained.report.estimates
+    mmd = beside_literature.reports["mmd_window"]
     assert mmd.estimate("pr_auc").value > 0.7
     blind = mmd.slice("mode", "no text").estimate("pr_auc").value
     assert blind < 2 * mmd.base_rate

@@ -6,7 +6,8 @@ import pytest
 from features.errors import InputError
 from training.baselines.volume_rule import VolumeRule
 from training.examples.rows import TrainingRows
-from training.fitting.training_sets import Plan, training_rows
+from training.fitting.plan import Plan
+from training.fitting.training_sets import training_rows
 
 
 @pytest.fixture(scope="module")

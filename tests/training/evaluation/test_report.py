@@ -16,7 +16,7 @@ from features.errors import IntegrityError
 from training.evaluation.metrics import recall_name
 from training.evaluation.report import BLANK, Report, blanked, evaluate, read_report
 from training.examples.dataset import is_in_campaign, targets
-from training.examples.splits import by_campaign
+from training.examples.splits import split_by_campaign
 from training.examples.test_set import make_test_set
 from training.fitting.train import Trained
 
@@ -112,7 +112,7 @@ def test_an_unknown_figure_or_group_is_a_key_error(trained: Trained) -> None:
 
 
 def test_the_review_block_counts_at_or_above_the_threshold(world, as_of) -> None:
-    test = by_campaign(world(honest=60, campaigns=2, size=4), 1).test
+    test = split_by_campaign(world(honest=60, campaigns=2, size=4), 1).test
     report = evaluate(
         test, lambda rows: targets(rows) * 0.5, model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5
     )
@@ -121,7 +121,7 @@ def test_the_review_block_counts_at_or_above_the_threshold(world, as_of) -> None
 
 
 def test_the_notes_of_the_test_set_reach_the_report(world, as_of) -> None:
-    test = replace(by_campaign(world(honest=60, campaigns=2, size=4), 1).test, notes=("mind this",))
+    test = replace(split_by_campaign(world(honest=60, campaigns=2, size=4), 1).test, notes=("mind this",))
     report = evaluate(
         test, lambda rows: np.full(rows.height, 0.1), model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5
     )

@@ -9,9 +9,10 @@ import pytest
 
 from features.errors import InputError
 from training.examples.dataset import digest, is_in_campaign, matrix, weights
-from training.examples.planted import MARK, is_planted, together, weigh
-from training.examples.splits import NOTHING_CONFIRMED, marks
-from training.fitting.train import OURS, Plan, Trained, judge, train
+from training.examples.planted import MARK, add_planted, is_planted, weigh_with_planted
+from training.examples.splits import NOTHING_CONFIRMED, campaign_digests
+from training.fitting.plan import Plan
+from training.fitting.train import OURS, Trained, judge, train
 from training.gate.evidence import Evidence
 from training.gate.promotion import UNJUDGED, gate
 from training.models.model import fingerprint
@@ -27,12 +28,11 @@ def planted(world) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def learn(features, as_of, plan) -> Any:
+def train_quickly(request_of, plan) -> Any:
     """A quick training."""
 
-    def run(examples: pl.DataFrame, planted: pl.DataFrame | None = None, **given: Any) -> Trained:
-        usual = {"as_of": as_of, "seed": 7, "schema_version": "s1", "volume_feature": "requests_28d", "plan": plan}
-        return train(examples, features, planted=planted, **{**usual, **given})
+    def run(examples: pl.DataFrame, planted: pl.DataFrame | None = None, **changed: Any) -> Trained:
+        return train(request_of(examples=examples, planted=planted, **{"plan": plan, **changed}))
 
     return run
 
@@ -44,49 +44,49 @@ def labelled(world) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def with_planted(learn, labelled, planted) -> Trained:
-    return learn(labelled, planted, told={"planting": "as told"})
+def with_planted(train_quickly, labelled, planted) -> Trained:
+    return train_quickly(labelled, planted, origin={"planting": "four campaigns"})
 
 
 @pytest.fixture(scope="module")
-def without(learn, labelled) -> Trained:
-    return learn(labelled)
+def without(train_quickly, labelled) -> Trained:
+    return train_quickly(labelled)
 
 
 @pytest.fixture(scope="module")
-def unlabelled(learn, world, planted) -> Trained:
+def unlabelled(train_quickly, world, planted) -> Trained:
     """A training for which nothing was confirmed."""
-    return learn(world(honest=300, campaigns=0), planted)
+    return train_quickly(world(honest=300, campaigns=0), planted)
 
 
 def test_together_both_are_sorted_and_the_planted_ones_known_by_their_campaigns(labelled, planted) -> None:
-    both = together(labelled, planted)
+    both = add_planted(labelled, planted)
     assert both.equals(both.sort("account_id", "as_of"))
     assert both.filter(pl.Series(is_planted(both))).drop("label").height == planted.height
     assert set(both.filter(pl.Series(is_planted(both)))["account_id"]) == set(planted["account_id"])
     for none in (None, planted.clear()):
-        assert together(labelled, none).equals(labelled.sort("account_id", "as_of"))
+        assert add_planted(labelled, none).equals(labelled.sort("account_id", "as_of"))
 
 
 def test_planted_examples_without_the_mark_are_refused(labelled, planted) -> None:
     some = planted.with_row_index("i").with_columns(campaign=pl.when(pl.col("i") > 0).then("campaign")).drop("i")
     with pytest.raises(InputError, match=f"whose names begin with '{MARK}': plant them again"):
-        together(labelled, some)
+        add_planted(labelled, some)
 
 
 def test_a_planted_account_with_the_id_of_a_real_one_is_refused(labelled, planted) -> None:
     taken = planted.with_columns(account_id=pl.lit(labelled["account_id"][0]))
     with pytest.raises(InputError, match="has the id of a real one: choose another seed"):
-        together(labelled, taken)
+        add_planted(labelled, taken)
 
 
 def test_real_accounts_weigh_what_they_weigh_alone_and_planted_ones_their_share(labelled, planted) -> None:
-    both = together(labelled, planted)
+    both = add_planted(labelled, planted)
     side = is_planted(both)
-    found = weigh(both, 0.1, 0.5, 0.25)
+    found = weigh_with_planted(both, 0.1, 0.5, 0.25)
     assert np.array_equal(found[~side], weights(labelled.sort("account_id", "as_of"), 0.1, 0.5))
     assert found[side].sum() == pytest.approx(0.25 * planted["account_id"].n_unique())
-    assert not weigh(both, 0.1, 0.5, 0.0)[side].any()
+    assert not weigh_with_planted(both, 0.1, 0.5, 0.0)[side].any()
 
 
 def test_planted_rows_are_in_no_test_set_and_do_not_change_it(with_planted: Trained, without: Trained) -> None:
@@ -101,8 +101,8 @@ def test_planted_rows_change_no_rival_and_do_change_ours(with_planted: Trained, 
         same = with_planted.candidates[name].report == without.candidates[name].report
         assert same == (name != OURS)
         if name != OURS:
-            assert with_planted.candidates[name].calibrator == without.candidates[name].calibrator
-            assert with_planted.candidates[name].thresholds == without.candidates[name].thresholds
+            assert with_planted.candidates[name].fitted.calibrator == without.candidates[name].fitted.calibrator
+            assert with_planted.candidates[name].fitted.thresholds == without.candidates[name].fitted.thresholds
 
 
 def test_planted_rows_calibrate_nothing(with_planted: Trained) -> None:
@@ -116,32 +116,34 @@ def test_the_label_tells_what_was_planted_and_names_no_planted_campaign(
     with_planted: Trained, without: Trained, planted
 ) -> None:
     origin = with_planted.model.origin
-    assert origin["planting"] == "as told"
+    assert origin["planting"] == "four campaigns"
     assert origin["digest_planted"] == digest(planted)
-    assert origin["campaigns"] == without.model.origin["campaigns"] == " ".join(marks(without.split.train))
+    assert origin["campaigns"] == without.model.origin["campaigns"] == " ".join(campaign_digests(without.split.train))
     assert not {"planting", "digest_planted"} & set(without.model.origin)
     assert (with_planted.counts["train_planted"], without.counts["train_planted"]) == (32, 0)
     assert with_planted.counts["train_accounts"] == without.counts["train_accounts"]
 
 
-def test_the_order_of_planted_rows_changes_no_bit(learn, labelled, planted, with_planted: Trained) -> None:
+def test_the_order_of_planted_rows_changes_no_bit(train_quickly, labelled, planted, with_planted: Trained) -> None:
     shuffled = planted.sample(fraction=1.0, shuffle=True, seed=2)
-    again = learn(labelled, shuffled, told={"planting": "as told"})
+    again = train_quickly(labelled, shuffled, origin={"planting": "four campaigns"})
     assert fingerprint(again.model) == fingerprint(with_planted.model)
 
 
 def test_no_planted_row_is_the_same_as_no_planting_but_for_what_is_told(
-    learn, labelled, planted, without: Trained
+    train_quickly, labelled, planted, without: Trained
 ) -> None:
-    none = learn(labelled, planted.clear())
+    none = train_quickly(labelled, planted.clear())
     assert none.report == without.report
     assert none.model.calibrator == without.model.calibrator
     assert none.model.booster.model_to_string() == without.model.booster.model_to_string()
 
 
-def test_planted_accounts_without_weight_change_little(learn, labelled, planted, plan, without: Trained) -> None:
+def test_planted_accounts_without_weight_change_little(
+    train_quickly, labelled, planted, plan, without: Trained
+) -> None:
     """Not nothing: they still tell suspects apart, share the folds, and lend the trees their bins."""
-    idle = learn(labelled, planted, plan=replace(plan, planted=0.0))
+    idle = train_quickly(labelled, planted, plan=replace(plan, planted_weight=0.0))
     areas = [found.report.estimate("pr_auc").value for found in (idle, without)]
     assert areas[0] == pytest.approx(areas[1], abs=0.1)
     assert idle.report != without.report
@@ -150,9 +152,9 @@ def test_planted_accounts_without_weight_change_little(learn, labelled, planted,
 def test_where_nothing_is_confirmed_a_model_learns_at_the_assumed_rate_and_nothing_is_judged(
     unlabelled: Trained, plan: Plan
 ) -> None:
-    assert unlabelled.model.calibrator.base_rate == plan.prior
+    assert unlabelled.model.calibrator.base_rate == plan.assumed_base_rate
     for judged in unlabelled.candidates.values():
-        assert judged.calibrator.base_rate == plan.prior
+        assert judged.fitted.calibrator.base_rate == plan.assumed_base_rate
         assert NOTHING_CONFIRMED in judged.report.notes
         assert judged.report.positives == 0
         assert judged.report.estimate("pr_auc").value is None
@@ -190,11 +192,11 @@ def test_the_first_model_does_not_stand_in_the_way_by_a_test_set_that_nothing_co
     assert decision.promote
 
 
-def test_without_planted_accounts_nothing_can_be_learnt_where_nothing_is_confirmed(learn, world) -> None:
+def test_without_planted_accounts_nothing_can_be_learnt_where_nothing_is_confirmed(train_quickly, world) -> None:
     with pytest.raises(InputError, match="Fewer than two true accounts are known"):
-        learn(world(honest=100, campaigns=0))
+        train_quickly(world(honest=100, campaigns=0))
 
 
 def test_no_planted_account_is_taken_for_a_member_of_a_campaign(labelled: pl.DataFrame, planted: pl.DataFrame) -> None:
-    whole = together(labelled.with_columns(in_campaign=pl.lit(True)), planted)
+    whole = add_planted(labelled.with_columns(in_campaign=pl.lit(True)), planted)
     assert np.array_equal(is_in_campaign(whole), ~is_planted(whole))

@@ -1,11 +1,9 @@
 """Splits by campaign, family, cohort, account and time."""
 
-from datetime import timedelta
-
 import polars as pl
 import pytest
 import xxhash
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import InputError
@@ -14,15 +12,11 @@ from training.examples.splits import (
     FEW_CAMPAIGNS,
     NOTHING_CONFIRMED,
     Split,
-    by_account,
-    by_campaign,
-    by_time,
-    known_at,
-    leave_out,
-    leave_out_cohort,
-    leave_out_family,
-    unit,
-    without_labels,
+    hash_fraction_expr,
+    hold_out,
+    split_by_account,
+    split_by_campaign,
+    split_without_labels,
 )
 
 
@@ -36,7 +30,7 @@ def sides(split: Split) -> tuple[set[str], set[str]]:
 @given(campaigns=st.integers(2, 9), singles=st.integers(0, 4), seed=st.integers(0, 2**32))
 def test_no_campaign_and_no_account_is_on_both_sides(world, campaigns: int, singles: int, seed: int) -> None:
     examples = world(honest=60, campaigns=campaigns, size=3, singles=singles, snapshots=2)
-    split = by_campaign(examples, seed)
+    split = split_by_campaign(examples, seed)
     train, test = sides(split)
     assert not train & test
     assert train | test == {f"c{i}" for i in range(campaigns)}
@@ -46,27 +40,27 @@ def test_no_campaign_and_no_account_is_on_both_sides(world, campaigns: int, sing
 
 
 def test_about_a_quarter_of_the_campaigns_and_accounts_is_held_out(world) -> None:
-    split = by_campaign(world(honest=4000, campaigns=60, size=2, snapshots=1), 1)
+    split = split_by_campaign(world(honest=4000, campaigns=60, size=2, snapshots=1), 1)
     assert 0.15 <= len(split.held_out) / 60 <= 0.35
     assert 0.23 <= split.test.frame["label"].is_null().sum() / 4000 <= 0.27
 
 
 def test_the_test_set_is_the_latest_snapshot_of_each_account(world, as_of) -> None:
-    split = by_campaign(world(snapshots=3), 1)
+    split = split_by_campaign(world(snapshots=3), 1)
     assert split.test.frame["account_id"].is_unique().all()
     assert split.test.frame["as_of"].unique().to_list() == [as_of]
     assert split.train["as_of"].n_unique() == 3
 
 
 def test_a_campaign_stays_on_its_side_when_others_join(world) -> None:
-    few = set(by_campaign(world(campaigns=12, size=2, snapshots=1), 2).held_out)
-    many = set(by_campaign(world(campaigns=24, size=2, snapshots=1), 2).held_out)
+    few = set(split_by_campaign(world(campaigns=12, size=2, snapshots=1), 2).held_out)
+    many = set(split_by_campaign(world(campaigns=24, size=2, snapshots=1), 2).held_out)
     assert few == many & {f"c{i}" for i in range(12)}
 
 
 def test_an_account_stays_on_its_side_when_others_join(world) -> None:
-    few = by_campaign(world(honest=100, campaigns=0, singles=9, snapshots=1), 3)
-    many = by_campaign(world(honest=300, campaigns=0, singles=9, snapshots=1), 3)
+    few = split_by_campaign(world(honest=100, campaigns=0, singles=9, snapshots=1), 3)
+    many = split_by_campaign(world(honest=300, campaigns=0, singles=9, snapshots=1), 3)
     assert set(few.test.frame["account_id"]) <= set(many.test.frame["account_id"])
     assert set(few.train["account_id"]) <= set(many.train["account_id"])
 
@@ -74,178 +68,85 @@ def test_an_account_stays_on_its_side_when_others_join(world) -> None:
 def test_the_digest_of_the_test_set_does_not_depend_on_the_order_of_rows(world) -> None:
     examples = world(honest=80, size=3)
     shuffled = examples.sample(fraction=1.0, shuffle=True, seed=5)
-    one, other = by_campaign(examples, 2), by_campaign(shuffled, 2)
+    one, other = split_by_campaign(examples, 2), split_by_campaign(shuffled, 2)
     assert one.test.digest == other.test.digest
     assert one.train.equals(other.train)
 
 
 def test_of_two_campaigns_one_is_held_out(world) -> None:
-    assert len(by_campaign(world(campaigns=2), 4).held_out) == 1
+    assert len(split_by_campaign(world(campaigns=2), 4).held_out) == 1
 
 
 def test_a_test_set_says_how_many_of_its_honest_accounts_nobody_has_judged(world) -> None:
-    frozen = by_campaign(world(campaigns=4), 4).test
+    frozen = split_by_campaign(world(campaigns=4), 4).test
     unknown = frozen.frame["label"].is_null().sum()
     assert unknown > 0
     assert frozen.notes[-1].startswith(f"{unknown:,} accounts without a label count as honest")
 
 
 def test_one_campaign_alone_is_split_by_account_and_the_test_set_says_so(world) -> None:
-    split = by_campaign(world(campaigns=1, size=40), 4)
+    split = split_by_campaign(world(campaigns=1, size=40), 4)
     assert FEW_CAMPAIGNS in split.test.notes
     assert split.train["label"].any()
     assert 2 <= split.test.frame["label"].sum() <= 20
 
 
 def test_with_one_campaign_and_single_true_accounts_the_campaign_stays_whole(world) -> None:
-    split = by_campaign(world(campaigns=1, size=10, singles=6), 4)
+    split = split_by_campaign(world(campaigns=1, size=10, singles=6), 4)
     train, test = sides(split)
     assert (train, test) == ({"c0"}, set())
     assert split.test.frame["label"].any()
 
 
 def test_two_single_true_accounts_go_one_to_each_side(world) -> None:
-    split = by_campaign(world(campaigns=0, singles=2), 4)
+    split = split_by_campaign(world(campaigns=0, singles=2), 4)
     assert split.train.filter("label")["account_id"].n_unique() == 1
     assert split.test.frame["label"].sum() == 1
 
 
 def test_fewer_than_two_true_accounts_are_refused(world) -> None:
     with pytest.raises(InputError, match="Fewer than two true accounts"):
-        by_campaign(world(campaigns=0, singles=1), 4)
+        split_by_campaign(world(campaigns=0, singles=1), 4)
 
 
 def test_leaving_out_names_the_campaigns_of_the_test_set(world) -> None:
-    split = leave_out(world(campaigns=4), {"c1", "c3"}, 4)
+    split = hold_out(world(campaigns=4), {"c1", "c3"}, 4)
     assert sides(split) == ({"c0", "c2"}, {"c1", "c3"})
 
 
 def test_leaving_out_a_campaign_that_is_not_there_is_refused(world) -> None:
     with pytest.raises(InputError, match=r"\['nope'\] have no true account"):
-        leave_out(world(campaigns=4), {"nope"}, 4)
+        hold_out(world(campaigns=4), {"nope"}, 4)
 
 
 def test_leaving_out_everything_is_refused(world) -> None:
     with pytest.raises(InputError, match="No true account is left"):
-        leave_out(world(campaigns=2), {"c0", "c1"}, 4)
+        hold_out(world(campaigns=2), {"c0", "c1"}, 4)
 
 
 def test_accounts_of_all_campaigns_are_held_out_by_account_and_the_test_set_says_so(world) -> None:
-    split = by_account(world(campaigns=4, size=30), 4)
+    split = split_by_account(world(campaigns=4, size=30), 4)
     train, test = sides(split)
     assert train & test
     assert BOTH_SIDES in split.test.notes
     assert not set(split.train["account_id"]) & set(split.test.frame["account_id"])
 
 
-def judged_on(examples: pl.DataFrame, as_of, days: list[int]) -> pl.DataFrame:
-    """Each campaign's labels became known so many days before the end; its second account's a day later still."""
-    ago = pl.col("campaign").str.slice(1).cast(pl.Int64).replace_strict(dict(enumerate(days)), default=0)
-    number = pl.col("account_id").str.slice(-5).cast(pl.Int64)
-    time = pl.lit(as_of) - pl.duration(days=ago) + pl.duration(days=(number % 3 == 1).cast(pl.Int64))
-    known = pl.when(pl.col("label").is_not_null()).then(time.cast(pl.Datetime("us", "UTC")))
-    return examples.with_columns(labelled_at=known)
-
-
-@settings(max_examples=40, deadline=None)
-@given(days=st.lists(st.integers(1, 9), min_size=2, max_size=6), cut=st.integers(1, 8), seed=st.integers(0, 2**32))
-def test_what_was_confirmed_after_the_time_never_reaches_the_training_side(
-    world, as_of, days: list[int], cut: int, seed: int
-) -> None:
-    examples = judged_on(world(honest=40, campaigns=len(days), size=3, singles=2, snapshots=9), as_of, days)
-    at = as_of - timedelta(days=cut)
-    early, late = ({f"c{i}" for i, day in enumerate(days) if (day >= cut) is side} for side in (True, False))
-    assume(early)
-    split = by_time(examples, at, seed)
-    assert split.train["as_of"].max() <= at
-    assert split.train["labelled_at"].drop_nulls().max() <= at
-    assert sides(split) == (early, late)
-    assert set(split.held_out) == late
-    assert not set(split.train["account_id"]) & set(split.test.frame["account_id"])
-
-
-def test_a_later_member_of_a_known_campaign_is_learnt_from_as_unlabelled(world, as_of) -> None:
-    examples = judged_on(world(honest=40, campaigns=3, size=3, snapshots=4), as_of, [3, 9, 2])
-    split = by_time(examples, as_of - timedelta(days=3), 1)
-    # the second account of c0 was judged a day after the first
-    assert set(split.train.filter("label")["campaign"]) == {"c0", "c1"}
-    assert split.train.filter("label")["account_id"].n_unique() == 5
-    assert "acct-00001" in split.train.filter(pl.col("label").is_null())["account_id"].to_list()
-
-
-def test_known_at_a_time_leaves_out_later_snapshots_and_blanks_later_labels(world, as_of) -> None:
-    examples = judged_on(world(honest=5, campaigns=2, size=2, snapshots=4), as_of, [3, 1])
-    got = known_at(examples, as_of - timedelta(days=2))
-    assert got["as_of"].n_unique() == 2
-    assert set(got.filter(pl.col("label").is_null())["campaign"]) == {None}
-    assert set(got.filter("label")["campaign"]) == {"c0"}
-
-
-def test_a_time_after_which_nothing_was_confirmed_is_refused(world, as_of) -> None:
-    with pytest.raises(InputError, match="first confirmed after 2026-06-01T00:00:00Z"):
-        by_time(world(), as_of, 1)
-
-
-def test_a_time_at_which_nothing_was_known_is_refused(world, as_of) -> None:
-    with pytest.raises(InputError, match="No true account is left"):
-        by_time(world(), as_of - timedelta(days=2), 1)
-
-
-def test_leaving_out_a_family_holds_out_all_of_its_campaigns(world, slices_of) -> None:
-    examples = world(campaigns=5, size=4)
-    split = leave_out_family(examples, "family 1", 4, slices_of(examples))
-    assert sides(split) == ({"c0", "c2", "c4"}, {"c1", "c3"})
-    assert set(split.test.slices.filter(pl.col("kind") == "family")["name"]) == {"family 1"}
-
-
-def test_accounts_of_a_left_out_family_that_nobody_confirmed_are_on_no_side(world, slices_of) -> None:
-    examples = world(campaigns=4, size=4)
-    slices = slices_of(examples)
-    hidden = examples["account_id"].unique().sort()[[1, 5, 13]]  # of c0, c1 and c3
-    unconfirmed = examples["account_id"].is_in(hidden.implode())
-    blank = examples.with_columns(
-        label=pl.when(~unconfirmed).then("label"), campaign=pl.when(~unconfirmed).then("campaign")
-    )
-    split = leave_out_family(blank, "family 1", 4, slices)
-    anywhere = set(split.train["account_id"]) | set(split.test.frame["account_id"])
-    assert not anywhere & set(hidden[1:])
-    assert hidden[0] in anywhere
-
-
-def test_a_family_or_cohort_that_is_not_there_is_refused(world, slices_of) -> None:
-    examples = world(campaigns=4, size=4)
-    with pytest.raises(InputError, match="family 'nope' has no confirmed campaign"):
-        leave_out_family(examples, "nope", 4, slices_of(examples))
-    with pytest.raises(InputError, match="cohort 'nope' has no honest account"):
-        leave_out_cohort(examples, "nope", 4, slices_of(examples))
-
-
-def test_leaving_out_a_cohort_puts_all_of_its_honest_accounts_to_the_test(world, slices_of) -> None:
-    examples = world(honest=200, campaigns=4, size=4)
-    slices = slices_of(examples)
-    split = leave_out_cohort(examples, "cohort 2", 4, slices)
-    members = set(slices.filter(pl.col("name") == "cohort 2")["account_id"])
-    assert not set(split.train.filter(pl.col("label").is_null())["account_id"]) & members
-    usual = by_campaign(examples, 4)
-    assert split.held_out == usual.held_out
-    assert set(usual.test.frame["account_id"]) <= set(split.test.frame["account_id"])
-
-
 def test_without_labels_a_share_of_the_accounts_is_held_out_and_nothing_can_be_judged(world) -> None:
     examples = world(honest=400, campaigns=0, snapshots=2)
-    split = without_labels(examples, 1)
+    split = split_without_labels(examples, 1)
     assert NOTHING_CONFIRMED in split.test.notes
     assert 0.18 <= split.test.frame.height / 400 <= 0.32
     assert not set(split.train["account_id"]) & set(split.test.frame["account_id"])
     assert split.train.height + 2 * split.test.frame.height == examples.height
     assert split.held_out == ()
     # an account stays on its side once others are confirmed
-    later = by_campaign(world(honest=400, campaigns=2, snapshots=2), 1).test.frame
+    later = split_by_campaign(world(honest=400, campaigns=2, snapshots=2), 1).test.frame
     assert set(later.filter(pl.col("label").is_null())["account_id"]) & set(split.train["account_id"]) == set()
 
 
 def test_what_is_there_for_reporting_only_is_not_learnt_from(world, as_of) -> None:
-    split = by_campaign(world().with_columns(began=pl.lit(as_of), served=pl.lit(1)), 1)
+    split = split_by_campaign(world().with_columns(began=pl.lit(as_of), served=pl.lit(1)), 1)
     assert not {"began", "served"} & set(split.train.columns)
     assert {"began", "served"} <= set(split.test.course.columns)
 
@@ -253,5 +154,5 @@ def test_what_is_there_for_reporting_only_is_not_learnt_from(world, as_of) -> No
 def test_a_place_is_the_published_hash_over_its_range() -> None:
     import polars_hash as plh
 
-    got = pl.DataFrame({"a": ["acct-1", ""]}).select(unit(plh.col("a"), 7)).to_series().to_list()
+    got = pl.DataFrame({"a": ["acct-1", ""]}).select(hash_fraction_expr(plh.col("a"), 7)).to_series().to_list()
     assert got == [xxhash.xxh64_intdigest(name.encode(), 7) / 2**64 for name in ("acct-1", "")]

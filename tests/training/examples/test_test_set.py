@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from features.errors import IntegrityError
 from training.examples.dataset import digest
-from training.examples.test_set import COURSE, FRAME, SLICES, TestSet, latest, make_test_set, read, write
+from training.examples.test_set import (
+    COURSE,
+    FRAME,
+    SLICES,
+    TestSet,
+    latest,
+    make_test_set,
+    read_test_set,
+    write_test_set,
+)
 
 
 @pytest.fixture
@@ -65,8 +74,8 @@ def test_the_digest_changes_when_anything_changes(
 
 
 def test_what_was_written_is_read_again(frozen: TestSet, tmp_path: Path) -> None:
-    write(frozen, tmp_path)
-    again = read(tmp_path, frozen.name, frozen.digest)
+    write_test_set(frozen, tmp_path)
+    again = read_test_set(tmp_path, frozen.name, frozen.digest)
     assert again.frame.equals(frozen.frame)
     assert again.course.equals(frozen.course)
     assert again.slices.equals(frozen.slices)
@@ -74,27 +83,27 @@ def test_what_was_written_is_read_again(frozen: TestSet, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", [FRAME, COURSE, SLICES])
 def test_a_changed_table_is_refused(frozen: TestSet, tmp_path: Path, name: str) -> None:
-    write(frozen, tmp_path)
+    write_test_set(frozen, tmp_path)
     table = pl.read_parquet(tmp_path / name)
     table.head(-1).write_parquet(tmp_path / name)
     with pytest.raises(IntegrityError, match="'some' is not the one that was judged on"):
-        read(tmp_path, frozen.name, frozen.digest)
+        read_test_set(tmp_path, frozen.name, frozen.digest)
 
 
 @pytest.mark.parametrize("name", [FRAME, SLICES])
 def test_a_table_that_is_missing_or_broken_is_refused(frozen: TestSet, tmp_path: Path, name: str) -> None:
-    write(frozen, tmp_path)
+    write_test_set(frozen, tmp_path)
     (tmp_path / name).write_bytes(b"PAR1 no more")
     with pytest.raises(IntegrityError, match="can't be read"):
-        read(tmp_path, frozen.name, frozen.digest)
+        read_test_set(tmp_path, frozen.name, frozen.digest)
     (tmp_path / name).unlink()
     with pytest.raises(IntegrityError, match="can't be read"):
-        read(tmp_path, frozen.name, frozen.digest)
+        read_test_set(tmp_path, frozen.name, frozen.digest)
 
 
 def test_a_test_set_of_the_first_format_is_its_frame(frozen: TestSet, tmp_path: Path) -> None:
     frozen.frame.write_parquet(tmp_path / FRAME)
-    old = read(tmp_path, "old", digest(frozen.frame))
+    old = read_test_set(tmp_path, "old", digest(frozen.frame))
     assert old.frame.equals(frozen.frame)
     assert old.course.is_empty()
     assert old.slices.is_empty()

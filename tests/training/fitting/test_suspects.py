@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.examples.rows import TrainingRows
-from training.fitting.suspects import MOST, REMAINS, distrust, suspects
+from training.fitting.suspects import MAX_SHARE, SUSPECT_WEIGHT, distrust, suspects
 
 
 def mixed(seed: int, hidden: int = 20) -> tuple[TrainingRows, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -20,26 +20,26 @@ def mixed(seed: int, hidden: int = 20) -> tuple[TrainingRows, NDArray[np.bool_],
 
 def test_unlabelled_members_of_a_campaign_are_suspected_and_honest_accounts_are_not() -> None:
     for seed in range(3):
-        data, unlabelled, hidden = mixed(seed)
-        suspect = suspects(data, unlabelled, seed)
+        rows, unlabelled, hidden = mixed(seed)
+        suspect = suspects(rows, unlabelled, seed)
         assert suspect[hidden].mean() >= 0.8
         assert suspect[~hidden].mean() <= 0.05
 
 
-def test_a_labelled_account_is_never_a_suspect_and_at_most_a_tenth_of_the_others_are() -> None:
-    data, unlabelled, _ = mixed(0, hidden=200)
-    suspect = suspects(data, unlabelled, 0)
+def test_a_labelled_account_is_never_a_suspect_and_at_most_a_twentieth_of_the_others_are() -> None:
+    rows, unlabelled, _ = mixed(0, hidden=200)
+    suspect = suspects(rows, unlabelled, 0)
     assert not suspect[~unlabelled].any()
-    assert suspect.sum() <= MOST * unlabelled.sum() + 1
+    assert suspect.sum() <= MAX_SHARE * unlabelled.sum() + 1
 
 
 def test_without_unlabelled_or_without_confirmed_accounts_nobody_is_suspected() -> None:
-    data, unlabelled, _ = mixed(0)
-    assert not suspects(data, np.zeros_like(unlabelled), 0).any()
+    rows, unlabelled, _ = mixed(0)
+    assert not suspects(rows, np.zeros_like(unlabelled), 0).any()
 
 
 def test_distrust_takes_weight_from_suspects_only() -> None:
-    data, _, hidden = mixed(1)
-    trusted = distrust(data, hidden)
-    assert np.array_equal(trusted.weight[~hidden], data.weight[~hidden])
-    assert np.allclose(trusted.weight[hidden], data.weight[hidden] * REMAINS)
+    rows, _, hidden = mixed(1)
+    trusted = distrust(rows, hidden)
+    assert np.array_equal(trusted.weight[~hidden], rows.weight[~hidden])
+    assert np.allclose(trusted.weight[hidden], rows.weight[hidden] * SUSPECT_WEIGHT)

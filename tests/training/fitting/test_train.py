@@ -1,7 +1,6 @@
 """A whole training: candidates on one frozen test set."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,32 +9,11 @@ import pytest
 
 from training.baselines import VolumeRule
 from training.examples.dataset import is_in_campaign, matrix
-from training.examples.splits import by_time, leave_out
-from training.fitting.train import OURS, Plan, Trained, judge, train
+from training.examples.splits import hold_out
+from training.fitting.plan import Plan
+from training.fitting.train import OURS, Trained, judge, train
 from training.models.fit import BoostingSettings
 from training.models.model import fingerprint
-
-
-def again(
-    world,
-    features: tuple[str, ...],
-    as_of: datetime,
-    plan: Plan,
-    examples: pl.DataFrame,
-    slices: pl.DataFrame | None = None,
-    **further: Any,
-) -> Trained:
-    return train(
-        examples,
-        features,
-        as_of=as_of,
-        seed=7,
-        schema_version="s1",
-        volume_feature="requests_28d",
-        plan=plan,
-        slices=slices,
-        **further,
-    )
 
 
 def test_all_candidates_are_judged_on_the_same_frozen_test_set(trained: Trained) -> None:
@@ -49,21 +27,21 @@ def test_ours_beats_the_volume_rule_where_volume_says_little(trained: Trained) -
 
 
 def test_the_same_training_gives_the_same_model_whatever_the_order_of_rows(
-    trained: Trained, world, slices_of, features, as_of, plan
+    trained: Trained, world, slices_of, request_of, plan
 ) -> None:
     shuffled = world().sample(fraction=1.0, shuffle=True, seed=1)
-    other = again(world, features, as_of, plan, shuffled, slices_of(shuffled))
+    other = train(request_of(examples=shuffled, plan=plan, slices=slices_of(shuffled)))
     assert fingerprint(other.model) == fingerprint(trained.model)
     assert other.reports == trained.reports
     assert other.digests == trained.digests
 
 
-def test_the_test_set_has_no_say_in_the_model(trained: Trained, world, features, as_of, plan) -> None:
+def test_the_test_set_has_no_say_in_the_model(trained: Trained, world, features, request_of, plan) -> None:
     tested = pl.col("account_id").is_in(trained.split.test.frame["account_id"].to_list())
     changed = world().with_columns(
         pl.when(tested).then(pl.lit(0.0)).otherwise(pl.col(name)).cast(pl.Float32).alias(name) for name in features
     )
-    other = again(world, features, as_of, plan, changed)
+    other = train(request_of(examples=changed, plan=plan))
     assert other.model.booster.model_to_string() == trained.model.booster.model_to_string()
     assert other.model.calibrator == trained.model.calibrator
     assert other.model.thresholds == trained.model.thresholds
@@ -80,9 +58,9 @@ def test_the_model_gives_the_risks_that_were_judged(trained: Trained) -> None:
 
 def test_a_champion_that_learnt_from_a_campaign_of_the_test_set_is_said_to_flatter(trained: Trained, world) -> None:
     learnt = next(f"c{i}" for i in range(5) if f"c{i}" not in trained.split.held_out)
-    test = leave_out(world(), {learnt}, 7).test
+    test = hold_out(world(), {learnt}, 7).test
     judged = judge(trained.model, test, as_of=trained.as_of, seed=7, replicates=5)
-    flatters = "champion learnt from 1 of the campaigns of this test set, so its figures flatter"
+    flatters = "champion learned from 1 of the campaigns of this test set, so its figures flatter"
     assert flatters in judged.notes
     unseen = judge(trained.model, trained.split.test, as_of=trained.as_of, seed=7, replicates=5)
     assert not any("flatter" in note for note in unseen.notes)
@@ -94,49 +72,25 @@ def test_the_review_threshold_flags_about_its_share_of_the_others(trained: Train
     assert review.recall > 0.4
 
 
-def test_other_campaigns_can_be_held_out(world, features, as_of, plan) -> None:
+def test_other_campaigns_can_be_held_out(world, request_of, plan) -> None:
     examples = world(honest=300, size=10)
-    got = train(
-        examples,
-        features,
-        as_of=as_of,
-        seed=7,
-        schema_version="s1",
-        volume_feature="requests_28d",
-        plan=plan,
-        split=leave_out(examples, {"c0", "c1", "c2"}, 7),
-    )
-    assert [c.name for c in got.report.campaigns] == ["c0", "c1", "c2"]
-
-
-def test_a_model_is_judged_by_what_was_confirmed_later(world, features, as_of, plan) -> None:
-    at = as_of - timedelta(days=1)
-    later = pl.col("campaign").is_in(["c3", "c4"])
-    examples = world(honest=300, size=10, snapshots=4).with_columns(
-        labelled_at=pl.when(later)
-        .then(as_of)
-        .when(pl.col("label").is_not_null())
-        .then(at)
-        .cast(pl.Datetime("us", "UTC"))
-    )
-    got = again(world, features, as_of, replace(plan, replicates=5), examples, split=by_time(examples, at, 7))
-    assert [c.name for c in got.report.campaigns] == ["c3", "c4"]
-    assert got.report.test_name == "confirmed after 2026-05-31T00:00:00Z"
-    assert got.report.estimate("pr_auc").value > 3 * got.report.base_rate
+    split = hold_out(examples, {"c0", "c1", "c2"}, 7)
+    trained = train(request_of(examples=examples, plan=plan, split=split))
+    assert [campaign.name for campaign in trained.report.campaigns] == ["c0", "c1", "c2"]
 
 
 def test_a_further_rival_is_judged_beside_ours_and_changes_nothing(
-    trained: Trained, world, slices_of, features, as_of, plan
+    trained: Trained, world, slices_of, request_of, plan
 ) -> None:
     rival = replace(VolumeRule("sharing"), name="sharing_rule")
-    got = again(world, features, as_of, plan, world(), slices_of(world()), rivals=[rival])
+    got = train(request_of(examples=world(), plan=plan, slices=slices_of(world()), rivals=[rival]))
     assert list(got.reports) == [*trained.reports, "sharing_rule"]
     assert got.report == trained.report
     assert got.reports["sharing_rule"].test_digest == trained.report.test_digest
 
 
-def test_groups_are_reported_on_and_never_learnt_from(trained: Trained, world, features, as_of, plan) -> None:
-    plain = again(world, features, as_of, plan, world())
+def test_groups_are_reported_on_and_never_learnt_from(trained: Trained, world, request_of, plan) -> None:
+    plain = train(request_of(examples=world(), plan=plan))
     assert plain.model.booster.model_to_string() == trained.model.booster.model_to_string()
     assert plain.model.thresholds == trained.model.thresholds
     assert plain.report.estimates == trained.report.estimates
@@ -146,37 +100,33 @@ def test_groups_are_reported_on_and_never_learnt_from(trained: Trained, world, f
 
 
 @pytest.mark.parametrize("campaigns,singles", [(1, 0), (1, 4), (2, 0), (0, 5)])
-def test_few_true_accounts_still_give_a_model_that_ranks(
-    world, features, as_of, plan, campaigns: int, singles: int
-) -> None:
+def test_few_true_accounts_still_give_a_model_that_ranks(world, request_of, plan, campaigns: int, singles: int) -> None:
     examples = world(honest=200, campaigns=campaigns, size=12, singles=singles, snapshots=2)
-    got = again(world, features, as_of, replace(plan, replicates=10), examples)
+    got = train(request_of(examples=examples, plan=replace(plan, replicates=10)))
     assert got.report.estimate("pr_auc").value > got.report.base_rate
     assert got.counts["test_positives"] >= 1
 
 
-def test_a_search_may_set_the_trees_and_is_the_same_again(world, features, as_of) -> None:
-    plan = Plan(settings=BoostingSettings(rounds=(10, 20)), replicates=10, search=3)
-    first, second = (again(world, features, as_of, plan, world(honest=200)) for _ in range(2))
+def test_a_search_may_set_the_trees_and_is_the_same_again(world, request_of) -> None:
+    plan = Plan(settings=BoostingSettings(rounds=(10, 20)), replicates=10, search_trials=3)
+    first, second = (train(request_of(examples=world(honest=200), plan=plan)) for _ in range(2))
     assert fingerprint(first.model) == fingerprint(second.model)
-    found, usual = first.candidates[OURS].parameters, BoostingSettings()
-    assert any(found[name] != getattr(usual, name) for name in ("num_leaves", "learning_rate", "lambda_l2"))
+    chosen, usual = first.candidates[OURS].fitted.parameters, BoostingSettings()
+    assert any(chosen[name] != getattr(usual, name) for name in ("num_leaves", "learning_rate", "lambda_l2"))
 
 
 def test_ours_alone_learns_what_a_campaign_tells(
-    world: Any, features: tuple[str, ...], as_of: datetime, plan: Plan
+    world: Any, features: tuple[str, ...], request_of: Any, plan: Plan
 ) -> None:
     examples = world(honest=400, campaigns=5, size=12, snapshots=2)
     in_campaign = examples.with_columns(
         in_campaign=pl.col("label").fill_null(False) | pl.col("account_id").str.ends_with("77")
     )
-    told = train(
-        in_campaign, features, as_of=as_of, seed=1, schema_version="s1", volume_feature="requests_28d", plan=plan
-    )
-    assert told.model.calibrator.lift > 1.0
-    assert [judged.calibrator.lift for name, judged in told.candidates.items() if name != OURS] == [0.0, 0.0]
-    rows = told.split.test.frame
-    alone = told.model.predict(matrix(rows, features))
-    risk = told.model.predict(matrix(rows, features), is_in_campaign(rows))
-    assert np.array_equal(risk, told.candidates[OURS].risk)
+    trained = train(request_of(examples=in_campaign, seed=1, plan=plan))
+    assert trained.model.calibrator.lift > 1.0
+    assert [judged.fitted.calibrator.lift for name, judged in trained.candidates.items() if name != OURS] == [0.0, 0.0]
+    rows = trained.split.test.frame
+    alone = trained.model.predict(matrix(rows, features))
+    risk = trained.model.predict(matrix(rows, features), is_in_campaign(rows))
+    assert np.array_equal(risk, trained.candidates[OURS].risk)
     assert np.array_equal(risk > alone, is_in_campaign(rows))

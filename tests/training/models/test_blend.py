@@ -3,8 +3,9 @@
 import numpy as np
 import polars as pl
 
+from training.fitting.plan import Plan
 from training.fitting.train import Trained
-from training.fitting.training_sets import Plan, training_rows
+from training.fitting.training_sets import training_rows
 from training.models.blend import Blend
 from training.models.fit import Boosting, BoostingSettings
 

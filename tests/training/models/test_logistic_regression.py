@@ -3,7 +3,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from training.examples.rows import TrainingRows
-from training.fitting.training_sets import Plan, training_rows
+from training.fitting.plan import Plan
+from training.fitting.training_sets import training_rows
 from training.models.logistic_regression import LogisticRegression
 
 

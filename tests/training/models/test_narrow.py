@@ -5,7 +5,8 @@ import pytest
 
 from features.errors import InputError
 from training.examples.rows import TrainingRows
-from training.fitting.training_sets import Plan, training_rows
+from training.fitting.plan import Plan
+from training.fitting.training_sets import training_rows
 from training.models.logistic_regression import LogisticRegression
 from training.models.narrow import Narrow
 

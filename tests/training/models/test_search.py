@@ -7,7 +7,8 @@ import pytest
 
 from training.evaluation.metrics import held_out_precision
 from training.examples.rows import TrainingRows
-from training.fitting.training_sets import Plan, training_rows
+from training.fitting.plan import Plan
+from training.fitting.training_sets import training_rows
 from training.models.fit import Boosting, BoostingSettings
 from training.models.search import search
 

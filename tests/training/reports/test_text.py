@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report, evaluate
-from training.examples.splits import by_campaign
+from training.examples.splits import split_by_campaign
 from training.examples.test_set import BUCKETS, make_test_set
 from training.fitting.train import OURS, Trained
 from training.reports.text import flat, legal, render, show
@@ -63,7 +63,7 @@ def test_a_report_of_another_format_has_dashes_where_it_knows_nothing(report: Re
 
 
 def test_the_notes_of_the_test_set_are_printed(world, as_of) -> None:
-    test = replace(by_campaign(world(honest=60, campaigns=2, size=4), 1).test, notes=("mind this",))
+    test = replace(split_by_campaign(world(honest=60, campaigns=2, size=4), 1).test, notes=("mind this",))
     report = evaluate(
         test, lambda rows: np.full(rows.height, 0.1), model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5
     )

@@ -14,7 +14,8 @@ from pipelines.models.champion import GateResult, promote
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training import tracking
-from training.fitting.train import Plan, Trained, train
+from training.fitting.plan import Plan
+from training.fitting.train import Trained, TrainingRequest, train
 from training.models.fit import BoostingSettings
 from training.reports.text import flat, show
 
@@ -33,20 +34,13 @@ def judged(
     world: Callable[..., pl.DataFrame],
     slices_of: Callable[[pl.DataFrame], pl.DataFrame],
     plan: Plan,
+    request_of: Callable[..., TrainingRequest],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Workspace, GateResult]]:
     """A champion, and a challenger that went to the gate with its own test set."""
     examples = world()
-    weak = train(
-        examples,
-        trained.model.features,
-        as_of=trained.as_of,
-        seed=8,
-        schema_version="s1",
-        volume_feature="requests_28d",
-        plan=replace(plan, settings=BoostingSettings(rounds=(2,))),
-        slices=slices_of(examples),
-    )
+    one_round = replace(plan, settings=BoostingSettings(rounds=(2,)))
+    weak = train(request_of(examples=examples, seed=8, plan=one_round, slices=slices_of(examples)))
     workspace = Workspace(tmp_path_factory.mktemp("compared"))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("STILLWATCH_TRACKING_URI", raising=False)

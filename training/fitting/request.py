@@ -1,0 +1,59 @@
+"""All that a training depends on, in one value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from training.baselines.volume_rule import VOLUME_FEATURE
+from training.examples.splits import Split, split_by_campaign, split_without_labels
+from training.fitting.plan import Plan
+from training.models.candidate import Candidate
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TrainingRequest:
+    """What a training is asked for: the examples, the features to learn from, and how to go about it.
+
+    The same request gives the same model to the bit, whatever the order of the rows of its tables.
+
+    Attributes:
+        examples: see `training.examples.dataset`.
+        features: the columns that our model learns from.
+        as_of: the training time.
+        seed: of the split, the folds and the models.
+        schema_version: of the features; stored in the model's label.
+        volume_feature: what the rival `volume_rule` ranks by.
+        plan: weights, shares and settings.
+        split: the training side and the test set; by default `split_by_campaign`, or `split_without_labels` where
+            nothing is confirmed and campaigns are planted.
+        slices: what accounts belong to (`training.examples.test_set`); reported on and never learned from.
+        rivals: further candidates to be judged on the same test set.
+        rival_columns: columns that the rivals learn from as well and our model does not.
+        planted: planted examples (`training.examples.planted`) that our model learns from as well.
+        origin: further entries of the model's label, say how campaigns were planted.
+    """
+
+    examples: pl.DataFrame
+    features: Sequence[str]
+    as_of: datetime
+    seed: int
+    schema_version: str
+    volume_feature: str = VOLUME_FEATURE
+    plan: Plan = field(default_factory=Plan)
+    split: Split | None = None
+    slices: pl.DataFrame | None = None
+    rivals: Sequence[Candidate] = ()
+    rival_columns: Sequence[str] = ()
+    planted: pl.DataFrame | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    def make_split(self) -> Split:
+        """The split that was asked for, or the default one."""
+        if self.split is not None:
+            return self.split
+        examples, plan = self.examples.sort("account_id", "as_of"), self.plan
+        if self.planted is not None and not examples["label"].fill_null(False).any():
+            return split_without_labels(examples, self.seed, plan.account_share, self.slices)
+        return split_by_campaign(examples, self.seed, plan.campaign_share, plan.account_share, self.slices)
