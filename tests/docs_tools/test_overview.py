@@ -1,0 +1,34 @@
+"""The picture of the README shows members of one campaign beside accounts in none, and what their prompts share."""
+
+from datetime import UTC, datetime
+
+import polars as pl
+
+from docs_tools.overview import accounts, log_rows
+
+MORNING = datetime(2026, 6, 1, 9, tzinfo=UTC)
+
+
+def scores() -> pl.DataFrame:
+    risk = {"a": 0.9, "b": 0.95, "c": 0.8, "d": 0.7, "e": 0.99, "x": 0.0, "y": 0.1, "z": 0.2}
+    campaign = dict.fromkeys("abcd", "large") | {"e": "small"}
+    return pl.DataFrame({
+        "account_id": list(risk),
+        "risk": list(risk.values()),
+        "campaign_id": [campaign.get(name) for name in risk],
+    })  # fmt: skip
+
+
+def test_the_riskiest_members_of_the_largest_campaign_stand_before_accounts_in_none() -> None:
+    assert accounts(scores())["account_id"].to_list() == ["b", "a", "c", "y", "z"]
+
+
+def test_of_a_member_the_request_is_shown_whose_opening_most_members_share() -> None:
+    requests = pl.DataFrame({
+        "account_id": ["a", "a", "b", "y"],
+        "prompt": ["one of my own", "write ten new tasks please now", "write ten new tasks please then", "hello"],
+        "timestamp": [MORNING.replace(hour=hour) for hour in (12, 9, 10, 11)],
+    })  # fmt: skip
+    rows = log_rows(requests.lazy(), accounts(scores()))
+    assert rows["account_id"].to_list() == ["a", "b", "y"]
+    assert rows["opening"].to_list() == ["write ten new tasks please"] * 2 + ["hello"]
