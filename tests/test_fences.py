@@ -40,6 +40,7 @@ PROJECT_WIDE = {
     "tests/test_parity.py",
     "tests/test_canary.py",
     "tests/pipelines/test_crash.py",
+    "tests/docs_tools/test_pages.py",
     "tests/training/tracking/test_browser.py",
 }
 # Put together here, so that this file does not climb over its own fence.
