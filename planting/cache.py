@@ -18,19 +18,19 @@ from training.examples.dataset import digest
 def planted_examples(
     history: ProviderHistory, planting: Planting, folder: Path, progress: Progress
 ) -> pl.DataFrame | None:
-    """Examples of planted campaigns in a history, from the cache in a folder or planted anew.
+    """Read the examples of planted campaigns from the cache in a folder, or plant them anew.
 
     Returns:
-        See `plant`; None where the history holds too few accounts to borrow from, but some are confirmed.
+        See `plant`.
 
     Raises:
-        InputError: too few accounts to borrow from, and none is confirmed either.
+        InputError: see `plant`.
     """
     cached = folder / f"{_key(history, planting)}.parquet"
     if cached.exists():
         return pl.read_parquet(cached)
     scratch = folder / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)  # a killed run's
+    shutil.rmtree(scratch, ignore_errors=True)  # left by a run that was killed
     scratch.mkdir(parents=True)
     try:
         examples = plant(history, planting, scratch, progress)
@@ -44,13 +44,13 @@ def planted_examples(
 def _key(history: ProviderHistory, planting: Planting) -> str:
     times = [time.isoformat() for time in sorted(history.times)]
     code = code_version("planting.plant")
-    parts = [planting.told(), times, history.lake.stamp(), digest(history.labels), SCHEMA_VERSION, code]
+    parts = [planting.as_json(), times, history.lake.stamp(), digest(history.labels), SCHEMA_VERSION, code]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
 def _replace_all(cached: Path, examples: pl.DataFrame, draft: Path) -> None:
-    """Write the file whole or not at all, and drop those of other histories."""
+    """Write the cache file whole or not at all, and drop older ones."""
     examples.write_parquet(draft)
-    for other in cached.parent.glob("*.parquet"):
-        other.unlink()
+    for stale in cached.parent.glob("*.parquet"):
+        stale.unlink()
     draft.replace(cached)

@@ -1,4 +1,4 @@
-"""Plant campaigns, read their features out as those of any account, and give them as examples to learn from."""
+"""Plant campaigns, read out their features like any account's, and return them as training examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,27 +14,29 @@ from features.lake import HISTORY, Lake
 from features.progress import Progress
 from features.schemas import Events
 from planting import borrow
-from planting.settings import Planting, draw
-from planting.write import served
+from planting.settings import Planting, draw_campaigns
+from planting.write import write_service
 from simulation.texts.material import Grammar
 
 _SOURCE = 1
-_GRAMMAR = 7_919  # planted texts are none that a simulated world of the same seed has
-_SETTLED = timedelta(days=1)  # since its first service, before an account is shown as one of a campaign
+_GRAMMAR = 7_919  # added to the seed, so that planted texts differ from those of a simulated world of the same seed
+# Time from an account's first service to its first example. Earlier it has hardly acted, so it would teach that an
+# ordinary account is guilty.
+_SETTLED = timedelta(days=1)
 _EVENTS = {name: column.dtype for name, column in Events.columns().items()}
 _FIRST = {"account_id": pl.String(), "served": pl.Datetime("us", "UTC")}
-FEW = 10  # accounts to borrow from
+FEW = 10  # accounts to borrow from below which nothing is planted; chosen by hand
 
 
 @dataclass(frozen=True)
 class ProviderHistory:
-    """A provider's own history, which campaigns are planted into.
+    """A provider's own history, into which campaigns are planted.
 
     Attributes:
         lake: its events and rollups; read, never written to.
         keyring: the workspace's, for the planted texts.
-        labels: accounts confirmed by the last of the times lend nothing.
-        times: snapshots at which planted accounts are shown; nothing after the last is borrowed.
+        labels: nothing is borrowed from accounts confirmed by the last of the times.
+        times: of the snapshots that give examples; nothing after the last is borrowed.
     """
 
     lake: Lake
@@ -49,38 +51,38 @@ class ProviderHistory:
 
     @property
     def days(self) -> float:
-        """From the begin of the first snapshot's longest window to the last snapshot."""
+        """Days from the begin of the first snapshot's longest window to the last snapshot."""
         return HISTORY / timedelta(days=1) + (self.as_of - min(self.times)) / timedelta(days=1)
 
     @property
     def since(self) -> datetime:
-        """The begin of that time."""
-        return borrow.window(self.as_of, self.days)
+        """The begin of the first snapshot's longest window."""
+        return borrow.history_begin(self.as_of, self.days)
 
     @property
     def has_confirmed(self) -> bool:
-        """Was any account confirmed by the last of the times?"""
+        """Whether any account was confirmed by the last of the times."""
         return not self.labels.filter(pl.col("label") & (pl.col("labelled_at") <= self.as_of)).is_empty()
 
 
 def plant(history: ProviderHistory, planting: Planting, scratch: Path, progress: Progress) -> pl.DataFrame | None:
-    """Plant campaigns into a history.
+    """Plant campaigns into a history and return their accounts as training examples.
 
     Args:
         history: the provider's own.
         planting: what to plant.
         scratch: an empty folder for planted events and rollups.
-        progress: called with what is being done and the share done.
+        progress: called with the current step and the finished share.
 
     Returns:
         Examples (`training.examples.dataset`): `account_id`, `as_of`, `label` (true), `labelled_at`, `campaign`
-        ("planted:<family>:<number>") and the features, sorted. None where too few accounts lend, but some are
-        confirmed.
+        ("planted:<family>:<number>") and the features, sorted. None if there are too few accounts to borrow from,
+        but some are confirmed.
 
     Raises:
         InputError: the history holds too few accounts to borrow from, and none is confirmed to learn from instead.
     """
-    donors = borrow.donors(history.lake, history.labels, history.since, history.as_of)
+    donors = borrow.read_donors(history.lake, history.labels, history.since, history.as_of)
     if len(donors) < FEW:
         least = f"{borrow.LEAST} requests or more to borrow from ({FEW} are needed)"
         _expect_confirmed(history, f"only {len(donors)} have {least}")
@@ -93,7 +95,7 @@ def plant(history: ProviderHistory, planting: Planting, scratch: Path, progress:
         shown = members.filter(pl.col("served") + _SETTLED <= time)
         if len(shown):
             read = read_out_beside(history.lake, added, time, shown.select("account_id", group="campaign"))
-            # those silent in all windows teach nothing, or that silence is a sign
+            # accounts silent in all windows would teach nothing, or that silence is a sign
             frames.append(read.filter(pl.col("requests_28d").is_not_null()))
     progress("reading out planted", 1.0)
     if not any(map(len, frames)):
@@ -110,30 +112,31 @@ def _store(
     """Append the events, rollups and registrations of all campaigns to the lake `added`.
 
     Returns:
-        The members (see `borrow.members`) that served at least once, and when first: `served`.
+        The members (see `borrow.choose_members`) and the time of their first service: `served`, null without any.
     """
     lake, since, as_of = history.lake, history.since, history.as_of
-    campaigns = list(draw(planting, len(donors), history.days))
+    campaigns = list(draw_campaigns(planting, len(donors), history.days))
     material = Grammar(planting.seed + _GRAMMAR)
-    shared = borrow.shared_keys(lake, since, as_of)
-    everyone = pl.concat(borrow.members(dials, donors, planting.seed, as_of) for dials in campaigns)
-    borrowed = borrow.events(lake, everyone, shared, since, as_of).partition_by("campaign", as_dict=True)
+    shared = borrow.read_shared_keys(lake, since, as_of)
+    everyone = pl.concat(borrow.choose_members(settings, donors, planting.seed, as_of) for settings in campaigns)
+    borrowed = borrow.borrow_events(lake, everyone, shared, since, as_of).partition_by("campaign", as_dict=True)
     rows, first = [pl.DataFrame(schema=_EVENTS)], [pl.DataFrame(schema=_FIRST)]
-    for i, dials in enumerate(campaigns):
+    for i, settings in enumerate(campaigns):
         progress("planting", i / len(campaigns))
-        if (frame := borrowed.get((dials.campaign,))) is not None:
-            duty = borrow.in_service(frame, dials.cover, planting.seed)
-            first.append(frame.filter(duty).group_by("account_id").agg(served=pl.col("timestamp").min()))
-            rows.append(served(frame, duty, dials, material, history.keyring, planting.seed).select(list(_EVENTS)))
+        if (frame := borrowed.get((settings.name,))) is not None:
+            is_service = borrow.serves_campaign(frame, settings.cover, planting.seed)
+            first.append(frame.filter(is_service).group_by("account_id").agg(served=pl.col("timestamp").min()))
+            written = write_service(frame, is_service, settings, material, history.keyring, planting.seed)
+            rows.append(written.select(list(_EVENTS)))
     members = everyone.join(pl.concat(first), on="account_id", maintain_order="left")
     added.append("events", [pl.concat(rows).with_columns(source=pl.lit(_SOURCE, pl.Int64))], _SOURCE)
-    added.append("accounts", [borrow.registrations(lake, members, as_of)], _SOURCE)
+    added.append("accounts", [borrow.borrow_registrations(lake, members, as_of)], _SOURCE)
     added.roll_up(_SOURCE)
     progress("planting", 1.0)
     return members
 
 
 def _expect_confirmed(history: ProviderHistory, why: str) -> None:
-    """Where nothing can be planted, what is confirmed has to do; InputError if nothing is."""
+    """Raise InputError if no account is confirmed: nothing can be planted, so there would be nothing to learn from."""
     if not history.has_confirmed:
         raise InputError(f"No account is confirmed, and {why}: give labels, or ingest more.")

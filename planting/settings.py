@@ -1,4 +1,4 @@
-"""What is planted: families, sizes and tactics, drawn anew for every campaign."""
+"""What is planted: families, sizes and tactics; each campaign draws its own settings."""
 
 import json
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from features.errors import InputError
-from planting.random_templates import NAME as MADE_UP
-from simulation.families import families
+from planting.random_templates import NAME as RANDOM_TEMPLATE
+from simulation.families import read_families
 from simulation.families.written import WRITTEN
 
 FAMILIES = tuple(family.name for family in WRITTEN)
@@ -16,11 +16,11 @@ FAMILIES = tuple(family.name for family in WRITTEN)
 
 @dataclass(frozen=True, slots=True)
 class Planting:
-    """What may be set; it is kept in the model's label.
+    """What may be set about planting; the model's label records it.
 
     Attributes:
-        families: of the simulator, by name.
-        campaigns: of each family.
+        families: names of the simulator's families.
+        campaigns: number of campaigns of each family.
         made_up: further campaigns, with templates of random sentences.
         accounts: of a campaign, least and most.
         share: planted accounts at most, over those that they borrow from; but two campaigns there are always.
@@ -29,20 +29,23 @@ class Planting:
 
     families: tuple[str, ...] = FAMILIES
     campaigns: int = 3
-    made_up: int = 24
+    random_templates: int = 24
     accounts: tuple[int, int] = (5, 40)
     share: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.families) - set(families(None)))
+        unknown = sorted(set(self.families) - set(read_families(None)))
         if unknown:
-            raise InputError(f"The families {unknown} can't be planted: choose from {', '.join(families(None))}.")
+            raise InputError(f"The families {unknown} can't be planted: choose from {', '.join(read_families(None))}.")
         low, high = self.accounts
-        if min(self.campaigns, self.made_up) < 0 or self.campaigns * len(self.families) + self.made_up == 0:
+        if (
+            min(self.campaigns, self.random_templates) < 0
+            or self.campaigns * len(self.families) + self.random_templates == 0
+        ):
             raise InputError(
-                f"{self.campaigns} campaigns of {len(self.families)} families and {self.made_up} made-up ones can't be "
-                "planted: give at least one."
+                f"{self.campaigns} campaigns of {len(self.families)} families and {self.random_templates} "
+                "with random templates can't be planted: give at least one."
             )
         if not 2 <= low <= high:
             raise InputError(f"Campaigns of {low} to {high} accounts can't be planted: give at least two accounts.")
@@ -51,32 +54,30 @@ class Planting:
         if self.seed < 0:
             raise InputError(f"The seed {self.seed} is below 0: give another.")
 
-    def told(self) -> str:
-        """Everything about it in one line of JSON, for the model's label."""
+    def as_json(self) -> str:
+        """All settings in one line of JSON, for the model's label."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Dials:
-    """One campaign to be planted.
-
-    Shares lie in 0 to 1, days count back from the training time, hours are hours.
+class CampaignSettings:
+    """One campaign to be planted; shares lie between 0 and 1.
 
     Attributes:
-        number: of the campaign, from 0.
-        family: name of its family.
-        accounts: how many borrow.
+        number: the campaign's, from 0.
+        family: its name.
+        accounts: how many are planted.
         begin: days before the training time at which it begins.
-        cover: share of the requests in service that stay ordinary.
-        versions: wordings of its template.
-        rotation: who changes the wording: account, day or request.
-        seeds: different seeds that its accounts have in common.
+        cover: share of the requests that stay ordinary while an account serves.
+        versions: number of wordings of its template.
+        rotation: whether the wording changes by account, day or request.
+        seeds: number of different seeds that its accounts have in common.
         shared: share of the requests whose seed is one of those.
         aged: share of accounts with an ordinary past; the others register when they begin.
-        burst: hours within which those register.
+        burst: mean hours from registration to service of the others.
         pooled: share of accounts that use the campaign's own addresses.
         payment: share of accounts that pay with the campaign's instruments.
-        instrument: accounts for each of these.
+        instrument: accounts that share one instrument.
         single: share of accounts whose requests stand alone, outside conversations.
         systems: share of accounts that send the family's system prompt.
     """
@@ -99,27 +100,30 @@ class Dials:
     systems: float
 
     @property
-    def campaign(self) -> str:
-        """Its name, which no confirmed campaign has."""
+    def name(self) -> str:
+        """The campaign's name, which no confirmed campaign has."""
         return f"planted:{self.family}:{self.number}"
 
 
-def draw(planting: Planting, donors: int, days: float) -> Iterator[Dials]:
-    """The campaigns to be planted where so many accounts may be borrowed from, over a history of `days`.
+def draw_campaigns(planting: Planting, donor_count: int, days: float) -> Iterator[CampaignSettings]:
+    """Draw the campaigns to plant into a history of `days` with so many accounts to borrow from.
 
-    Dials are drawn over wide ranges, from crude to careful: the model is to learn what none of them can hide.
+    Settings are drawn over wide ranges, from crude to careful, so that the model learns what none of them can hide.
     """
     rng = np.random.default_rng([planting.seed, 1])
-    budget = max(round(planting.share * donors), 2 * planting.accounts[1])
-    wanted = [*np.repeat(planting.families, planting.campaigns).tolist(), *[MADE_UP] * planting.made_up]
+    budget = max(round(planting.share * donor_count), 2 * planting.accounts[1])
+    names = [
+        *np.repeat(planting.families, planting.campaigns).tolist(),
+        *[RANDOM_TEMPLATE] * planting.random_templates,
+    ]
     low, high = np.log(planting.accounts)
-    sizes = np.exp(rng.uniform(low, high, len(wanted))).round().astype(np.int64)
-    # where few lend, fewer campaigns are planted rather than smaller ones, in which nobody would act together
-    order = rng.permutation(len(wanted))
+    sizes = np.exp(rng.uniform(low, high, len(names))).round().astype(np.int64)
+    # with few donors, fewer campaigns are planted, not smaller ones: a tiny campaign shows nothing in common
+    order = rng.permutation(len(names))
     order = order[np.cumsum(sizes[order]) <= budget]
     for number in map(int, order):
-        family, size = wanted[number], int(sizes[number])
-        yield Dials(
+        family, size = names[number], int(sizes[number])
+        yield CampaignSettings(
             number=number,
             family=family,
             accounts=size,

@@ -1,7 +1,7 @@
-"""The traffic simulator: made-up worlds as the contract's tables.
+"""The traffic simulator: writes simulated worlds as the contract's tables.
 
-Read `world.py` first (accounts, then days), then `day.py`. To add a kind of honest workload see
-`cohorts/`, a campaign family `families/`, a scenario `presets.py`.
+Read `world.py` first (it draws the accounts), then `day.py` (it makes the requests of a day). Each kind of honest
+customer (`cohorts/`), campaign family (`families/`) and scenario (`presets/`) is one entry that a manifest lists.
 """
 
 from simulation.run import SCENARIOS, SimulationRequest, Summary, simulate

@@ -1,4 +1,4 @@
-"""Accounts of a campaign: disguised as cohorts, then changed by what the tactics say."""
+"""Draw the accounts of a campaign: disguised as honest cohorts, then changed as the tactics say."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,27 +6,36 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from simulation.accounts import DrawnAccounts, make_accounts, networks_of, plans_of, together, ways_in
+from simulation.accounts import (
+    DrawnAccounts,
+    concatenate_accounts,
+    draw_access,
+    draw_networks,
+    draw_plans,
+    make_accounts,
+)
 from simulation.cohorts import COHORTS
 from simulation.constants import assumed
 from simulation.constants.assumed import GRACE, RELEASED
 from simulation.draws import Flags, Floats, Ints, choose, keyed, unit
-from simulation.enforcement import Verdicts
+from simulation.enforcement import Enforcement
 from simulation.families import Family
 from simulation.tactics import Campaign, Tactics
 from simulation.traffic.lengths import LENGTHS
 from simulation.traffic.rhythm import Clockwork
 
-OWNERS = 1 << 23  # texts of campaigns belong to owners above this number, accounts lie below
-LEAST_ACTIVE = 0.3  # share of days on which an account in disguise serves, at least
+OWNERS = 1 << 23  # campaigns' texts belong to owners from this number on; account numbers lie below it
+LEAST_ACTIVE = 0.3  # smallest share of days on which an account in disguise serves; assumed
 _TENTHS = 2.563  # standard deviations between the first and the last tenth of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """A family's wordings: literal texts between the slots.
+    """The wordings of a family's template.
 
-    One table for each place, one row for each wording.
+    Attributes:
+        slots: names of the slots, in order.
+        literals: the texts before, between and after the slots: a series for each, with a row for each wording.
     """
 
     slots: tuple[str, ...]
@@ -34,7 +43,7 @@ class Wrapper:
 
     @classmethod
     def of(cls, family: Family, count: int, rng: np.random.Generator) -> "Wrapper":
-        """`count` wordings of the family."""
+        """Draw `count` wordings of the family."""
         wordings = family.versions(count, rng)
         return cls(family.slots(), tuple(pl.Series([w[k] for w in wordings]) for k in range(len(wordings[0]))))
 
@@ -60,8 +69,8 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """Accounts that a campaign takes into service together; days from the start of the world."""
+class ProxyPool:
+    """Proxy accounts that a campaign takes into service together; days count from the start of the world."""
 
     accounts: int
     begin: float
@@ -71,74 +80,78 @@ class Pool:
     relieves: bool = False  # takes over from a banned pool within hours
 
 
-def pools_of(tactics: Tactics, scale: float, days: int) -> list[Pool]:
-    """The campaign's pool, and the second one that follows a ban of it."""
+def plan_pools(tactics: Tactics, scale: float, days: int) -> list[ProxyPool]:
+    """Plan the campaign's pool and, where the tactics ban it, the second pool that takes over."""
     begin, end = tactics.days[0] * days, tactics.days[1] * days
     size = max(2, round(tactics.accounts * scale))
     if tactics.purge is None:
-        return [Pool(size, begin, end, tactics.per_day)]
+        return [ProxyPool(size, begin, end, tactics.per_day)]
     ban = tactics.purge * days
-    first = Pool(size, begin, ban + 0.5, tactics.per_day, purged=ban)
-    later = tactics.second_per_day or tactics.per_day
-    return [first, Pool(max(2, round(tactics.second_pool * scale)), ban, end, later, relieves=True)]
+    first = ProxyPool(size, begin, ban + 0.5, tactics.per_day, purged=ban)
+    second_rate = tactics.second_per_day or tactics.per_day
+    return [first, ProxyPool(max(2, round(tactics.second_pool * scale)), ban, end, second_rate, relieves=True)]
 
 
 def enlist(
-    operation: Operation, pool: Pool, first: int, days: int, clockwork: Clockwork, seed: int
+    operation: Operation, pool: ProxyPool, first: int, days: int, clockwork: Clockwork, seed: int
 ) -> tuple[DrawnAccounts, list[tuple[str, int]]]:
-    """The accounts of the pool, numbered from `first`, and how many of them in turn pass for which cohort."""
+    """Draw the accounts of the pool, numbered from `first`.
+
+    Returns:
+        The accounts, ordered by disguise, and for each disguise (a cohort's name) the number of its accounts.
+    """
     tactics, number, family = operation.campaign.tactics, operation.number, operation.family
     rng = np.random.default_rng([seed, 2, first])
-    disguises = split(tactics, pool.accounts, number, seed)
+    disguises = split_disguises(tactics, pool.accounts, number, seed)
     starts = first + np.cumsum([0, *(size for _, size in disguises)])
-    accounts = together(
+    accounts = concatenate_accounts(
         [
             make_accounts(COHORTS[name], size, int(start), days, clockwork, seed)
             for (name, size), start in zip(disguises, starts, strict=False)
         ]
     )
     count = len(accounts)
-    joins, leaves = _service(tactics, pool, count, rng)
+    joins, leaves = _draw_service(tactics, pool, count, rng)
     pivots = rng.random(count) < tactics.pivot
     paced = rng.random(count) >= tactics.human
     low, high = np.log(pool.per_day)
     spread = (high - low) / _TENTHS * (1.0 - tactics.even)
-    accounts = accounts.but(
+    accounts = accounts.with_arrays(
         rate=accounts.rate * tactics.past,
-        duty=np.exp(rng.normal((low + high) / 2.0, spread, count)),
+        service_rate=np.exp(rng.normal((low + high) / 2.0, spread, count)),
         ramp=np.full(count, max(tactics.ramp, 0.01)),
-        created=_created(tactics, pool, joins, rng),
+        created=_draw_signups(tactics, pool, joins, rng),
         left=np.full(count, np.inf),
         adopts=np.where(pivots, days * RELEASED + rng.uniform(0.05, 1.0, count), accounts.adopts),
-        purse=_purses(operation, pool, accounts.purse, rng),
+        payer=_draw_payers(operation, pool, accounts.payer, rng),
         begin=joins,
         end=leaves,
         stamina=accounts.stamina * 2.0,  # it has more to send in a sitting than a person would
         tempo=np.where(paced, rng.lognormal(-1.2, 1.0, count), accounts.tempo),
         wording=rng.integers(0, tactics.versions, count),
-        paced=paced,
+        is_paced=paced,
         synchrony=np.full(count, tactics.synchrony),
         strangers=np.full(count, tactics.strangers),
-        resident=np.where(rng.random(count) < tactics.pooled, operation.owner, 0),
-        pool=np.full(count, max(4, pool.accounts // 4)),
+        pool_owner=np.where(rng.random(count) < tactics.pooled, operation.owner, 0),
+        pool_addresses=np.full(count, max(4, pool.accounts // 4)),
         duty_tools=rng.integers(family.tools[0], family.tools[1] + 1, count),
         campaign=np.full(count, number),
-        devotion=1.0 - _covers(tactics, count, rng),
-        **_access(tactics, accounts, seed),
-        **_turns(tactics, accounts, days, rng),
+        devotion=1.0 - _draw_cover(tactics, count, rng),
+        **_draw_access(tactics, accounts, seed),
+        **_draw_turns(tactics, accounts, days, rng),
     )
     return accounts, disguises
 
 
-def _covers(tactics: Tactics, count: int, rng: np.random.Generator) -> Floats:
-    """Share of cover in the requests of each account: some carry much more of it than others."""
+def _draw_cover(tactics: Tactics, count: int, rng: np.random.Generator) -> Floats:
+    """Draw the share of cover in each account's requests; some accounts carry much more than others."""
     if not 0.0 < tactics.cover < 1.0:
         return np.full(count, tactics.cover)
     return rng.beta(assumed.COVERS * tactics.cover, assumed.COVERS * (1.0 - tactics.cover), count)
 
 
-def _created(tactics: Tactics, pool: Pool, joins: Floats, rng: np.random.Generator) -> Floats:
-    """When accounts signed up: long before with an ordinary past, else in one of the pool's bursts before they serve.
+def _draw_signups(tactics: Tactics, pool: ProxyPool, joins: Floats, rng: np.random.Generator) -> Floats:
+    """Draw when accounts signed up: long ago with an ordinary past, else in a burst of sign-ups before they serve.
 
     The first burst lies before the pool begins, the others spread over the time in which accounts join.
     """
@@ -153,39 +166,42 @@ def _created(tactics: Tactics, pool: Pool, joins: Floats, rng: np.random.Generat
     return np.where(aged, past, np.minimum(moments[chosen] + rng.uniform(0.0, burst, count), joins - 0.01))
 
 
-def _purses(operation: Operation, pool: Pool, own: Ints, rng: np.random.Generator) -> Ints:
-    """Who pays: for a share of the pool its common instruments, dealt out evenly among those who use them."""
+def _draw_payers(operation: Operation, pool: ProxyPool, own: Ints, rng: np.random.Generator) -> Ints:
+    """Draw who pays: for a share of the pool its common instruments, dealt out evenly."""
     tactics = operation.campaign.tactics
     payers = np.flatnonzero(rng.random(len(own)) < tactics.payment)
     instruments = max(1, round(len(payers) / tactics.instrument))
-    purse = own.copy()
+    payer = own.copy()
     first = OWNERS * (1 + 2 * operation.number + pool.relieves)
-    purse[rng.permutation(payers)] = first + np.arange(len(payers)) % instruments
-    return purse
+    payer[rng.permutation(payers)] = first + np.arange(len(payers)) % instruments
+    return payer
 
 
-def _access(tactics: Tactics, accounts: DrawnAccounts, seed: int) -> dict[str, Any]:
-    """Plans, ways in, kinds and rotation of addresses, where the tactics do not leave them to the disguise."""
+def _draw_access(tactics: Tactics, accounts: DrawnAccounts, seed: int) -> dict[str, Any]:
+    """Draw plans, access and networks where the tactics do not leave them to the disguise."""
     changed: dict[str, Any] = {}
     if tactics.plans is not None:
-        changed["plan"] = plans_of(tactics.plans, accounts.no, seed)
+        changed["plan"] = draw_plans(tactics.plans, accounts.number, seed)
     if tactics.access is not None:
-        changed |= ways_in(tactics.access, accounts.no, seed)
+        changed |= draw_access(tactics.access, accounts.number, seed)
     if tactics.rotates is not None:
-        changed["rotates"] = unit(keyed(accounts.no, 426, seed)) < tactics.rotates
+        changed["rotates"] = unit(keyed(accounts.number, 426, seed)) < tactics.rotates
     if tactics.networks is not None:
         kinds = dict(tactics.networks)
-        changed["networks"] = networks_of(kinds, accounts.place, 0, seed)
-        changed["elsewhere"] = networks_of(kinds, accounts.place, 1, seed)
+        changed["networks"] = draw_networks(kinds, accounts.address_holder, 0, seed)
+        changed["elsewhere"] = draw_networks(kinds, accounts.address_holder, 1, seed)
     return changed
 
 
-def succeeded(
+def replace_banned(
     tactics: Tactics, accounts: DrawnAccounts, banned: Floats, rng: np.random.Generator
 ) -> tuple[DrawnAccounts, Ints]:
-    """The accounts with new ones in the place of some that are banned while they serve, and which those are.
+    """Replace some accounts that are banned while they serve.
 
-    A new one takes over the load and the wording within minutes to an hour.
+    A new account takes over load and wording within minutes to an hour.
+
+    Returns:
+        All accounts, and the rows of the new ones.
     """
     lost = np.flatnonzero((banned < accounts.end - 0.25) & (rng.random(len(accounts)) < tactics.replaced))
     spare = rng.permutation(np.flatnonzero(np.isinf(banned)))[: len(lost)]
@@ -195,18 +211,18 @@ def succeeded(
         "begin": begin,
         "end": accounts.end[lost],
         "created": begin - rng.uniform(0.001, 0.02, len(lost)),
-        "duty": accounts.duty[lost],
+        "service_rate": accounts.service_rate[lost],
         "wording": accounts.wording[lost],
         "ramp": np.full(len(lost), 0.01),
     }
     changed = {name: getattr(accounts, name).copy() for name in change}
     for name, values in change.items():
         changed[name][spare] = values
-    return accounts.but(**changed), spare
+    return accounts.with_arrays(**changed), spare
 
 
-def _turns(tactics: Tactics, accounts: DrawnAccounts, days: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Retreat to a weaker model, missing metadata, probes."""
+def _draw_turns(tactics: Tactics, accounts: DrawnAccounts, days: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Draw retreats to a weaker model, missing metadata and probes."""
     count = len(accounts)
     hours, probing = tactics.probes
     after, blank = tactics.blank
@@ -214,17 +230,17 @@ def _turns(tactics: Tactics, accounts: DrawnAccounts, days: int, rng: np.random.
     flees, fled = rng.random(count) < retreating, later * days + rng.exponential(0.3, count)
     vanishes = rng.random(count) < blank
     return {
-        "every": np.where(rng.random(count) < probing, hours / 24.0, 0.0),
+        "clock_interval": np.where(rng.random(count) < probing, hours / 24.0, 0.0),
         "retreats": np.where(flees, fled, accounts.retreats),
         "blanks": np.where(vanishes, after * days + rng.uniform(0.0, 0.3, count), accounts.blanks),
     }
 
 
-def _service(tactics: Tactics, pool: Pool, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """When each account begins and ends to serve the campaign.
+def _draw_service(tactics: Tactics, pool: ProxyPool, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw when each account begins and ends to serve the campaign.
 
-    It serves `stay` of the pool's time on average, at least a day; of a pool that is banned or takes over, to the end
-    or from the first hours on.
+    It serves `stay` of the pool's time on average, and at least a day. In a pool that will be banned it serves to the
+    end, in a pool that takes over from the first hours on.
     """
     span = pool.end - pool.begin
     drawn = rng.beta(6.0 * tactics.stay + 0.2, 6.0 * (1.0 - tactics.stay) + 0.2, count)
@@ -238,37 +254,39 @@ def _service(tactics: Tactics, pool: Pool, count: int, rng: np.random.Generator)
     return joins, joins + length
 
 
-def split(tactics: Tactics, count: int, number: int, seed: int) -> list[tuple[str, int]]:
-    """How many of `count` accounts pass for each cohort."""
+def split_disguises(tactics: Tactics, count: int, number: int, seed: int) -> list[tuple[str, int]]:
+    """Draw how many of `count` accounts pass for each cohort."""
     picks = choose(dict(tactics.disguises), keyed(np.arange(count), number, 409, seed))
     sizes: Ints = np.bincount(picks, minlength=len(tactics.disguises))
     return [(name, int(size)) for name, size in zip(tactics.disguises, sizes, strict=True) if size]
 
 
-def in_service(accounts: DrawnAccounts, day: int) -> Flags:
-    """Accounts that serve a campaign for some part of the day."""
+def is_in_service(accounts: DrawnAccounts, day: int) -> Flags:
+    """Whether each account serves a campaign for some part of the day."""
     return np.asarray((accounts.begin < day + 1.0) & (accounts.end > day), dtype=bool)
 
 
 def daily_rate(accounts: DrawnAccounts, day: int) -> Floats:
-    """Mean requests of each account on a whole day of service, cover included, while it warms up and later."""
+    """The mean requests of each account on a whole day of service, with cover; fewer while it warms up."""
     warm = np.clip((day + 1.0 - accounts.begin) / accounts.ramp, 0.15, 1.0)
-    return np.asarray(accounts.duty * warm, dtype=np.float64)
+    return np.asarray(accounts.service_rate * warm, dtype=np.float64)
 
 
 def mood_factor(factor: Floats) -> Floats:
-    """How far accounts in disguise follow the week of the disguise."""
+    """The disguise's factor for the day, limited as accounts in service follow it only in part."""
     return np.asarray(np.clip(factor, 0.3, 1.3), dtype=np.float64)
 
 
-def expected(accounts: DrawnAccounts, verdicts: Verdicts, days: int, weekday: int, clockwork: Clockwork) -> float:
-    """Requests that the accounts will send in service, in the mean; `weekday` is that of the first day."""
+def expected_requests(
+    accounts: DrawnAccounts, enforcement: Enforcement, days: int, weekday: int, clockwork: Clockwork
+) -> float:
+    """The mean number of requests that the accounts will send in service; `weekday` is that of the first day."""
     first = np.maximum(accounts.begin, np.maximum(accounts.created, 0.0))
-    last = np.minimum(accounts.end, np.minimum(verdicts.banned + GRACE, accounts.left))
+    last = np.minimum(accounts.end, np.minimum(enforcement.banned + GRACE, accounts.left))
     total = 0.0
     for day in range(days):
         overlap = np.clip(np.minimum(last, day + 1.0) - np.maximum(first, day), 0.0, 1.0)
         mood = mood_factor(clockwork.day_factor(accounts.profile, (weekday + day) % 7))
-        clock = np.where(accounts.every > 0.0, 1.0 / np.maximum(accounts.every, 1e-9), 0.0)
-        total += float((overlap * (daily_rate(accounts, day) * np.where(accounts.paced, 1.0, mood) + clock)).sum())
+        clock = np.where(accounts.clock_interval > 0.0, 1.0 / np.maximum(accounts.clock_interval, 1e-9), 0.0)
+        total += float((overlap * (daily_rate(accounts, day) * np.where(accounts.is_paced, 1.0, mood) + clock)).sum())
     return total

@@ -1,37 +1,42 @@
-"""The requests of one day: when, what, how long, from where; all accounts at once."""
+"""Make the requests of one day for all accounts at once: when, what, how long, from where."""
 
 import numpy as np
 import polars as pl
 
 from simulation.draws import Flags, Floats
-from simulation.texts.writing import prompts, systems
-from simulation.traffic.arrivals import Moments, arrivals
-from simulation.traffic.columns import Texts, requests
-from simulation.traffic.lengths import draw
+from simulation.texts.writing import write_prompts, write_system_prompts
+from simulation.traffic.arrivals import Moments, draw_arrivals
+from simulation.traffic.columns import Texts, make_requests
+from simulation.traffic.lengths import draw_lengths
 from simulation.world import World
 
 
 def make_day(world: World, day: int, part: int = 0) -> pl.DataFrame:
-    """The contract's table of requests of sessions that begin on the day (counted from 0), by time.
+    """Make the table of requests of all sessions that begin on the day, sorted by time.
 
-    `part` numbers the part of a larger world that `world` is: parts draw different numbers.
+    Args:
+        world: the world, or a part of it (`World.part`).
+        day: counted from 0.
+        part: number of the part; parts draw different numbers.
     """
     rng = np.random.default_rng([world.seed, 6, day, part])
-    moments = arrivals(world, day, rng)
-    texts = Texts(prompts(world, moments, day), systems(world, moments), *_tokens(world, moments, rng))
-    return requests(world, (day, part), moments, texts, rng).sort("timestamp", "request_id")
+    moments = draw_arrivals(world, day, rng)
+    texts = Texts(
+        write_prompts(world, moments, day), write_system_prompts(world, moments), *_draw_tokens(world, moments, rng)
+    )
+    return make_requests(world, (day, part), moments, texts, rng).sort("timestamp", "request_id")
 
 
-def _tokens(world: World, moments: Moments, rng: np.random.Generator) -> tuple[Floats, Floats, Flags]:
-    """Tokens of context and answer, and whether the first hold the visible text.
+def _draw_tokens(world: World, moments: Moments, rng: np.random.Generator) -> tuple[Floats, Floats, Flags]:
+    """Draw the tokens of context and answer, and whether the context includes the visible text.
 
-    Answers are as long as what is asked for wants them, context as the account's habit is.
+    The answer's length depends on what is asked for, the context's on the account's habit.
     """
     accounts, account = world.accounts, moments.account
     duty = world.duty_lengths[moments.campaign]
-    context, answer, whole = draw(accounts.lengths[account], world.pairs, rng)
-    duty_context, duty_answer, duty_whole = draw(np.where(moments.serving, duty, 0), world.pairs, rng)
-    foreign = moments.serving & ~accounts.plain[account]
+    context, answer, whole = draw_lengths(accounts.lengths[account], world.pairs, rng)
+    duty_context, duty_answer, duty_whole = draw_lengths(np.where(moments.serving, duty, 0), world.pairs, rng)
+    foreign = moments.serving & ~accounts.keeps_disguise[account]
     context = np.where(foreign, duty_context, context) * accounts.depth[account]
     answer = np.where(moments.serving, duty_answer, answer) * accounts.brevity[account]
     return context, answer, np.where(foreign, duty_whole, whole)

@@ -1,8 +1,7 @@
-"""Numbers that look random but are functions of their inputs, and the strings made of them.
+"""Numbers that look random but are functions of their inputs, and strings made of them.
 
-Everything that must be the same whenever it is asked for (an account's addresses, the text of item 7 of
-account 12) is
-a keyed mix of integers, so no state has to be kept from day to day.
+Whatever must be the same each time (an account's addresses, the text of item 7 of account 12) is a keyed mix of
+integers, so that no state is carried from day to day.
 """
 
 from functools import cache
@@ -17,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-WHOLE = 1 << 20  # items below this number a campaign's accounts may share, those from it on are one account's
+FIRST_OWN_ITEM = 1 << 20  # items from it on belong to one account; those below a campaign's accounts may share
 
 _ONSETS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "st")
 _NUCLEI = ("a", "e", "i", "o", "u", "ai", "au", "ea", "ei", "ia", "ie", "io", "oa", "oe", "ua", "ue")
@@ -35,7 +34,7 @@ def mix(values: U64) -> U64:
 
 
 def keyed(*parts: npt.ArrayLike) -> U64:
-    """One 64-bit number for each combination of the parts (integers, broadcast against each other)."""
+    """Mix the parts (integers, broadcast against each other) into one 64-bit number per row."""
     state: U64 = np.zeros(1, dtype=np.uint64)
     for part in parts:
         state = mix(state ^ np.asarray(part).astype(np.uint64))
@@ -43,13 +42,13 @@ def keyed(*parts: npt.ArrayLike) -> U64:
 
 
 def unit(numbers: U64) -> Floats:
-    """Uniform floats in [0, 1) of 64-bit numbers."""
+    """Turn 64-bit numbers into uniform floats in [0, 1)."""
     out: Floats = (numbers >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return out
 
 
 def below(numbers: U64, bound: npt.ArrayLike) -> Ints:
-    """Integers in [0, bound) of 64-bit numbers."""
+    """Turn 64-bit numbers into integers in [0, bound)."""
     limit = np.asarray(bound).astype(np.float64)
     return np.asarray(np.minimum(np.floor(unit(numbers) * limit), limit - 1), dtype=np.int64)
 
@@ -60,13 +59,13 @@ def choose(weights: dict[str, float], numbers: U64) -> Ints:
     return np.searchsorted(edges / edges[-1], unit(numbers), side="right").clip(0, len(weights) - 1)
 
 
-def take(table: pl.Series, places: Ints) -> pl.Series:
-    """The entries of a table at the places, as a series without a name."""
-    return table[pl.Series(places)]
+def take(table: pl.Series, rows: Ints) -> pl.Series:
+    """The rows of a table, as a series without a name."""
+    return table[pl.Series(rows)]
 
 
 def glue(*parts: pl.Series | str) -> pl.Series:
-    """The parts one after the other, row by row; null where a part is null."""
+    """Concatenate the parts row by row; null where a part is null."""
     exprs = [pl.lit(part) for part in parts]
     return pl.select(pl.concat_str(exprs)).to_series()
 
@@ -91,7 +90,7 @@ def _words() -> tuple[pl.Series, pl.Series]:
 
 
 def names(owner: npt.ArrayLike, item: npt.ArrayLike, seed: int) -> pl.Series:
-    """Made-up proper names, one for each (owner, item modulo 65,536), different for different pairs.
+    """Make up proper names, one for each (owner, item modulo 65,536), different for different pairs.
 
     A bijection of 40 bits (24 of the owner, 16 of the item), spelt in syllables that can be read back in
     one way only.
@@ -105,6 +104,6 @@ def names(owner: npt.ArrayLike, item: npt.ArrayLike, seed: int) -> pl.Series:
             code = (code * np.uint64(factor)) & _NAME_BITS
             code ^= code >> np.uint64(20)
     word, syllable = _words()
-    places = [(code >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64) for shift in (0, 16)]
+    indices = [(code >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64) for shift in (0, 16)]
     last = (code >> np.uint64(32)).astype(np.int64)
-    return glue(take(word, places[0]), " ", take(word, places[1]), take(syllable, last))
+    return glue(take(word, indices[0]), " ", take(word, indices[1]), take(syllable, last))

@@ -1,7 +1,4 @@
-"""What an investigator knows and does.
-
-Labels that come late and never for all, reviews that find nothing, bans.
-"""
+"""What an investigator finds out and does: labels (late, and never for all), reviews that find nothing, bans."""
 
 from dataclasses import dataclass, fields
 
@@ -15,73 +12,78 @@ from simulation.tactics import Tactics
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
-    """Arrays with one entry an account; days from the start of the world, inf for never."""
+class Enforcement:
+    """Labels and acts as arrays with one entry per account; days from the start of the world, inf for never."""
 
-    labelled: Floats
-    guilty: Flags
+    labelled: Floats  # day on which the label becomes known
+    guilty: Flags  # what the label says
     banned: Floats
     throttled: Floats
     restored: Floats
 
 
-def on_honest(cohort: Cohort, accounts: DrawnAccounts, days: int, rng: np.random.Generator) -> Verdicts:
-    """Reviews of honest accounts (the busier the likelier), throttles, and rare bans that are taken back."""
+def enforce_on_honest(cohort: Cohort, accounts: DrawnAccounts, days: int, rng: np.random.Generator) -> Enforcement:
+    """Draw reviews of honest accounts (likelier for busy ones), throttles, and rare bans that are taken back."""
     count = len(accounts)
     weight = np.clip(np.sqrt(accounts.rate / cohort.rate[0]), 0.5, 2.0)
-    seen = rng.random(count) < np.minimum(cohort.reviewed * weight, 0.9)
+    reviewed = rng.random(count) < np.minimum(cohort.reviewed * weight, 0.9)
     when = np.maximum(accounts.created, 0.0) + rng.uniform(1.0, days, count)
-    labelled = np.where(seen & (when < days - 0.05), when, np.inf)
+    labelled = np.where(reviewed & (when < days - 0.05), when, np.inf)
     slowed = np.where(rng.random(count) < assumed.THROTTLED, rng.uniform(1.0, days, count), np.inf)
     wrong = (rng.random(count) < assumed.WRONGLY_BANNED) & (days > 4)
     banned = np.where(wrong, rng.uniform(1.0, max(1.0, days - 2.0), count), np.inf)
-    return Verdicts(labelled, np.zeros(count, dtype=bool), banned, slowed, banned + rng.uniform(0.5, 1.9, count))
+    return Enforcement(labelled, np.zeros(count, dtype=bool), banned, slowed, banned + rng.uniform(0.5, 1.9, count))
 
 
-def on_campaign(
+def enforce_on_campaign(
     tactics: Tactics,
     accounts: DrawnAccounts,
     days: int,
     rng: np.random.Generator,
     purged: float = np.inf,
     pace: float = 1.0,
-) -> Verdicts:
-    """Labels from `found_after` days into the campaign on, over the days after it.
+) -> Enforcement:
+    """Draw labels and bans of a campaign's accounts; the first labels come `found_after` days after its begin.
 
-    Some of the labelled are banned; on the day `purged`, within hours, all of the pool but a few. `pace`: length of
-    the world as a share of the scenario's; an investigation of a shorter campaign is as much quicker.
+    Args:
+        tactics: the campaign's.
+        accounts: the campaign's accounts.
+        days: length of the world.
+        rng: source of the draws.
+        purged: day on which nearly the whole pool is banned, within hours.
+        pace: length of the world as a share of the scenario's; a shorter campaign is found as much sooner.
     """
     count = len(accounts)
-    found = tactics.days[0] * days + tactics.found_after * pace
+    discovery = tactics.days[0] * days + tactics.found_after * pace
     # the investigation takes its time, but ends before the world does
-    longer = min(2.5, max(0.2, (days - found) / 4.0))
-    # nobody is known for what he has not done yet: half a day of service at least
-    when = np.maximum(found, accounts.begin + 0.5) + rng.exponential(longer, count)
-    known = (rng.random(count) < tactics.labelled) & (when < days - 0.1)
-    labelled = np.where(known, when, np.inf)
-    banned = np.where(known & (rng.random(count) < tactics.banned), when + rng.uniform(0.02, 1.5, count), np.inf)
+    mean_delay = min(2.5, max(0.2, (days - discovery) / 4.0))
+    # an account is labelled after half a day of service at the earliest: before it has done nothing
+    when = np.maximum(discovery, accounts.begin + 0.5) + rng.exponential(mean_delay, count)
+    is_labelled = (rng.random(count) < tactics.labelled) & (when < days - 0.1)
+    labelled = np.where(is_labelled, when, np.inf)
+    banned = np.where(is_labelled & (rng.random(count) < tactics.banned), when + rng.uniform(0.02, 1.5, count), np.inf)
     never = np.full(count, np.inf)
     if np.isfinite(purged):
         caught = rng.random(count) < assumed.CAUGHT
         act = purged + rng.uniform(0.0, 0.25, count)
         banned = np.where(caught, np.minimum(banned, act), banned)
-        labelled = np.where(caught & known, np.minimum(labelled, act - 0.01), labelled)
-    return Verdicts(labelled, np.ones(count, dtype=bool), banned, never, never)
+        labelled = np.where(caught & is_labelled, np.minimum(labelled, act - 0.01), labelled)
+    return Enforcement(labelled, np.ones(count, dtype=bool), banned, never, never)
 
 
-def rows_of(verdicts: Verdicts, rows: slice) -> Verdicts:
-    """The verdicts in the rows."""
-    return Verdicts(*(getattr(verdicts, f.name)[rows] for f in fields(Verdicts)))
+def enforcement_rows(enforcement: Enforcement, rows: slice) -> Enforcement:
+    """Select rows."""
+    return Enforcement(*(getattr(enforcement, f.name)[rows] for f in fields(Enforcement)))
 
 
-def overwritten(verdicts: Verdicts, rows: Ints, others: Verdicts) -> Verdicts:
-    """The verdicts with others in the rows."""
-    changed = [getattr(verdicts, f.name).copy() for f in fields(Verdicts)]
-    for column, field in zip(changed, fields(Verdicts), strict=True):
+def overwrite_rows(enforcement: Enforcement, rows: Ints, others: Enforcement) -> Enforcement:
+    """Replace the rows by those of another."""
+    changed = [getattr(enforcement, f.name).copy() for f in fields(Enforcement)]
+    for column, field in zip(changed, fields(Enforcement), strict=True):
         column[rows] = getattr(others, field.name)
-    return Verdicts(*changed)
+    return Enforcement(*changed)
 
 
-def all_verdicts(parts: list[Verdicts]) -> Verdicts:
-    """The verdicts of several parts, in order."""
-    return Verdicts(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Verdicts)))
+def concatenate_enforcement(parts: list[Enforcement]) -> Enforcement:
+    """Join several into one, in order."""
+    return Enforcement(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Enforcement)))

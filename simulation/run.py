@@ -27,11 +27,11 @@ PART = 250_000.0
 FIRST_YEAR, LAST_YEAR = 1970, 2200  # a world lies between them, since its accounts are up to years older than it
 _WORKERS = 2  # parts made at the same time; each further one adds the memory of a part
 _TABLES = {
-    "accounts": tables.accounts,
-    "labels": tables.labels,
-    "enforcement": tables.enforcement,
-    "releases": tables.releases,
-    "truth": tables.truth,
+    "accounts": tables.accounts_table,
+    "labels": tables.labels_table,
+    "enforcement": tables.enforcement_table,
+    "releases": tables.releases_table,
+    "truth": tables.truth_table,
 }
 
 
@@ -145,8 +145,8 @@ def _make_parts(days: int, parts: list[World]) -> Iterator[tuple[int, int, pl.Da
 def _busy_day_requests(world: World) -> float:
     """Requests to expect on a busy day."""
     accounts = world.accounts
-    ordinary = np.where(accounts.campaign < 0, accounts.rate * accounts.active, accounts.duty)
-    clock = np.where(accounts.every > 0.0, 1.0 / np.maximum(accounts.every, 1e-9), 0.0)
+    ordinary = np.where(accounts.campaign < 0, accounts.rate * accounts.active, accounts.service_rate)
+    clock = np.where(accounts.clock_interval > 0.0, 1.0 / np.maximum(accounts.clock_interval, 1e-9), 0.0)
     return float((ordinary + clock).sum())
 
 

@@ -1,4 +1,4 @@
-"""What a campaign can vary: the dials that any family can combine, and a campaign made of both."""
+"""What a campaign can vary (tactics, which combine with any family), and a campaign made of both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ def _ordinary() -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Tactics:
-    """Dials. Days count from the start of the world; rates are requests an account and day."""
+    """How a campaign acts. Days count from the start of the world; rates are requests per account and day."""
 
     accounts: int = 30
     # a day's mean of four accounts of five lies between (log-normal); 13 to 46 in disclosed campaigns
@@ -58,7 +58,7 @@ class Tactics:
     replaced: float = 0.0  # share of the banned whose load a new account of the pool takes over at once
 
     def __post_init__(self) -> None:
-        """Raise ValueError for words that nothing knows."""
+        """Raise ValueError for misspelt words."""
         refuse_unknown("tactics", "rotation", [self.rotation], ("account", "day", "request"))
         refuse_unknown("tactics", "plans", self.plans or (), PLANS)
         refuse_unknown("tactics", "networks", self.networks or (), NETWORKS)
@@ -67,7 +67,7 @@ class Tactics:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A family carried out with tactics."""
+    """A family of prompts, sent with tactics."""
 
     name: str
     family: str

@@ -27,7 +27,7 @@ from features.lake import Lake
 from pipelines.ingest import Inputs, ingest
 from pipelines.workspace import Workspace
 from simulation import SimulationRequest, simulate
-from simulation.audit.single_column import JUDGED, judged
+from simulation.audit.single_column import AUDIT_SIZES, enlarge_families
 from simulation.presets import PRESETS
 from training.evaluation.intervals import wilson
 
@@ -140,13 +140,18 @@ def _overall(told: Mapping[str, NDArray[np.int64]]) -> list[str]:
 
 def world(scenario: str, pools: Path | None, seed: int, times: float = 1.0) -> dict[str, Agreement]:
     """Make a small world, group its accounts in every way, and compare with the truth."""
-    size, days = JUDGED[scenario]
+    size, days = AUDIT_SIZES[scenario]
     with tempfile.TemporaryDirectory() as scratch:
         tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
         say(f"{scenario}: making")
         simulate(
             SimulationRequest(
-                scenario=judged(PRESETS[scenario]), out=tables, scale=size * times, seed=seed, days=days, pools=pools
+                scenario=enlarge_families(PRESETS[scenario]),
+                out=tables,
+                scale=size * times,
+                seed=seed,
+                days=days,
+                pools=pools,
             )
         )
         parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}

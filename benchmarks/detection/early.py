@@ -25,7 +25,7 @@ from pipelines.ingest import Inputs, ingest
 from pipelines.models.train import VOLUME_FEATURE
 from pipelines.workspace import Workspace
 from simulation import SimulationRequest, simulate
-from simulation.audit.single_column import JUDGED, judged
+from simulation.audit.single_column import AUDIT_SIZES, enlarge_families
 from simulation.presets import PRESETS
 from training.evaluation.detection import Detection, detect
 from training.evaluation.intervals import draw
@@ -54,13 +54,13 @@ def taught(made: World, seed: int) -> FittedCandidate:
 
 def followed(scenario: str, pools: Path | None, seed: int) -> TestSet:
     """Make a preset's world and look at its accounts time after time."""
-    size, days = JUDGED[scenario]
+    size, days = AUDIT_SIZES[scenario]
     with tempfile.TemporaryDirectory() as scratch:
         tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
         say(f"{scenario}: making")
         simulate(
             SimulationRequest(
-                scenario=judged(PRESETS[scenario]), out=tables, scale=size, seed=seed, days=days, pools=pools
+                scenario=enlarge_families(PRESETS[scenario]), out=tables, scale=size, seed=seed, days=days, pools=pools
             )
         )
         parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}

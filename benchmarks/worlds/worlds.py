@@ -20,11 +20,11 @@ import polars as pl
 from benchmarks.options import new_parser
 from docs_tools.documents import RESULTS, measured_at
 from simulation import SCENARIOS, SimulationRequest, simulate
-from simulation.audit.realism import Sample, samples
-from simulation.audit.single_column import JUDGED, LIMIT, VOLUME, giveaways, judged, limited
-from simulation.audit.split_pools import halve
+from simulation.audit.realism import CohortComparison, compare_cohorts
+from simulation.audit.single_column import AUDIT_SIZES, MAX_AUC, VOLUME, column_aucs, enlarge_families, limited_rows
+from simulation.audit.split_pools import split_pools
 from simulation.cohorts import COHORTS
-from simulation.cohorts.sources import source
+from simulation.cohorts.sources import describe_sources
 from simulation.constants import pool_rhythms
 from simulation.presets import PRESETS
 
@@ -62,8 +62,8 @@ def _served(world: Path) -> int:
 
 def betrayal(scenario: str, scale: float | None, pools: Path | None) -> pl.DataFrame:
     """The give-away table of one scenario at a small scale."""
-    small, days = JUDGED[scenario]
-    preset = judged(PRESETS[scenario])
+    small, days = AUDIT_SIZES[scenario]
+    preset = enlarge_families(PRESETS[scenario])
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder) / "world"
         simulate(
@@ -71,36 +71,36 @@ def betrayal(scenario: str, scale: float | None, pools: Path | None) -> pl.DataF
                 scenario=preset, out=world, scale=scale or small, days=days, pools=pools if preset.pools else None
             )
         )
-        return giveaways(world)
+        return column_aucs(world)
 
 
-def giveaway_lines(scenario: str, found: pl.DataFrame) -> list[str]:
+def single_column_lines(scenario: str, found: pl.DataFrame) -> list[str]:
     """One line a family: accounts, the three worst columns, and volume against all honest accounts."""
     lines = []
-    bound = limited(found)
+    bound = limited_rows(found)
     for family in sorted(found["family"].unique()):
         rows = bound.filter(pl.col("family") == family)
         worst = ", ".join(f"{c} {a:.3f}" for c, a in rows.head(3).select("column", "auc").iter_rows())
         volume = found.filter((pl.col("family") == family) & (pl.col("column") == VOLUME))["auc"][0]
-        verdict = "" if rows["auc"][0] < LIMIT else " **above the limit**"
+        verdict = "" if rows["auc"][0] < MAX_AUC else " **above the limit**"
         lines.append(f"| {scenario} | {family} | {rows['accounts'][0]} | {worst}{verdict} | {volume:.3f} |")
     return lines
 
 
-def distances(pools: Path, scale: float, out: Path) -> dict[str, list[Sample]]:
+def distances(pools: Path, scale: float, out: Path) -> dict[str, list[CohortComparison]]:
     """The comparisons of `small` with and without pools, in the folders of these names below `out`.
 
     One half of the pools makes the world, the other judges both.
     """
-    make, judge = halve(pools, out / "halves")
+    make, judge = split_pools(pools, out / "halves")
     found = {}
     for name, given in (("with pools", make), ("without pools", None)):
         simulate(SimulationRequest(scenario="small", out=out / name, scale=scale, pools=given))
-        found[name] = samples(out / name, judge)
+        found[name] = compare_cohorts(out / name, judge)
     return found
 
 
-def distance_lines(name: str, found: list[Sample]) -> list[str]:
+def distance_lines(name: str, found: list[CohortComparison]) -> list[str]:
     """A heading, the worst, and one line a comparison, the worst first."""
     ordered = sorted(found, key=lambda s: -s.distance)
     worst = ordered[0]
@@ -108,12 +108,12 @@ def distance_lines(name: str, found: list[Sample]) -> list[str]:
         "",
         f"### Worlds {name}",
         "",
-        f"The worst is **{worst.what} of {worst.cohort}** against {worst.source}: {worst.distance:.3f}.",
+        f"The worst is **{worst.measure} of {worst.cohort}** against {worst.source}: {worst.distance:.3f}.",
         "",
         "| cohort | what | source | median, simulated | median, measured | distance |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {s.cohort} | {s.what} | {s.source} | {np.median(s.simulated):.2f} | {np.median(s.observed):.2f} | "
+            f"| {s.cohort} | {s.measure} | {s.source} | {np.median(s.simulated):.2f} | {np.median(s.observed):.2f} | "
             f"{s.distance:.3f} |"
             for s in ordered
         ),
@@ -123,7 +123,7 @@ def distance_lines(name: str, found: list[Sample]) -> list[str]:
 def fit(pools: Path) -> str:
     """The constants of worlds without pools, from the half that makes worlds."""
     with tempfile.TemporaryDirectory() as folder:
-        tokens, gaps = pool_rhythms.fit(halve(pools, Path(folder) / "halves")[0])
+        tokens, gaps = pool_rhythms.fit_constants(split_pools(pools, Path(folder) / "halves")[0])
     printer = pprint.PrettyPrinter(width=118, compact=True, sort_dicts=False)
     return f"TOKENS = {printer.pformat(tokens)}\nGAPS = {printer.pformat(gaps)}"
 
@@ -133,7 +133,7 @@ def _cdf(axis: plt.Axes, values: np.ndarray, label: str, style: str) -> None:
     axis.plot(ordered, np.linspace(0, 1, len(ordered)), style, label=label, linewidth=1)
 
 
-def _pictures(world: Path, found: list[Sample], pools: Path, folder: Path) -> None:
+def _pictures(world: Path, found: list[CohortComparison], pools: Path, folder: Path) -> None:
     """Volume, gaps, hours, lengths and templates as small PNGs."""
     folder.mkdir(parents=True, exist_ok=True)
     truth = pl.read_parquet(world / "truth.parquet").unique("account_id")
@@ -167,10 +167,10 @@ def _volume(axis: plt.Axes, joined: pl.LazyFrame) -> None:
     axis.axvspan(13, 46, alpha=0.15, label="disclosed campaigns")
 
 
-def _samples(axis: plt.Axes, found: list[Sample], what: str, back: object) -> None:
+def _samples(axis: plt.Axes, found: list[CohortComparison], what: str, back: object) -> None:
     shown: set[str] = set()
     for s in found:
-        if s.what != what or s.source in shown:
+        if s.measure != what or s.source in shown:
             continue
         shown.add(s.source)
         colour = f"C{len(shown)}"
@@ -220,9 +220,9 @@ def documents(pools: Path) -> None:
         "|---|---|---|---|---|",
     ]
     for scenario in SCENARIOS:
-        lines += giveaway_lines(scenario, betrayal(scenario, None, pools))
+        lines += single_column_lines(scenario, betrayal(scenario, None, pools))
     lines += ["", "## Cohorts", "", "| cohort | share | requests an active day | source |", "|---|---|---|---|"]
-    lines += [f"| {c.name} | {c.share:g} | {c.rate[0]:g} | {source(c)} |" for c in COHORTS.values()]
+    lines += [f"| {c.name} | {c.share:g} | {c.rate[0]:g} | {describe_sources(c)} |" for c in COHORTS.values()]
     text = (RESULTS / "worlds.md").read_text(encoding="utf-8").partition(MARK)[0]
     (RESULTS / "worlds.md").write_text(text + MARK + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
@@ -247,7 +247,9 @@ def main() -> None:
             [options.scenario] if options.scenario else [s for s in SCENARIOS if options.pools or not PRESETS[s].pools]
         )
         for scenario in wanted:
-            print(*giveaway_lines(scenario, betrayal(scenario, options.scale, options.pools)), sep="\n", flush=True)
+            print(
+                *single_column_lines(scenario, betrayal(scenario, options.scale, options.pools)), sep="\n", flush=True
+            )
     elif options.what == "realism":
         with tempfile.TemporaryDirectory() as folder:
             for name, found in distances(options.pools, options.scale or 2.0, Path(folder)).items():

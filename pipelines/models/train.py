@@ -190,7 +190,7 @@ def _training_request(
     planted, origin = None, {}
     if request.planting is not None:
         planted = plant(workspace, request.labels, request.as_of, request.planting, progress)
-        origin = {} if planted is None else {"planting": request.planting.told()}
+        origin = {} if planted is None else {"planting": request.planting.as_json()}
     return TrainingRequest(
         examples=examples,
         features=FEATURE_NAMES,

@@ -1,7 +1,7 @@
-"""Does one raw column alone betray a campaign? A world in which it does teaches a model nothing of use.
+"""Check that no single raw column gives a campaign away: such a world would teach a model nothing of use.
 
-For every campaign family and every column of requests and accounts: a decision tree of depth 3 on simple aggregates of
-that column per account, judged on accounts that it was not fitted on, against honest accounts of like volume.
+For every campaign family and every column of requests and accounts, a decision tree of depth 3 is fitted to simple
+aggregates of that column per account. Its AUC is measured on held-out accounts, against honest accounts of like volume.
 """
 
 from collections import Counter
@@ -20,11 +20,11 @@ from simulation.draws import Flags, Floats
 from simulation.tactics import Campaign
 from simulation.world import Scenario
 
-LIMIT = 0.9  # AUC that no single column may reach
-FEWEST = 24  # accounts of a family below which an AUC says nothing
-WANTED = 30  # accounts that a family has where it is judged: some send nothing
-# (scale, days) at which a scenario is quick to make; see `judged`
-JUDGED: dict[str, tuple[float, int | None]] = {
+MAX_AUC = 0.9  # no single column may reach it; chosen by hand
+MIN_ACCOUNTS = 24  # accounts of a family below which an AUC says nothing; chosen by hand
+ENOUGH_ACCOUNTS = 30  # accounts that each family gets in an audit, more than MIN_ACCOUNTS since some send nothing
+# (scale, days) at which a scenario is quick to audit; see `enlarge_families`
+AUDIT_SIZES: dict[str, tuple[float, int | None]] = {
     "small": (3.0, None),
     "composed": (1.0, None),
     "mixed": (0.6, None),
@@ -49,8 +49,8 @@ _NUMBERS = (
 _NAMES = ("api_key_id", "conversation_id", "client_address", *_TEXTS, *_KINDS)
 _ACCOUNT_KINDS = ("plan", "programme", "email_domain", "billing_country")
 _ACCOUNT_NAMES = ("organization_id", "payment_fingerprint", "signup_address", *_ACCOUNT_KINDS)
-VOLUME = "requests (against all honest accounts)"  # reported beside the columns, not limited: it is a signal
-# sharing of values between accounts; families whose template is fixed share prefixes and suffixes by their nature
+VOLUME = "requests (against all honest accounts)"  # reported beside the columns without a limit: it is a signal
+# how much accounts share values; families with a fixed template share prefixes and suffixes by their nature
 TEMPLATES = ("sharing of prefixes", "sharing of suffixes")
 SHARED = {
     "sharing of prompts": pl.col("prompt").hash(),
@@ -61,42 +61,42 @@ SHARED = {
     "sharing of subnets": pl.col("client_address").str.extract(r"^(\d+\.\d+\.\d+)\."),
     "sharing of clients": pl.concat_str("user_agent", "tls_ja4"),
 }
-_COMMON = 12  # values of a column that count by themselves
+_COMMON = 12  # commonest values of a column that get an aggregate of their own
 
 
-def judged(scenario: Scenario) -> Scenario:
-    """The scenario as it is judged: families that have too few accounts at that scale are given more."""
-    scale = JUDGED[scenario.name][0]
-    have: Counter[str] = Counter()
+def enlarge_families(scenario: Scenario) -> Scenario:
+    """The scenario with more accounts for families that would have too few at the scale of `AUDIT_SIZES`."""
+    scale = AUDIT_SIZES[scenario.name][0]
+    sizes: Counter[str] = Counter()
     for campaign in scenario.campaigns:
         host = next((c for c in scenario.campaigns if c.name == campaign.tactics.guest_of), campaign)
-        have[campaign.family] += round((host.tactics.accounts + host.tactics.second_pool) * scale)
+        sizes[campaign.family] += round((host.tactics.accounts + host.tactics.second_pool) * scale)
 
-    def enough(campaign: Campaign) -> Campaign:
-        few = have[campaign.family]
-        if few >= WANTED:
+    def enlarge(campaign: Campaign) -> Campaign:
+        size = sizes[campaign.family]
+        if size >= ENOUGH_ACCOUNTS:
             return campaign
-        accounts = ceil(campaign.tactics.accounts * WANTED / max(few, 1))
+        accounts = ceil(campaign.tactics.accounts * ENOUGH_ACCOUNTS / max(size, 1))
         return replace(campaign, tactics=replace(campaign.tactics, accounts=accounts))
 
-    return replace(scenario, campaigns=tuple(map(enough, scenario.campaigns)))
+    return replace(scenario, campaigns=tuple(map(enlarge, scenario.campaigns)))
 
 
-def aggregates(folder: Path) -> pl.DataFrame:
-    """One row an account with requests: `account_id`, `requests`, and columns `<raw column>:<aggregate>`."""
+def aggregate_accounts(folder: Path) -> pl.DataFrame:
+    """Aggregate a world's tables per account: `account_id`, `requests` and columns `<raw column>:<aggregate>`."""
     requests = pl.scan_parquet(folder / "requests" / "*.parquet")
     lengths = [pl.col(name).str.len_chars().alias(f"{name}_length") for name in _TEXTS]
-    table = requests.with_columns(lengths).group_by("account_id").agg(*_of_requests(requests)).collect()
+    table = requests.with_columns(lengths).group_by("account_id").agg(*_request_aggregates(requests)).collect()
     accounts = pl.read_parquet(folder / "accounts.parquet")
     end = requests.select(pl.col("timestamp").max()).collect().item()
-    table = table.join(accounts.select("account_id", *_of_accounts(accounts, end)), on="account_id")
+    table = table.join(accounts.select("account_id", *_account_aggregates(accounts, end)), on="account_id")
     for name, value in SHARED.items():
-        table = table.join(_sharing(requests, name, value), on="account_id", how="left")
+        table = table.join(_aggregate_sharing(requests, name, value), on="account_id", how="left")
     return table.sort("account_id")
 
 
-def _sharing(requests: pl.LazyFrame, name: str, value: pl.Expr) -> pl.DataFrame:
-    """Per account: how much of what it sends has a value that other accounts show too, and how many show it."""
+def _aggregate_sharing(requests: pl.LazyFrame, name: str, value: pl.Expr) -> pl.DataFrame:
+    """Per account: the share of its requests with a value that others show too, and how many others show it."""
     keyed = requests.select("account_id", value=value).filter(pl.col("value").is_not_null())
     counts = keyed.group_by("account_id", "value").len().with_columns(others=pl.len().over("value") - 1)
     return (
@@ -110,7 +110,7 @@ def _sharing(requests: pl.LazyFrame, name: str, value: pl.Expr) -> pl.DataFrame:
     )
 
 
-def _of_requests(requests: pl.LazyFrame) -> Iterable[pl.Expr]:
+def _request_aggregates(requests: pl.LazyFrame) -> Iterable[pl.Expr]:
     when = pl.col("timestamp").sort()
     gap = (when.diff().dt.total_microseconds() / 1e6 + 0.1).log()
     hour = pl.col("timestamp").dt.hour() + pl.col("timestamp").dt.minute() / 60
@@ -132,80 +132,91 @@ def _of_requests(requests: pl.LazyFrame) -> Iterable[pl.Expr]:
         yield (pl.col(name).n_unique() / pl.len()).alias(f"{name}:distinct share")
         yield (pl.col(name).unique_counts().max() / pl.len()).alias(f"{name}:top share")
     for name in _KINDS:
-        for value in _common(requests, name):
+        for value in _common_values(requests, name):
             yield (pl.col(name) == value).mean().alias(f"{name}:share of {value}")
 
 
-def _of_accounts(accounts: pl.DataFrame, end: object) -> Iterable[pl.Expr]:
+def _account_aggregates(accounts: pl.DataFrame, end: object) -> Iterable[pl.Expr]:
     yield ((pl.lit(end) - pl.col("created_at")).dt.total_seconds() / 86_400).alias("created_at:age")
     for name in _ACCOUNT_NAMES:
         yield pl.col(name).is_null().cast(pl.Float64).alias(f"{name}:null")
     for name in _ACCOUNT_KINDS:
-        for value in _common(accounts.lazy(), name):
+        for value in _common_values(accounts.lazy(), name):
             yield (pl.col(name) == value).cast(pl.Float64).alias(f"{name}:is {value}")
 
 
-def _common(table: pl.LazyFrame, name: str) -> pl.Series:
+def _common_values(table: pl.LazyFrame, name: str) -> pl.Series:
     counts = table.filter(pl.col(name).is_not_null()).group_by(name).len()
     return counts.sort("len", name, descending=[True, False]).head(_COMMON).collect()[name]
 
 
-def giveaways(folder: Path) -> pl.DataFrame:
-    """Of a world's folder: `family` (`all` for any), `column`, `auc`, accounts of the family and honest ones like them.
+def column_aucs(folder: Path) -> pl.DataFrame:
+    """Measure how well each column alone tells each family from honest accounts.
 
-    Families of fewer than `FEWEST` accounts are judged within `all` only. Worst first.
+    Args:
+        folder: a simulated world.
+
+    Returns:
+        `family` (`all` for any), `column`, `auc`, `accounts` of the family and `honest` ones like them; highest AUC
+        first. Families of fewer than `MIN_ACCOUNTS` accounts count within `all` only.
     """
     truth = pl.read_parquet(folder / "truth.parquet")
-    table = aggregates(folder)
+    table = aggregate_accounts(folder)
     ids = table["account_id"]
-    honest = _among(ids, truth.filter(~pl.col("label")))
+    is_honest = _in_truth(ids, truth.filter(~pl.col("label")))
     columns: dict[str, list[str]] = {}
     for name in table.columns[2:]:
         columns.setdefault(name.split(":")[0], []).append(name)
-    matrix = {name: table.select(parts).cast(pl.Float64).to_numpy() for name, parts in columns.items()}
+    values_of = {name: table.select(parts).cast(pl.Float64).to_numpy() for name, parts in columns.items()}
     volume = np.log2(table["requests"].to_numpy())
     rows = []
     for family in ("all", *sorted(truth["family"].drop_nulls().unique())):
-        bad = _among(ids, truth.filter(pl.col("label") & (pl.lit(family == "all") | (pl.col("family") == family))))
-        if bad.sum() < FEWEST:
+        in_family = _in_truth(
+            ids, truth.filter(pl.col("label") & (pl.lit(family == "all") | (pl.col("family") == family)))
+        )
+        if in_family.sum() < MIN_ACCOUNTS:
             continue
-        either = bad | honest
-        plain = _auc(volume[either, None], bad[either], np.ones(int(either.sum())))
-        rows.append((family, VOLUME, plain, int(bad.sum()), int(honest.sum())))
-        weight = like_volume(volume, bad, honest)
-        used = weight > 0.0
-        for name, values in matrix.items():
-            auc = _auc(values[used], bad[used], weight[used])
-            rows.append((family, name, auc, int(bad.sum()), int((used & honest).sum())))
+        either = in_family | is_honest
+        volume_auc = _auc(volume[either, None], in_family[either], np.ones(int(either.sum())))
+        rows.append((family, VOLUME, volume_auc, int(in_family.sum()), int(is_honest.sum())))
+        weight = volume_weights(volume, in_family, is_honest)
+        has_weight = weight > 0.0
+        for name, values in values_of.items():
+            auc = _auc(values[has_weight], in_family[has_weight], weight[has_weight])
+            rows.append((family, name, auc, int(in_family.sum()), int((has_weight & is_honest).sum())))
     schema = {"family": pl.String, "column": pl.String, "auc": pl.Float64, "accounts": pl.Int64, "honest": pl.Int64}
-    found = pl.DataFrame(rows, schema=schema, orient="row")
-    return found.sort("auc", "family", "column", descending=[True, False, False])
+    aucs = pl.DataFrame(rows, schema=schema, orient="row")
+    return aucs.sort("auc", "family", "column", descending=[True, False, False])
 
 
-def limited(found: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `giveaways` that must stay below `LIMIT`: all but volume itself and the sharing of templates."""
-    return found.filter(~pl.col("column").is_in([VOLUME, *TEMPLATES]))
+def limited_rows(aucs: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `column_aucs` that must stay below `MAX_AUC`: all but volume itself and shared templates."""
+    return aucs.filter(~pl.col("column").is_in([VOLUME, *TEMPLATES]))
 
 
-def _among(ids: pl.Series, truth: pl.DataFrame) -> Flags:
+def _in_truth(ids: pl.Series, truth: pl.DataFrame) -> Flags:
     return np.asarray(ids.is_in(truth["account_id"].implode()).to_numpy(), dtype=bool)
 
 
-def like_volume(volume: Floats, bad: Flags, honest: Flags) -> Floats:
-    """Weights by which the honest accounts send as much as the others: log2 of requests in halves, both sides alike.
+def volume_weights(volume: Floats, in_family: Flags, is_honest: Flags) -> Floats:
+    """Weights that give honest accounts the same distribution of volume as the others.
 
-    Accounts in bins that one side lacks weigh nothing.
+    Volume is the log2 of requests, in bins of one half. Accounts in bins that one side lacks weigh nothing.
     """
-    place = np.floor(volume * 2.0).astype(np.int64)
-    size = int(place.max()) + 1
-    ours, theirs = (np.bincount(place[side], minlength=size).astype(np.float64) for side in (bad, honest))
+    volume_bin = np.floor(volume * 2.0).astype(np.int64)
+    size = int(volume_bin.max()) + 1
+    ours, theirs = (np.bincount(volume_bin[side], minlength=size).astype(np.float64) for side in (in_family, is_honest))
     both = (ours > 0) & (theirs > 0)
     ratio = np.divide(ours, theirs, out=np.zeros(size), where=both)
-    return np.asarray(np.where(bad & both[place], 1.0, np.where(honest, ratio[place], 0.0)), dtype=np.float64)
+    return np.asarray(
+        np.where(in_family & both[volume_bin], 1.0, np.where(is_honest, ratio[volume_bin], 0.0)), dtype=np.float64
+    )
 
 
-def _auc(values: Floats, bad: Flags, weight: Floats) -> float:
+def _auc(values: Floats, in_family: Flags, weight: Floats) -> float:
     tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=8, random_state=0)
     folds = StratifiedKFold(4, shuffle=True, random_state=0)
-    risk = cross_val_predict(tree, values, bad, cv=folds, params={"sample_weight": weight}, method="predict_proba")
-    return float(roc_auc_score(bad, risk[:, 1], sample_weight=weight))
+    risk = cross_val_predict(
+        tree, values, in_family, cv=folds, params={"sample_weight": weight}, method="predict_proba"
+    )
+    return float(roc_auc_score(in_family, risk[:, 1], sample_weight=weight))

@@ -1,5 +1,6 @@
-"""Two folders out of one of pools: half of the clients, sessions, conversations and templates make a world, the
-others judge it, so that nothing is compared with itself.
+"""Split a folder of pools in two: one half makes a world, the other half is compared with it.
+
+Half of the clients, sessions, conversations and templates go to each, so that nothing is compared with itself.
 """
 
 from pathlib import Path
@@ -8,8 +9,8 @@ import polars as pl
 
 from simulation.texts.pools import FILES
 
-# what belongs together in each pool, and so falls into one half
-_TOGETHER = {
+# columns whose equal rows stay in one half, by pool
+_UNIT_COLUMNS = {
     "prompts_benign.parquet": ("source", "group"),
     "prompts_batch_templates.parquet": ("template",),
     "prompts_judge.parquet": ("prompt",),
@@ -22,11 +23,10 @@ _TOGETHER = {
 _TEMPLATES = "extraction_templates"  # wrappers: nothing is compared with them
 
 
-def halve(pools: Path, out: Path) -> tuple[Path, Path]:
+def split_pools(pools: Path, out: Path) -> tuple[Path, Path]:
     """Write the folders `make` and `judge` below `out`, and return them.
 
-    Every second client and so on falls to each; of Azure, whose callers are unknown, the first and the second half
-    of the hour.
+    Every second client, session and so on falls to each. Azure's callers are unknown, so its hour is cut in the middle.
     """
     folders = (out / "make", out / "judge")
     for folder in folders:
@@ -34,16 +34,18 @@ def halve(pools: Path, out: Path) -> tuple[Path, Path]:
         (folder / _TEMPLATES).symlink_to((pools / _TEMPLATES).resolve())
     for name in FILES:
         whole = pl.read_parquet(pools / name)
-        side = _sides(whole, _TOGETHER.get(name))
+        side = _sides(whole, _UNIT_COLUMNS.get(name))
         for number, folder in enumerate(folders):
             whole.filter(side == number).write_parquet(folder / name)
     return folders
 
 
-def _sides(whole: pl.DataFrame, together: tuple[str, ...] | None) -> pl.Series:
-    if together is None:
+def _sides(whole: pl.DataFrame, unit_columns: tuple[str, ...] | None) -> pl.Series:
+    if unit_columns is None:
         return whole.select(pl.col("TIMESTAMP").rank("ordinal").over("workload") * 2 > pl.len().over("workload"))[
             "TIMESTAMP"
         ].cast(pl.Int64)
-    names = whole.select(pl.concat_str([pl.col(c).cast(pl.String) for c in together], separator="\x00").alias("name"))
+    names = whole.select(
+        pl.concat_str([pl.col(c).cast(pl.String) for c in unit_columns], separator="\x00").alias("name")
+    )
     return names.select(pl.col("name").rank("dense").cast(pl.Int64) % 2)["name"]

@@ -1,4 +1,4 @@
-"""What an honest cohort is made of."""
+"""The description of an honest cohort, and the words that it may use."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,27 +16,29 @@ SYSTEMS = ("none", "popular", "own", "harness")
 _CHANNEL = re.compile(r"api|web|(cloud|aggregator):\w+")
 
 
-def refuse_unknown(who: str, what: str, words: Iterable[str], known: Iterable[str]) -> None:
-    """Raise ValueError for a word that is none of the known ones."""
-    unknown = sorted(set(words) - set(known))
+def refuse_unknown(owner: str, field: str, words: Iterable[str], allowed: Iterable[str]) -> None:
+    """Raise ValueError for words that the field does not allow."""
+    unknown = sorted(set(words) - set(allowed))
     if unknown:
-        raise ValueError(f"{who}: {what} has {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        raise ValueError(f"{owner}: {field} has {', '.join(unknown)}; allowed are {', '.join(sorted(allowed))}")
 
 
-def refuse_access(who: str, access: Iterable[str]) -> None:
-    """Raise ValueError for a way in that is not "channel client"."""
+def refuse_access(owner: str, access: Iterable[str]) -> None:
+    """Raise ValueError for access that is not written "channel client"."""
     for way in access:
         channel, _, client = way.partition(" ")
         if not _CHANNEL.fullmatch(channel):
-            raise ValueError(f"{who}: access has the channel {channel!r}; known are api, web, cloud:x, aggregator:x")
-        refuse_unknown(who, "access", [client], [*CLIENTS, "none"])
+            raise ValueError(
+                f"{owner}: access has the channel {channel!r}; allowed are api, web, cloud:x, aggregator:x"
+            )
+        refuse_unknown(owner, "access", [client], [*CLIENTS, "none"])
 
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """One kind of honest workload: every figure that its accounts are drawn from.
+    """One kind of honest workload: everything that its accounts are drawn from.
 
-    Shares are weights, they need not add to one. Rates are requests an account and active day.
+    Shares are weights and need not add up to one. Rates are requests per account and active day.
     """
 
     name: str
@@ -59,7 +61,7 @@ class Cohort:
     suite: int = 0  # > 0: so many prompts, sent again and again
     stock: float = 0.0  # share of requests that are stock phrases, which others send too (see commonplace.py)
     public: float = 0.0  # share of accounts that run a public set of items, as others do
-    every: float = 0.0  # > 0: hours between requests that come on the minute, besides the others
+    clock_hours: float = 0.0  # > 0: hours between requests that come on the minute, besides the others
     rush: float = 1.0  # factor on the rate in the three days after a model's release
     eager: float = 0.0  # share of accounts that use a new model from its first day on
     models: Mapping[str, float] = field(default_factory=dict)  # instead of assumed.MODELS
@@ -69,9 +71,9 @@ class Cohort:
     reviewed: float = 0.09  # chance that an investigator looked and found nothing
 
     def __post_init__(self) -> None:
-        """Raise ValueError for words that nothing knows."""
+        """Raise ValueError for misspelt words."""
         refuse_access(self.name, self.access)
-        for what, words, known in (
+        for name, words, allowed in (
             ("writes", self.writes, PATTERNS),
             ("plans", self.plans, PLANS),
             ("networks", self.networks, NETWORKS),
@@ -82,4 +84,4 @@ class Cohort:
             ("models", self.models, MODEL_NAMES),
             ("programmes", self.programmes, ("", "education", "research", "startup")),
         ):
-            refuse_unknown(self.name, what, words, known)
+            refuse_unknown(self.name, name, words, allowed)

@@ -1,4 +1,4 @@
-"""Which figures of a cohort were measured, read off its keys; shares, rates, plans and all else are assumed."""
+"""Say which values of a cohort were measured; its shares, rates, plans and all else are assumed."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from simulation.constants.measured_constants import GAPS, TRACES
 from simulation.traffic.lengths import LENGTHS
 from simulation.traffic.rhythm import RHYTHMS
 
-# kinds of text that the pools hold, see pools.py; all others the grammar writes
+# kinds of text that the pools hold (see `texts/pools.py`); the grammar writes all others
 POOLED: Mapping[str, str] = {
     "chat": "prompts_benign",
     "support": "banking77 of prompts_benign",
@@ -17,8 +17,8 @@ POOLED: Mapping[str, str] = {
 }
 
 
-def source(cohort: Cohort) -> str:
-    """What of the cohort was measured: always (in worlds without pools by way of `fitted.py`), and with pools only."""
+def describe_sources(cohort: Cohort) -> str:
+    """Say what of the cohort was measured: in every world (`measured_constants.py`), and in worlds with pools."""
     lengths, rhythm = LENGTHS[cohort.lengths].measured, RHYTHMS[cohort.rhythm].measured
     always = [f"lengths: {TRACES[lengths]}"] if lengths else []
     always += [f"gaps: {TRACES[rhythm]}"] if rhythm and rhythm in GAPS else []

@@ -1,6 +1,7 @@
-"""Rates that no cohort and no tactic states, each with its source. All but the disclosed ones are assumed.
+"""Rates that neither cohorts nor tactics set. All are assumed, except where a comment names a disclosure.
 
-What differs by cohort stands in `cohorts/`, what campaigns vary in `tactics.py`.
+Values that differ by cohort are in `cohorts/`; those that campaigns vary are in `tactics.py`. Changing any of
+them changes the worlds, so models have to be trained and measured again.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What was measured of lengths and gaps, in a few quantiles: worlds without pools draw from these.
+"""Measured lengths and gaps, as a few quantiles; worlds without pools draw from these.
 
 Printed by `python -m benchmarks worlds fit --pools DIR`.
 """
@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 from simulation.draws import Floats
 
-# what was measured, by name
+# names of the traces that were measured
 TRACES: Mapping[str, str] = {
     "azure_conv": "Azure conversation 2023",
     "azure_code": "Azure code 2023",
@@ -24,22 +24,24 @@ TRACES: Mapping[str, str] = {
 LEVELS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-def at(quantiles: tuple[float, ...], normal: Floats) -> Floats:
-    """Values at the levels of standard normal draws: between the quantiles the logarithm is even, beyond them flat."""
+def values_at(quantiles: tuple[float, ...], normal: Floats) -> Floats:
+    """Turn standard normal draws into values; log-linear between the quantiles, constant beyond them."""
     return np.asarray(np.exp(np.interp(ndtr(normal), LEVELS, np.log(quantiles))), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of the whole input and of the answer at `LEVELS`, and the correlation of the normals behind the two."""
+    """Tokens of inputs and answers as quantiles at `LEVELS`, and the correlation of the normals behind them."""
 
-    sent: tuple[float, ...]
-    told: tuple[float, ...]
-    bond: float
+    inputs: tuple[float, ...]
+    answers: tuple[float, ...]
+    correlation: float
 
-    def pairs(self, one: Floats, other: Floats) -> tuple[Floats, Floats]:
+    def pairs(self, first: Floats, second: Floats) -> tuple[Floats, Floats]:
         """Input and answer from two independent standard normal draws."""
-        return at(self.sent, one), at(self.told, self.bond * one + np.sqrt(1.0 - self.bond**2) * other)
+        return values_at(self.inputs, first), values_at(
+            self.answers, self.correlation * first + np.sqrt(1.0 - self.correlation**2) * second
+        )
 
 
 TOKENS: Mapping[str, Tokens] = {

@@ -1,4 +1,4 @@
-"""Real rhythms and lengths from a folder of pools, in place of the assumed and the fitted ones."""
+"""Read real rhythms and lengths from a folder of pools, in place of the assumed and the committed ones."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from simulation.traffic.lengths import Pairs
 from simulation.traffic.rhythm import Clockwork
 
 _SERVED = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)  # levels of ServeGen's quantiles
-_EACH = 50  # pairs made of a client's quantiles
+_PAIRS_PER_CLIENT = 50  # drawn from its quantiles
 
 
-def clockwork(folder: Path) -> Clockwork:
-    """Hour-of-week weights of ServeGen's clients, gaps (seconds) of agentic, RAG and Azure requests."""
+def read_clockwork(folder: Path) -> Clockwork:
+    """Read the hour-of-week weights of ServeGen's clients and the gaps (seconds) of agentic, RAG and Azure requests."""
     windows = pl.read_parquet(folder / "rhythm_servegen_clients.parquet")
     hours = (
         windows.with_columns(hour=pl.col("window_s") // 3600 % 168)
@@ -45,16 +45,13 @@ def clockwork(folder: Path) -> Clockwork:
 
 def _gaps(frame: pl.DataFrame, by: str, time: str) -> Floats:
     gaps = frame.sort(by, time).select((pl.col(time) - pl.col(time).shift(1).over(by)).alias("gap"))["gap"]
-    kept = gaps.drop_nulls().drop_nans()
-    out: Floats = kept.filter((kept > 0.05) & (kept < 7200.0)).to_numpy().astype(np.float64)
+    finite = gaps.drop_nulls().drop_nans()
+    out: Floats = finite.filter((finite > 0.05) & (finite < 7200.0)).to_numpy().astype(np.float64)
     return out
 
 
-def lengths(folder: Path) -> Pairs:
-    """Pairs of input and output tokens as measured.
-
-    Azure conversation and code, agentic sessions, RAG, ServeGen.
-    """
+def read_lengths(folder: Path) -> Pairs:
+    """Read measured pairs of input and output tokens of Azure, agentic sessions, RAG and ServeGen."""
     azure = pl.read_parquet(folder / "arrivals_azure_llm_2023.parquet")
     agentic = (
         pl.read_parquet(folder / "sessions_agentic_coding.parquet").filter(pl.col("out") > 0).drop_nulls(["inp", "out"])
@@ -70,43 +67,44 @@ def lengths(folder: Path) -> Pairs:
 
 
 def _served(tokens: pl.DataFrame) -> tuple[Floats, Floats]:
-    """Pairs of ServeGen, of whose clients only quantiles are known: between these the logarithm is taken as even.
+    """Draw pairs of ServeGen, whose trace has only quantiles per client; log-linear between them.
 
-    How long inputs and outputs of one client go together is unknown: they are taken as independent.
+    The correlation of inputs and outputs within a client is unknown; they are taken as independent.
     """
     steps = [f"q{level * 100:02.0f}" for level in _SERVED]
     key = ["model", "client"]
     tokens = tokens.with_columns(pl.col("field", *key).cast(pl.String)).sort(key)
     sides = [tokens.filter(pl.col("field") == f).select(*key, *steps) for f in ("input_tokens", "output_tokens")]
     both = sides[0].join(sides[1], on=key, suffix="_out", maintain_order="left")
-    drawn = (np.arange(_EACH) + 0.5) / _EACH
+    drawn = (np.arange(_PAIRS_PER_CLIENT) + 0.5) / _PAIRS_PER_CLIENT
     rng = np.random.default_rng(0)
     pairs: list[tuple[Floats, Floats]] = []
     for row in both.iter_rows(named=True):
-        sent, told = (
+        inputs, outputs = (
             np.interp(drawn, _SERVED, np.log([max(row[s + end], 1.0) for s in steps])) for end in ("", "_out")
         )
-        pairs.append((np.exp(sent), np.exp(rng.permutation(told))))
-    return np.concatenate([one for one, _ in pairs]), np.concatenate([other for _, other in pairs])
+        pairs.append((np.exp(inputs), np.exp(rng.permutation(outputs))))
+    return np.concatenate([inputs for inputs, _ in pairs]), np.concatenate([outputs for _, outputs in pairs])
 
 
-def _pair(frame: pl.DataFrame, one: str, other: str) -> tuple[Floats, Floats]:
-    return frame[one].to_numpy().astype(np.float64), frame[other].to_numpy().astype(np.float64)
+def _pair(frame: pl.DataFrame, input_column: str, output_column: str) -> tuple[Floats, Floats]:
+    return frame[input_column].to_numpy().astype(np.float64), frame[output_column].to_numpy().astype(np.float64)
 
 
-def fit(folder: Path) -> tuple[dict[str, Tokens], dict[str, tuple[float, ...]]]:
-    """The constants of `fitted.py` (tokens, gaps) from a folder of pools."""
+def fit_constants(folder: Path) -> tuple[dict[str, Tokens], dict[str, tuple[float, ...]]]:
+    """Compute the constants of `measured_constants.py` (tokens, gaps) from a folder of pools."""
     tokens = {
-        name: Tokens(_levels(sent), _levels(told), _bond(sent, told)) for name, (sent, told) in lengths(folder).items()
+        name: Tokens(_levels(inputs), _levels(answers), _correlation(inputs, answers))
+        for name, (inputs, answers) in read_lengths(folder).items()
     }
-    return tokens, {name: _levels(gaps) for name, gaps in clockwork(folder).gaps.items()}
+    return tokens, {name: _levels(gaps) for name, gaps in read_clockwork(folder).gaps.items()}
 
 
 def _levels(values: Floats) -> tuple[float, ...]:
     return tuple(float(f"{v:.4g}") for v in np.quantile(values, LEVELS))
 
 
-def _bond(one: Floats, other: Floats) -> float:
-    """Correlation of the normals behind two columns, from that of their ranks."""
-    ranks = [np.argsort(np.argsort(v)) for v in (one, other)]
+def _correlation(first: Floats, second: Floats) -> float:
+    """The correlation of the normals behind two columns, from that of their ranks."""
+    ranks = [np.argsort(np.argsort(v)) for v in (first, second)]
     return round(float(2.0 * np.sin(np.pi / 6.0 * np.corrcoef(ranks[0], ranks[1])[0, 1])), 2)

@@ -1,4 +1,4 @@
-"""A world as a careless exporter would write it: everything that ingest must stand, and how often each was planted.
+"""Write a world as a careless exporter would, with everything that ingest must cope with, and count what was planted.
 
 Rows that break the contract and repeats are copies put beside the good rows, so ingest keeps exactly the requests of
 the clean world (some with nulls and absurd but valid values), and `planted.parquet` says what it must count.
@@ -68,7 +68,7 @@ _WIDE = {name: pl.Int64() for name, dtype in REQUESTS.items() if dtype.is_intege
 class Dirt:
     """Soils tables, and counts what it planted.
 
-    Rows of a part are held back and written with those of its next day: files are late and disordered.
+    Some rows of a part are held back and written with its next day, so that files are late and disordered.
     """
 
     def __init__(self, world: World, out: Path) -> None:
@@ -77,7 +77,7 @@ class Dirt:
         self._counts: list[dict[str, str | int]] = []
 
     def soil_requests(self, name: str, day: int, part: int, clean: pl.DataFrame) -> pl.DataFrame:
-        """The rows of a part's day as they are exported."""
+        """Soil the requests of a part's day."""
         rng = np.random.default_rng([self._seed, 8, day, part])
         frame = clean.cast(_WIDE)  # type: ignore[arg-type]
         frame = _with_values(frame, _ABSURDITIES, _ABSURD, rng)
@@ -95,7 +95,7 @@ class Dirt:
         return mixed[rng.permutation(mixed.height)]
 
     def soil(self, table: str, clean: pl.DataFrame) -> pl.DataFrame:
-        """A register as it is exported: accounts with broken rows, all with repeats (labels and truth as they are)."""
+        """Soil a table: broken rows for accounts, repeats for enforcement and releases; the others stay clean."""
         if table not in ("accounts", "enforcement", "releases"):
             return clean
         rng = np.random.default_rng([self._seed, 9, clean.height])
@@ -111,7 +111,7 @@ class Dirt:
         return mixed[rng.permutation(mixed.height)]
 
     def planted(self) -> pl.DataFrame:
-        """What ingest must count: file, rule (of the contract, or `repeat`, `malformed_address`) and rows."""
+        """What ingest must count: `file`, `rule` (of the contract, or `repeat`, `malformed_address`) and `rows`."""
         schema = {"file": pl.String(), "rule": pl.String(), "rows": pl.Int64()}
         return pl.DataFrame(self._counts, schema=schema).filter(pl.col("rows") > 0).sort("file", "rule")
 
@@ -122,7 +122,7 @@ class Dirt:
 def _with_values(
     frame: pl.DataFrame, values: tuple[tuple[str, pl.Expr], ...], share: float, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """The frame with one of the values in about a share of its rows."""
+    """Put one of the values into about a share of the rows."""
     pick = np.where(rng.random(frame.height) < share, rng.integers(0, len(values), frame.height), -1)
     rows = pl.lit(pl.Series(pick))
     for number, (column, value) in enumerate(values):
@@ -132,7 +132,7 @@ def _with_values(
 
 
 def _malformed(frame: pl.DataFrame, column: str, rng: np.random.Generator) -> tuple[pl.DataFrame, int]:
-    """The frame with a few addresses that are none; how many."""
+    """Replace a few addresses by malformed ones; returns their number too."""
     rows = pl.Series(rng.random(frame.height) < 0.004) & frame[column].is_not_null()
     put = pl.when(pl.lit(rows)).then(pl.lit("300.1.2.3:443")).otherwise(pl.col(column))
     return frame.with_columns(put.alias(column)), int(rows.sum())
@@ -141,7 +141,7 @@ def _malformed(frame: pl.DataFrame, column: str, rng: np.random.Generator) -> tu
 def _broken(
     frame: pl.DataFrame, breaks: dict[str, tuple[str, pl.Expr]], rng: np.random.Generator
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Copies of some rows, each with one value that breaks a rule; how many break which."""
+    """Copy some rows, each with one value that breaks a rule; returns the number of rows per rule too."""
     chosen: Ints = rng.choice(frame.height, int(frame.height * _BROKEN), replace=False)
     rules: Ints = rng.integers(0, len(breaks), len(chosen))
     copies = frame[chosen]

@@ -1,4 +1,4 @@
-"""The tables besides requests: accounts, labels, enforcement, releases and the truth."""
+"""Make the tables besides requests: accounts, labels, enforcement, releases and the truth."""
 
 from datetime import timedelta
 
@@ -9,77 +9,83 @@ from simulation.campaign_accounts import OWNERS, Operation
 from simulation.cohorts.base import PLANS
 from simulation.constants import assumed
 from simulation.draws import Flags, Floats, Ints, below, choose, ids, keyed, names, take, unit
-from simulation.traffic.columns import account_ids, kept
-from simulation.traffic.infrastructure import COUNTRIES, MAIL, MAIL_SHARES, countries, origins, write_addresses
+from simulation.traffic.columns import account_ids, null_unless
+from simulation.traffic.infrastructure import (
+    COUNTRIES,
+    MAIL,
+    MAIL_SHARES,
+    draw_countries,
+    draw_origins,
+    write_addresses,
+)
 from simulation.world import Segment, World
 
 _TIME = pl.Datetime("us", "UTC")
 
 
 def _times(world: World, days: Floats) -> pl.Series:
-    """Points in time of days from the start of the world; null where infinite or not a number."""
-    known = np.isfinite(days)
+    """Turn days from the start of the world into times; null where infinite or not a number."""
+    is_finite = np.isfinite(days)
     zero = int(world.start.timestamp() * 1e6)
-    micros = zero + np.floor(np.where(known, days, 0.0) * 86_400e6).astype(np.int64)
-    frame = pl.DataFrame({"t": micros, "known": known})
-    return frame.select(pl.when("known").then(pl.col("t")).cast(_TIME)).to_series()
+    micros = zero + np.floor(np.where(is_finite, days, 0.0) * 86_400e6).astype(np.int64)
+    frame = pl.DataFrame({"t": micros, "is_finite": is_finite})
+    return frame.select(pl.when("is_finite").then(pl.col("t")).cast(_TIME)).to_series()
 
 
-def accounts(world: World) -> pl.DataFrame:
-    """The contract's table of accounts."""
+def accounts_table(world: World) -> pl.DataFrame:
+    """Make the contract's table of accounts."""
     return pl.concat([_accounts(world, segment) for segment in world.segments]).sort("account_id")
 
 
 def _accounts(world: World, segment: Segment) -> pl.DataFrame:
-    these, cohort, seed = segment.accounts, segment.cohort, world.seed
-    plans = np.array(PLANS)[these.plan]
+    drawn, cohort, seed = segment.accounts, segment.cohort, world.seed
+    plans = np.array(PLANS)[drawn.plan]
     customers = ("organization" in cohort.common) | (plans == "team") | (plans == "enterprise")
-    customer = these.team if "organization" in cohort.common else these.no
-    pays = (plans != "free") | (these.purse >= OWNERS) | (unit(keyed(these.purse, 430, seed)) < assumed.PAYS_ON_FREE)
-    home = origins(these.networks, these.country, keyed(these.place, 0, 0, 424, seed))
+    customer = drawn.team if "organization" in cohort.common else drawn.number
+    pays = (plans != "free") | (drawn.payer >= OWNERS) | (unit(keyed(drawn.payer, 430, seed)) < assumed.PAYS_ON_FREE)
+    home = draw_origins(drawn.networks, drawn.country, keyed(drawn.address_holder, 0, 0, 424, seed))
     # an instrument has one country, whoever pays with it: mostly that of the account or team that holds it
-    holder = np.where(these.purse == these.no, these.country, countries(keyed(these.purse, 406, seed)))
-    at_home = unit(keyed(these.purse, 431, seed)) < assumed.BILLED_AT_HOME
-    billing = np.where(at_home, holder, below(keyed(these.purse, 432), len(COUNTRIES)))
+    holder = np.where(drawn.payer == drawn.number, drawn.country, draw_countries(keyed(drawn.payer, 406, seed)))
+    at_home = unit(keyed(drawn.payer, 431, seed)) < assumed.BILLED_AT_HOME
+    billing = np.where(at_home, holder, below(keyed(drawn.payer, 432), len(COUNTRIES)))
     programme = choose(dict(cohort.programmes), keyed(customer, 433, seed))
     return pl.DataFrame(
         {
-            "account_id": account_ids(these.no, seed),
-            "created_at": _times(world, these.created),
+            "account_id": account_ids(drawn.number, seed),
+            "created_at": _times(world, drawn.created),
             "plan": pl.Series(plans.tolist(), dtype=pl.String),
-            "organization_id": kept(ids(keyed(customer, 434, seed), "org_"), customers),
+            "organization_id": null_unless(ids(keyed(customer, 434, seed), "org_"), customers),
             "programme": take(pl.Series([p or None for p in cohort.programmes], dtype=pl.String), programme),
             "email_domain": _mail(world, segment, customer, customers),
-            "payment_fingerprint": kept(ids(keyed(these.purse, 435, seed), "pm_"), pays),
-            "signup_address": kept(
-                write_addresses(home.number, home.v6), unit(keyed(these.no, 436, seed)) < assumed.SIGNUP_KNOWN
+            "payment_fingerprint": null_unless(ids(keyed(drawn.payer, 435, seed), "pm_"), pays),
+            "signup_address": null_unless(
+                write_addresses(home.number, home.v6), unit(keyed(drawn.number, 436, seed)) < assumed.SIGNUP_KNOWN
             ),
-            "billing_country": kept(take(pl.Series(list(COUNTRIES)), billing), pays),
+            "billing_country": null_unless(take(pl.Series(list(COUNTRIES)), billing), pays),
         }
     )
 
 
 def _mail(world: World, segment: Segment, customer: Ints, customers: Flags) -> pl.Series:
-    """A domain of the customer's own, or one of the large providers'."""
-    these = segment.accounts
+    """The customer's own mail domain, or that of a large provider."""
+    drawn = segment.accounts
     shared = "mail" in segment.cohort.common
     own = names(customer, np.zeros(len(customer)), world.seed).str.to_lowercase().str.replace(" ", "") + ".example"
-    public = take(pl.Series(MAIL), choose(dict(zip(MAIL, MAIL_SHARES, strict=True)), keyed(these.no, 437, world.seed)))
-    office = np.full(len(these), shared) | (customers & (unit(keyed(customer, 438, world.seed)) < assumed.OWN_DOMAIN))
+    public = take(
+        pl.Series(MAIL), choose(dict(zip(MAIL, MAIL_SHARES, strict=True)), keyed(drawn.number, 437, world.seed))
+    )
+    office = np.full(len(drawn), shared) | (customers & (unit(keyed(customer, 438, world.seed)) < assumed.OWN_DOMAIN))
     return pl.select(pl.when(pl.lit(pl.Series(office))).then(pl.lit(own)).otherwise(pl.lit(public))).to_series()
 
 
-def labels(world: World) -> pl.DataFrame:
-    """The contract's table of labels.
-
-    What an investigator knew at the end, each with the time it became known.
-    """
+def labels_table(world: World) -> pl.DataFrame:
+    """Make the contract's table of labels: all that are known by the end, each with the time it became known."""
     parts = [
         pl.DataFrame(
             {
-                "account_id": account_ids(s.accounts.no, world.seed),
-                "label": s.verdicts.guilty,
-                "labelled_at": _times(world, s.verdicts.labelled),
+                "account_id": account_ids(s.accounts.number, world.seed),
+                "label": s.enforcement.guilty,
+                "labelled_at": _times(world, s.enforcement.labelled),
                 "campaign": pl.Series(
                     [None if s.operation is None else s.operation.campaign.name] * len(s.accounts),
                     dtype=pl.String,
@@ -91,26 +97,26 @@ def labels(world: World) -> pl.DataFrame:
     return pl.concat(parts).drop_nulls("labelled_at").sort("labelled_at", "account_id")
 
 
-def enforcement(world: World) -> pl.DataFrame:
-    """The contract's table of enforcement, up to the end of the world."""
+def enforcement_table(world: World) -> pl.DataFrame:
+    """Make the contract's table of enforcement, up to the end of the world."""
     parts = [
         pl.DataFrame(
-            {"account_id": account_ids(s.accounts.no, world.seed), "acted_at": _times(world, when)}
+            {"account_id": account_ids(s.accounts.number, world.seed), "acted_at": _times(world, when)}
         ).with_columns(action=pl.lit(action))
         for s in world.segments
         for action, when in (
-            ("ban", s.verdicts.banned),
-            ("throttle", s.verdicts.throttled),
-            ("restore", s.verdicts.restored),
+            ("ban", s.enforcement.banned),
+            ("throttle", s.enforcement.throttled),
+            ("restore", s.enforcement.restored),
         )
     ]
     end = world.start + timedelta(days=world.days)
-    known = pl.concat(parts).drop_nulls("acted_at").filter(pl.col("acted_at") < end)
-    return known.select("account_id", "action", "acted_at").sort("acted_at", "account_id")
+    acts = pl.concat(parts).drop_nulls("acted_at").filter(pl.col("acted_at") < end)
+    return acts.select("account_id", "action", "acted_at").sort("acted_at", "account_id")
 
 
-def releases(world: World) -> pl.DataFrame:
-    """The contract's table of releases: old models in the past, one in the world's time."""
+def releases_table(world: World) -> pl.DataFrame:
+    """Make the contract's table of releases: older models before the world, one model during it."""
     rows = [(name, world.start - timedelta(days=120 + 60 * k)) for k, name in enumerate(assumed.MODELS)]
     rows.append((assumed.RELEASE, world.start + timedelta(days=world.days * assumed.RELEASED)))
     return pl.DataFrame(rows, schema={"model": pl.String(), "released_at": _TIME}, orient="row").sort(
@@ -118,10 +124,10 @@ def releases(world: World) -> pl.DataFrame:
     )
 
 
-def truth(world: World) -> pl.DataFrame:
-    """Who is who: label, campaign, family, cohort, begin and end of the service.
+def truth_table(world: World) -> pl.DataFrame:
+    """Make the table of the truth: label, campaign, family, cohort, begin and end of the service.
 
-    The cohort of an account in a campaign is the one that it passes for; one that two campaigns use has two rows.
+    The cohort of an account in a campaign is its disguise. An account that two campaigns use has two rows.
     """
     parts = []
     for s in world.segments:
@@ -138,7 +144,7 @@ def truth(world: World) -> pl.DataFrame:
 def _truth(world: World, s: Segment, operation: Operation | None, begin: Floats, end: Floats) -> pl.DataFrame:
     campaign = None if operation is None else operation.campaign
     return pl.DataFrame(
-        {"account_id": account_ids(s.accounts.no, world.seed), "label": s.verdicts.guilty}
+        {"account_id": account_ids(s.accounts.number, world.seed), "label": s.enforcement.guilty}
     ).with_columns(
         campaign=pl.lit(campaign.name if campaign else None, dtype=pl.String),
         family=pl.lit(campaign.family if campaign else None, dtype=pl.String),

@@ -1,20 +1,25 @@
-"""Campaign families. To add one, write a `Family` into a tuple of `written.py`; nothing else is needed."""
+"""Campaign families: what the prompts of a campaign ask for.
+
+To add one, write a `Family` into the tuple WRITTEN of `written.py`, or into UNSEEN if it is only to test on. The
+manifest `read_families` lists these tuples, so nothing else changes: any campaign of a scenario may then name the
+family, and planting takes all of WRITTEN.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from simulation.families.base import Family
-from simulation.families.published import published
+from simulation.families.published import read_published
 from simulation.families.written import UNSEEN, WRITTEN
 
 
-def families(pools: Path | None) -> Mapping[str, Family]:
-    """All families by name.
+def read_families(pools: Path | None) -> Mapping[str, Family]:
+    """Read all families, by name.
 
-    Our own, and those of the published templates and of the judge pool where pools are given.
+    These are our own and, with a folder of pools, those of the published templates and of the judge pool.
     """
-    extra = [] if pools is None else [*published(pools), Family("reward_judging", "{grading}", lengths="judge")]
-    return {f.name: f for f in (*WRITTEN, *UNSEEN, *extra)}
+    extra = [] if pools is None else [*read_published(pools), Family("reward_judging", "{grading}", lengths="judge")]
+    return {family.name: family for family in (*WRITTEN, *UNSEEN, *extra)}
 
 
-__all__ = ["Family", "families"]
+__all__ = ["Family", "read_families"]

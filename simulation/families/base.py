@@ -1,4 +1,4 @@
-"""What a campaign family is made of: a wrapper with slots, and what comes back."""
+"""The description of a campaign family: a template with slots, and how long the answers are."""
 
 import re
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ _PREFACES = (
 class Family:
     """One way of extracting a model.
 
-    `wrapper` holds {slots} (kinds of material) and <<one|or|the other>> choices.
+    `wrapper` is the template, with {slots} (kinds of text) and choices such as <<first|second|third>>.
     """
 
     name: str
@@ -58,16 +58,16 @@ class Family:
     fills: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # closed lists for slots of that name
 
     def slots(self) -> tuple[str, ...]:
-        """Names of the slots, in their order."""
+        """The names of the slots, in order."""
         return tuple(_SLOT.findall(self.wrapper))
 
     def versions(self, count: int, rng: np.random.Generator) -> list[list[str]]:
-        """`count` wordings of the wrapper.
+        """Draw `count` wordings of the template.
 
-        For each the texts between the slots (one more than there are slots).
+        The first is the template as written; later ones differ in the choices, in swapped words and in a first line.
 
-        The first is the wrapper as written; later ones differ in the choices, in swapped words and in a
-        first line.
+        Returns:
+            For each wording the texts before, between and after the slots.
         """
         return [_SLOT.split(_reworded(self.wrapper, number, rng))[::2] for number in range(count)]
 

@@ -1,7 +1,4 @@
-"""Families whose wrappers are the published templates of synthetic-data pipelines.
-
-The templates are read from the pools' folder.
-"""
+"""Families whose templates are those of published synthetic-data pipelines, read from the folder of pools."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +11,7 @@ _KIT = "synthetic_data_kit__config.yaml"
 
 
 def _slots(**names: str) -> Callable[[str], str]:
-    """Jinja expressions named on the left become slots named on the right; other braces become brackets."""
+    """A converter that turns Jinja expressions into slots by name, and other braces into brackets."""
 
     def convert(text: str) -> str:
         marked = text
@@ -30,17 +27,17 @@ def _urial(text: str) -> str:
     return head + "# User:\n\n{seed}\n\n# Assistant:\n\n{answer}\n\n# User:\n\n{seed}\n\n# Assistant:\n"
 
 
-def _kit(section: str, slot: str, fill: str) -> Callable[[str], str]:
-    """One prompt of the kit's configuration: the indented block under its name."""
+def _kit(section: str, slot: str, fill_template: str) -> Callable[[str], str]:
+    """A converter that takes one prompt, the indented block under its name, from the kit's configuration."""
 
     def convert(text: str) -> str:
-        found = re.search(rf"^  {section}: \|\n((?:    .*\n?|\s*\n)+)", text, re.MULTILINE)
-        if found is None:
+        block = re.search(rf"^  {section}: \|\n((?:    .*\n?|\s*\n)+)", text, re.MULTILINE)
+        if block is None:
             raise InputError(
                 f"{_KIT} has no prompt {section}: expected the published configuration, restore that file."
             )
-        body = re.sub(r"^    ", "", found.group(1), flags=re.MULTILINE)
-        body = body.replace("{{", "\x02").replace("}}", "\x03").replace("{" + slot + "}", f"\x00{fill}\x01")
+        body = re.sub(r"^    ", "", block.group(1), flags=re.MULTILINE)
+        body = body.replace("{{", "\x02").replace("}}", "\x03").replace("{" + slot + "}", f"\x00{fill_template}\x01")
         body = body.replace("{", "(").replace("}", ")").replace("\x02", "(").replace("\x03", ")")
         return body.replace("\x00", "{").replace("\x01", "}")
 
@@ -98,18 +95,19 @@ _FILLS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def published(pools: Path) -> list[Family]:
-    """The families of the published templates under `pools/extraction_templates`.
+def read_published(pools: Path) -> list[Family]:
+    """Read the families of the published templates under `pools/extraction_templates`.
 
-    Raises InputError where a template file is missing.
+    Raises:
+        InputError: a template file is missing.
     """
     folder = pools / "extraction_templates"
-    found: list[Family] = []
+    published: list[Family] = []
     for name, (file, convert, lengths) in _SOURCES.items():
         if not (folder / file).is_file():
             raise InputError(
                 f"The pools folder lacks extraction_templates/{file}: give the folder with the real data to --pools."
             )
         wrapper = convert((folder / file).read_text(encoding="utf-8"))
-        found.append(Family(name=name, wrapper=wrapper.strip("\n"), lengths=lengths, fills=_FILLS))
-    return found
+        published.append(Family(name=name, wrapper=wrapper.strip("\n"), lengths=lengths, fills=_FILLS))
+    return published

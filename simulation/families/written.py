@@ -1,4 +1,4 @@
-"""Families in wordings of our own, after what disclosures and published pipelines describe."""
+"""Families in our own words, after disclosures and published pipelines."""
 
 # ruff: noqa: E501 (lines of text are data)
 
@@ -96,7 +96,7 @@ WRITTEN = (
     ),
 )
 
-# kept out of all scenarios but the one that tests what was never seen
+# held out of all scenarios but the one that tests on families held out of training
 UNSEEN = (
     Family(
         name="preference_pairs",

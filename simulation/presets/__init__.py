@@ -1,4 +1,8 @@
-"""Scenarios by name, with their figures at scale 1. To add one, write a `Scenario` in a file here and name it below."""
+"""Scenarios by name; sizes are those at scale 1.
+
+To add one, write a `Scenario` in a file here and list it in PRESETS, the manifest below. `audit/single_column.py` lists
+the size at which it is audited.
+"""
 
 from collections.abc import Mapping
 
@@ -9,6 +13,7 @@ from simulation.presets.small import SMALL
 from simulation.presets.unseen import UNSEEN
 from simulation.world import Scenario
 
-PRESETS: Mapping[str, Scenario] = {s.name: s for s in (SMALL, COMPOSED, MIXED_WORLD, *UNSEEN, *DISCLOSED)}
+_SCENARIOS = (SMALL, COMPOSED, MIXED_WORLD, *UNSEEN, *DISCLOSED)
+PRESETS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _SCENARIOS}
 
 __all__ = ["PRESETS"]

@@ -1,4 +1,4 @@
-"""What several scenarios have in common."""
+"""Disguises, rates and cohorts that several scenarios have in common."""
 
 from datetime import UTC, datetime
 

@@ -1,7 +1,7 @@
-"""What unrelated honest accounts do send alike: stock phrases, and the items of public test sets.
+"""Texts that unrelated honest accounts have in common: stock phrases and the items of public test sets.
 
-In the conversations of chatbot_arena 28 % of the turns stand in more than one conversation ("hi", "hello", "continue",
-"ty", popular riddles), in hh_harmless-base 2.5 %. Everything else is an account's own by construction.
+In the conversations of chatbot_arena 28 % of the turns occur in more than one conversation ("hi", "hello", "continue",
+"ty", popular riddles), in hh_harmless-base 2.5 %. By construction no account shares any other text.
 """
 
 from functools import cache
@@ -24,37 +24,37 @@ _ASKS = (
     "write a poem about {};tell me about {};what is {}?;explain {} to a five year old;write a short story about {};"
     "give me ten facts about {};who invented {}?;write an essay about {}"
 ).split(";")
-_THINGS = (
+_TOPICS = (
     "the moon;love;cats;dogs;black holes;the roman empire;photosynthesis;inflation;quantum computing;football;coffee;"
     "climate change;machine learning;the french revolution;blockchain;vaccines;gravity;dinosaurs;pizza;the internet;"
     "world war 2;evolution;chess;electric cars;the ocean;spring;time travel;sleep;recursion;docker"
 ).split(";")
-_SETS = 4  # public test sets in use
-_ITEMS = 500  # items of each that customers run
-_FIRST_OWNER = 1 << 38  # of the sets: no account has such a number
-_IN_SET = 0.6  # of the requests of an account that runs a public set
+_SETS = 4  # public test sets in use; assumed
+_ITEMS = 500  # items of each that customers run; assumed
+_FIRST_OWNER = 1 << 38  # owner of the first set; no account has such a number
+_IN_SET = 0.6  # share of an account's requests, if it runs a public set; assumed
 
 
 @cache
-def stock() -> pl.Series:
-    """Phrases that everybody sends, the commonest first."""
-    asked = [ask.format(thing) for ask in _ASKS for thing in _THINGS]
-    return pl.Series([*_WORDS, *asked], dtype=pl.String)
+def stock_phrases() -> pl.Series:
+    """List the phrases that everybody sends, the commonest first."""
+    requests = [ask.format(topic) for ask in _ASKS for topic in _TOPICS]
+    return pl.Series([*_WORDS, *requests], dtype=pl.String)
 
 
 def is_stock(author: Ints, item: U64, share: Floats) -> Flags:
-    """Whether each request is a stock phrase: `share` of them, (n,)."""
+    """Whether each request is a stock phrase; `share` of them are, (n,)."""
     return np.asarray(unit(keyed(author, item, 432)) < share, dtype=bool)
 
 
-def phrases(author: Ints, item: U64) -> pl.Series:
-    """A stock phrase for each request. Ranks are log-uniform: the n-th is sent 1/n times as often as the first."""
-    ranks = np.exp(unit(keyed(author, item, 431)) * np.log(len(stock()) + 1)) - 1
-    return take(stock(), ranks.astype(np.int64).clip(0, len(stock()) - 1))
+def write_stock_phrases(author: Ints, item: U64) -> pl.Series:
+    """Write a stock phrase for each request; the n-th is sent 1/n times as often as the first."""
+    ranks = np.exp(unit(keyed(author, item, 431)) * np.log(len(stock_phrases()) + 1)) - 1
+    return take(stock_phrases(), ranks.astype(np.int64).clip(0, len(stock_phrases()) - 1))
 
 
-def in_public_set(owner: U64, item: U64, share: Floats) -> tuple[U64, U64]:
-    """Owner and item of each text: those of a public set for `share` of the accounts, (n,), else as they were."""
+def with_public_items(owner: U64, item: U64, share: Floats) -> tuple[U64, U64]:
+    """Replace owner and item by those of a public set, for `share` of the accounts, (n,)."""
     runs = (unit(keyed(owner, 433)) < share) & (unit(keyed(owner, item, 434)) < _IN_SET)
     chosen = _FIRST_OWNER + below(keyed(owner, 435), _SETS)
     public = below(keyed(owner, item, 436), _ITEMS)

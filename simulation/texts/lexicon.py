@@ -1,6 +1,6 @@
 """Word lists of the grammar.
 
-A slot {x} takes one of LISTS[x]; {my_x} takes the same one for all texts of an owner.
+A slot {x} takes a word of LISTS[x]; {my_x} takes the same word in all texts of an owner.
 """
 
 # ruff: noqa: E501 (lines of text are data)

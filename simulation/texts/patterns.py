@@ -1,8 +1,7 @@
 """Sentence patterns of the grammar, by kind of text. A slot is a word list, another kind, prose, or {name}.
 
-{name} is spelt from the text's owner, so a pattern that holds it cannot give two unrelated owners the same text;
-every kind that is sent on its own has it in every pattern. {paragraph} and {page} are prose of a few sentences and
-of a page.
+{name} is spelt from the text's owner, so a pattern that holds it cannot give two owners the same text. Every kind that
+is sent on its own holds it in every pattern. {paragraph} and {page} are prose of a few sentences and of a page.
 """
 
 # ruff: noqa: E501 (lines of text are data)
@@ -183,10 +182,10 @@ PATTERNS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-# prose: sentences, median and sigma of the logarithm
+# prose: sentences (median, and sigma of the logarithm)
 PROSE: Mapping[str, tuple[float, float]] = {"paragraph": (5.0, 0.6), "page": (20.0, 0.7)}
 
-# kinds of which an owner keeps to a few patterns (others: all)
+# number of patterns that one owner uses, for kinds in which an owner has habits (others: all)
 HABITS: Mapping[str, int] = {
     "batch": 1,
     "judge": 1,

@@ -1,7 +1,7 @@
-"""What people type: patterns of chats and of customers' questions.
+"""Patterns of what people type: chats and customers' questions.
 
-Their lengths, and how soon they differ, are those of the pools (prompts_benign). Of the chats one in seven is not in
-English, which is assumed: the pools were filtered for English.
+They are as long as the prompts of the pools (prompts_benign), and differ from one another as early. One chat in seven is
+not in English; that share is assumed, since the pools were filtered for English.
 """
 
 # ruff: noqa: E501 (lines of text are data)

@@ -1,16 +1,16 @@
-"""When accounts send on one day: all accounts at once."""
+"""Draw when accounts send on one day, all accounts at once."""
 
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
 import numpy as np
 
-from simulation.campaign_accounts import LEAST_ACTIVE, daily_rate, in_service, mood_factor
+from simulation.campaign_accounts import LEAST_ACTIVE, daily_rate, is_in_service, mood_factor
 from simulation.cohorts import COHORTS
 from simulation.constants import assumed
 from simulation.draws import Flags, Floats, Ints, keyed, unit
 from simulation.traffic.infrastructure import COUNTRIES
-from simulation.traffic.rhythm import ANCHORS, DAY, RHYTHMS, SESSIONS, draw_gaps, sessions, within
+from simulation.traffic.rhythm import ANCHORS, DAY, RHYTHMS, SESSIONS, draw_gaps, seconds_into_session, split_sessions
 from simulation.world import World
 
 _HOURS = np.array([hours for _, hours in COUNTRIES.values()])
@@ -21,53 +21,52 @@ _FIVE_MINUTES = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Requests of a day in account order; sessions may run on into the next day.
+    """The requests of a day in account order; sessions may run on into the next day."""
 
-    Account, when (days from the start of the world), session, place in it.
-    """
-
-    account: Ints
-    when: Floats
-    session: Ints
-    place: Ints
+    account: Ints  # row of the account
+    when: Floats  # days from the start of the world
+    session: Ints  # number of the session on this day
+    position: Ints  # in the session, from 0
     campaign: Ints  # number of the campaign whose own request it is, -1 for an ordinary past or cover
     probe: Flags  # comes by the clock
 
     @property
     def serving(self) -> Flags:
-        """The campaigns' own requests."""
+        """Whether each request is a campaign's own."""
         return np.asarray(self.campaign >= 0, dtype=bool)
 
-    def at(self, rows: Ints | Flags) -> "Moments":
-        """The requests of the rows."""
+    def select(self, rows: Ints | Flags) -> "Moments":
+        """Select rows."""
         return Moments(*(getattr(self, f.name)[rows] for f in fields(Moments)))
 
 
-def arrivals(world: World, day: int, rng: np.random.Generator) -> Moments:
-    """The requests of sessions that begin on the day, in account order, less those that an account could not send."""
+def draw_arrivals(world: World, day: int, rng: np.random.Generator) -> Moments:
+    """Draw the requests of sessions that begin on the day, in account order, without those that could not be sent."""
     accounts = world.accounts
     weekday = (world.start + timedelta(days=day)).weekday()
     factor = world.clockwork.day_factor(accounts.profile, weekday)
-    busy = in_service(accounts, day)
-    served = daily_rate(accounts, day) * _mood(world, day, np.where(accounts.paced, 1.0, factor), rng)
-    counts = rng.poisson(np.where(busy, served, _ordinary(world, day, factor, rng)))
-    paced = accounts.paced & busy
+    busy = is_in_service(accounts, day)
+    served = daily_rate(accounts, day) * _draw_mood(world, day, np.where(accounts.is_paced, 1.0, factor), rng)
+    counts = rng.poisson(np.where(busy, served, _draw_ordinary_rate(world, day, factor, rng)))
+    paced = accounts.is_paced & busy
     rhythm = np.where(paced, _PACED, accounts.rhythm)
     profile = np.where(paced, world.clockwork.names.index("flat"), accounts.profile)
-    account, session, place = sessions(counts, np.maximum(SESSIONS[rhythm] * accounts.stamina, 1.0), rng)
-    owner = account[np.flatnonzero(place == 0)]
-    begin = _begins(world, day, owner, (rhythm[owner], profile[owner]), rng)
-    begin = _together(world, day, owner, begin, busy, rng)
-    offsets = np.minimum(within(place, draw_gaps(rhythm[account], world.clockwork, rng) * accounts.tempo[account]), DAY)
+    account, session, position = split_sessions(counts, np.maximum(SESSIONS[rhythm] * accounts.stamina, 1.0), rng)
+    owner = account[np.flatnonzero(position == 0)]
+    begin = _draw_begins(world, day, owner, (rhythm[owner], profile[owner]), rng)
+    begin = _synchronise(world, day, owner, begin, busy, rng)
+    offsets = np.minimum(
+        seconds_into_session(position, draw_gaps(rhythm[account], world.clockwork, rng) * accounts.tempo[account]), DAY
+    )
     when = day + (begin[session] + offsets) / DAY
-    campaign = _campaign(world, account, when, busy, rng)
-    moments = Moments(account, when, session, place, campaign, np.zeros(len(account), dtype=bool))
-    moments = _with_probes(world, day, moments, busy, rng)
-    return moments.at(_allowed(world, moments, busy))
+    campaign = _draw_campaign(world, account, when, busy, rng)
+    moments = Moments(account, when, session, position, campaign, np.zeros(len(account), dtype=bool))
+    moments = _add_probes(world, day, moments, busy, rng)
+    return moments.select(_can_send(world, moments, busy))
 
 
-def _begins(world: World, day: int, owner: Ints, habits: tuple[Ints, Ints], rng: np.random.Generator) -> Floats:
-    """Second of the day at which each session begins: in the hours of its profile, or near an hour of its owner's."""
+def _draw_begins(world: World, day: int, owner: Ints, habits: tuple[Ints, Ints], rng: np.random.Generator) -> Floats:
+    """Draw the second of the day at which each session begins: by the owner's profile, or near an hour of its own."""
     accounts, (rhythm, profile) = world.accounts, habits
     weekday = (world.start + timedelta(days=day)).weekday()
     zone = _HOURS[accounts.country[owner]]
@@ -82,8 +81,8 @@ def _begins(world: World, day: int, owner: Ints, habits: tuple[Ints, Ints], rng:
     return out
 
 
-def _together(world: World, day: int, owner: Ints, begin: Floats, busy: Flags, rng: np.random.Generator) -> Floats:
-    """The begins of sessions, some moved to the few moments at which all accounts of the campaign send."""
+def _synchronise(world: World, day: int, owner: Ints, begin: Floats, busy: Flags, rng: np.random.Generator) -> Floats:
+    """Move some sessions to the few moments at which all accounts of the campaign send."""
     accounts = world.accounts
     moved = busy[owner] & (rng.random(len(owner)) < accounts.synchrony[owner])
     burst = rng.integers(0, assumed.BURSTS, len(owner))
@@ -93,9 +92,9 @@ def _together(world: World, day: int, owner: Ints, begin: Floats, busy: Flags, r
 
 
 def in_class(world: World, day: int) -> Flags:
-    """Accounts whose class has its day: one weekday in each term, once they have signed up."""
+    """Whether the account's class has its day: one weekday in each term, once the class has signed up."""
     accounts = world.accounts
-    found = np.zeros(world.size, dtype=bool)
+    has_class = np.zeros(world.size, dtype=bool)
     term = day - day % assumed.TERM
     days = range(term, min(term + assumed.TERM, world.days))
     weekdays = [d for d in days if (world.start + timedelta(days=d)).weekday() < 5]
@@ -103,14 +102,14 @@ def in_class(world: World, day: int) -> Flags:
     if day in weekdays and len(members):
         born, team = accounts.created[members], accounts.team[members]
         draws = [np.where(born < d + 0.5, unit(keyed(team, d, 441, world.seed)), -1.0) for d in weekdays]
-        found[members] = np.argmax(draws, axis=0) == weekdays.index(day)
-    return found
+        has_class[members] = np.argmax(draws, axis=0) == weekdays.index(day)
+    return has_class
 
 
-def _mood(world: World, day: int, factor: Floats, rng: np.random.Generator) -> Floats:
-    """Factor on the day's requests of accounts in service: idle days and whims as its cohort has them, mean 1.
+def _draw_mood(world: World, day: int, factor: Floats, rng: np.random.Generator) -> Floats:
+    """Draw a factor of mean 1 on the day's requests of accounts in service: idle days and whims, as in the disguise.
 
-    Nobody idles on his first whole day.
+    No account is idle on its first whole day.
     """
     first = np.ceil(np.nan_to_num(world.accounts.begin, nan=-1.0)) == day
     active = np.where(first, 1.0, np.maximum(world.accounts.active, LEAST_ACTIVE))
@@ -118,8 +117,8 @@ def _mood(world: World, day: int, factor: Floats, rng: np.random.Generator) -> F
     return np.asarray(awake / active * mood_factor(factor) * rng.gamma(4.0, 0.25, world.size), dtype=np.float64)
 
 
-def _campaign(world: World, account: Ints, when: Floats, busy: Flags, rng: np.random.Generator) -> Ints:
-    """Whose request each is: the campaign's, its guest's on the same account, or (-1) an ordinary one."""
+def _draw_campaign(world: World, account: Ints, when: Floats, busy: Flags, rng: np.random.Generator) -> Ints:
+    """Draw whose request each is: the campaign's, its guest's on the same account, or (-1) an ordinary one."""
     accounts = world.accounts
     own = busy[account] & (rng.random(len(account)) < accounts.devotion[account])
     campaign = np.where(own, accounts.campaign[account], -1)
@@ -130,8 +129,8 @@ def _campaign(world: World, account: Ints, when: Floats, busy: Flags, rng: np.ra
     return np.where(lent, accounts.guest[account], campaign)
 
 
-def _ordinary(world: World, day: int, factor: Floats, rng: np.random.Generator) -> Floats:
-    """Mean requests of each account on the day as its cohort would send them: 0 on idle days."""
+def _draw_ordinary_rate(world: World, day: int, factor: Floats, rng: np.random.Generator) -> Floats:
+    """Draw the mean requests of each account on the day, as its cohort sends them; 0 on idle days."""
     accounts = world.accounts
     release = world.days * assumed.RELEASED
     rush = np.where((day + 1 > release) & (day < release + assumed.RUSH_DAYS), accounts.rush, 1.0)
@@ -142,20 +141,20 @@ def _ordinary(world: World, day: int, factor: Floats, rng: np.random.Generator) 
     return np.asarray(np.where(rng.random(world.size) < chance, rate * rng.gamma(3.0, 1.0 / 3.0, world.size), 0.0))
 
 
-def _with_probes(world: World, day: int, moments: Moments, busy: Flags, rng: np.random.Generator) -> Moments:
-    """The requests that come by the clock added: at multiples of the account's interval, seconds apart."""
+def _add_probes(world: World, day: int, moments: Moments, busy: Flags, rng: np.random.Generator) -> Moments:
+    """Add the requests that come by the clock: at multiples of the account's interval, give or take seconds."""
     accounts = world.accounts
-    rows = np.flatnonzero((accounts.every > 0.0) & (busy | (accounts.campaign < 0)))
+    rows = np.flatnonzero((accounts.clock_interval > 0.0) & (busy | (accounts.campaign < 0)))
     if not len(rows):
         return moments
-    every = accounts.every[rows]
-    phase = unit(keyed(accounts.no[rows], 416, world.seed)) * every
-    first = np.ceil((day - phase) / every)
-    counts = np.maximum(np.ceil((day + 1 - phase) / every) - first, 0).astype(np.int64)
-    which = np.repeat(np.arange(len(rows)), counts)
-    rank = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
-    when = phase[which] + (first[which] + rank) * every[which] + np.abs(rng.normal(0.0, 4.0, len(which))) / DAY
-    account = rows[which]
+    interval = accounts.clock_interval[rows]
+    phase = unit(keyed(accounts.number[rows], 416, world.seed)) * interval
+    first = np.ceil((day - phase) / interval)
+    counts = np.maximum(np.ceil((day + 1 - phase) / interval) - first, 0).astype(np.int64)
+    source = np.repeat(np.arange(len(rows)), counts)
+    rank = np.arange(len(source)) - np.repeat(np.cumsum(counts) - counts, counts)
+    when = phase[source] + (first[source] + rank) * interval[source] + np.abs(rng.normal(0.0, 4.0, len(source))) / DAY
+    account = rows[source]
     after = int(moments.session.max(initial=-1)) + 1
     probes = Moments(
         account,
@@ -166,16 +165,16 @@ def _with_probes(world: World, day: int, moments: Moments, busy: Flags, rng: np.
         np.ones(len(account), dtype=bool),
     )
     both = Moments(*(np.concatenate([getattr(m, f.name) for m in (moments, probes)]) for f in fields(Moments)))
-    return both.at(np.argsort(both.account, kind="stable"))
+    return both.select(np.argsort(both.account, kind="stable"))
 
 
-def _allowed(world: World, moments: Moments, busy: Flags) -> Flags:
-    """Requests of accounts that exist, have not left and are not banned; of those in service, within it.
+def _can_send(world: World, moments: Moments, busy: Flags) -> Flags:
+    """Whether each account can send its request: it exists, has not left, is not banned, and is in service if serving.
 
     A banned account goes on asking for some hours and gets 403.
     """
     account, when, accounts = moments.account, moments.when, world.accounts
-    banned, restored = world.verdicts.banned[account], world.verdicts.restored[account]
+    banned, restored = world.enforcement.banned[account], world.enforcement.restored[account]
     gone = (when > banned + assumed.GRACE) & ~(when > restored)
     here = (when >= accounts.created[account]) & (when <= accounts.left[account])
     inside = (when >= accounts.begin[account]) & (when <= accounts.end[account])

@@ -1,4 +1,4 @@
-"""Where requests come from and with what: networks, addresses, clients, mail domains.
+"""Networks, addresses, clients and mail domains that requests come from.
 
 Autonomous system numbers are public ones; the addresses are made up and do not belong to them.
 """
@@ -127,7 +127,7 @@ MAIL_SHARES: Floats = np.array([0.62, 0.16, 0.07, 0.06, 0.06, 0.03])
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The network an address was drawn from and the address, row by row; `v6` are IPv6."""
+    """Addresses and the networks that they were drawn from, row by row; `v6` marks IPv6."""
 
     asn: Ints
     number: Ints
@@ -142,8 +142,8 @@ _ENDS: Ints = np.round(np.cumsum(list(_SHARES.values())) * _SUBNETS).astype(np.i
 _STARTS: Ints = np.r_[0, _ENDS[:-1]]
 
 
-def countries(pick: U64) -> Ints:
-    """A country (position in COUNTRIES) for each number."""
+def draw_countries(pick: U64) -> Ints:
+    """Draw a country (position in COUNTRIES) for each number."""
     return choose(_SHARES, pick)
 
 
@@ -155,8 +155,8 @@ def _networks(kind: str) -> tuple[Ints, Ints, Ints, Ints]:
     return asn, country, low, size
 
 
-def origin(kind: str, country: Ints, pick: U64) -> Origin:
-    """One address for each row in a network of the kind, at home where there is one.
+def draw_origin(kind: str, country: Ints, pick: U64) -> Origin:
+    """Draw an address for each row in a network of the kind, in the home country if it has such a network.
 
     An address lies in one country, whoever sends from it.
     """
@@ -170,20 +170,20 @@ def origin(kind: str, country: Ints, pick: U64) -> Origin:
     abroad = homes[net] < 0
     subnet = _STARTS[country] + below(keyed(pick, 4), (_ENDS - _STARTS)[country])
     number = np.where(abroad, number & ~((_SUBNETS - 1) << 8) | subnet << 8, number)
-    place = np.where(abroad, country, homes[net])
-    return Origin(asn[net], number, place, (unit(keyed(pick, 3)) < 0.2) & (kind == "residential"))
+    lies_in = np.where(abroad, country, homes[net])
+    return Origin(asn[net], number, lies_in, (unit(keyed(pick, 3)) < 0.2) & (kind == "residential"))
 
 
-def origins(kinds: Ints, country: Ints, pick: U64) -> Origin:
+def draw_origins(kinds: Ints, country: Ints, pick: U64) -> Origin:
     """`origin` row by row, for kinds given by their position in NETWORKS."""
-    asn, number, place = (np.zeros(len(kinds), dtype=np.int64) for _ in range(3))
+    asn, number, lies_in = (np.zeros(len(kinds), dtype=np.int64) for _ in range(3))
     v6 = np.zeros(len(kinds), dtype=bool)
     for position, kind in enumerate(NETWORKS):
         rows = np.flatnonzero(kinds == position)
         if len(rows):
-            drawn = origin(kind, country[rows], pick[rows])
-            asn[rows], number[rows], place[rows], v6[rows] = drawn.asn, drawn.number, drawn.country, drawn.v6
-    return Origin(asn, number, place, v6)
+            drawn = draw_origin(kind, country[rows], pick[rows])
+            asn[rows], number[rows], lies_in[rows], v6[rows] = drawn.asn, drawn.number, drawn.country, drawn.v6
+    return Origin(asn, number, lies_in, v6)
 
 
 @cache
@@ -195,7 +195,7 @@ def _address_parts() -> tuple[pl.Series, pl.Series]:
 
 
 def write_addresses(number: Ints, v6: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> pl.Series:
-    """Dotted IPv4, or IPv6 whose /48 stands for one line."""
+    """Write addresses as dotted IPv4, or as IPv6 whose /48 stands for one line."""
     pair, group = _address_parts()
     high, low = number >> 16, number & 0xFFFF
     host = below(keyed(number, 7), 65_535)
@@ -206,7 +206,7 @@ def write_addresses(number: Ints, v6: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 @cache
 def client_table() -> tuple[pl.Series, pl.Series, Mapping[str, tuple[int, int]]]:
-    """User agents, TLS fingerprints, and for each client its (first row, number of rows)."""
+    """List user agents and TLS fingerprints, and for each client its (first row, number of rows)."""
     spans: dict[str, tuple[int, int]] = {}
     rows: list[tuple[str, str]] = []
     for name, pairs in CLIENTS.items():

@@ -1,4 +1,4 @@
-"""How long requests and answers are, in tokens."""
+"""Draw how long requests and answers are, in tokens."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ CHARS_PER_TOKEN = 4.1  # English prose under common byte-pair vocabularies; assu
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Tokens of an input and of the answer: as measured, or medians and sigmas of log-normals.
+    """Tokens of inputs and answers: measured, or medians and sigmas of log-normals.
 
-    What was measured is the whole input; the log-normal `context` is what comes besides the visible text.
+    Measured inputs include the visible text; the log-normal `context` comes on top of it.
     """
 
     context: float = 0.0
@@ -23,10 +23,10 @@ class Lengths:
     answer: float = 0.0
     answer_spread: float = 0.0
     cached: float = 0.0  # share of the context read from the cache
-    measured: str | None = None  # key of fitted.TOKENS and, where pools are given, of the pool of real pairs
+    measured: str | None = None  # key of TOKENS and, where pools are given, of the pool of real pairs
 
 
-# source: the measured ones as fitted.py says; the others assumed
+# The measured ones are those of `measured_constants.py`; the others are assumed.
 LENGTHS: Mapping[str, Lengths] = {
     "chat": Lengths(measured="azure_conv"),
     "code": Lengths(measured="azure_code"),
@@ -45,24 +45,27 @@ CACHED: Floats = np.array([k.cached for k in LENGTHS.values()])
 Pairs = Mapping[str, tuple[Floats, Floats]]
 
 
-def draw(kind: Ints, pairs: Pairs, rng: np.random.Generator) -> tuple[Floats, Floats, Flags]:
-    """Context and answer tokens by position in LENGTHS, and whether that context holds the visible text too.
+def draw_lengths(kind: Ints, pairs: Pairs, rng: np.random.Generator) -> tuple[Floats, Floats, Flags]:
+    """Draw tokens of context and answer by position in LENGTHS.
 
-    Measured pairs where there are (jittered), else their quantiles, else log-normal.
+    They come from measured pairs (with jitter) if there are any, else from measured quantiles, else from log-normals.
+
+    Returns:
+        Context, answer, and whether the context includes the visible text.
     """
-    one, other = rng.normal(0.0, 1.0, (2, len(kind)))
+    first, second = rng.normal(0.0, 1.0, (2, len(kind)))
     context, answer = np.empty(len(kind)), np.empty(len(kind))
     whole = np.zeros(len(kind), dtype=bool)
     for number, lengths in enumerate(LENGTHS.values()):
         rows = np.flatnonzero(kind == number)
         if lengths.measured is None:
-            context[rows] = lengths.context * np.exp(lengths.context_spread * one[rows])
-            answer[rows] = lengths.answer * np.exp(lengths.answer_spread * other[rows])
+            context[rows] = lengths.context * np.exp(lengths.context_spread * first[rows])
+            answer[rows] = lengths.answer * np.exp(lengths.answer_spread * second[rows])
             continue
         whole[rows] = True
         pool = pairs.get(lengths.measured)
         if pool is None:
-            context[rows], answer[rows] = TOKENS[lengths.measured].pairs(one[rows], other[rows])
+            context[rows], answer[rows] = TOKENS[lengths.measured].pairs(first[rows], second[rows])
         else:
             drawn = rng.integers(0, len(pool[0]), len(rows))
             context[rows] = pool[0][drawn] * rng.uniform(0.9, 1.1, len(rows))

@@ -1,11 +1,11 @@
-"""When requests arrive: hour-of-week profiles, sessions and the gaps inside them."""
+"""Hour-of-week profiles, sessions, and the gaps between the requests of a session."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulation.constants.measured_constants import GAPS, at
+from simulation.constants.measured_constants import GAPS, values_at
 from simulation.draws import Floats, Ints
 
 DAY = 86_400.0
@@ -30,18 +30,18 @@ PROFILES: Mapping[str, Floats] = {
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How the requests of an account spread over a day. Gaps in seconds."""
+    """How the requests of an account spread over a day; gaps are in seconds."""
 
     profiles: Mapping[str, float]  # hour-of-week profiles and their shares among accounts
     session: float  # requests a session, mean of a geometric distribution
     gap: float = 0.0  # median seconds between requests of a session, where they are not measured
     spread: float = 0.0  # sigma of the logarithm of the gaps
     anchored: float | None = None  # hours of jitter around the account's own hour; None: sessions anywhere
-    measured: str | None = None  # key of fitted.GAPS and, where pools are given, of the pool of real gaps or profiles
+    measured: str | None = None  # key of GAPS and, where pools are given, of the pool of real gaps or profiles
 
 
-# source: the measured gaps as fitted.py says; servegen stands for hour-of-week profiles, where pools are given;
-# all else assumed
+# Measured gaps are those of `measured_constants.py`; servegen stands for hour-of-week profiles, where pools are given.
+# All else is assumed.
 RHYTHMS: Mapping[str, Rhythm] = {
     "chat": Rhythm({"evening": 0.6, "office": 0.4}, 4.0, 75.0, 1.0),
     "developer": Rhythm({"office": 0.6, "maker": 0.4}, 5.0, 60.0, 1.3),
@@ -64,7 +64,7 @@ ANCHORS: Floats = np.array([np.nan if r.anchored is None else r.anchored for r i
 class Clockwork:
     """The profiles in use, and measured gaps by pool (seconds).
 
-    Weights have the shape (K, 7, 24); the days of a profile average 1.
+    Weights have the shape (K, 7, 24); over the days of a profile they average 1.
     """
 
     names: tuple[str, ...]
@@ -73,32 +73,33 @@ class Clockwork:
 
     @classmethod
     def make(cls, measured: Floats | None = None, gaps: Mapping[str, Floats] | None = None) -> "Clockwork":
-        """The built-in profiles, and measured ones (K, 7, 24) under the names `servegen0`, `servegen1`, …"""
+        """Combine the built-in profiles with measured ones (K, 7, 24), named `servegen0`, `servegen1`, …"""
         own = np.stack(list(PROFILES.values()))
         table = own if measured is None else np.concatenate([own, measured])
         extra = tuple(f"servegen{i}" for i in range(len(table) - len(own)))
         return cls((*PROFILES, *extra), table / table.sum(axis=(1, 2), keepdims=True) * 7.0, gaps or {})
 
     def day_factor(self, profile: Ints, weekday: int) -> Floats:
-        """How much of an average day's requests falls on this weekday, by account."""
+        """The factor of this weekday on an average day's requests, by account."""
         out: Floats = self.weights[:, weekday, :].sum(axis=1)[profile]
         return out
 
     def hours(self, profile: Ints, weekday: int, draws: Floats) -> Floats:
-        """Local hours (0 to 24) drawn from each row's profile by inverting its cumulative weights."""
+        """Draw local hours (0 to 24) from each row's profile by inverting its cumulative weights."""
         edges = np.cumsum(self.weights[:, weekday, :], axis=1)
         edges = edges / edges[:, -1:]
         flat = (edges + np.arange(len(edges))[:, None]).reshape(-1)  # one sorted line for all profiles
-        place = np.searchsorted(flat, draws * 0.999999 + profile, side="right")
-        low = np.where(place % 24 == 0, profile.astype(np.float64), flat[place - 1])
-        part = (draws * 0.999999 + profile - low) / np.maximum(flat[place] - low, 1e-12)
-        return np.asarray(place % 24 + np.clip(part, 0.0, 0.999999), dtype=np.float64)
+        hour_index = np.searchsorted(flat, draws * 0.999999 + profile, side="right")
+        low = np.where(hour_index % 24 == 0, profile.astype(np.float64), flat[hour_index - 1])
+        part = (draws * 0.999999 + profile - low) / np.maximum(flat[hour_index] - low, 1e-12)
+        return np.asarray(hour_index % 24 + np.clip(part, 0.0, 0.999999), dtype=np.float64)
 
 
-def sessions(counts: Ints, length: Floats, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
-    """Requests of a day into sessions.
+def split_sessions(counts: Ints, length: Floats, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+    """Split the requests of a day into sessions.
 
-    Account of each request, its session (numbered over all), its place in it.
+    Returns:
+        For each request its account, its session (numbered over all accounts) and its position in the session.
     """
     account = np.repeat(np.arange(len(counts)), counts)
     rank = np.arange(len(account)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -108,19 +109,19 @@ def sessions(counts: Ints, length: Floats, rng: np.random.Generator) -> tuple[In
     return account, session, np.arange(len(account)) - first[session] if len(first) else rank
 
 
-def within(place: Ints, gaps: Floats) -> Floats:
-    """Seconds since the start of the session: the running sum of gaps, begun anew at each session."""
-    steps = np.where(place == 0, 0.0, gaps)
+def seconds_into_session(position: Ints, gaps: Floats) -> Floats:
+    """The seconds since the start of the session: a running sum of gaps for each session."""
+    steps = np.where(position == 0, 0.0, gaps)
     total = np.cumsum(steps)
-    start = np.maximum.accumulate(np.where(place == 0, np.arange(len(place)), 0))
+    start = np.maximum.accumulate(np.where(position == 0, np.arange(len(position)), 0))
     out: Floats = total - total[start]
     return out
 
 
 def draw_gaps(rhythm: Ints, clockwork: Clockwork, rng: np.random.Generator) -> Floats:
-    """Seconds between requests of a session, by position in RHYTHMS.
+    """Draw the seconds between requests of a session, by position in RHYTHMS.
 
-    Measured ones where there are, else their quantiles, else log-normal.
+    They come from measured gaps if there are any, else from measured quantiles, else from log-normals.
     """
     normal = rng.normal(0.0, 1.0, len(rhythm))
     gaps = np.empty(len(rhythm))
@@ -130,7 +131,7 @@ def draw_gaps(rhythm: Ints, clockwork: Clockwork, rng: np.random.Generator) -> F
         if pool is not None:
             gaps[rows] = pool[rng.integers(0, len(pool), len(rows))] * rng.uniform(0.8, 1.25, len(rows))
         elif kind.measured and kind.measured in GAPS:
-            gaps[rows] = at(GAPS[kind.measured], normal[rows])
+            gaps[rows] = values_at(GAPS[kind.measured], normal[rows])
         else:
             gaps[rows] = kind.gap * np.exp(kind.spread * normal[rows])
     return gaps

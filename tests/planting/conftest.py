@@ -15,16 +15,22 @@ from features.identity import Keyring
 from features.lake import TABLES, Lake
 from features.schemas import Labels
 from planting import Planting
-from planting.borrow import donors, members, window
+from planting.borrow import choose_members, history_begin, read_donors
 from planting.plant import ProviderHistory, plant
-from planting.settings import draw
+from planting.settings import draw_campaigns
 from training.examples.dataset import snapshot_times
 
 AS_OF = datetime(2026, 6, 1, 10, 20, 30, tzinfo=UTC)
 DAYS = 42.0  # 28 of the longest window, 14 from the first snapshot to the last
 HARNESS, OFFICE, SYSTEM = 11, 12, 13  # keys that several accounts show
 ACCOUNTS = 60
-SMALL = {"families": ("code_tasks", "bare_seeds"), "campaigns": 2, "made_up": 3, "accounts": (4, 8), "share": 1.0}
+SMALL = {
+    "families": ("code_tasks", "bare_seeds"),
+    "campaigns": 2,
+    "random_templates": 3,
+    "accounts": (4, 8),
+    "share": 1.0,
+}
 
 
 def make_events(later: bool = True, seed: int = 0) -> pl.DataFrame:
@@ -52,7 +58,7 @@ def _rows(who: np.ndarray, moments: pl.Series, rng: np.random.Generator) -> pl.D
     own = 1_000 + who
     text = np.where(item % 3 == 0, HARNESS, 1_000_000 + item)
     single = pl.Series(item % 4 == 0)
-    asked = np.where(who % 3 == 0, SYSTEM, own + 40_000)
+    system_keys = np.where(who % 3 == 0, SYSTEM, own + 40_000)
     columns: dict[str, Any] = {
         "request_key": pl.Series(10**9 + item),
         "source": pl.lit(1),
@@ -79,7 +85,7 @@ def _rows(who: np.ndarray, moments: pl.Series, rng: np.random.Generator) -> pl.D
         "agent": pl.Series(who % 4),
         "tls": pl.Series(who % 4),
         "client": pl.Series(np.where(who % 2 == 0, 1 + who % 4, own + 30_000)),
-        "system": pl.select(pl.when(pl.Series(item % 2 == 0)).then(pl.Series(asked))).to_series(),
+        "system": pl.select(pl.when(pl.Series(item % 2 == 0)).then(pl.Series(system_keys))).to_series(),
         "words": pl.Series(rng.integers(5, 200, size)),
         "prefix": pl.Series(text),
         "suffix": pl.Series(text + 1),
@@ -133,7 +139,7 @@ class History:
     """A history to plant into, and the arguments of planting.
 
     Attributes:
-        lake: real tables, with rows that became known later.
+        lake: real tables, with rows that came later than the last time.
         keyring: of the texts.
         labels: two accounts were confirmed, one was cleared, one will be confirmed later.
         times: of the snapshots.
@@ -145,7 +151,7 @@ class History:
 
     @property
     def since(self) -> datetime:
-        return window(AS_OF, DAYS)
+        return history_begin(AS_OF, DAYS)
 
     @cached_property
     def labels(self) -> pl.DataFrame:
@@ -161,13 +167,13 @@ class History:
         return frame.with_columns(pl.col("labelled_at").dt.cast_time_unit("us")).select(Labels.column_names())
 
     @cached_property
-    def among(self) -> pl.DataFrame:
-        """Those who may lend."""
-        return donors(self.lake, self.labels, self.since, AS_OF)
+    def donors(self) -> pl.DataFrame:
+        """The accounts to borrow from."""
+        return read_donors(self.lake, self.labels, self.since, AS_OF)
 
-    def plant(self, scratch: Path, planting: Planting | None = None, **other: Any) -> pl.DataFrame | None:
+    def plant(self, scratch: Path, planting: Planting | None = None, **changes: Any) -> pl.DataFrame | None:
         """Plant into it, or into something else."""
-        arguments = {"lake": self.lake, "keyring": self.keyring, "labels": self.labels, "times": self.times} | other
+        arguments = {"lake": self.lake, "keyring": self.keyring, "labels": self.labels, "times": self.times} | changes
         planting = planting or Planting(**SMALL)
         return plant(ProviderHistory(**arguments), planting, scratch, lambda step, done: None)
 
@@ -178,11 +184,11 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 
 @pytest.fixture(scope="session")
-def known_history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """The same without what became known later."""
+def earlier_history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """The same history without the rows that came later."""
     events = make_events().filter(pl.col("timestamp") <= AS_OF)
     accounts = make_accounts().filter(pl.col("created_at") <= AS_OF)
-    return History(make_lake(tmp_path_factory.mktemp("known"), events, accounts))
+    return History(make_lake(tmp_path_factory.mktemp("without_later"), events, accounts))
 
 
 @pytest.fixture(scope="session")
@@ -227,8 +233,8 @@ def planted(history: History, tmp_path_factory: pytest.TempPathFactory) -> Plant
     assert examples is not None
     stored = history.lake.scan("events").with_columns(donor=pl.col("account_id"))
     pairs = Lake(scratch).scan("events").join(stored, on="request_key", suffix="_donor").collect()
-    campaigns = draw(Planting(**SMALL), len(history.among), DAYS)
-    chosen = pl.concat(members(dials, history.among, 0, AS_OF) for dials in campaigns)
+    campaigns = draw_campaigns(Planting(**SMALL), len(history.donors), DAYS)
+    chosen = pl.concat(choose_members(campaign, history.donors, 0, AS_OF) for campaign in campaigns)
     return Planted(Lake(scratch), scratch, examples, pairs, chosen)
 
 

@@ -27,9 +27,9 @@ def workspace(history: Any, tmp_path: Path, lake_of: Any, events_of: Any, accoun
 def call(workspace: Workspace, history: Any, as_of: datetime, small: dict[str, Any]) -> Any:
     """Plants into the workspace; returns the examples and the steps that were told."""
 
-    def plant(**other: Any) -> tuple[pl.DataFrame | None, Steps]:
+    def plant(**changes: Any) -> tuple[pl.DataFrame | None, Steps]:
         steps: Steps = []
-        arguments = {"labels": history.labels, "as_of": as_of, "planting": Planting(**small)} | other
+        arguments = {"labels": history.labels, "as_of": as_of, "planting": Planting(**small)} | changes
         examples = planted(workspace, progress=lambda step, done: steps.append(step), **arguments)
         return examples, steps
 
@@ -42,11 +42,11 @@ def names(workspace: Workspace) -> list[str]:
 
 def test_the_second_call_does_nothing_and_gives_the_same(call: Any, workspace: Workspace) -> None:
     first, steps = call()
-    again, none = call()
+    second, none = call()
     assert "planting" in steps
     assert none == []
-    assert again.equals(first)
-    assert again.schema == first.schema
+    assert second.equals(first)
+    assert second.schema == first.schema
     assert names(workspace) == [".parquet"]
 
 
@@ -55,36 +55,36 @@ def test_nothing_of_the_planted_requests_stays(call: Any, workspace: Workspace) 
     before = workspace.lake.stamp()
     ids = examples["account_id"].unique()
     for table in ("events", "account_rollups", "key_rollups", "accounts"):
-        known = workspace.lake.scan(table).select("account_id").collect()["account_id"]
-        assert not known.is_in(ids.implode()).any()
-    (kept,) = (workspace.root / "planted").iterdir()
-    assert pl.read_parquet(kept).equals(examples)
+        stored = workspace.lake.scan(table).select("account_id").collect()["account_id"]
+        assert not stored.is_in(ids.implode()).any()
+    (cached,) = (workspace.root / "planted").iterdir()
+    assert pl.read_parquet(cached).equals(examples)
     assert workspace.lake.stamp() == before
 
 
-@pytest.mark.parametrize("other", ["seed", "labels", "time", "history"])
+@pytest.mark.parametrize("change", ["seed", "labels", "time", "history"])
 def test_anything_else_is_planted_anew_and_takes_the_place_of_the_old(
-    call: Any, workspace: Workspace, history: Any, as_of: datetime, small: dict[str, Any], other: str
+    call: Any, workspace: Workspace, history: Any, as_of: datetime, small: dict[str, Any], change: str
 ) -> None:
     first, _ = call()
-    if other == "history":
+    if change == "history":
         workspace.lake.append("accounts", [workspace.lake.scan("accounts").collect().clear()], 9)
-    given = {
+    changes = {
         "seed": {"planting": Planting(**small, seed=1)},
         "labels": {"labels": history.labels.head(1)},
         "time": {"as_of": as_of - timedelta(days=1)},
         "history": {},
-    }[other]
-    second, steps = call(**given)
+    }[change]
+    second, steps = call(**changes)
     assert "planting" in steps
-    assert second.equals(first) == (other == "history")
+    assert second.equals(first) == (change == "history")
     assert names(workspace) == [".parquet"]
 
 
 def test_what_a_killed_run_left_is_mended_by_the_next(call: Any, workspace: Workspace, history: Any) -> None:
     """Half of the tables were written, under the same source number, when it was killed."""
     scratch = workspace.root / "planted" / "scratch"
-    history.plant(scratch, Planting(families=("bare_seeds",), campaigns=1, made_up=0, seed=5))
+    history.plant(scratch, Planting(families=("bare_seeds",), campaigns=1, random_templates=0, seed=5))
     (scratch / "draft").write_bytes(b"half a file")
     examples, _ = call()
     assert names(workspace) == [".parquet"]
@@ -108,10 +108,10 @@ def test_a_run_that_is_interrupted_leaves_nothing(
 def test_with_too_few_accounts_to_borrow_from_nothing_is_kept(
     call: Any, workspace: Workspace, history: Any, as_of: datetime
 ) -> None:
-    away = history.among["account_id"]
-    known = pl.lit(as_of - timedelta(days=20)).cast(pl.Datetime("us", "UTC"))
+    away = history.donors["account_id"]
+    labelled_at = pl.lit(as_of - timedelta(days=20)).cast(pl.Datetime("us", "UTC"))
     all_confirmed = pl.DataFrame({"account_id": away}).select(
-        "account_id", label=pl.lit(True), labelled_at=known, campaign=pl.lit("known")
+        "account_id", label=pl.lit(True), labelled_at=labelled_at, campaign=pl.lit("known")
     )
     assert call(labels=all_confirmed)[0] is None
     assert names(workspace) == []

@@ -44,19 +44,19 @@ def test_the_same_arguments_give_the_same_rows_to_the_bit(history: Any, planted:
 
 
 def test_another_seed_gives_other_rows(history: Any, planted: Any, small: dict[str, Any], tmp_path: Path) -> None:
-    other = history.plant(tmp_path, Planting(**small, seed=1))
-    assert not set(other["account_id"]) & set(planted.examples["account_id"])
-    assert not other["requests_28d"].sort().equals(planted.examples["requests_28d"].sort())
+    reseeded = history.plant(tmp_path, Planting(**small, seed=1))
+    assert not set(reseeded["account_id"]) & set(planted.examples["account_id"])
+    assert not reseeded["requests_28d"].sort().equals(planted.examples["requests_28d"].sort())
 
 
-def test_nothing_later_than_the_last_time_matters(known_history: Any, planted: Any, tmp_path: Path) -> None:
-    assert known_history.plant(tmp_path).equals(planted.examples)
+def test_nothing_later_than_the_last_time_matters(earlier_history: Any, planted: Any, tmp_path: Path) -> None:
+    assert earlier_history.plant(tmp_path).equals(planted.examples)
 
 
 def test_labels_that_came_later_do_not_matter(history: Any, planted: Any, as_of: datetime, tmp_path: Path) -> None:
-    known = history.labels.filter(pl.col("labelled_at") <= as_of)
-    assert len(known) < len(history.labels)
-    assert history.plant(tmp_path, labels=known).equals(planted.examples)
+    earlier = history.labels.filter(pl.col("labelled_at") <= as_of)
+    assert len(earlier) < len(history.labels)
+    assert history.plant(tmp_path, labels=earlier).equals(planted.examples)
 
 
 def test_the_last_time_is_the_latest_whatever_their_order(history: Any, planted: Any, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_what_a_provider_does_not_log_no_planted_account_is_told_by(
 
 def few(history: Any, count: int) -> pl.DataFrame:
     """Labels under which only so many accounts may lend."""
-    names = history.among["account_id"][count:]
+    names = history.donors["account_id"][count:]
     time = pl.lit(min(history.times)).cast(pl.Datetime("us", "UTC"))
     rows = pl.DataFrame({"account_id": names}).select(
         "account_id", label=pl.lit(True), labelled_at=time, campaign=pl.lit("known")
@@ -140,8 +140,8 @@ def test_without_labels_too_few_accounts_are_refused_with_their_number(
     accounts_of: Callable[[], pl.DataFrame],
     tmp_path: Path,
 ) -> None:
-    some = history.among["account_id"][:7].implode()
-    lake = lake_of(tmp_path / "lake", events_of().filter(pl.col("account_id").is_in(some)), accounts_of())
+    seven = history.donors["account_id"][:7].implode()
+    lake = lake_of(tmp_path / "lake", events_of().filter(pl.col("account_id").is_in(seven)), accounts_of())
     with pytest.raises(InputError, match=r"No account is confirmed, and only 7 have 20 .* \(10 are needed\)"):
         history.plant(tmp_path / "scratch", lake=lake, labels=history.labels.clear())
 
@@ -180,8 +180,8 @@ def test_no_planted_text_is_on_disk(planted: Any) -> None:
 
 
 def test_the_canaries_are_words_that_planted_prompts_hold() -> None:
-    from simulation.families import families
+    from simulation.families import read_families
 
-    family = families(None)["code_tasks"]
+    family = read_families(None)["code_tasks"]
     written = f"{family.wrapper} {family.system}".lower()
     assert [word for word in WORDS if word.lower() not in written] == []

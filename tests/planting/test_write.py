@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from planting.borrow import events, in_service, members, shared_keys
-from planting.settings import Dials
-from planting.write import TOKENS_PER_WORD, served
-from simulation.families import families
+from planting.borrow import borrow_events, choose_members, read_shared_keys, serves_campaign
+from planting.settings import CampaignSettings
+from planting.write import TOKENS_PER_WORD, write_service
+from simulation.families import read_families
 from simulation.texts.material import Grammar
 
 MATERIAL = Grammar(7)
@@ -18,21 +18,21 @@ USUAL = {
     "rotation": "account", "seeds": 300, "shared": 0.3, "aged": 1.0, "burst": 5.0, "pooled": 0.0, "payment": 0.0,
     "instrument": 3, "single": 0.5, "systems": 1.0,
 }  # fmt: skip
-SERVED = pl.col("duty")
+SERVED = pl.col("is_service")
 
 
 @pytest.fixture
 def campaign(history: Any, as_of: Any) -> Any:
-    """Writes a campaign of these dials: the events before and after, side by side, and which are on `duty`."""
-    shared = shared_keys(history.lake, history.since, as_of)
+    """Writes a campaign of these settings: the events before and after, side by side, and which are on `is_service`."""
+    shared = read_shared_keys(history.lake, history.since, as_of)
 
-    def write(**given: Any) -> pl.DataFrame:
-        dials = Dials(**{**USUAL, **given})
-        chosen = members(dials, history.among, 0, as_of)
-        frame = events(history.lake, chosen, shared, history.since, as_of)
-        duty = in_service(frame, dials.cover, 0)
-        after = served(frame, duty, dials, MATERIAL, history.keyring, 0)
-        before = frame.with_columns(duty=duty)
+    def write(**changes: Any) -> pl.DataFrame:
+        settings = CampaignSettings(**{**USUAL, **changes})
+        chosen = choose_members(settings, history.donors, 0, as_of)
+        frame = borrow_events(history.lake, chosen, shared, history.since, as_of)
+        is_service = serves_campaign(frame, settings.cover, 0)
+        after = write_service(frame, is_service, settings, MATERIAL, history.keyring, 0)
+        before = frame.with_columns(is_service=is_service)
         return after.join(before, on=["account_id", "request_key"], suffix="_before", validate="1:1")
 
     return write
@@ -57,7 +57,7 @@ def test_cover_is_not_touched(campaign: Any) -> None:
 def test_the_share_of_cover_is_kept_after_the_begin(campaign: Any, cover: float, least: float, most: float) -> None:
     rows = campaign(cover=cover, accounts=20)
     assert not rows.filter(SERVED & (pl.col("timestamp") < pl.col("begin"))).height
-    assert least <= rows.filter(pl.col("timestamp") >= pl.col("begin"))["duty"].mean() <= most
+    assert least <= rows.filter(pl.col("timestamp") >= pl.col("begin"))["is_service"].mean() <= most
 
 
 def test_a_rotation_by_account_gives_each_account_one_wording(campaign: Any) -> None:
@@ -78,7 +78,7 @@ def test_a_rotation_by_request_changes_it_at_any_time(campaign: Any) -> None:
     assert rows.group_by("account_id", "day").agg(pl.col("prefix").n_unique())["prefix"].max() > 1
 
 
-def test_accounts_share_seeds_as_far_as_the_dial_says(campaign: Any) -> None:
+def test_accounts_share_seeds_as_far_as_the_setting_says(campaign: Any) -> None:
     alone, common = (campaign(family="bare_seeds", shared=share, seeds=20).filter(SERVED) for share in (0.0, 0.9))
     shown = [rows.group_by("exact").agg(pl.col("account_id").n_unique()) for rows in (alone, common)]
     assert shown[0]["account_id"].max() == 1
@@ -87,10 +87,10 @@ def test_accounts_share_seeds_as_far_as_the_dial_says(campaign: Any) -> None:
 
 def test_accounts_that_speak_send_one_system_prompt_of_the_family_and_others_none(history: Any, campaign: Any) -> None:
     speaking, silent = (campaign(systems=share).filter(SERVED) for share in (1.0, 0.0))
-    offered = pl.Series(families(None)["code_tasks"].system)
-    known = pl.select(history.keyring.key(pl.lit(offered), "system")).to_series()
+    offered = pl.Series(read_families(None)["code_tasks"].system)
+    keys = pl.select(history.keyring.key(pl.lit(offered), "system")).to_series()
     assert speaking["system"].n_unique() == 1
-    assert speaking["system"][0] in known.to_list()
+    assert speaking["system"][0] in keys.to_list()
     assert silent["system"].null_count() == len(silent)
 
 
@@ -113,8 +113,10 @@ def test_all_families_are_reduced_as_prompts_are(campaign: Any, family: str) -> 
 
 
 def test_a_campaign_without_service_leaves_all_as_it_was(history: Any, as_of: Any) -> None:
-    dials = Dials(**USUAL)
-    shared = shared_keys(history.lake, history.since, as_of)
-    frame = events(history.lake, members(dials, history.among, 0, as_of), shared, history.since, as_of)
+    settings = CampaignSettings(**USUAL)
+    shared = read_shared_keys(history.lake, history.since, as_of)
+    frame = borrow_events(
+        history.lake, choose_members(settings, history.donors, 0, as_of), shared, history.since, as_of
+    )
     none = pl.Series(np.zeros(len(frame), dtype=bool))
-    assert served(frame, none, dials, MATERIAL, history.keyring, 0).equals(frame)
+    assert write_service(frame, none, settings, MATERIAL, history.keyring, 0).equals(frame)

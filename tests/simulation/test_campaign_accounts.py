@@ -1,4 +1,4 @@
-"""Accounts of a campaign: what the dials of the tactics do to them."""
+"""Accounts of a campaign: what the tactics do to them."""
 
 from typing import Any
 
@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 
 from simulation.accounts import CHANNELS, DrawnAccounts
-from simulation.campaign_accounts import OWNERS, Operation, Wrapper, enlist, pools_of, succeeded
+from simulation.campaign_accounts import OWNERS, Operation, Wrapper, enlist, plan_pools, replace_banned
 from simulation.cohorts.base import PLANS
-from simulation.enforcement import on_campaign
-from simulation.families import families
+from simulation.enforcement import enforce_on_campaign
+from simulation.families import read_families
 from simulation.tactics import Campaign, Tactics
 from simulation.traffic.rhythm import Clockwork
 
 DAYS, FIRST = 40, 500
 
 
-def enlisted(**dials: Any) -> DrawnAccounts:
-    family = families(None)["bare_seeds"]
-    tactics = Tactics(**{"accounts": 300, "days": (0.1, 0.9)} | dials)
+def enlisted(**changes: Any) -> DrawnAccounts:
+    family = read_families(None)["bare_seeds"]
+    tactics = Tactics(**{"accounts": 300, "days": (0.1, 0.9)} | changes)
     wrapper = Wrapper.of(family, tactics.versions, np.random.default_rng(0))
     operation = Operation(Campaign("one", "bare_seeds", tactics), family, wrapper, 3)
-    (pool,) = pools_of(tactics, 1.0, DAYS)
+    (pool,) = plan_pools(tactics, 1.0, DAYS)
     return enlist(operation, pool, FIRST, DAYS, Clockwork.make(), 1)[0]
 
 
@@ -45,16 +45,16 @@ def test_accounts_with_a_past_do_not_belong_to_the_bursts() -> None:
 
 
 @pytest.mark.parametrize("instrument", [2, 5, 9])
-def test_an_instrument_serves_as_many_accounts_as_the_dial_says(instrument: int) -> None:
-    purse = enlisted(payment=0.6, instrument=instrument).purse
-    _, sizes = np.unique(purse[purse >= OWNERS], return_counts=True)
+def test_an_instrument_serves_as_many_accounts_as_the_tactics_say(instrument: int) -> None:
+    payer = enlisted(payment=0.6, instrument=instrument).payer
+    _, sizes = np.unique(payer[payer >= OWNERS], return_counts=True)
     assert sizes.sum() == pytest.approx(180, abs=30)
     assert sizes.max() - sizes.min() <= 1
     assert abs(sizes.mean() - instrument) < 0.5
 
 
 def test_even_loads_differ_less() -> None:
-    spreads = [float(np.std(np.log(enlisted(even=even).duty))) for even in (0.0, 0.5, 1.0)]
+    spreads = [float(np.std(np.log(enlisted(even=even).service_rate))) for even in (0.0, 0.5, 1.0)]
     assert spreads[0] > 1.5 * spreads[1] > 0.1
     assert spreads[2] < 1e-9
 
@@ -71,12 +71,12 @@ def test_a_banned_account_is_replaced_at_once_by_a_new_one_with_its_load() -> No
     tactics = Tactics(labelled=1.0, banned=0.4, replaced=1.0, days=(0.1, 0.9), found_after=2.0)
     accounts = enlisted(aged=0.5)
     rng = np.random.default_rng(2)
-    verdicts = on_campaign(tactics, accounts, DAYS, rng)
-    changed, heirs = succeeded(tactics, accounts, verdicts.banned, rng)
+    enforcement = enforce_on_campaign(tactics, accounts, DAYS, rng)
+    changed, heirs = replace_banned(tactics, accounts, enforcement.banned, rng)
     assert len(heirs) > 30
-    assert np.isinf(verdicts.banned[heirs]).all()
+    assert np.isinf(enforcement.banned[heirs]).all()
     for heir in heirs.tolist():
-        (lost,) = np.flatnonzero(accounts.duty == changed.duty[heir]).tolist()
-        assert 0.0 < changed.begin[heir] - verdicts.banned[lost] < 0.2
-        assert verdicts.banned[lost] - 0.02 < changed.created[heir] < changed.begin[heir]
+        (lost,) = np.flatnonzero(accounts.service_rate == changed.service_rate[heir]).tolist()
+        assert 0.0 < changed.begin[heir] - enforcement.banned[lost] < 0.2
+        assert enforcement.banned[lost] - 0.02 < changed.created[heir] < changed.begin[heir]
         assert (changed.end[heir], changed.wording[heir]) == (accounts.end[lost], accounts.wording[lost])

@@ -129,9 +129,9 @@ def test_dirt_that_is_held_back_is_a_copy(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_parts(tmp_path: Path) -> None:
     def made(scale: float) -> tuple[int, int]:
-        asked = [sys.executable, "-c", _PEAK, str(tmp_path / f"w{scale}"), str(scale)]
-        said = subprocess.run(asked, capture_output=True, text=True, check=True)
-        requests, peak = said.stdout.split()
+        command = [sys.executable, "-c", _PEAK, str(tmp_path / f"w{scale}"), str(scale)]
+        finished = subprocess.run(command, capture_output=True, text=True, check=True)
+        requests, peak = finished.stdout.split()
         return int(requests), int(peak)
 
     few, many = made(0.02), made(0.2)

@@ -9,7 +9,7 @@ import pytest
 
 from simulation import SimulationRequest, Summary, simulate
 from simulation.cohorts import COHORTS
-from simulation.texts.commonplace import stock
+from simulation.texts.commonplace import stock_phrases
 
 POOLS = Path(__file__).parents[3] / "shared" / "data"
 needs_pools = pytest.mark.skipif(not POOLS.is_dir(), reason="the real data of ../shared/data is not at hand")
@@ -151,12 +151,12 @@ def shared_by_honest(folder: Path) -> pl.DataFrame:
     """Prompts of more than one account, an honest one among them, that are neither stock nor of a public set."""
     public = [name for name, cohort in COHORTS.items() if cohort.public > 0]
     joined = requests_of(folder).join(table(folder, "truth"), on="account_id")
-    rest = joined.filter(~pl.col("prompt").is_in(stock().implode()))
+    rest = joined.filter(~pl.col("prompt").is_in(stock_phrases().implode()))
     holders = rest.group_by("prompt").agg(
         pl.col("account_id").n_unique(), pl.col("cohort").unique(), honest=~pl.col("label").all()
     )
-    known = pl.col("cohort").list.eval(pl.element().is_in(public)).list.all()
-    return holders.filter((pl.col("account_id") > 1) & pl.col("honest") & ~known)
+    all_public = pl.col("cohort").list.eval(pl.element().is_in(public)).list.all()
+    return holders.filter((pl.col("account_id") > 1) & pl.col("honest") & ~all_public)
 
 
 def test_unrelated_accounts_share_only_stock_prompts_and_public_sets(small: tuple[Path, Summary]) -> None:
@@ -175,14 +175,17 @@ def test_truth_agrees_with_the_requests(small: tuple[Path, Summary]) -> None:
     requests, truth, accounts = requests_of(out), table(out, "truth"), table(out, "accounts")
     assert set(truth["account_id"]) == set(accounts["account_id"])
     assert set(requests["account_id"]) <= set(truth["account_id"])
-    bad = truth.filter("label")
-    assert bad["campaign"].null_count() + bad["family"].null_count() + bad["start"].null_count() == 0
-    assert truth.filter(~pl.col("label")).select("campaign", "family", "start", "end").null_count().row(0) == (
-        (truth.height - bad.height,) * 4
+    in_campaign = truth.filter("label")
+    assert (
+        in_campaign["campaign"].null_count() + in_campaign["family"].null_count() + in_campaign["start"].null_count()
+        == 0
     )
-    active = requests.join(bad, on="account_id").filter(pl.col("timestamp").is_between("start", "end"))
-    assert active["account_id"].n_unique() >= 0.97 * bad.height
-    assert bad.height == summary.campaign_accounts
+    assert truth.filter(~pl.col("label")).select("campaign", "family", "start", "end").null_count().row(0) == (
+        (truth.height - in_campaign.height,) * 4
+    )
+    active = requests.join(in_campaign, on="account_id").filter(pl.col("timestamp").is_between("start", "end"))
+    assert active["account_id"].n_unique() >= 0.97 * in_campaign.height
+    assert in_campaign.height == summary.campaign_accounts
     assert requests.height == summary.requests
 
 
@@ -206,9 +209,9 @@ def test_labels_come_late_and_not_for_all_and_reviews_find_honest_accounts(
     labels, truth = table(out, "labels"), table(out, "truth")
     both = labels.join(truth, on="account_id", suffix="_true")
     assert (both["label"] == both["label_true"]).all()
-    known = both.filter("label")
-    assert (known["labelled_at"] > known["start"]).all()
-    assert 0.4 < known.height / summary.campaign_accounts < 1.0
+    confirmed = both.filter("label")
+    assert (confirmed["labelled_at"] > confirmed["start"]).all()
+    assert 0.4 < confirmed.height / summary.campaign_accounts < 1.0
     assert both.filter(~pl.col("label")).height > 20
     assert (labels["labelled_at"] < summary.end).all()
 
@@ -240,14 +243,14 @@ def test_a_world_of_one_day_is_made_for_every_kind_of_campaign(tmp_path: Path) -
         assert simulate(SimulationRequest(scenario=name, out=tmp_path / name, scale=0.001, days=1)).requests > 0
 
 
-def test_progress_is_told_from_nothing_to_all(tmp_path: Path) -> None:
-    told: list[float] = []
+def test_progress_is_reported_from_nothing_to_all(tmp_path: Path) -> None:
+    shares: list[float] = []
     simulate(
         SimulationRequest(scenario="small", out=tmp_path / "w", scale=0.05, days=3),
-        progress=lambda _step, done: told.append(done),
+        progress=lambda _step, done: shares.append(done),
     )
-    assert told == sorted(told)
-    assert (told[0], told[-1]) == (0.0, 1.0)
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
 
 
 @needs_pools

@@ -101,7 +101,7 @@ def test_the_label_tells_what_was_planted_and_that_nothing_was(
     assert json.loads(label(fresh)["origin"]["planting"]) == {
         "families": ["bare_seeds", "code_tasks"],
         "campaigns": 3,
-        "made_up": 24,
+        "random_templates": 24,
         "accounts": [5, 40],
         "share": 0.2,
         "seed": 4,

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from simulation import SimulationRequest, simulate
-from simulation.audit.realism import Sample, samples
-from simulation.audit.split_pools import halve
+from simulation.audit.realism import CohortComparison, compare_cohorts
+from simulation.audit.split_pools import split_pools
 from simulation.constants import pool_rhythms
 from simulation.constants.measured_constants import GAPS, TOKENS
 
@@ -17,46 +17,46 @@ POOLS = Path(__file__).parents[4] / "shared" / "data"
 
 def test_the_distance_of_a_sample_to_itself_is_zero_and_to_another_world_one() -> None:
     values = np.arange(100.0)
-    assert Sample("a", "log gaps", "b", values, values).distance == 0.0
-    assert Sample("a", "log gaps", "b", values, values + 1_000.0).distance == 1.0
-    assert Sample("a", "share", "b", np.array([0.5]), np.array([0.7])).distance == pytest.approx(0.2)
+    assert CohortComparison("a", "log gaps", "b", values, values).distance == 0.0
+    assert CohortComparison("a", "log gaps", "b", values, values + 1_000.0).distance == 1.0
+    assert CohortComparison("a", "share", "b", np.array([0.5]), np.array([0.7])).distance == pytest.approx(0.2)
 
 
 @pytest.fixture(scope="module")
-def halves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def half_pools(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     if not POOLS.is_dir():
         pytest.skip("the real data of ../shared/data is not at hand")
-    return halve(POOLS, tmp_path_factory.mktemp("pools"))
+    return split_pools(POOLS, tmp_path_factory.mktemp("pools"))
 
 
 @pytest.mark.parametrize("with_pools", [False, True])
 def test_cohorts_with_a_measured_source_are_near_it(
-    halves: tuple[Path, Path], with_pools: bool, tmp_path: Path
+    half_pools: tuple[Path, Path], with_pools: bool, tmp_path: Path
 ) -> None:
-    make, judge = halves
+    make, judge = half_pools
     simulate(SimulationRequest(scenario="small", out=tmp_path, scale=0.5, pools=make if with_pools else None, days=14))
-    found = samples(tmp_path, judge)
+    comparisons = compare_cohorts(tmp_path, judge)
     kinds = {"log gaps", "input tokens", "output tokens", "characters", "distinct first five words"}
-    assert {s.what for s in found} >= kinds
-    assert max(s.distance for s in found) < 0.45
-    by = {(s.cohort, s.what): s.distance for s in found}
+    assert {s.measure for s in comparisons} >= kinds
+    assert max(s.distance for s in comparisons) < 0.45
+    by = {(s.cohort, s.measure): s.distance for s in comparisons}
     assert by["agentic_coders", "log gaps"] < 0.3
     assert by["developers", "input tokens"] < 0.15
 
 
-def test_halves_share_no_conversation_client_or_session(halves: tuple[Path, Path]) -> None:
-    for name, together in (
+def test_halves_share_no_conversation_client_or_session(half_pools: tuple[Path, Path]) -> None:
+    for name, unit_columns in (
         ("prompts_benign", ["source", "group"]),
         ("prompts_batch_templates", ["template"]),
         ("tokens_servegen_clients", ["model", "client"]),
         ("sessions_agentic_coding", ["trace_id"]),
         ("sessions_rag_service", ["session_id"]),
     ):
-        one, other = (pl.read_parquet(half / f"{name}.parquet") for half in halves)
-        assert one.height + other.height == pl.read_parquet(POOLS / f"{name}.parquet").height
-        assert min(one.height, other.height) > 0.4 * max(one.height, other.height)
-        assert one.join(other, on=together, how="semi", nulls_equal=True).height == 0
+        making, judging = (pl.read_parquet(half / f"{name}.parquet") for half in half_pools)
+        assert making.height + judging.height == pl.read_parquet(POOLS / f"{name}.parquet").height
+        assert min(making.height, judging.height) > 0.4 * max(making.height, judging.height)
+        assert making.join(judging, on=unit_columns, how="semi", nulls_equal=True).height == 0
 
 
-def test_the_committed_quantiles_are_those_of_the_half_that_makes(halves: tuple[Path, Path]) -> None:
-    assert pool_rhythms.fit(halves[0]) == (TOKENS, GAPS)
+def test_the_committed_quantiles_are_those_of_the_half_that_makes(half_pools: tuple[Path, Path]) -> None:
+    assert pool_rhythms.fit_constants(half_pools[0]) == (TOKENS, GAPS)

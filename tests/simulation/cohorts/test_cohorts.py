@@ -14,12 +14,12 @@ from simulation.traffic.rhythm import Clockwork
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"access": {"api pyhton": 1.0}}, "access has pyhton"),
         ({"access": {"apl python": 1.0}}, "access has the channel 'apl'"),
         ({"access": {"api": 1.0}}, "access has ;"),
-        ({"system": "owned"}, "system has owned; known are harness, none, own, popular"),
+        ({"system": "owned"}, "system has owned; allowed are harness, none, own, popular"),
         ({"common": frozenset({"adress"})}, "common has adress"),
         ({"writes": {"chta": 1.0}}, "writes has chta"),
         ({"plans": {"premium": 1.0}}, "plans has premium"),
@@ -30,13 +30,13 @@ from simulation.traffic.rhythm import Clockwork
         ({"programmes": {"school": 1.0}}, "programmes has school"),
     ],
 )
-def test_a_misspelt_word_in_a_cohort_is_refused(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=f"chat: {said}"):
+def test_a_misspelt_word_in_a_cohort_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"chat: {message}"):
         replace(COHORTS["chat"], **change)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"rotation": "hour"}, "rotation has hour"),
         ({"plans": {"premium": 1.0}}, "plans has premium"),
@@ -44,8 +44,8 @@ def test_a_misspelt_word_in_a_cohort_is_refused(change: dict[str, Any], said: st
         ({"access": {"api pyhton": 1.0}}, "access has pyhton"),
     ],
 )
-def test_a_misspelt_word_in_tactics_is_refused(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=f"tactics: {said}"):
+def test_a_misspelt_word_in_tactics_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"tactics: {message}"):
         Tactics(**change)
 
 

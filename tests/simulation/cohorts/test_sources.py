@@ -3,7 +3,7 @@
 import pytest
 
 from simulation.cohorts import COHORTS
-from simulation.cohorts.sources import POOLED, source
+from simulation.cohorts.sources import POOLED, describe_sources
 from simulation.constants.measured_constants import GAPS, TOKENS, TRACES
 from simulation.texts.patterns import PATTERNS
 from simulation.traffic.lengths import LENGTHS
@@ -11,7 +11,7 @@ from simulation.traffic.rhythm import RHYTHMS
 
 
 @pytest.mark.parametrize(
-    ("cohort", "said"),
+    ("cohort", "description"),
     [
         ("chat", "lengths: Azure conversation 2023; with pools only chat: prompts_benign; the rest assumed"),
         ("audit_capture", "with pools only hours of the week: ServeGen; the rest assumed"),
@@ -19,8 +19,8 @@ from simulation.traffic.rhythm import RHYTHMS
         ("drift_monitors", "assumed"),
     ],
 )
-def test_the_source_says_what_holds_with_and_without_pools(cohort: str, said: str) -> None:
-    assert source(COHORTS[cohort]) == said
+def test_the_source_says_what_holds_with_and_without_pools(cohort: str, description: str) -> None:
+    assert describe_sources(COHORTS[cohort]) == description
 
 
 def test_everything_that_is_called_measured_has_constants_and_a_name() -> None:

@@ -1,19 +1,19 @@
-"""The registers: what is known of accounts besides their requests."""
+"""The tables of a world besides its requests."""
 
 from dataclasses import replace
 
 import polars as pl
 
-from simulation.exports.tables import accounts, labels
+from simulation.exports.tables import accounts_table, labels_table
 from simulation.presets import PRESETS
 from simulation.world import make_world
 
 
 def test_a_payment_instrument_has_one_country_whoever_pays_with_it() -> None:
     preset = PRESETS["mixed"]
-    table = accounts(make_world(preset, 0.5, 0, None, preset.days, preset.start))
-    each = table.drop_nulls("payment_fingerprint").group_by("payment_fingerprint")
-    counts = each.agg(pl.len(), pl.col("billing_country").n_unique())
+    table = accounts_table(make_world(preset, 0.5, 0, None, preset.days, preset.start))
+    instruments = table.drop_nulls("payment_fingerprint").group_by("payment_fingerprint")
+    counts = instruments.agg(pl.len(), pl.col("billing_country").n_unique())
     assert (counts["len"] > 1).sum() > 50
     assert counts["billing_country"].max() == 1
 
@@ -22,7 +22,7 @@ def test_labels_of_a_shorter_world_come_as_much_sooner() -> None:
     preset = replace(PRESETS["mixed"], honest=100)
     first = []
     for days in (preset.days, preset.days // 2):
-        table = labels(make_world(preset, 1.0, 0, None, days, preset.start)).filter("label")
+        table = labels_table(make_world(preset, 1.0, 0, None, days, preset.start)).filter("label")
         first.append((table["labelled_at"].min() - preset.start).total_seconds() / 86_400)  # type: ignore[operator, union-attr]
         assert table.height > 200
     assert first[1] < 0.7 * first[0]

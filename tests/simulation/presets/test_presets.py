@@ -12,11 +12,11 @@ import pytest
 from pipelines.ingest import Inputs, TableCount, ingest
 from pipelines.workspace import Workspace
 from simulation import SCENARIOS, SimulationRequest, simulate
-from simulation.audit.single_column import JUDGED, LIMIT, giveaways, judged, limited
-from simulation.campaign_accounts import expected
+from simulation.audit.single_column import AUDIT_SIZES, MAX_AUC, column_aucs, enlarge_families, limited_rows
+from simulation.campaign_accounts import expected_requests
 from simulation.families.written import UNSEEN
 from simulation.presets import PRESETS
-from simulation.traffic.arrivals import arrivals
+from simulation.traffic.arrivals import draw_arrivals
 from simulation.world import World, make_world
 
 POOLS = Path(__file__).parents[4] / "shared" / "data"
@@ -33,10 +33,10 @@ DISCLOSED = {
     "hydra-2026-06": (25_000, 28_800_000),
     "cleaner-2026": (273, 770_609),
 }
-POOLS_OF_JULY = "pools-2026-07"  # of which accounts and a day's requests are disclosed, not the sum
+JULY_POOLS = "pools-2026-07"  # of which accounts and a day's requests are disclosed, not the sum
 
 
-def taken(out: Path, workspace: Path) -> dict[str, TableCount]:
+def ingest_world(out: Path, workspace: Path) -> dict[str, TableCount]:
     tables = {n: out / f"{n}.parquet" for n in ("accounts", "enforcement", "releases")}
     filled = {n: path for n, path in tables.items() if pl.read_parquet(path).height}
     inputs = Inputs(out / "requests", **filled)
@@ -52,17 +52,17 @@ def test_ingest_counts_exactly_what_was_planted(name: str, dirty: bool, tmp_path
     summary = simulate(
         SimulationRequest(scenario=name, out=tmp_path / "w", scale=SCALES[name], days=2, dirty=dirty, pools=pools)
     )
-    counts = taken(tmp_path / "w", tmp_path / "workspace")
-    found: Counter[tuple[str, str]] = Counter()
+    counts = ingest_world(tmp_path / "w", tmp_path / "workspace")
+    counted: Counter[tuple[str, str]] = Counter()
     for table, count in counts.items():
-        found += Counter({(table, rule): n for rule, n in count.rejects.items()})
-        found += Counter({(table, "repeat"): count.repeats, (table, "malformed_address"): count.malformed_addresses})
+        counted += Counter({(table, rule): n for rule, n in count.rejects.items()})
+        counted += Counter({(table, "repeat"): count.repeats, (table, "malformed_address"): count.malformed_addresses})
     planted: Counter[tuple[str, str]] = Counter()
     if dirty:
         for file, rule, rows in pl.read_parquet(tmp_path / "w" / "planted.parquet").iter_rows():
             planted[file.split("/")[0].removesuffix(".parquet"), rule] += rows
         assert len(planted) > 8
-    assert found == planted
+    assert counted == planted
     assert counts["requests"].stored == summary.requests
 
 
@@ -71,18 +71,18 @@ def test_ingest_counts_exactly_what_was_planted(name: str, dirty: bool, tmp_path
 def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path) -> None:
     if PRESETS[name].pools and not POOLS.is_dir():
         pytest.skip("the real data of ../shared/data is not at hand")
-    scale, days = JUDGED[name]
-    preset = judged(PRESETS[name])
+    scale, days = AUDIT_SIZES[name]
+    preset = enlarge_families(PRESETS[name])
     simulate(
         SimulationRequest(scenario=preset, out=tmp_path, scale=scale, days=days, pools=POOLS if preset.pools else None)
     )
-    found = giveaways(tmp_path)
-    assert set(found["family"]) == {"all", *(c.family for c in preset.campaigns)}  # none has too few accounts
-    assert limited(found).filter(pl.col("auc") >= LIMIT).rows() == []
+    aucs = column_aucs(tmp_path)
+    assert set(aucs["family"]) == {"all", *(c.family for c in preset.campaigns)}  # none has too few accounts
+    assert limited_rows(aucs).filter(pl.col("auc") >= MAX_AUC).rows() == []
 
 
 def test_there_is_a_scale_for_every_preset() -> None:
-    assert set(SCALES) == set(JUDGED) == set(SCENARIOS)
+    assert set(SCALES) == set(AUDIT_SIZES) == set(SCENARIOS)
 
 
 @pytest.mark.parametrize("name", DISCLOSED)
@@ -92,11 +92,11 @@ def test_campaigns_are_as_large_as_disclosed(name: str) -> None:
 
 
 def test_the_pools_of_july_are_as_large_as_disclosed() -> None:
-    (tactics,) = (c.tactics for c in PRESETS[POOLS_OF_JULY].campaigns)
+    (tactics,) = (c.tactics for c in PRESETS[JULY_POOLS].campaigns)
     assert (tactics.accounts, tactics.second_pool) == (5_000, 3_500)
-    preset = replace(PRESETS[POOLS_OF_JULY], honest=1)
+    preset = replace(PRESETS[JULY_POOLS], honest=1)
     world = make_world(preset, 0.1, 0, None, preset.days, preset.start)
-    days = [arrivals(world, day, np.random.default_rng([0, day])) for day in range(60, preset.days)]
+    days = [draw_arrivals(world, day, np.random.default_rng([0, day])) for day in range(60, preset.days)]
     sent = [int((world.accounts.campaign[moments.account] >= 0).sum()) for moments in days]
     assert max(sent) == pytest.approx(300_000, rel=0.2)  # "up to 3 million a day" at a tenth of the accounts
 
@@ -106,27 +106,27 @@ def test_hydra_sends_28_8_million_requests_from_april_22_to_june_5() -> None:
     assert (preset.start.isoformat()[:10], preset.days) == ("2026-04-22", 45)
     scale = 0.05
     world = make_world(preset, scale, 0, None, preset.days, preset.start)
-    days = (arrivals(world, day, np.random.default_rng([0, day])) for day in range(preset.days))
+    days = (draw_arrivals(world, day, np.random.default_rng([0, day])) for day in range(preset.days))
     sent = sum(int((world.accounts.campaign[moments.account] >= 0).sum()) for moments in days)
     assert sent == pytest.approx(28_800_000 * scale, rel=0.025)  # a twentieth of the accounts: more noise than 1 %
 
 
-@pytest.mark.parametrize("name", [*DISCLOSED, POOLS_OF_JULY])
+@pytest.mark.parametrize("name", [*DISCLOSED, JULY_POOLS])
 def test_honest_accounts_send_twice_as_much_as_the_campaign(name: str) -> None:
     preset = PRESETS[name]
     scale = 2_500 / preset.honest
     world = make_world(preset, scale, 1, None, preset.days, preset.start)
-    wanted = sum(c.tactics.requests or _july(world) for c in preset.campaigns) * scale / preset.days
-    accounts = [arrivals(world, day, np.random.default_rng([1, day])).account for day in range(7)]
+    wanted = sum(c.tactics.requests or _july_requests(world) for c in preset.campaigns) * scale / preset.days
+    accounts = [draw_arrivals(world, day, np.random.default_rng([1, day])).account for day in range(7)]
     honest = np.concatenate(accounts)
     assert (world.accounts.campaign[honest] < 0).sum() / 7 > 2.0 * wanted
 
 
-def _july(world: World) -> float:
+def _july_requests(world: World) -> float:
     """Requests of the pools of July at scale 1: what their accounts send in service, in the mean."""
-    parts = [(s.accounts, s.verdicts) for s in world.segments if s.operation is not None]
+    parts = [(s.accounts, s.enforcement) for s in world.segments if s.operation is not None]
     weekday = world.start.weekday()
-    sent = sum(expected(a, v, world.days, weekday, world.clockwork) for a, v in parts)
+    sent = sum(expected_requests(a, v, world.days, weekday, world.clockwork) for a, v in parts)
     return sent / (sum(len(a) for a, _ in parts) / 8_500)
 
 
@@ -181,8 +181,8 @@ def test_unseen_families_are_in_no_other_world() -> None:
 
 def test_unseen_tactics_are_in_no_other_world() -> None:
     for name, preset in PRESETS.items():
-        kept = [c for c in preset.campaigns if c.tactics.guest_of or c.tactics.probes[1] or c.tactics.blank[1]]
-        assert (len(kept) >= 3) == (name == "unseen-tactics")
+        unusual = [c for c in preset.campaigns if c.tactics.guest_of or c.tactics.probes[1] or c.tactics.blank[1]]
+        assert (len(unusual) >= 3) == (name == "unseen-tactics")
 
 
 def test_sessions_run_on_past_midnight(tmp_path: Path) -> None:

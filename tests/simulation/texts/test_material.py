@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulation.cohorts import COHORTS
 from simulation.draws import below, ids, keyed, mix, names, unit
-from simulation.families import families
+from simulation.families import read_families
 from simulation.texts.lexicon import LISTS
 from simulation.texts.material import Grammar
 from simulation.texts.patterns import PATTERNS, PROSE
@@ -36,7 +36,7 @@ def test_every_slot_of_every_pattern_can_be_filled() -> None:
 
 
 def test_every_slot_of_every_family_can_be_filled() -> None:
-    for family in families(None).values():
+    for family in read_families(None).values():
         assert set(family.slots()) <= set(PATTERNS) | set(family.fills)
 
 

@@ -8,19 +8,19 @@ import polars as pl
 
 from simulation.presets import PRESETS
 from simulation.tactics import Campaign, Tactics
-from simulation.texts.writing import _authors, prompts
-from simulation.traffic.arrivals import Moments, arrivals
+from simulation.texts.writing import _choose_authors, write_prompts
+from simulation.traffic.arrivals import Moments, draw_arrivals
 from simulation.world import World, make_world
 
 
-def made(family: str, honest: str = "", **dials: Any) -> tuple[World, Moments, pl.Series]:
+def made(family: str, honest: str = "", **changes: Any) -> tuple[World, Moments, pl.Series]:
     """A world of one campaign, and what is sent on its tenth day."""
-    tactics = Tactics(**{"accounts": 60, "per_day": (20, 40), "versions": 1} | dials)
+    tactics = Tactics(**{"accounts": 60, "per_day": (20, 40), "versions": 1} | changes)
     scenario = replace(PRESETS["small"], honest=300, campaigns=(Campaign("one", family, tactics),))
     scenario = replace(scenario, cohorts={honest: 1.0}) if honest else scenario
     world = make_world(scenario, 1.0, 0, None, scenario.days, scenario.start)
-    moments = arrivals(world, 10, np.random.default_rng(0))
-    return world, moments, prompts(world, moments, 10)
+    moments = draw_arrivals(world, 10, np.random.default_rng(0))
+    return world, moments, write_prompts(world, moments, 10)
 
 
 def test_what_ends_a_template_ends_the_prompt_with_or_without_a_page() -> None:
@@ -38,14 +38,14 @@ def test_a_page_stands_above_a_batch_template_that_ends_the_prompt() -> None:
     assert batch.str.contains(r":\n\n[^\n]+\n-- [^\n]+$").sum() == 0
 
 
-def test_cover_comes_from_as_many_strangers_as_the_dial_says() -> None:
+def test_cover_comes_from_as_many_strangers_as_the_tactics_say() -> None:
     world, moments, texts = made("bare_seeds", strangers=4, cover=0.9)
-    author, cohort = _authors(world, moments, 10)
+    author, cohort = _choose_authors(world, moments, 10)
     table = pl.DataFrame({"account": moments.account, "author": author, "cohort": cohort, "text": texts})
     covers = table.filter(pl.Series(~moments.serving & (world.accounts.campaign[moments.account] >= 0)))
-    each = covers.group_by("account").agg(pl.col("author", "cohort").n_unique())
-    assert each["author"].max() == 4
-    assert each["cohort"].max() > 1
+    per_account = covers.group_by("account").agg(pl.col("author", "cohort").n_unique())
+    assert per_account["author"].max() == 4
+    assert per_account["cohort"].max() > 1
     honest = table.filter(pl.Series(world.accounts.campaign[moments.account] < 0))
     assert honest.group_by("account").agg(pl.col("author", "cohort").n_unique()).select(
         pl.col("author", "cohort").max()
@@ -55,6 +55,6 @@ def test_cover_comes_from_as_many_strangers_as_the_dial_says() -> None:
 
 def test_cover_of_one_person_is_of_the_disguise() -> None:
     world, moments, _ = made("bare_seeds", cover=0.9)
-    author, cohort = _authors(world, moments, 10)
+    author, cohort = _choose_authors(world, moments, 10)
     assert (author == world.accounts.author[moments.account]).all()
     assert (cohort == world.accounts.cohort[moments.account]).all()

@@ -7,8 +7,8 @@ import polars as pl
 
 from simulation.presets import PRESETS
 from simulation.tactics import Tactics
-from simulation.traffic.arrivals import Moments, arrivals, in_class
-from simulation.traffic.columns import Texts, requests
+from simulation.traffic.arrivals import Moments, draw_arrivals, in_class
+from simulation.traffic.columns import Texts, make_requests
 from simulation.world import Scenario, World, make_world
 
 
@@ -17,7 +17,7 @@ def world_of(scenario: Scenario, scale: float = 1.0) -> World:
 
 
 def all_moments(world: World) -> list[Moments]:
-    return [arrivals(world, day, np.random.default_rng([0, day])) for day in range(world.days)]
+    return [draw_arrivals(world, day, np.random.default_rng([0, day])) for day in range(world.days)]
 
 
 def test_a_class_sends_most_on_one_day_within_a_few_hours() -> None:
@@ -26,8 +26,8 @@ def test_a_class_sends_most_on_one_day_within_a_few_hours() -> None:
     account = np.concatenate([m.account for m in days])
     when = np.concatenate([m.when for m in days])
     table = pl.DataFrame({"team": world.accounts.team[account], "day": np.floor(when), "hour": when % 1 * 24})
-    each = table.group_by("team", "day").agg(pl.len(), pl.col("hour").quantile(0.9) - pl.col("hour").quantile(0.1))
-    best = each.sort("len").group_by("team").agg(pl.col("len").sum().alias("all"), pl.col("len", "hour").last())
+    classes = table.group_by("team", "day").agg(pl.len(), pl.col("hour").quantile(0.9) - pl.col("hour").quantile(0.1))
+    best = classes.sort("len").group_by("team").agg(pl.col("len").sum().alias("all"), pl.col("len", "hour").last())
     share = best["len"] / best["all"]
     assert best.height >= 20
     assert share.median() > 0.6
@@ -67,10 +67,10 @@ def test_pooled_addresses_are_shared_and_lie_in_one_country() -> None:
     campaign = replace(PRESETS["small"].campaigns[2], tactics=Tactics(accounts=80, pooled=0.5))
     world = world_of(replace(PRESETS["small"], honest=50, campaigns=(campaign,)))
     rng = np.random.default_rng(0)
-    moments = arrivals(world, 10, rng)
+    moments = draw_arrivals(world, 10, rng)
     plain = pl.Series("text", ["a text"] * len(moments.account))
     ones = np.ones(len(moments.account))
-    made = requests(world, (10, 0), moments, Texts(plain, plain, ones, ones, ones < 0), rng)
-    each = made.group_by("client_address").agg(pl.col("account_id", "country", "asn").n_unique())
-    assert (each["account_id"] > 4).sum() > 5
-    assert each.filter(pl.col("account_id") > 1).select(pl.col("country", "asn").max()).row(0) == (1, 1)
+    made = make_requests(world, (10, 0), moments, Texts(plain, plain, ones, ones, ones < 0), rng)
+    addresses = made.group_by("client_address").agg(pl.col("account_id", "country", "asn").n_unique())
+    assert (addresses["account_id"] > 4).sum() > 5
+    assert addresses.filter(pl.col("account_id") > 1).select(pl.col("country", "asn").max()).row(0) == (1, 1)

@@ -5,8 +5,8 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import spearmanr
 
-from simulation.constants.measured_constants import GAPS, LEVELS, TOKENS, at
-from simulation.traffic.lengths import LENGTHS, draw
+from simulation.constants.measured_constants import GAPS, LEVELS, TOKENS, values_at
+from simulation.traffic.lengths import LENGTHS, draw_lengths
 from simulation.traffic.rhythm import RHYTHMS, Clockwork, draw_gaps
 
 MIDDLE = LEVELS.index(0.5)
@@ -16,12 +16,12 @@ SIZE = 20_000
 @pytest.mark.parametrize("name", [n for n, kind in LENGTHS.items() if kind.measured])
 def test_tokens_have_the_measured_medians(name: str) -> None:
     kind = np.full(SIZE, list(LENGTHS).index(name))
-    context, answer, whole = draw(kind, {}, np.random.default_rng(1))
+    context, answer, whole = draw_lengths(kind, {}, np.random.default_rng(1))
     fitted = TOKENS[LENGTHS[name].measured or ""]
     assert whole.all()  # the whole input was measured
-    assert np.median(context) == pytest.approx(fitted.sent[MIDDLE], rel=0.06)
-    assert np.median(answer) == pytest.approx(fitted.told[MIDDLE], rel=0.06)
-    assert spearmanr(context, answer).statistic == pytest.approx(fitted.bond, abs=0.05)
+    assert np.median(context) == pytest.approx(fitted.inputs[MIDDLE], rel=0.06)
+    assert np.median(answer) == pytest.approx(fitted.answers[MIDDLE], rel=0.06)
+    assert spearmanr(context, answer).statistic == pytest.approx(fitted.correlation, abs=0.05)
 
 
 @pytest.mark.parametrize("name", [n for n, kind in RHYTHMS.items() if kind.measured in GAPS])
@@ -31,14 +31,14 @@ def test_gaps_have_the_measured_medians(name: str) -> None:
 
 
 def test_quantiles_come_back_at_their_levels() -> None:
-    for quantiles in (*GAPS.values(), *(t.sent for t in TOKENS.values()), *(t.told for t in TOKENS.values())):
-        assert at(quantiles, ndtri(np.array(LEVELS))) == pytest.approx(quantiles)
+    for quantiles in (*GAPS.values(), *(t.inputs for t in TOKENS.values()), *(t.answers for t in TOKENS.values())):
+        assert values_at(quantiles, ndtri(np.array(LEVELS))) == pytest.approx(quantiles)
         assert list(quantiles) == sorted(quantiles)
 
 
 def test_given_pairs_take_the_place_of_the_quantiles() -> None:
     kind = np.full(100, list(LENGTHS).index("chat"))
-    context, answer, whole = draw(
+    context, answer, whole = draw_lengths(
         kind, {"azure_conv": (np.array([1000.0]), np.array([10.0]))}, np.random.default_rng(1)
     )
     assert whole.all()
@@ -47,7 +47,7 @@ def test_given_pairs_take_the_place_of_the_quantiles() -> None:
 
 def test_what_is_not_measured_is_log_normal_beside_the_text() -> None:
     kind = np.full(SIZE, list(LENGTHS).index("work"))
-    context, answer, whole = draw(kind, {}, np.random.default_rng(1))
+    context, answer, whole = draw_lengths(kind, {}, np.random.default_rng(1))
     assert not whole.any()
     assert np.log(context).std() == pytest.approx(LENGTHS["work"].context_spread, rel=0.03)
     assert np.median(answer) == pytest.approx(LENGTHS["work"].answer, rel=0.03)

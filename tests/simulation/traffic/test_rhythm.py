@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulation.traffic.rhythm import PROFILES, Clockwork, sessions, within
+from simulation.traffic.rhythm import PROFILES, Clockwork, seconds_into_session, split_sessions
 
 
 def test_hours_follow_the_profile_of_each_row() -> None:
@@ -27,16 +27,16 @@ def test_an_average_day_has_the_factor_one() -> None:
 @given(counts=st.lists(st.integers(0, 30), max_size=20), length=st.floats(1.0, 50.0), seed=st.integers(0, 9))
 def test_sessions_hold_all_requests_and_never_two_accounts(counts: list[int], length: float, seed: int) -> None:
     numbers = np.array(counts, dtype=np.int64)
-    account, session, place = sessions(numbers, np.full(len(numbers), length), np.random.default_rng(seed))
+    account, session, position = split_sessions(numbers, np.full(len(numbers), length), np.random.default_rng(seed))
     assert np.array_equal(np.bincount(account, minlength=len(numbers)), numbers)
-    assert len(session) == len(place) == numbers.sum()
+    assert len(session) == len(position) == numbers.sum()
     if len(session):
         owners = {(s, a) for s, a in zip(session.tolist(), account.tolist(), strict=True)}
         assert len(owners) == session.max() + 1
-        assert (place[np.r_[True, np.diff(session) > 0]] == 0).all()
+        assert (position[np.r_[True, np.diff(session) > 0]] == 0).all()
 
 
 def test_time_within_a_session_is_the_running_sum_of_its_gaps() -> None:
-    place = np.array([0, 1, 2, 0, 0, 1])
+    position = np.array([0, 1, 2, 0, 0, 1])
     gaps = np.array([9.0, 1.0, 2.0, 9.0, 9.0, 4.0])
-    assert within(place, gaps).tolist() == [0.0, 1.0, 3.0, 0.0, 0.0, 4.0]
+    assert seconds_into_session(position, gaps).tolist() == [0.0, 1.0, 3.0, 0.0, 0.0, 4.0]
