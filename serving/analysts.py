@@ -23,7 +23,7 @@ class WrongTokenError(Exception):
         super().__init__("the token is not the analysts' token")
 
 
-def readers(token: str | None, host: str) -> str:
+def choose_readers(token: str | None, host: str) -> str:
     """Return who may read reasons: the SHA-256 of the token that callers must send, or `anybody` or `nobody`."""
     if token is not None:
         return hashlib.sha256(token.encode()).hexdigest()
@@ -35,7 +35,7 @@ def may_read(authorization: bytes | None, readers: str) -> bool:
 
     Args:
         authorization: the header; None if it was not sent.
-        readers: what `readers` returned for the server.
+        readers: what `choose_readers` returned for the server.
 
     Raises:
         WrongTokenError: the header holds another token, or no bearer token.

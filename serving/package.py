@@ -37,7 +37,7 @@ EXTRAS = {"feast": "[duckdb,redis]"}
 """Extras of distributions. Feast loads its stores by name, so no import shows them."""
 
 
-def package(model_folder: Path, root: Path, *, name: str = NAME, prove: Prove | None = None) -> Path:
+def package_model(model_folder: Path, root: Path, *, name: str = NAME, prove: Prove | None = None) -> Path:
     """Build the Bento of a saved model, unless an equal one exists, and return its folder.
 
     The Bento appears by one rename when it is complete, so a killed run leaves nothing that could be served.
@@ -66,7 +66,7 @@ def package(model_folder: Path, root: Path, *, name: str = NAME, prove: Prove | 
     return target
 
 
-def current(root: Path, *, name: str = NAME) -> Path:
+def last_packaged(root: Path, *, name: str = NAME) -> Path:
     """Return the Bento that was packaged last under `root`.
 
     Raises:
@@ -78,7 +78,7 @@ def current(root: Path, *, name: str = NAME) -> Path:
     return pointer.parent / pointer.read_text(encoding="utf-8").strip()
 
 
-def verify(bento: Path, prove: Prove | None = None) -> models.Model:
+def verify_bento(bento: Path, prove: Prove | None = None) -> models.Model:
     """Check every file of a Bento against its checksum, then load and return the model.
 
     Raises:
@@ -176,14 +176,14 @@ def _put(built: Path, target: Path, prove: Prove | None) -> None:
     _sweep(target.parent)
     draft = target.parent / f"{HALF_DONE}{os.getpid()}"
     shutil.copytree(built, draft)
-    verify(draft, prove)
+    verify_bento(draft, prove)
     if target.exists() and not _is_whole(target, prove):
         shutil.rmtree(target)
     try:
         draft.rename(target)
     except OSError:  # another run was quicker
         shutil.rmtree(draft)
-        verify(target, prove)
+        verify_bento(target, prove)
 
 
 def _point(folder: Path, target: Path) -> None:
@@ -203,7 +203,7 @@ def _sweep(parent: Path) -> None:
 
 def _is_whole(bento: Path, prove: Prove | None) -> bool:
     try:
-        verify(bento, prove)
+        verify_bento(bento, prove)
     except StillwatchError:
         return False
     return True

@@ -94,7 +94,7 @@ def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], ties: S
     return [texts for part in parts for texts in _chunk_reasons(model, matrix[part], features, ties[part])]
 
 
-def score(
+def score_rows(
     model: Model,
     rows: AccountRows,
     *,

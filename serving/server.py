@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from features.errors import InputError
-from serving.analysts import readers
-from serving.package import bentoml_call, verify
+from serving.analysts import choose_readers
+from serving.package import bentoml_call, verify_bento
 from serving.process import check_port, free_port, server_process
 from training.models.artifact import Prove
 
@@ -58,7 +58,7 @@ def become_server(bento: Path, port: int, options: Options) -> NoReturn:
 
 
 @contextmanager
-def running(bento: Path, options: Options, *, port: int = 0, log: Path) -> Iterator[str]:
+def running_server(bento: Path, options: Options, *, port: int = 0, log: Path) -> Iterator[str]:
     """Serve a Bento from a process of its own while the block runs, and yield its URL once it is ready.
 
     Args:
@@ -88,14 +88,14 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
     Raises:
         InputError, IntegrityError: as `become_server` does.
     """
-    verify(bento, options.prove)
+    verify_bento(bento, options.prove)
     check_port(options.host, port)
     home, lock = _home(bento.resolve().parent, port)
     settings = {
         "store": str(options.store.resolve()),
         "online": options.online,
         "freshness_hours": options.freshness_hours,
-        "readers": readers(options.analysts, options.host),
+        "readers": choose_readers(options.analysts, options.host),
         **({} if options.base_rate is None else {"base_rate": options.base_rate}),
     }
     arguments = home / "arguments.json"

@@ -150,7 +150,7 @@ class Endpoint:
         return self._answer(ids, online, risks)
 
     def _answer(self, ids: list[str], online: Online, risks: scorer.Risks | None) -> list[AccountScore]:
-        return scorer.score(
+        return scorer.score_rows(
             self.model,
             scorer.AccountRows(
                 account_ids=ids,

@@ -232,11 +232,11 @@ def _cut(world: Path, folder: Path) -> "Inputs":
 @pytest.fixture(scope="session")
 def endpoint(filled_workspace: Path) -> Iterator[str]:
     """The address of the shared workspace's Bento, served; its log is kept in the workspace."""
-    from serving.package import current
-    from serving.server import Options, running
+    from serving.package import last_packaged
+    from serving.server import Options, running_server
 
     options = Options(store=filled_workspace / "features")
-    with running(current(filled_workspace / "bento"), options, log=filled_workspace / "serve.log") as url:
+    with running_server(last_packaged(filled_workspace / "bento"), options, log=filled_workspace / "serve.log") as url:
         yield url
 
 

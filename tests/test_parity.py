@@ -14,7 +14,7 @@ from features.accounts import read_out
 from features.catalogue import FEATURE_NAMES
 from features.lake import Lake
 from features.store.lookup import FeatureLookup
-from serving.package import current
+from serving.package import last_packaged
 from training.models import model as models
 
 Ask = Callable[[list[str]], dict[str, Any]]
@@ -64,7 +64,7 @@ def test_the_feature_store_gives_back_what_was_read_out_of_the_lake(
 def test_the_batch_score_is_the_packaged_model_on_the_online_features(
     filled_workspace: Path, online: tuple[np.ndarray, list[datetime | None]], scores: pl.DataFrame
 ) -> None:
-    model = models.load(current(filled_workspace / "bento") / "src" / "model")
+    model = models.load(last_packaged(filled_workspace / "bento") / "src" / "model")
     in_campaign = scores["campaign_id"].is_not_null().to_numpy()
     assert model.predict(online[0], in_campaign).tolist() == scores["risk"].to_list()
 

@@ -28,7 +28,7 @@ from pipelines.models.champion import packaged
 from pipelines.models.train import gather
 from pipelines.servers.endpoint import endpoint_options
 from pipelines.workspace import Workspace
-from serving.server import running
+from serving.server import running_server
 from training.examples.dataset import matrix
 from training.fitting.candidates import FittedCandidate
 from training.fitting.train import OURS, TrainingRequest, train
@@ -146,7 +146,7 @@ def ask_over_http(world: World, workspace: Workspace) -> None:
     command("build", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", workspace=workspace.root)
     some = pl.read_parquet(workspace.root / "scores.parquet").sample(1_000, seed=0)
     body = json.dumps({"account_ids": some["account_id"].to_list()}).encode()
-    with running(packaged(workspace), endpoint_options(workspace), log=workspace.root / "serve.log") as url:
+    with running_server(packaged(workspace), endpoint_options(workspace), log=workspace.root / "serve.log") as url:
         request = urllib.request.Request(f"{url}/score", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)["scores"]

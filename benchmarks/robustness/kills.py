@@ -28,7 +28,7 @@ from benchmarks.measure import ROOT
 from benchmarks.options import new_parser
 from features.errors import StillwatchError
 from pipelines.workspace import Workspace
-from serving.package import verify
+from serving.package import verify_bento
 from simulation import SimulationRequest, simulate
 from training import tracking
 from training.tracking.client import EXPERIMENT, NAME, connect
@@ -198,7 +198,7 @@ def _sum(path: Path) -> str:
 
 def _is_whole(bento: Path) -> bool:
     try:
-        verify(bento)
+        verify_bento(bento)
     except StillwatchError:
         return False
     return True

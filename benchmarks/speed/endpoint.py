@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from benchmarks.options import new_parser
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.store.lookup import FeatureLookup
-from serving.package import package
+from serving.package import package_model
 from serving.process import free_port, server_process
-from serving.server import HOST, Options, running
+from serving.server import HOST, Options, running_server
 from training.models import model as models
 from training.models.calibrate import Calibrator
 from training.models.linear import Linear
@@ -89,8 +89,8 @@ def started(scratch: Path, calls: int, servers: ExitStack) -> list[Rival]:
     fill_store(scratch / "store", matrix)
     risks = model.predict(matrix)
     plain, flagged = (np.flatnonzero(rows) for rows in (risks < 0.5, risks >= 0.5))
-    bento = package(scratch / "model", scratch / "bentos")
-    ours = servers.enter_context(running(bento, Options(scratch / "store"), log=scratch / "ours.log"))
+    bento = package_model(scratch / "model", scratch / "bentos")
+    ours = servers.enter_context(running_server(bento, Options(scratch / "store"), log=scratch / "ours.log"))
     bare = servers.enter_context(fastapi_running(scratch))
     loose = servers.enter_context(mlflow_running(scratch, "unsigned"))
     signed = servers.enter_context(mlflow_running(scratch, "signed"))

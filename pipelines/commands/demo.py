@@ -19,7 +19,7 @@ from pipelines.servers.endpoint import endpoint_options
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from planting import Planting
-from serving.server import running
+from serving.server import running_server
 from simulation import SimulationRequest, simulate
 
 _MARK = "made-by-stillwatch-demo"
@@ -62,7 +62,7 @@ def run_demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> lis
         )
     bad, good = _pick(scores, pl.read_parquet(world / "truth.parquet"))
     progress("serving", 0.0)
-    with running(result.bento, endpoint_options(workspace), log=root / "serve.log") as url:
+    with running_server(result.bento, endpoint_options(workspace), log=root / "serve.log") as url:
         answer = _ask(url, [bad, good])
     progress("serving", 1.0)
     stored = counts["requests"].stored

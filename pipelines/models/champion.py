@@ -14,7 +14,7 @@ from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.errors import InputError, IntegrityError
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
-from serving.package import current, package
+from serving.package import last_packaged, package_model
 from training import tracking
 from training.evaluation.report import Report
 from training.examples.dataset import matrix
@@ -88,12 +88,12 @@ def champion_model(workspace: Workspace, *, is_current: bool) -> models.Model:
 
 def package_champion(workspace: Workspace) -> Path:
     """The Bento of the champion."""
-    return package(champion_folder(workspace), workspace.bento, prove=settings().verifier())
+    return package_model(champion_folder(workspace), workspace.bento, prove=settings().verifier())
 
 
 def packaged(workspace: Workspace) -> Path:
     """The Bento that was packaged last; raises InputError if there is none."""
-    return current(workspace.bento)
+    return last_packaged(workspace.bento)
 
 
 def promote(workspace: Workspace, version: int | None = None, *, now: datetime, reason: str = "") -> GateResult:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.store.lookup import FeatureLookup
-from serving.package import package
-from serving.server import Options, running
+from serving.package import package_model
+from serving.server import Options, running_server
 from training.models import model as models
 from training.models.artifact import Prove, copy
 from training.models.calibrate import Calibrator
@@ -99,12 +99,12 @@ def signed_folder(model: models.Model, keys: Path, tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="session")
 def signed_bento(signed_folder: Path, prove: Prove, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return package(signed_folder, tmp_path_factory.mktemp("signed-bentos"), prove=prove)
+    return package_model(signed_folder, tmp_path_factory.mktemp("signed-bentos"), prove=prove)
 
 
 @pytest.fixture(scope="session")
 def bento(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return package(model_folder, tmp_path_factory.mktemp("bentos"))
+    return package_model(model_folder, tmp_path_factory.mktemp("bentos"))
 
 
 @pytest.fixture(scope="session")
@@ -146,5 +146,5 @@ def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(bento: Path, store: Path, server_log: Path) -> Iterator[str]:
     """The URL of a real `bentoml serve` of the Bento, ended after the last test."""
-    with running(bento, Options(store), log=server_log) as url:
+    with running_server(bento, Options(store), log=server_log) as url:
         yield url

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import InputError, IntegrityError
-from serving.package import CODE_ROOT, current, package, verify
+from serving.package import CODE_ROOT, last_packaged, package_model, verify_bento
 from training.models.artifact import Prove, sealed
 from training.models.model import Model
 
@@ -44,7 +44,7 @@ def test_a_bento_holds_the_model_its_label_and_a_checksum_of_each_file(bento: Pa
         "contents.json",
         "bentofile.yaml",
     }
-    assert verify(bento).version == model.version
+    assert verify_bento(bento).version == model.version
 
 
 def test_a_bento_asks_for_no_mlflow_and_holds_no_training_code(bento: Path) -> None:
@@ -73,16 +73,16 @@ def test_no_path_of_this_machine_is_in_the_bento(bento: Path, model_folder: Path
 
 def test_packaging_twice_builds_once(bento: Path, model_folder: Path) -> None:
     before = (bento / "bento.yaml").stat().st_mtime_ns
-    assert package(model_folder, bento.parent.parent) == bento
+    assert package_model(model_folder, bento.parent.parent) == bento
     assert (bento / "bento.yaml").stat().st_mtime_ns == before
-    assert current(bento.parent.parent) == bento
+    assert last_packaged(bento.parent.parent) == bento
 
 
 def test_nothing_packaged_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no Bento has been packaged"):
-        current(tmp_path)
+        last_packaged(tmp_path)
     with pytest.raises(InputError, match="is not a packaged Bento"):
-        verify(tmp_path)
+        verify_bento(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -99,34 +99,34 @@ def test_nothing_packaged_is_said_so(tmp_path: Path) -> None:
 def test_a_changed_byte_is_refused(copied: Path, changed: str) -> None:
     change_a_byte(copied / "src" / changed)
     with pytest.raises(IntegrityError, match="is missing or was changed after packaging"):
-        verify(copied)
+        verify_bento(copied)
 
 
 def test_a_missing_file_is_refused(copied: Path) -> None:
     (copied / "src" / "model" / "label.json").unlink()
     with pytest.raises(IntegrityError, match=r"label\.json is missing or was changed"):
-        verify(copied)
+        verify_bento(copied)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"sha256": 3}', "\x00"])
 def test_a_list_of_checksums_that_says_nothing_is_refused(copied: Path, text: str) -> None:
     (copied / "src" / "contents.json").write_text(text)
     with pytest.raises(IntegrityError, match="can't be read as a list of checksums"):
-        verify(copied)
+        verify_bento(copied)
 
 
 def test_a_checksum_list_that_forgets_the_model_is_still_refused(copied: Path) -> None:
     (copied / "src" / "contents.json").write_text('{"sha256": {}}')
     change_a_byte(copied / "src" / "model" / "booster.txt")
     with pytest.raises(IntegrityError, match="was added after packaging"):
-        verify(copied)
+        verify_bento(copied)
 
 
 def test_a_changed_model_is_not_packaged(model_folder: Path, tmp_path: Path) -> None:
     changed = shutil.copytree(model_folder, tmp_path / "changed")
     change_a_byte(changed / "booster.txt")
     with pytest.raises(IntegrityError, match=r"booster\.txt"):
-        package(changed, tmp_path / "bentos")
+        package_model(changed, tmp_path / "bentos")
     assert not (tmp_path / "bentos").exists()
 
 
@@ -137,7 +137,8 @@ def test_a_run_killed_while_building_leaves_nothing_and_the_next_one_succeeds(
     left = root / "stillwatch" / ".half-999999999"  # no process has this number
     left.mkdir(parents=True)
     code = (
-        "import sys; from pathlib import Path; from serving.package import package; package(*map(Path, sys.argv[1:]))"
+        "import sys; from pathlib import Path; from serving.package import package_model;"
+        "package_model(*map(Path, sys.argv[1:]))"
     )
     call = [sys.executable, "-c", code, str(model_folder), str(root)]
     killed = subprocess.Popen(call, cwd=CODE_ROOT, start_new_session=True)
@@ -145,12 +146,12 @@ def test_a_run_killed_while_building_leaves_nothing_and_the_next_one_succeeds(
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     with pytest.raises(InputError, match="no Bento has been packaged"):
-        current(root)
-    built = package(model_folder, root)
-    assert verify(built).features
+        last_packaged(root)
+    built = package_model(model_folder, root)
+    assert verify_bento(built).features
     assert not left.exists()
     change_a_byte(built / "src" / "model" / "booster.txt")
-    assert verify(package(model_folder, root)).features
+    assert verify_bento(package_model(model_folder, root)).features
 
 
 def remade(bento: Path, review: float) -> None:
@@ -176,7 +177,7 @@ def test_the_model_in_the_bento_is_the_folder_to_the_byte(signed_folder: Path, s
 
 
 def test_the_bento_carries_its_version_and_the_signature_holds(signed_bento: Path, prove: Prove) -> None:
-    assert verify(signed_bento, prove).version == "3"
+    assert verify_bento(signed_bento, prove).version == "3"
     assert signed_bento.name.startswith("3-")
 
 
@@ -185,16 +186,16 @@ def test_a_bento_remade_with_all_its_checksums_is_caught_by_the_signature_alone(
 ) -> None:
     changed = shutil.copytree(signed_bento, tmp_path / "changed")
     remade(changed, review=2.0)
-    assert verify(changed).review_threshold == 2.0
+    assert verify_bento(changed).review_threshold == 2.0
     with pytest.raises(IntegrityError, match=r"src/model/model\.sig does not hold for the files beside it"):
-        verify(changed, prove)
+        verify_bento(changed, prove)
 
 
 def test_an_unsigned_model_is_not_packaged_where_signatures_are_wanted(
     model_folder: Path, prove: Prove, tmp_path: Path
 ) -> None:
     with pytest.raises(IntegrityError, match="v3 is not signed"):
-        package(model_folder, tmp_path / "bentos", prove=prove)
+        package_model(model_folder, tmp_path / "bentos", prove=prove)
     assert not (tmp_path / "bentos").exists()
 
 
@@ -216,16 +217,16 @@ def test_a_model_of_a_newer_format_or_with_features_in_another_order_is_not_pack
     for name, content in sealed((turned / "booster.txt").read_bytes(), text).items():
         (turned / name).write_bytes(content)
     with pytest.raises(IntegrityError, match="has format 4, expected 3: a newer release wrote it"):
-        package(newer, tmp_path / "bentos")
+        package_model(newer, tmp_path / "bentos")
     with pytest.raises(IntegrityError, match="the same features in another order"):
-        package(turned, tmp_path / "bentos")
+        package_model(turned, tmp_path / "bentos")
     assert not (tmp_path / "bentos").exists()
 
 
 def test_a_file_that_was_added_to_a_bento_is_refused(bento: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(bento, tmp_path / bento.name)
-    verify(copied)
+    verify_bento(copied)
     (copied / "src" / "polars").mkdir()
     (copied / "src" / "polars" / "__init__.py").write_text("raise SystemExit")
     with pytest.raises(IntegrityError, match=r"polars/__init__\.py was added after packaging"):
-        verify(copied)
+        verify_bento(copied)

@@ -17,7 +17,7 @@ import pytest
 from features.errors import InputError, IntegrityError, StillwatchError
 from serving.package import CODE_ROOT, bentoml_call
 from serving.process import free_port
-from serving.server import HOST, Options, running, server_command
+from serving.server import HOST, Options, running_server, server_command
 from training.models.artifact import Prove
 
 SERVE = """
@@ -107,7 +107,7 @@ def test_a_store_that_cannot_be_read_is_reported_before_anything_listens(copied:
     port = free_port(HOST)
     with (
         pytest.raises(StillwatchError, match=r"ended before it was ready: .*can't be read"),
-        running(copied, Options(tmp_path / "empty"), port=port, log=tmp_path / "log"),
+        running_server(copied, Options(tmp_path / "empty"), port=port, log=tmp_path / "log"),
     ):
         pass
     assert not listens(port)
@@ -171,7 +171,7 @@ def test_what_a_killed_server_left_is_removed_at_the_next_start_and_a_living_one
 def test_a_model_that_must_be_signed_is_served_if_it_is(
     signed_bento: Path, prove: Prove, store: Path, tmp_path: Path
 ) -> None:
-    with running(signed_bento, Options(store, prove=prove), log=tmp_path / "log") as url:
+    with running_server(signed_bento, Options(store, prove=prove), log=tmp_path / "log") as url:
         answer = urllib.request.urlopen(f"{url}/readyz", timeout=10)
         assert answer.status == 200
 

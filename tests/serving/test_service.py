@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from features.catalogue import FEATURES
 from serving import scorer
 from serving.middleware import BODY_LIMIT
-from serving.server import Options, running
+from serving.server import Options, running_server
 from training.models.model import Model
 
 JSON = {"content-type": "application/json"}
@@ -245,7 +245,7 @@ def test_what_went_wrong_is_not_in_the_log_with_what_was_sent(client: Client, se
 
 def test_reasons_are_for_callers_that_send_the_analysts_token(bento: Path, store: Path, tmp_path: Path) -> None:
     token = secrets.token_hex()
-    with running(bento, Options(store, analysts=token), log=tmp_path / "log") as url:
+    with running_server(bento, Options(store, analysts=token), log=tmp_path / "log") as url:
         client = Client(url)
         body = json.dumps({"account_ids": [f"fresh-{i}" for i in range(100)]}).encode()
         plain = client.call("POST", "/score", body, JSON)

@@ -49,7 +49,14 @@ def drift() -> Drift:
 @pytest.fixture
 def promoted() -> Retrained:
     """A second version that took the champion's place."""
-    gate = GateResult(2, Decision(True, ("Not worse.",)), report(0.5), report(0.4), 1, Evidence())
+    gate = GateResult(
+        version=2,
+        decision=Decision(True, ("Not worse.",)),
+        report=report(0.5),
+        champion=report(0.4),
+        before=1,
+        evidence=Evidence(),
+    )
     return Retrained(
         as_of=AS_OF,
         outcome=Outcome.PROMOTED,
@@ -60,7 +67,11 @@ def promoted() -> Retrained:
         drift=drift(),
         moved=1,
         fitted=TrainedVersion(
-            version=2, is_new=True, reports={}, counts=COUNTS, later={"events": 12000, "labels": 3, "releases": 0}
+            version=2,
+            is_new=True,
+            reports={},
+            counts=COUNTS,
+            later={"events": 12000, "labels": 3, "releases": 0},
         ),
         gate=gate,
         bento=Path("w/bento/stillwatch/2-abc"),
