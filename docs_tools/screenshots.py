@@ -13,8 +13,8 @@ from docs_tools.browsing import browser, chromium, compare, metric, open_compari
 from docs_tools.documents import DOCS
 from pipelines.commands.demo import run_demo
 from pipelines.models.slices import read_slices
-from pipelines.models.train import read_labels
-from pipelines.retrain import RetrainRequest, retrain
+from pipelines.models.train import VersionRequest, read_labels
+from pipelines.retrain import retrain
 from pipelines.workspace import Workspace
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -47,7 +47,7 @@ def _challenge(root: Path) -> None:
     workspace, world = Workspace(root), root / "world"
     labels, slices = read_labels(world / "labels.parquet", 0.01), read_slices(world / "truth.parquet")
     with workspace.locked("retrain"):
-        request = RetrainRequest(labels=labels, as_of=NOW, seed=1, slices=slices)
+        request = VersionRequest(labels=labels, as_of=NOW, seed=1, slices=slices)
         done = retrain(workspace, request, progress=_told, now=NOW)
     print(done.outcome.value, *done.reasons)
 

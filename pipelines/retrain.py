@@ -15,7 +15,6 @@ from pipelines.models.champion import GateResult, champion_model, package_champi
 from pipelines.models.train import TrainedVersion, VersionRequest, gather, train_version
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
-from planting import Planting
 from training import tracking
 from training.evaluation.drift import Drift, expect, measure, objections
 from training.examples.dataset import is_in_campaign, matrix
@@ -65,30 +64,9 @@ class Retrained:
     bento: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class RetrainRequest:
-    """What a whole loop is asked to do.
-
-    Attributes:
-        labels: the contract's table of labels; may be empty if something is planted.
-        as_of: the time asked about; nothing later is used.
-        seed: of the split and of the training.
-        slices: what accounts belong to (`pipelines.models.slices`), for the report only; not learned from.
-        planting: the campaigns to plant and learn from; None for none.
-        search: trials of a search for better settings.
-        reason: for training on stale or drifted data; recorded with the version. Without it such data are refused.
-    """
-
-    labels: pl.DataFrame
-    as_of: datetime
-    seed: int = 0
-    slices: pl.DataFrame | None = None
-    planting: Planting | None = None
-    search: int = 0
-    reason: str = ""
-
-
-def retrain(workspace: Workspace, request: RetrainRequest, *, progress: Progress, now: datetime) -> Retrained:
+def retrain(
+    workspace: Workspace, request: VersionRequest, *, progress: Progress, now: datetime, reason: str = ""
+) -> Retrained:
     """Build, train, gate, promote, package.
 
     Each step keeps what an earlier call has done, so a killed loop goes on where it stopped, and a finished one does
@@ -99,8 +77,9 @@ def retrain(workspace: Workspace, request: RetrainRequest, *, progress: Progress
         request: what to train on, and how.
         progress: called with the step and the share done.
         now: the clock.
+        reason: for training on stale or drifted data; recorded with the version. Without it such data are refused.
     """
-    uri, as_of, reason = workspace.tracking_uri, request.as_of, request.reason
+    uri, as_of = workspace.tracking_uri, request.as_of
     tracking.settle(uri)
     before = tracking.champion_version(uri)
     done = Retrained(as_of=as_of, forced=reason, before=before, champion=before)
@@ -117,15 +96,7 @@ def retrain(workspace: Workspace, request: RetrainRequest, *, progress: Progress
     if done.objections and not reason:
         return done
     tags = {"forced_training": reason, "forced_over": " ".join(done.objections)} if reason else {}
-    version_request = VersionRequest(
-        labels=request.labels,
-        as_of=as_of,
-        seed=request.seed,
-        slices=request.slices,
-        planting=request.planting,
-        search_trials=request.search,
-    )
-    fitted = train_version(workspace, version_request, progress, gathered=gathered, tags=tags)
+    fitted = train_version(workspace, request, progress, gathered=gathered, tags=tags)
     done = _at_the_gate(workspace, replace(done, fitted=fitted), fitted.version, now)
     champion = tracking.champion_version(uri)
     progress("packaging", 0.0)

@@ -202,13 +202,14 @@ def blind_workspace(made_world: Path, filled_workspace: Path, tmp_path_factory: 
         patch.setenv("STILLWATCH_KEY", KEY)
         settings.cache_clear()
         from pipelines.ingest import ingest
-        from pipelines.retrain import RetrainRequest, retrain
+        from pipelines.models.train import VersionRequest
+        from pipelines.retrain import retrain
         from pipelines.workspace import Workspace
         from planting import Planting
 
         workspace = Workspace(root)
         ingest(workspace, inputs, reject_limit=0.01, progress=_silent)
-        request = RetrainRequest(labels=labels, as_of=AS_OF, planting=Planting())
+        request = VersionRequest(labels=labels, as_of=AS_OF, planting=Planting())
         retrain(workspace, request, progress=_silent, now=AS_OF)
     settings.cache_clear()
     return root

@@ -12,8 +12,8 @@ import polars as pl
 from features.errors import InputError, StillwatchError
 from features.progress import Progress
 from pipelines.ingest import Inputs, ingest
-from pipelines.models.train import read_labels
-from pipelines.retrain import Retrained, RetrainRequest, retrain
+from pipelines.models.train import VersionRequest, read_labels
+from pipelines.retrain import Retrained, retrain
 from pipelines.score import score as score_accounts
 from pipelines.servers.endpoint import endpoint_options
 from pipelines.settings import settings
@@ -53,7 +53,7 @@ def run_demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> lis
     counts = ingest(workspace, Inputs(world / "requests", **tables), reject_limit=limit, progress=progress)
     labels = read_labels(world / "labels.parquet", limit)
     with workspace.locked("demo"):
-        request = RetrainRequest(labels=labels, as_of=as_of, seed=seed, planting=Planting(seed=seed))
+        request = VersionRequest(labels=labels, as_of=as_of, seed=seed, planting=Planting(seed=seed))
         result = retrain(workspace, request, progress=progress, now=now)
         scores = score_accounts(workspace, as_of, root / "scores.parquet", progress)
     if result.bento is None:

@@ -103,24 +103,23 @@ def retrain(
     """
     from pipelines.commands import printing
     from pipelines.models.slices import read_slices
-    from pipelines.models.train import read_labels
-    from pipelines.retrain import RetrainRequest
+    from pipelines.models.train import VersionRequest, read_labels
     from pipelines.retrain import retrain as run
     from pipelines.settings import settings
     from pipelines.workspace import Workspace
 
-    workspace = Workspace(path)
-    request = RetrainRequest(
-        reason=forced_reason(force, reason),
-        planting=make_planting(plant, plant_families, plant_share, seed),
+    workspace, recorded_reason = Workspace(path), forced_reason(force, reason)
+    planting = make_planting(plant, plant_families, plant_share, seed)
+    request = VersionRequest(
         labels=read_labels(labels, settings().reject_limit),
-        slices=read_slices(slices) if slices else None,
         as_of=as_of,
         seed=seed,
-        search=search,
+        slices=read_slices(slices) if slices else None,
+        planting=planting,
+        search_trials=search,
     )
     with workspace.locked("retrain"), printing.show_progress() as report:
-        result = run(workspace, request, progress=report, now=datetime.now(UTC))
+        result = run(workspace, request, progress=report, now=datetime.now(UTC), reason=recorded_reason)
     printing.print_loop(result)
     raise typer.Exit(STATUS[result.outcome.value])
 
