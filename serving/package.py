@@ -21,7 +21,7 @@ from features.code_version import CODE_ROOT
 from features.code_version.import_closure import ImportClosure, import_closure
 from features.errors import InputError, IntegrityError, StillwatchError
 from training.models import model as models
-from training.models.artifact import Prove, beside
+from training.models.artifact import Prove, version_file
 
 NAME = "stillwatch"
 SERVICE = "serving.service:Stillwatch"
@@ -130,8 +130,8 @@ def _contents(parts: ImportClosure, model_folder: Path) -> dict[str, Path]:
     """Map each path inside the Bento to the file to copy: the modules, the model, and its version."""
     code = {path.relative_to(CODE_ROOT).as_posix(): path for path in parts.files}
     model = {f"{MODEL}/{path.name}": path for path in model_folder.iterdir() if path.is_file()}
-    version = beside(model_folder)
-    return {**code, **model, **({beside(Path(MODEL)).name: version} if version.is_file() else {})}
+    version = version_file(model_folder)
+    return {**code, **model, **({version_file(Path(MODEL)).name: version} if version.is_file() else {})}
 
 
 def _stage(
@@ -146,7 +146,7 @@ def _stage(
         "service": SERVICE,
         "name": name,
         "description": "Scores accounts by how likely they take part in a distillation campaign.",
-        "include": ["**/*.py", "**/*.yaml", f"{MODEL}/*", beside(Path(MODEL)).name, CONTENTS],
+        "include": ["**/*.py", "**/*.yaml", f"{MODEL}/*", version_file(Path(MODEL)).name, CONTENTS],
         # Locking would ask a package index; what is installed here is what was tested.
         "python": {
             "packages": [f"{need}{EXTRAS.get(need, '')}=={installed_version(need)}" for need in needs],

@@ -15,7 +15,7 @@ from benchmarks.detection.mean_estimates import FamilyRisks
 from benchmarks.worlds.training_worlds import World
 from features.catalogue import FEATURE_NAMES, SIGNS
 from pipelines.models.train import VOLUME_FEATURE
-from training.baselines import VolumeRule, literature
+from training.baselines import VolumeRule, published_rivals
 from training.examples.dataset import DETECTOR_COLUMNS, REPORT_COLUMNS
 from training.examples.planted import MARK, add_planted
 from training.examples.splits import hash_fraction
@@ -101,7 +101,7 @@ def against_rivals(taught: Taught) -> Fitted:
 def against_literature(taught: Taught) -> Fitted:
     """Ours, the published detectors, and the rivals of a training."""
     plain = (Narrow(LogisticRegression(), FEATURE_NAMES), VolumeRule(VOLUME_FEATURE))
-    rivals = (*literature(FEATURE_NAMES), *plain)
+    rivals = (*published_rivals(FEATURE_NAMES), *plain)
     return ours(taught) | {rival.name: taught.learn(rival, taught.wide) for rival in rivals}
 
 

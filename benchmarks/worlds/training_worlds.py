@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from features.code_version import code_version
 from pipelines.ingest import Inputs, ingest
-from pipelines.models.slices import read_slices, slices_of
+from pipelines.models.slices import assign_slices, read_slices
 from pipelines.models.train import gather, plant, read_labels
 from pipelines.workspace import Workspace
 from planting import Planting
@@ -77,7 +77,7 @@ def _make(place: Path, scratch: Path, scenario: str, pools: Path | None, scale: 
     examples = gather(workspace, labels, as_of, silent).examples
     truth = pl.read_parquet(tables / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
     truth.write_parquet(scratch / "told.parquet")
-    slices = slices_of(workspace.lake, workspace.keyring, examples, as_of, read_slices(scratch / "told.parquet"))
+    slices = assign_slices(workspace.lake, workspace.keyring, examples, as_of, read_slices(scratch / "told.parquet"))
     say(f"{name}: planting")
     with threadpool_limits(1, user_api="blas"):
         planted = plant(workspace, labels, as_of, Planting(seed=seed), silent)

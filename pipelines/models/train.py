@@ -20,12 +20,12 @@ from features.schemas import Labels
 from pipelines.build import ensure_features
 from pipelines.campaigns.memberships import with_in_campaign
 from pipelines.models.detectors import with_detectors
-from pipelines.models.slices import slices_of, with_course
+from pipelines.models.slices import assign_slices, with_course
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from planting import Planting, ProviderHistory, planted_examples
 from training import tracking
-from training.baselines import literature
+from training.baselines import published_rivals
 from training.baselines.volume_rule import VOLUME_FEATURE
 from training.evaluation import drift
 from training.evaluation.report import Report
@@ -186,7 +186,7 @@ def train_version(
 def _training_request(
     workspace: Workspace, request: VersionRequest, examples: pl.DataFrame, progress: Progress
 ) -> TrainingRequest:
-    slices = slices_of(workspace.lake, workspace.keyring, examples, request.as_of, request.slices)
+    slices = assign_slices(workspace.lake, workspace.keyring, examples, request.as_of, request.slices)
     planted, origin = None, {}
     if request.planting is not None:
         planted = plant(workspace, request.labels, request.as_of, request.planting, progress)
@@ -199,7 +199,7 @@ def _training_request(
         schema_version=SCHEMA_VERSION,
         plan=Plan(search_trials=request.search_trials),
         slices=slices,
-        rivals=literature(FEATURE_NAMES),
+        rivals=published_rivals(FEATURE_NAMES),
         rival_columns=DETECTOR_COLUMNS,
         planted=planted,
         origin=origin,

@@ -16,7 +16,7 @@ from features.store.lookup import FeatureLookup
 from serving.package import package_model
 from serving.server import Options, running_server
 from training.models import model as models
-from training.models.artifact import Prove, copy
+from training.models.artifact import Prove, copy_model
 from training.models.calibrate import Calibrator
 from training.models.linear import Linear
 from training.models.signing import signer, verifier
@@ -66,7 +66,7 @@ def model() -> models.Model:
 def model_folder(model: models.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     models.save(model, folder / "saved")
-    copy(folder / "saved", folder / "v3", model.version)
+    copy_model(folder / "saved", folder / "v3", model.version)
     return folder / "v3"
 
 
@@ -93,7 +93,7 @@ def signed_folder(model: models.Model, keys: Path, tmp_path_factory: pytest.Temp
     """The model of `model_folder`, signed."""
     folder = tmp_path_factory.mktemp("signed")
     models.save(model, folder / "saved", signer(keys / "private.pem"))
-    copy(folder / "saved", folder / "v3", model.version)
+    copy_model(folder / "saved", folder / "v3", model.version)
     return folder / "v3"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from features.errors import InputError, IntegrityError
 from serving.package import CODE_ROOT, last_packaged, package_model, verify_bento
-from training.models.artifact import Prove, sealed
+from training.models.artifact import Prove, assemble_files
 from training.models.model import Model
 
 LOAD_AS_A_WORKER_DOES = """
@@ -160,7 +160,7 @@ def remade(bento: Path, review: float) -> None:
     label = json.loads((source / "model" / "label.json").read_text())
     label["thresholds"]["review"] = review
     text = (json.dumps(label, indent=2, sort_keys=True) + "\n").encode()
-    for name, content in sealed((source / "model" / "booster.txt").read_bytes(), text).items():
+    for name, content in assemble_files((source / "model" / "booster.txt").read_bytes(), text).items():
         (source / "model" / name).write_bytes(content)
     contents = json.loads((source / "contents.json").read_text())
     for name in contents["sha256"]:
@@ -214,7 +214,7 @@ def test_a_model_of_a_newer_format_or_with_features_in_another_order_is_not_pack
     label = json.loads((turned / "label.json").read_text())
     label["features"].reverse()
     text = (json.dumps(label, indent=2, sort_keys=True) + "\n").encode()
-    for name, content in sealed((turned / "booster.txt").read_bytes(), text).items():
+    for name, content in assemble_files((turned / "booster.txt").read_bytes(), text).items():
         (turned / name).write_bytes(content)
     with pytest.raises(IntegrityError, match="has format 4, expected 3: a newer release wrote it"):
         package_model(newer, tmp_path / "bentos")

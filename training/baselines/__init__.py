@@ -1,12 +1,12 @@
-"""Rivals: plain rules and models, and detectors of the literature; judged beside our model on equal terms."""
+"""Rivals that are judged on the same test set as our model: plain rules and models, and published detectors."""
 
 from training.baselines.forest import IsolationForest
-from training.baselines.published import AGGREGATES, literature
+from training.baselines.published import AGGREGATES, published_rivals
 from training.baselines.volume_rule import VolumeRule
 
 __all__ = [
     "AGGREGATES",
     "IsolationForest",
     "VolumeRule",
-    "literature",
+    "published_rivals",
 ]

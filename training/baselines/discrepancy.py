@@ -1,9 +1,9 @@
-"""Does a window of requests come from ordinary traffic? By maximum mean discrepancy (MMD, Gretton et al. 2012).
+"""Whether a window of requests differs from ordinary traffic, by maximum mean discrepancy (MMD, Gretton et al. 2012).
 
-As Liu, Guo and Dong use it against model extraction (arXiv 2606.05725, 2026): vectors of requests, RBF kernels, and a
-threshold from comparisons of ordinary traffic with itself alone. Here the mean of four kernels around the median
-distance, the unbiased estimate, and the 95th percentile of draws of as many requests as the account sent. (Their
-windows are of 1,500 requests. The widths and the percentile are from a summary; the paper's own may differ.)
+Liu, Guo and Dong use it so against model extraction (arXiv 2606.05725, 2026): vectors of requests, RBF kernels, and a
+threshold from comparisons of ordinary traffic with itself. Here: the mean of four kernels around the median distance,
+the unbiased estimate, and the 95th percentile over random windows of as many requests as the account sent. Their
+windows hold 1,500 requests. The widths and the percentile are taken from a summary; the paper's own may differ.
 """
 
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 
 from training.baselines.windows import Floats, Windows, squared_distances
 
-WIDTHS = (0.5, 1.0, 2.0, 4.0)  # of the median distance: each kernel is the next one's fourth power
-REFERENCE = 300  # requests that windows are compared with
+WIDTHS = (0.5, 1.0, 2.0, 4.0)  # in median distances; each kernel is the fourth power of the next one
+REFERENCE = 300  # requests that windows are compared with; doubled, scoring takes twice as long
 DRAWS, PERCENTILE = 200, 95.0
-SIZES = (2, 3, 5, 8, 12, 20, 35, 60, 100)  # of drawn windows; limits in between are interpolated
-LEAST = 1e-9
+SIZES = (2, 3, 5, 8, 12, 20, 35, 60, 100)  # of random windows; limits in between are interpolated
+MIN_LIMIT = 1e-9
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Ordinary:
-    """Ordinary traffic: a reference (r, d), the width of its kernels, and what draws of it reach.
+class OrdinaryTraffic:
+    """Ordinary traffic: a reference sample, the width of its kernels, and the discrepancy of windows drawn from it.
 
     Attributes:
-        reference: vectors that windows are compared with.
-        median: of the distances within it.
-        within: mean kernel between two of it.
-        limits: for each of `SIZES`, the discrepancy that one of twenty ordinary windows of that size exceeds.
+        reference: (r, d), vectors that windows are compared with.
+        median: the median distance within the reference.
+        within: the mean kernel between two requests of the reference.
+        limits: for each of `SIZES`, the discrepancy that one in twenty ordinary windows of that size exceeds.
     """
 
     reference: Floats
@@ -38,43 +38,48 @@ class Ordinary:
     limits: Numbers
 
     def score(self, windows: Windows) -> Numbers:
-        """Discrepancy over its limit, (a,): above 1 the detector strikes. NaN for fewer than two requests."""
-        found = [self._discrepancy(part) for part in windows.batches()]
+        """The discrepancy over its limit, (a,): above 1 is an alarm. NaN for fewer than two requests."""
+        parts = [self._discrepancy(part) for part in windows.batches()]
         limit = np.interp(np.log(np.maximum(windows.sizes, 1)), np.log(SIZES), self.limits)
-        return np.concatenate([*found, np.zeros(0)]) / limit
+        return np.concatenate([*parts, np.zeros(0)]) / limit
 
     def _discrepancy(self, part: Windows) -> Numbers:
-        """Unbiased squared MMD to the reference, (a,)."""
+        """The unbiased squared MMD to the reference, (a,)."""
         accounts, longest, width = part.vectors.shape
         across = kernel(part.vectors.reshape(-1, width), self.reference, self.median).mean(axis=1)
-        across = (across.reshape(accounts, longest) * part.known).sum(axis=1)
-        both = part.known[:, :, None] & part.known[:, None, :] & ~np.eye(longest, dtype=np.bool_)
-        own = (kernel(part.vectors, part.vectors, self.median) * both).sum(axis=(1, 2))
+        across = (across.reshape(accounts, longest) * part.is_request).sum(axis=1)
+        are_pairs = part.is_request[:, :, None] & part.is_request[:, None, :] & ~np.eye(longest, dtype=np.bool_)
+        own = (kernel(part.vectors, part.vectors, self.median) * are_pairs).sum(axis=(1, 2))
         count = part.sizes.astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
-            apart: Numbers = own / (count * (count - 1)) - 2 * across / count + self.within
-        return np.where(count >= 2, apart, np.nan)
+            squared: Numbers = own / (count * (count - 1)) - 2 * across / count + self.within
+        return np.where(count >= 2, squared, np.nan)
 
 
-def ordinary(traffic: Floats, seed: int) -> Ordinary | None:
-    """Learn what is ordinary from requests (n, d), half of them to draw from; None for too few."""
+def fit_ordinary(traffic: Floats, seed: int) -> OrdinaryTraffic | None:
+    """Learn what is ordinary from vectors (n, d) of requests; None if they are too few.
+
+    One half gives the reference, the other the random windows behind the limits.
+    """
     rng = np.random.default_rng([seed, 41])
-    turned = traffic[rng.permutation(len(traffic))]
-    reference, others = turned[: min(REFERENCE, len(turned) // 2)], turned[len(turned) // 2 :]
+    shuffled = traffic[rng.permutation(len(traffic))]
+    reference, others = shuffled[: min(REFERENCE, len(shuffled) // 2)], shuffled[len(shuffled) // 2 :]
     if len(reference) < SIZES[1]:
         return None
     pairs = np.triu_indices(len(reference), 1)
     distances = squared_distances(reference, reference)[pairs]
     median = float(np.sqrt(np.median(distances))) or 1.0
     within = float(kernel(reference, reference, median)[pairs].mean())
-    unjudged = Ordinary(reference, median, within, np.ones(len(SIZES)))
-    return Ordinary(reference, median, within, np.array([_limit(unjudged, others, size, rng) for size in SIZES]))
+    unlimited = OrdinaryTraffic(reference, median, within, np.ones(len(SIZES)))
+    return OrdinaryTraffic(
+        reference, median, within, np.array([_limit(unlimited, others, size, rng) for size in SIZES])
+    )
 
 
-def _limit(unjudged: Ordinary, others: Floats, size: int, rng: np.random.Generator) -> float:
+def _limit(unlimited: OrdinaryTraffic, others: Floats, size: int, rng: np.random.Generator) -> float:
     drawn = others[rng.integers(0, len(others), (DRAWS, size))]
-    scores = unjudged.score(Windows(drawn, np.ones(drawn.shape[:2], np.bool_)))
-    return max(float(np.percentile(scores, PERCENTILE)), LEAST)
+    scores = unlimited.score(Windows(drawn, np.ones(drawn.shape[:2], np.bool_)))
+    return max(float(np.percentile(scores, PERCENTILE)), MIN_LIMIT)
 
 
 def kernel(left: Floats, right: Floats, median: float) -> Floats:

@@ -1,8 +1,9 @@
-"""PRADA (Juuti et al. 2019): are the distances of requests to the nearest earlier one spread as of a natural user?
+"""PRADA (Juuti et al. 2019): is the distance of each request to the nearest earlier one distributed normally?
 
-A natural user's are taken for normal, a synthetic sequence's are not; the Shapiro-Wilk statistic tells. PRADA keeps
-such distances for each class that a classifier answers; a language model has no classes, so here there is one. It waits
-for 100 distances; here whatever an account sent is judged, from three distances on.
+It assumes that a natural user's distances are normal and those of a synthetic sequence are not, and measures this by
+the Shapiro-Wilk statistic. The original keeps such distances for each class that a classifier answers; a language model
+has no classes, so here there is one set. The original waits for 100 distances; here three are enough, so that every
+account can be judged.
 """
 
 import warnings
@@ -13,37 +14,38 @@ from scipy.stats import shapiro
 
 from training.baselines.windows import Windows, squared_distances
 
-FEWEST = 3
-FARTHEST = 3.0  # deviations from the mean: PRADA leaves out what lies farther
+MIN_DISTANCES = 3  # the least that the Shapiro-Wilk test takes
+MAX_DEVIATIONS = 3.0  # standard deviations from the mean; PRADA leaves out distances beyond
 Numbers = NDArray[np.float64]
 
 
 def deviation(windows: Windows) -> Numbers:
-    """1 - W of the distances of each account, (a,): 0 is normal, 1 as far from it as can be. NaN for too few."""
-    return np.concatenate([*(_deviation(nearest(part)) for part in windows.batches()), np.zeros(0)])
+    """1 - W of the distances of each account, (a,): from 0 for normal to 1. NaN for fewer than `MIN_DISTANCES`."""
+    return np.concatenate([*(_deviation(nearest_distances(part)) for part in windows.batches()), np.zeros(0)])
 
 
-def nearest(part: Windows) -> Numbers:
-    """Distance of each request to the nearest earlier one, (a, n); NaN for the first and for padding."""
-    longest = part.known.shape[1]
-    apart = squared_distances(part.vectors, part.vectors)
-    is_earlier = np.tri(longest, k=-1, dtype=np.bool_) & part.known[:, None, :]
-    least = np.where(is_earlier, apart, np.inf).min(axis=2, initial=np.inf)
-    return np.where(part.known & np.isfinite(least), np.sqrt(least), np.nan).astype(np.float64)
+def nearest_distances(part: Windows) -> Numbers:
+    """The distance of each request to the nearest earlier one, (a, n); NaN for the first and for padding."""
+    longest = part.is_request.shape[1]
+    squares = squared_distances(part.vectors, part.vectors)
+    is_earlier = np.tri(longest, k=-1, dtype=np.bool_) & part.is_request[:, None, :]
+    least = np.where(is_earlier, squares, np.inf).min(axis=2, initial=np.inf)
+    return np.where(part.is_request & np.isfinite(least), np.sqrt(least), np.nan).astype(np.float64)
 
 
 def _deviation(distances: Numbers) -> Numbers:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # rows without any distance
         middle, spread = np.nanmean(distances, axis=1), np.nanstd(distances, axis=1)
-    far = np.abs(distances - middle[:, None]) > FARTHEST * spread[:, None]
-    kept = np.where(far, np.nan, distances)
-    enough = (~np.isnan(kept)).sum(axis=1) >= FEWEST
-    flat = enough & (spread < 1e-6)  # always the same distance: nothing natural is so even
-    found = np.where(flat, 1.0, np.nan)
-    curved = enough & ~flat
-    if curved.any():
+    is_outlier = np.abs(distances - middle[:, None]) > MAX_DEVIATIONS * spread[:, None]
+    inliers = np.where(is_outlier, np.nan, distances)
+    has_enough = (~np.isnan(inliers)).sum(axis=1) >= MIN_DISTANCES
+    is_constant = has_enough & (spread < 1e-6)  # always the same distance: no natural user is so even
+    deviations = np.where(is_constant, 1.0, np.nan)
+    is_testable = has_enough & ~is_constant
+    if is_testable.any():
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # rows that are nearly even
-            found[curved] = 1.0 - shapiro(kept[curved], axis=1, nan_policy="omit").statistic
-    return found
+            warnings.simplefilter("ignore")  # rows with nearly equal distances
+            statistic = shapiro(inliers[is_testable], axis=1, nan_policy="omit").statistic
+            deviations[is_testable] = 1.0 - statistic
+    return deviations

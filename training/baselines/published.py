@@ -1,4 +1,4 @@
-"""Detectors of the literature as rivals, and the plain aggregates that a first detector would be made of."""
+"""Published detectors as rivals, and LightGBM on the plain aggregates that a first detector would use."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from training.models.candidate import Candidate
 from training.models.fit import LIGHTGBM_DEFAULTS, Boosting
 from training.models.narrow import Narrow
 
-# What anybody counts first: volumes, lengths, rhythm, and how many of each thing.
+# What one would count first: volumes, lengths, rhythm, and distinct addresses, clients and the like.
 AGGREGATES = (
     "requests_1h",
     "requests_1d",
@@ -39,8 +39,8 @@ AGGREGATES = (
 )
 
 
-def literature(features: Sequence[str]) -> tuple[Candidate, ...]:
-    """MMD window detector, PRADA, isolation forest on all `features`, and LightGBM on the 25 aggregates.
+def published_rivals(features: Sequence[str]) -> tuple[Candidate, ...]:
+    """Make the rivals: MMD window detector, PRADA, isolation forest on `features`, LightGBM on the 25 aggregates.
 
     The first two read the columns `training.examples.dataset.DETECTOR_COLUMNS` of the examples.
     """

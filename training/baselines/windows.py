@@ -7,48 +7,53 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-BATCH = 16  # accounts at once: their distances to one another and to a reference fit into some megabytes
+BATCH = 16  # accounts at once, so that all distances fit into some megabytes; doubled, twice as many
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """`vectors` (a, n, d) of the requests of `a` accounts, oldest first; `known` (a, n) tells them from padding."""
+    """The vectors of the last requests of several accounts, padded to one length.
+
+    Attributes:
+        vectors: (a, n, d) for `a` accounts, oldest request first.
+        is_request: (a, n); false for padding.
+    """
 
     vectors: Floats
-    known: NDArray[np.bool_]
+    is_request: NDArray[np.bool_]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Requests of each account, (a,)."""
-        counted: NDArray[np.int64] = self.known.sum(axis=1)
-        return counted
+        """The number of requests of each account, (a,)."""
+        sizes: NDArray[np.int64] = self.is_request.sum(axis=1)
+        return sizes
 
     def batches(self) -> Iterator["Windows"]:
-        """The same in parts."""
-        for start in range(0, len(self.known), BATCH):
-            yield Windows(self.vectors[start : start + BATCH], self.known[start : start + BATCH])
+        """The same in parts of `BATCH` accounts."""
+        for start in range(0, len(self.is_request), BATCH):
+            yield Windows(self.vectors[start : start + BATCH], self.is_request[start : start + BATCH])
 
 
-def windows(requests: pl.DataFrame) -> tuple[pl.Series, Windows]:
-    """The accounts of a table of requests and their windows, in one order.
+def make_windows(requests: pl.DataFrame) -> tuple[pl.Series, Windows]:
+    """Make the windows of all accounts of a table; returns the accounts and, in the same order, their windows.
 
     Args:
-        requests: `account_id` and `topic` (a list of one length), each account's rows together, oldest first.
+        requests: `account_id` and `topic` (lists of one length), the rows of an account together, oldest first.
     """
-    counted = requests.group_by("account_id", maintain_order=True).len()
-    sizes = counted["len"].to_numpy().astype(np.int64)
+    accounts = requests.group_by("account_id", maintain_order=True).len()
+    sizes = accounts["len"].to_numpy().astype(np.int64)
     row = np.repeat(np.arange(sizes.size), sizes)
-    place = np.arange(row.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    flat = stacked(requests["topic"])
+    column = np.arange(row.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    flat = stack_vectors(requests["topic"])
     vectors = np.zeros((sizes.size, int(sizes.max(initial=0)), flat.shape[1]), np.float32)
-    known = np.zeros(vectors.shape[:2], np.bool_)
-    vectors[row, place], known[row, place] = flat, True
-    return counted["account_id"], Windows(vectors, known)
+    is_request = np.zeros(vectors.shape[:2], np.bool_)
+    vectors[row, column], is_request[row, column] = flat, True
+    return accounts["account_id"], Windows(vectors, is_request)
 
 
-def stacked(topic: pl.Series) -> Floats:
-    """Vectors (n, d) of a column of lists."""
+def stack_vectors(topic: pl.Series) -> Floats:
+    """Stack a column of lists of one length into vectors (n, d)."""
     return topic.explode().to_numpy().astype(np.float32).reshape(len(topic), -1) if len(topic) else _NONE
 
 
@@ -57,8 +62,8 @@ _NONE: Floats = np.zeros((0, 1), np.float32)
 
 def squared_distances(left: Floats, right: Floats) -> Floats:
     """Squared Euclidean distances (..., n, m) between (..., n, d) and (..., m, d)."""
-    apart: Floats = left @ np.swapaxes(right, -1, -2)
-    apart *= -2
-    apart += (left**2).sum(axis=-1)[..., :, None]
-    apart += (right**2).sum(axis=-1)[..., None, :]
-    return np.maximum(apart, 0, out=apart)
+    squares: Floats = left @ np.swapaxes(right, -1, -2)
+    squares *= -2
+    squares += (left**2).sum(axis=-1)[..., :, None]
+    squares += (right**2).sum(axis=-1)[..., None, :]
+    return np.maximum(squares, 0, out=squares)

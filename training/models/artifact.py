@@ -1,9 +1,12 @@
-"""The folder of a model: its files, and how they are proven before any of them is used.
+"""The folder of a model: its files, and how they are checked before any of them is used.
 
-`booster.txt` (LightGBM's own text form), `label.json` (features, schema version, linear model, calibrator,
-thresholds, origin), `manifest.json` (format number, SHA-256 of the other two) and, where models are signed,
-`model.sig` over these three. The folder stays the same to the byte from the registry to the Bento, so one signature
-holds all the way; the number that the registry gives travels beside it, in `<folder>.version`.
+- `booster.txt`: the trees, in LightGBM's own text form;
+- `label.json`: features, schema version, linear model, calibrator, thresholds, origin;
+- `manifest.json`: the format number and the SHA-256 of the other two;
+- `model.sig`, where models are signed: a signature over these three.
+
+The folder stays the same to the byte from the registry to the Bento, so that one signature holds all the way. The
+version that the registry gives lies beside the folder, in `<folder>.version`.
 """
 
 import hashlib
@@ -27,14 +30,14 @@ REFUSAL = "restore the folder from the registry or train again"
 Kind = TypeVar("Kind", bound=BaseModel)
 
 Sign = Callable[[Mapping[str, bytes]], bytes]
-"""Makes a signature over files, given by name."""
+"""Makes a signature over the contents of files, by name."""
 
 Prove = Callable[[Mapping[str, bytes], bytes | None, Path], None]
-"""Raises IntegrityError unless the files of a folder have this signature (None: there is none) of the right key."""
+"""Raises `IntegrityError` unless the signature (None: there is none) of the folder's files is the right key's."""
 
 
 class Strict(BaseModel):
-    """What is in a file: these fields, of these types."""
+    """The content of a JSON file: exactly these fields, of exactly these types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
@@ -44,15 +47,19 @@ class _Manifest(Strict):
     files: dict[str, str]
 
 
-def sealed(booster: bytes, label: bytes) -> dict[str, bytes]:
-    """The files of a model by name, the manifest with them."""
+def assemble_files(booster: bytes, label: bytes) -> dict[str, bytes]:
+    """The files of a model by name: the two given, and their manifest."""
     contents = {BOOSTER: booster, LABEL: label}
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    return contents | {MANIFEST: spelt(_Manifest(format=FORMAT, files=sums))}
+    return contents | {MANIFEST: to_json(_Manifest(format=FORMAT, files=sums))}
 
 
-def write(contents: Mapping[str, bytes], folder: Path) -> None:
-    """Write the files; the folder appears whole or not at all. Raises `InputError` if it is there and not empty."""
+def write_files(contents: Mapping[str, bytes], folder: Path) -> None:
+    """Write files into a new folder, which appears whole or not at all.
+
+    Raises:
+        InputError: the folder exists and is not empty.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists and is not empty: give a new folder for the model.")
     part = folder.with_name(folder.name + ".part")
@@ -63,74 +70,80 @@ def write(contents: Mapping[str, bytes], folder: Path) -> None:
     os.replace(part, folder)
 
 
-def read(folder: Path, prove: Prove | None = None) -> dict[str, bytes]:
-    """The files that the manifest lists, read once and proven: by its sums, and by `prove` if one is given.
+def read_files(folder: Path, prove: Prove | None = None) -> dict[str, bytes]:
+    """Read the files that the manifest lists, once, and check them: by their SHA-256, and by `prove` if it is given.
 
-    Raises `IntegrityError` for another format number, for a missing, changed or further file, and what `prove` raises.
+    Raises:
+        IntegrityError: another format number, a file that is missing, changed or not listed, or a signature that
+            `prove` refuses.
     """
     if not (folder / MANIFEST).is_file():
         raise IntegrityError(f"{folder / MANIFEST} is missing: {REFUSAL}.")
-    sealing = (folder / MANIFEST).read_bytes()
-    _expect_format(sealing, folder / MANIFEST)
-    manifest = parse(sealing, _Manifest, folder / MANIFEST)
+    raw_manifest = (folder / MANIFEST).read_bytes()
+    _expect_format(raw_manifest, folder / MANIFEST)
+    manifest = parse_json(raw_manifest, _Manifest, folder / MANIFEST)
     _expect_files(folder, manifest)
     contents = {name: (folder / name).read_bytes() for name in manifest.files}
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != manifest.files[name]:
             raise IntegrityError(f"{folder / name} was changed (SHA-256 differs from the manifest): {REFUSAL}.")
     if prove is not None:
-        prove(contents | {MANIFEST: sealing}, signature(folder), folder)
+        prove(contents | {MANIFEST: raw_manifest}, read_signature(folder), folder)
     return contents
 
 
-def signature(folder: Path) -> bytes | None:
-    """The signature that lies in a folder, unproven; None without one."""
+def read_signature(folder: Path) -> bytes | None:
+    """Read the signature in a folder without checking it; None if there is none."""
     path = folder / SIGNATURE
     return path.read_bytes() if path.is_file() else None
 
 
-def copy(source: Path, folder: Path, version: str) -> None:
-    """Copy a folder as it is, and put the version that it has in the registry beside the copy."""
-    write({path.name: path.read_bytes() for path in sorted(source.iterdir())}, folder)
-    beside(folder).write_text(version + "\n", encoding="utf-8")
+def copy_model(source: Path, folder: Path, version: str) -> None:
+    """Copy a folder to the byte, and write its version in the registry beside the copy."""
+    write_files({path.name: path.read_bytes() for path in sorted(source.iterdir())}, folder)
+    version_file(folder).write_text(version + "\n", encoding="utf-8")
 
 
-def beside(folder: Path) -> Path:
-    """The file with the version of a folder."""
+def version_file(folder: Path) -> Path:
+    """The path of the file that holds the version of a folder."""
     return folder.with_name(folder.name + ".version")
 
 
-def version(folder: Path) -> str:
-    """The version that lies beside a folder; "unregistered" without one. Nothing but a name: no signature covers it."""
-    path = beside(folder)
+def read_version(folder: Path) -> str:
+    """Read the version beside a folder, or "unregistered" without one. It is only a name: no signature covers it."""
+    path = version_file(folder)
     if not path.is_file():
         return UNREGISTERED
-    said = path.read_bytes().strip()
-    if not re.fullmatch(rb"[\w.-]{1,64}", said):
+    version = path.read_bytes().strip()
+    if not re.fullmatch(rb"[\w.-]{1,64}", version):
         raise IntegrityError(f"{path} holds no version: fetch the model from the registry again.")
-    return said.decode()
+    return version.decode()
 
 
-def spelt(value: BaseModel) -> bytes:
-    """The one way a value is written, so that any other spelling of it is a change."""
+def to_json(value: BaseModel) -> bytes:
+    """The one JSON text of a value, to the byte, so that any other text is recognised as a change."""
     return (json.dumps(value.model_dump(), indent=2, sort_keys=True) + "\n").encode()
 
 
-def parse(content: bytes, kind: type[Kind], path: Path) -> Kind:
-    """Read JSON in its one spelling."""
+def parse_json(content: bytes, kind: type[Kind], path: Path) -> Kind:
+    """Read what `to_json` wrote.
+
+    Raises:
+        IntegrityError: other fields or types, or another text than `to_json` writes.
+    """
     try:
         value = kind.model_validate(json.loads(content))
     except (ValueError, RecursionError) as error:
         raise IntegrityError(f"{path} is not as stillwatch writes it: {REFUSAL}.") from error
-    if spelt(value) != content:
-        raise IntegrityError(f"{path} was changed (it is not spelt as stillwatch writes it): {REFUSAL}.")
+    if to_json(value) != content:
+        raise IntegrityError(f"{path} was changed (stillwatch formats it otherwise): {REFUSAL}.")
     return value
 
 
-def _expect_format(sealing: bytes, path: Path) -> None:
-    """Judged before all else: another format may have other fields and files."""
-    with suppress(ValueError, TypeError, KeyError, RecursionError):  # told by what reads it in full
-        number = json.loads(sealing)["format"]
+def _expect_format(raw_manifest: bytes, path: Path) -> None:
+    """Refuse another format before anything else is checked, since it may have other fields and files."""
+    with suppress(ValueError, TypeError, KeyError, RecursionError):  # the full check reports these
+        number = json.loads(raw_manifest)["format"]
         if number != FORMAT:
             is_newer = isinstance(number, int) and number > FORMAT
             advice = "a newer release wrote it, use that one" if is_newer else "train again with this release"

@@ -1,15 +1,14 @@
 """From raw scores to risks: a strictly increasing curve in log-odds, stored as plain numbers.
 
-Quality lives at very low false-positive rates, so calibration may not merge two scores that the trees keep
-apart. Isotonic regression does (it is flat in steps). Here a line is fitted first (Platt 1999, with his
-smoothed targets), then bent at a few knots towards the observed log-odds of bins of scores, each bin shrunk
-to the line by `PRIOR` pseudo-observations; the knots are made increasing (pool adjacent violators) with a
-least slope. Beyond the outer knots there is no evidence: the curve goes on growing, but with the logarithm
-only.
+What matters are very low false-positive rates, so calibration must not merge two scores that the model keeps apart.
+Isotonic regression does (it is flat in steps). Here a line is fitted first (Platt 1999, with his smoothed targets). It
+is then bent at a few knots towards the observed log-odds of bins of scores, each bin shrunk to the line by
+`PSEUDO_COUNT` pseudo-observations. The knots are made increasing (pool adjacent violators) with a minimum slope. Beyond
+the outer knots there is no evidence: there the curve grows only with the logarithm.
 
-Being in a reported campaign is evidence about an account that its own features do not hold, and is added last, as one
-number of log-odds, the same for all: the `lift`. Were it a feature, trees would learn by heart that the members of a
-campaign that nobody has labelled are honest; here a label of one account cannot tell on another's group.
+Being in a reported campaign is evidence about an account that its own features do not hold. It is added last, as one
+number of log-odds, the same for all accounts: the `lift`. As a feature, the trees would memorise that the members of an
+unlabelled campaign are honest.
 """
 
 from dataclasses import dataclass, replace
@@ -20,21 +19,29 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import isotonic_regression
 
-PRIOR = 20.0
-STEEPEST = 11.0
-LEAST_SLOPE = 0.02
-TAIL = 0.1
-LEAST_RATE, MOST_RATE = 1e-4, 0.5
-USUAL_LIFT, LIFT_SPREAD = 3.0, 0.5  # odds of 20: mean and standard deviation of what a lift is before labels are seen
-MOST_SHIFT = 3.0
+# The form of the calibration was chosen on the scenario `composed`, seed 11 (CHANGELOG.md). What doubling one of these
+# numbers does was not measured.
+PSEUDO_COUNT = 20.0  # pseudo-observations that shrink a bin to the line; more of them, and the curve is straighter
+MAX_LOG_ODDS = 11.0  # of a bin: keeps risks between about 1 in 60,000 and its complement
+MIN_SLOPE = 0.02  # log-odds for each step of one in the score, so that no two scores are merged
+TAIL_SLOPE = 0.1  # how fast the curve grows beyond the outer knots, within the logarithm
+MIN_RATE, MAX_RATE = 1e-4, 0.5  # bounds of an estimated base rate
+# Mean (odds of 20) and standard deviation of the normal prior of the lift, before labels are seen.
+PRIOR_LIFT, LIFT_SPREAD = 3.0, 0.5
+MAX_SHIFT = 3.0  # log-odds that the curve may be moved by when the lift is fitted
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrator:
-    """Knots (`score`, `log_odds`), both strictly increasing, the share of true rows they were fitted at, and the
-    `lift`: log-odds that being in a campaign adds, never negative.
+    """A curve from raw scores to risks.
+
+    Attributes:
+        score: of the knots, strictly increasing.
+        log_odds: of the knots, strictly increasing.
+        base_rate: the share of true rows that the curve was fitted at.
+        lift: the log-odds that being in a campaign adds; never negative.
     """
 
     score: tuple[float, ...]
@@ -43,7 +50,11 @@ class Calibrator:
     lift: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` if the knots do not rise strictly, or if anything is not finite or the lift negative."""
+        """Check the numbers.
+
+        Raises:
+            ValueError: knots that do not rise strictly, a number that is not finite, or a negative lift.
+        """
         x, y = np.array(self.score), np.array(self.log_odds)
         rising = x.size == y.size >= 2 and bool((np.diff(x) > 0).all() and (np.diff(y) > 0).all())
         if not rising or not np.isfinite([*self.score, *self.log_odds, self.base_rate]).all():
@@ -52,10 +63,13 @@ class Calibrator:
             raise ValueError(f"the lift of a calibrator must be finite and not negative, got {self.lift}")
 
     def at(self, base_rate: float) -> "Calibrator":
-        """The same curve where another share of accounts is true: all odds are multiplied by the ratio of the odds.
+        """The curve for another share of true accounts: all odds are multiplied by the ratio of the odds.
 
-        So it is if true and other accounts each score as they did before (prior probability shift: Saerens, Latinne
-        and Decaestecker 2002). Raises `ValueError` for a base rate that is not between 0 and 1.
+        This is right if true accounts and others each score as before (prior probability shift: Saerens, Latinne and
+        Decaestecker 2002).
+
+        Raises:
+            ValueError: a base rate that is not between 0 and 1.
         """
         if not 0.0 < base_rate < 1.0:
             raise ValueError(f"a base rate lies between 0 and 1, got {base_rate}")
@@ -63,29 +77,35 @@ class Calibrator:
         return replace(self, log_odds=tuple(y + shift for y in self.log_odds), base_rate=base_rate)
 
     def apply(self, scores: Numbers, in_campaign: Flags | None = None) -> Numbers:
-        """Risks in [0, 1] of raw scores, (n,) each: a higher score never gets a lower risk.
+        """The risks in [0, 1] of raw scores, (n,) each: a higher score never gets a lower risk.
 
-        `grouped`, (n,): which rows are in a campaign; none if absent.
+        Args:
+            scores: (n,).
+            in_campaign: (n,), which rows are in a campaign; None for none.
         """
         odds = self.bend(scores) if in_campaign is None else self.bend(scores) + self.lift * in_campaign
         risk: Numbers = expit(odds)
         return risk
 
     def bend(self, scores: Numbers) -> Numbers:
-        """Calibrated log-odds of raw scores, (n,) each."""
+        """The calibrated log-odds of raw scores without the lift, (n,) each."""
         x, y = self.score, self.log_odds
         inside = np.interp(scores, x, y)
-        below = np.log1p(TAIL * np.maximum(x[0] - scores, 0.0))
-        above = np.log1p(TAIL * np.maximum(scores - x[-1], 0.0))
-        bent: Numbers = inside - below + above
-        return bent
+        below = np.log1p(TAIL_SLOPE * np.maximum(x[0] - scores, 0.0))
+        above = np.log1p(TAIL_SLOPE * np.maximum(scores - x[-1], 0.0))
+        log_odds: Numbers = inside - below + above
+        return log_odds
 
 
 def fit_calibrator(scores: Numbers, label: Flags, bins: int = 8) -> Calibrator:
-    """Fit on out-of-fold scores and labels, (n,) each, one row per account.
+    """Fit a curve on out-of-fold scores and labels, (n,) each, one row per account.
 
-    With one class only, or scores that are all the same, the curve is a gentle line through the (smoothed)
-    base rate.
+    With one class only, or scores that are all equal, the curve is a gentle line through the smoothed base rate.
+
+    Args:
+        scores: (n,).
+        label: (n,).
+        bins: of each class; more of them follow the scores more closely and need more rows.
     """
     base = (label.sum() + 1.0) / (label.size + 2.0)
     if label.all() or not label.any() or np.ptp(scores) < 1e-9:
@@ -94,52 +114,50 @@ def fit_calibrator(scores: Numbers, label: Flags, bins: int = 8) -> Calibrator:
     slope, intercept = _line(scores, label)
     x, count, true = _bins(scores, label, bins)
     line = slope * x + intercept
-    shrunk = (true + PRIOR * expit(line)) / (count + PRIOR)
-    # the bins differ from the line by evidence only where it has weight; at the ends this keeps risks off 0
-    # and 1
-    y = np.clip(logit(shrunk), -STEEPEST, STEEPEST)
+    shrunk = (true + PSEUDO_COUNT * expit(line)) / (count + PSEUDO_COUNT)
+    # A bin departs from the line only as far as its rows carry weight; at the ends this keeps risks off 0 and 1.
+    y = np.clip(logit(shrunk), -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return _curve(x, isotonic_regression(y, sample_weight=count), float(label.mean()))
 
 
 def with_lift(calibrator: Calibrator, scores: Numbers, label: Flags, in_campaign: Flags) -> Calibrator:
-    """The same with a lift, and moved so that the mean risk stays: both fitted on out-of-fold rows, (n,) each.
+    """Fit the lift, and move the curve so that the mean risk stays: both on out-of-fold rows, (n,) each.
 
-    Members of campaigns that nobody has labelled count as false here, so labels alone would find too small a lift. It
-    is held to `USUAL_LIFT` by a normal prior (maximum a posteriori), and is that where no row is true or all are.
+    Members of unlabelled campaigns count as false here, so labels alone would give too small a lift. A normal prior
+    holds it near `PRIOR_LIFT` (maximum a posteriori); where all rows are of one class, it is `PRIOR_LIFT`.
     """
     if label.all() or not label.any():
-        return replace(calibrator, lift=USUAL_LIFT)
-    before = calibrator.bend(scores)
+        return replace(calibrator, lift=PRIOR_LIFT)
+    log_odds = calibrator.bend(scores)
 
     def loss(at: Numbers) -> tuple[float, Numbers]:
-        odds = before + at[0] + at[1] * in_campaign
-        off, away = expit(odds) - label, (at[1] - USUAL_LIFT) / LIFT_SPREAD
+        odds = log_odds + at[0] + at[1] * in_campaign
+        off, away = expit(odds) - label, (at[1] - PRIOR_LIFT) / LIFT_SPREAD
         value = float(np.sum(np.logaddexp(0.0, odds) - label * odds) + away**2 / 2)
         return value, np.array([off.sum(), (off * in_campaign).sum() + away / LIFT_SPREAD])
 
-    bounds = [(-MOST_SHIFT, MOST_SHIFT), (0.0, None)]
-    shift, lift = minimize(loss, np.array([0.0, USUAL_LIFT]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    bounds = [(-MAX_SHIFT, MAX_SHIFT), (0.0, None)]
+    shift, lift = minimize(loss, np.array([0.0, PRIOR_LIFT]), jac=True, method="L-BFGS-B", bounds=bounds).x
     return replace(calibrator, log_odds=tuple(float(y + shift) for y in calibrator.log_odds), lift=float(lift))
 
 
 def estimated_rate(calibrator: Calibrator, scores: Numbers, steps: int = 200) -> float:
-    """The share of true accounts among unlabelled scores (n,), by expectation and maximisation (Saerens, Latinne and
-    Decaestecker 2002); it lies between 1 in 10,000 and 1/2.
+    """Estimate the share of true accounts from unlabelled scores (n,), between `MIN_RATE` and `MAX_RATE`.
 
-    It holds where true and other accounts each score as they did before. No command uses it: scores are not changed by
-    what else is scored in the same run.
+    By expectation and maximisation (Saerens, Latinne and Decaestecker 2002), on the assumption that true accounts and
+    others each score as before. Only measurements use it: the risks of a run do not depend on what else is scored.
     """
-    rate = float(np.clip(calibrator.base_rate, LEAST_RATE, MOST_RATE))
+    rate = float(np.clip(calibrator.base_rate, MIN_RATE, MAX_RATE))
     for _ in range(steps):
-        found = float(np.clip(calibrator.at(rate).apply(scores).mean(), LEAST_RATE, MOST_RATE))
-        if abs(found - rate) < 1e-7:
+        mean_risk = float(np.clip(calibrator.at(rate).apply(scores).mean(), MIN_RATE, MAX_RATE))
+        if abs(mean_risk - rate) < 1e-7:
             break
-        rate = found
+        rate = mean_risk
     return rate
 
 
 def _line(scores: Numbers, label: Flags) -> tuple[float, float]:
-    """Slope and intercept by maximum likelihood with Platt's targets; the slope is held above zero."""
+    """Fit slope and intercept by maximum likelihood with Platt's targets; the slope is positive."""
     true = int(label.sum())
     target = np.where(label, (true + 1) / (true + 2), 1 / (label.size - true + 2))
     centre, spread = float(scores.mean()), float(scores.std())
@@ -158,22 +176,22 @@ def _line(scores: Numbers, label: Flags) -> tuple[float, float]:
 
 
 def _bins(scores: Numbers, label: Flags, bins: int) -> tuple[Numbers, Numbers, Numbers]:
-    """Mean score, rows and true rows of bins that split the scores of both classes evenly."""
+    """The mean score, the rows and the true rows of bins that split the scores of each class evenly."""
     inner = np.linspace(0.0, 1.0, bins + 1)[1:-1]
     edges = np.unique(np.concatenate([np.quantile(scores[side], inner) for side in (label, ~label)]))
-    place = np.searchsorted(edges, scores, side="right")
-    count = np.bincount(place, minlength=edges.size + 1).astype(np.float64)
-    true = np.bincount(place, weights=label.astype(np.float64), minlength=edges.size + 1)
-    total = np.bincount(place, weights=scores, minlength=edges.size + 1)
-    full = count > 0
-    return total[full] / count[full], count[full], true[full].astype(np.float64)
+    bin_of = np.searchsorted(edges, scores, side="right")
+    count = np.bincount(bin_of, minlength=edges.size + 1).astype(np.float64)
+    true = np.bincount(bin_of, weights=label.astype(np.float64), minlength=edges.size + 1)
+    total = np.bincount(bin_of, weights=scores, minlength=edges.size + 1)
+    is_filled = count > 0
+    return total[is_filled] / count[is_filled], count[is_filled], true[is_filled].astype(np.float64)
 
 
 def _curve(x: Numbers, y: Numbers, base_rate: float) -> Calibrator:
-    """Knots made to rise: at least `LEAST_SLOPE` for a step of one in the score."""
-    keep = np.concatenate([[True], np.diff(x) > 1e-9])
-    x, y = x[keep], y[keep]
+    """Make a calibrator of knots, after making them rise by at least `MIN_SLOPE` for a step of one in the score."""
+    is_apart = np.concatenate([[True], np.diff(x) > 1e-9])
+    x, y = x[is_apart], y[is_apart]
     if x.size < 2:
         x, y = np.array([x[0], x[0] + 1.0]), np.array([y[0], y[0]])
-    tilted = np.maximum.accumulate(y) + LEAST_SLOPE * (x - x[0])
+    tilted = np.maximum.accumulate(y) + MIN_SLOPE * (x - x[0])
     return Calibrator(tuple(map(float, x)), tuple(map(float, tilted)), base_rate)

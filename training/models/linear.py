@@ -1,19 +1,26 @@
-"""A fitted linear model on signed logs: plain numbers, stored in a label, served without scikit-learn."""
+"""A fitted linear model on signed logs: plain numbers, stored in the label, served without scikit-learn."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-WIDEST = 5.0  # deviations: one absurd value must not outweigh everything else
+# Standardised values are clipped here, in standard deviations, so that one absurd value does not outweigh everything
+# else. A custom; doubling it was not measured.
+CLIP = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
     """Log-odds that are linear in standardised signed logs of the features and in flags of unknown ones.
 
-    An unknown value stands at the median. `centre` and `scale` are (F,), `coefficients` (2 F,): first of the values,
-    then of the flags.
+    Unknown values are replaced by the median.
+
+    Attributes:
+        centre: (F,), medians of the signed logs.
+        scale: (F,), their standard deviations.
+        coefficients: (2 F,), first of the values, then of the flags.
+        intercept: log-odds of an account at the median.
     """
 
     centre: NDArray[np.float64]
@@ -22,7 +29,7 @@ class Linear:
     intercept: float
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds (n,) of rows (n, F)."""
+        """The log-odds (n,) of rows (n, F)."""
         # Summed row by row in one memory layout: a matrix product gives a row alone other last bits than among many.
         terms = np.ascontiguousarray(columns(matrix, self.centre, self.scale) * self.coefficients)
         return np.asarray(terms.sum(axis=1) + self.intercept)
@@ -45,5 +52,5 @@ def columns(
 ) -> NDArray[np.float64]:
     """Standardised signed logs, clipped, beside the flags of unknown values: (n, 2 F)."""
     standard = (signed_log(matrix) - centre) / scale
-    clipped = np.clip(np.nan_to_num(standard, nan=0.0), -WIDEST, WIDEST)
+    clipped = np.clip(np.nan_to_num(standard, nan=0.0), -CLIP, CLIP)
     return np.hstack([clipped, np.isnan(matrix).astype(np.float64)])

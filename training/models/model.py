@@ -1,8 +1,7 @@
-"""The model as it is stored and served: trees as text, everything else as JSON, in a folder of proven files.
-No pickle.
+"""The model as it is stored and served: trees as text, everything else as JSON. No pickle.
 
-`load` has the files proven (`training.models.artifact`), then reads the label, and opens the trees last; whatever does
-not fit is refused with a sentence.
+`load` has the files checked (`training.models.artifact`), then reads the label, and opens the trees last. Whatever does
+not fit is refused with an error that says why.
 """
 
 import hashlib
@@ -16,20 +15,28 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from features.errors import InputError, IntegrityError
-from training.models import artifact as folders
+from training.models import artifact
 from training.models.artifact import BOOSTER, LABEL, MANIFEST, REFUSAL, SIGNATURE, UNREGISTERED, Prove, Sign, Strict
 from training.models.calibrate import Calibrator
 from training.models.linear import Linear
 
-FEW_ROWS = 4096
+FEW_ROWS = 4096  # below, one thread predicts, so that concurrent calls do not compete; not measured further
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """Trees, linear model, calibrator and label.
 
-    `thresholds` holds at least `review`; `origin` says what it was trained on (digests); `version` is the registry's
-    and no part of what is saved.
+    Attributes:
+        booster: the trees.
+        linear: the linear model; its log-odds are added to those of the trees.
+        calibrator: turns the sum into risks.
+        features: names of the columns that `predict` takes, in order.
+        schema_version: of the features.
+        thresholds: risks by name, at least `review`.
+        name: of the model.
+        version: in the registry; not part of what is saved.
+        origin: what it was trained on: time, seed, plan, digests.
     """
 
     booster: lgb.Booster
@@ -44,30 +51,32 @@ class Model:
 
     @property
     def review_threshold(self) -> float:
-        """Risk at and above which an account is worth an analyst's look."""
+        """The risk at and above which an account is reviewed."""
         return self.thresholds["review"]
 
     def at(self, base_rate: float) -> "Model":
-        """The same model where another share of accounts is true (`Calibrator.at`); who is reviewed stays the same."""
+        """The model for another share of true accounts (`Calibrator.at`); the same accounts are reviewed."""
         moved = self.calibrator.at(base_rate)
         shift = moved.log_odds[0] - self.calibrator.log_odds[0]
         odds = {name: float(expit(logit(value) + shift)) for name, value in self.thresholds.items()}
         return replace(self, calibrator=moved, thresholds=odds)
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds of trees and linear model before calibration, (n,); one thread for few rows, so that calls do not
-        fight.
-        """
+        """The log-odds of trees and linear model before calibration, (n,)."""
         self._check(matrix)
         threads = 1 if matrix.shape[0] < FEW_ROWS else 2
         scores = self.booster.predict(matrix, raw_score=True, num_threads=threads, predict_disable_shape_check=True)
         return np.asarray(scores, dtype=np.float64) + self.linear.raw(matrix)
 
     def predict(self, matrix: NDArray[np.float32], in_campaign: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-        """Calibrated risks in [0, 1], (n,), of features (n, F) float32 in the label's order; NaN = unknown.
+        """The calibrated risks in [0, 1], (n,).
 
-        `grouped`, (n,), says which accounts are in a campaign; none if absent. Raises `InputError` for another number
-        of columns.
+        Args:
+            matrix: (n, F) float32, columns in the order of `features`; NaN is unknown.
+            in_campaign: (n,), which accounts are in a campaign; None for none.
+
+        Raises:
+            InputError: another number of columns.
         """
         if matrix.shape[0] == 0:
             self._check(matrix)
@@ -122,19 +131,20 @@ class _Label(Strict):
 def save(model: Model, folder: Path, sign: Sign | None = None) -> None:
     """Write the model folder, with a signature if `sign` is given; it appears whole or not at all.
 
-    Raises `InputError` if `folder` exists and is not empty.
+    Raises:
+        InputError: the folder exists and is not empty.
     """
     contents = _contents(model)
-    folders.write(contents if sign is None else contents | {SIGNATURE: sign(contents)}, folder)
+    artifact.write_files(contents if sign is None else contents | {SIGNATURE: sign(contents)}, folder)
 
 
 def fingerprint(model: Model) -> str:
-    """SHA-256 of the manifest, and so of all that is saved but a signature; equal for equal models."""
+    """The SHA-256 of the manifest, and so of all that is saved except a signature; equal for equal models."""
     return hashlib.sha256(_contents(model)[MANIFEST]).hexdigest()
 
 
 def _contents(model: Model) -> dict[str, bytes]:
-    return folders.sealed(model.booster.model_to_string().encode(), folders.spelt(_label(model)))
+    return artifact.assemble_files(model.booster.model_to_string().encode(), artifact.to_json(_label(model)))
 
 
 def _label(model: Model) -> _Label:
@@ -165,12 +175,18 @@ def load(
 ) -> Model:
     """Read a model folder, checking everything before the trees are opened.
 
-    With `features` and `schema_version` the label must name exactly these, in this order; with `prove` the folder must
-    be signed. Raises `IntegrityError` for a missing, changed or further file, another format number, no signature or a
-    wrong one, a label that does not fit, or trees that do not fit their label.
+    Args:
+        folder: the folder.
+        features: what the label must name, in this order; None for any.
+        schema_version: what the label must name; None for any.
+        prove: checks the signature; None if the folder need not be signed.
+
+    Raises:
+        IntegrityError: a file that is missing, changed or not listed, another format number, a missing or wrong
+            signature, a label that does not fit, or trees that do not fit their label.
     """
-    contents, version = folders.read(folder, prove), folders.version(folder)
-    label = folders.parse(contents[LABEL], _Label, folder / LABEL)
+    contents, version = artifact.read_files(folder, prove), artifact.read_version(folder)
+    label = artifact.parse_json(contents[LABEL], _Label, folder / LABEL)
     _expect(label, features, schema_version, folder)
     curve = _calibrator(label, folder)
     try:
@@ -194,8 +210,8 @@ def load(
 
 def _expect(label: _Label, features: Sequence[str] | None, schema_version: str | None, folder: Path) -> None:
     if features is not None and list(features) != label.features:
-        wanted, given = set(features), set(label.features)
-        kind = "the same features in another order" if wanted == given else "other features"
+        is_reordered = set(features) == set(label.features)
+        kind = "the same features in another order" if is_reordered else "other features"
         raise IntegrityError(f"{folder / LABEL} names {kind} than this version computes: train again.")
     if schema_version is not None and schema_version != label.schema_version:
         raise IntegrityError(
@@ -219,4 +235,4 @@ def _calibrator(label: _Label, folder: Path) -> Calibrator:
     try:
         return Calibrator(tuple(knots.score), tuple(knots.log_odds), knots.base_rate, knots.lift)
     except ValueError as error:
-        raise IntegrityError(f"{folder / LABEL} holds a calibrator that can't be ({error}): {REFUSAL}.") from error
+        raise IntegrityError(f"{folder / LABEL} holds an impossible calibrator ({error}): {REFUSAL}.") from error

@@ -1,8 +1,8 @@
 """Signatures of model folders: OpenSSF model signing, with a key pair on the curve P-256.
 
-What is signed and verified are the bytes that were read, written to a private folder: not files that somebody may
-exchange meanwhile. The library is imported late (it takes 0.4 seconds), and nothing of this goes into the Bento:
-whoever starts the server verifies.
+The bytes that were read are signed and verified, in a private folder, so that nobody can exchange the files meanwhile.
+The library is imported late (it takes 0.4 seconds). Nothing of this goes into the Bento: the process that starts the
+server verifies.
 """
 
 import base64
@@ -27,13 +27,14 @@ from features.errors import InputError, IntegrityError
 from training.models.artifact import REFUSAL, SIGNATURE, Prove, Sign
 
 SIGNING, VERIFYING = "STILLWATCH_SIGNING_KEY", "STILLWATCH_VERIFYING_KEY"
-"""The settings that name the keys, for whoever must mend them."""
+"""The environment variables that name the keys, for error messages."""
 
 
 def signer(key: Path) -> Sign:
-    """Signs with the private key in a PEM file; the key is read now, once.
+    """Make a function that signs with the private key in a PEM file; the key is read now, once.
 
-    Raises `InputError` if it can't be read, or is no private key on P-256 without passphrase.
+    Raises:
+        InputError: the key can't be read, or is no private key on P-256 without a passphrase.
     """
     _private(key)
     from model_signing import signing
@@ -41,23 +42,26 @@ def signer(key: Path) -> Sign:
     config = signing.Config().use_elliptic_key_signer(private_key=key).set_hashing_config(_all_files())
 
     def sign(files: Mapping[str, bytes]) -> bytes:
-        with _written(files) as folder:
-            made = folder.with_name(SIGNATURE)
-            config.sign(folder, made)
-            return made.read_bytes()
+        with _temporary_folder(files) as folder:
+            path = folder.with_name(SIGNATURE)
+            config.sign(folder, path)
+            return path.read_bytes()
 
     return sign
 
 
 def verifier(key: Path) -> Prove:
-    """Proves that the owner of a key signed exactly these files.
+    """Make a function that checks that the owner of a key signed exactly these files.
 
-    `key` is the public key in a PEM file, read now, once. Raises `InputError` if it can't be read, or is no public key
-    on P-256.
+    Args:
+        key: the public key in a PEM file; it is read now, once.
+
+    Raises:
+        InputError: the key can't be read, or is no public key on P-256.
     """
-    known = _pem(_public(key))
-    owner = _hint(known)
-    import model_signing.verifying  # noqa: F401  what is missing must not look like a wrong signature
+    public_key = _pem(_public(key))
+    owner = _hint(public_key)
+    import model_signing.verifying  # noqa: F401  a missing library must not look like a wrong signature
 
     def prove(files: Mapping[str, bytes], signature: bytes | None, folder: Path) -> None:
         if signature is None:
@@ -71,7 +75,7 @@ def verifier(key: Path) -> Prove:
                 "you trust, or train again."
             )
         try:
-            _verify(files, signature, known)
+            _verify(files, signature, public_key)
         except Exception as error:
             raise IntegrityError(f"{folder / SIGNATURE} does not hold for the files beside it: {REFUSAL}.") from error
 
@@ -79,23 +83,31 @@ def verifier(key: Path) -> Prove:
 
 
 def are_a_pair(private: Path, public: Path) -> bool:
-    """Does what one key signs pass with the other? Raises `InputError` for a key that can't be used."""
+    """Whether what the one key signs passes with the other.
+
+    Raises:
+        InputError: a key that can't be used.
+    """
     return _pem(_private(private).public_key()) == _pem(_public(public))
 
 
 def _verify(files: Mapping[str, bytes], signature: bytes, key: bytes) -> None:
-    """Raises whatever the library does, and ValueError for a signature that leaves some files out."""
+    """Check a signature.
+
+    Raises:
+        ValueError: the signature names no key, or leaves files out. The library raises errors of its own.
+    """
     from model_signing import verifying
 
     # Without the signer's name the library prints a warning, and takes any.
     if _signed_by(signature) is None:
         raise ValueError("the signature does not name its key")
-    with _written(files) as folder:
-        made, owner = folder.with_name(SIGNATURE), folder.with_name("key.pem")
-        made.write_bytes(signature)
-        owner.write_bytes(key)
-        config = verifying.Config().use_elliptic_key_verifier(public_key=owner).set_hashing_config(_all_files())
-        config.verify(folder, made)
+    with _temporary_folder(files) as folder:
+        signature_path, key_path = folder.with_name(SIGNATURE), folder.with_name("key.pem")
+        signature_path.write_bytes(signature)
+        key_path.write_bytes(key)
+        config = verifying.Config().use_elliptic_key_verifier(public_key=key_path).set_hashing_config(_all_files())
+        config.verify(folder, signature_path)
     # A signature may name paths to ignore, and the library obeys.
     statement = json.loads(base64.b64decode(json.loads(signature)["dsseEnvelope"]["payload"]))
     if {resource["name"] for resource in statement["predicate"]["resources"]} != set(files):
@@ -109,8 +121,8 @@ def _all_files() -> Any:
 
 
 @contextmanager
-def _written(files: Mapping[str, bytes]) -> Iterator[Path]:
-    """A private folder with these files, and room for others beside it."""
+def _temporary_folder(files: Mapping[str, bytes]) -> Iterator[Path]:
+    """Write the files to a private folder that is deleted afterwards; other files may be put beside it."""
     with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
         folder = Path(scratch) / "stillwatch"
         folder.mkdir()
@@ -120,7 +132,7 @@ def _written(files: Mapping[str, bytes]) -> Iterator[Path]:
 
 
 def _signed_by(signature: bytes) -> str | None:
-    """Which key made the signature, by its own word."""
+    """The name of the key that the signature claims to be made with; None if it names none."""
     try:
         return str(json.loads(signature)["verificationMaterial"]["publicKey"]["hint"])
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -128,7 +140,7 @@ def _signed_by(signature: bytes) -> str | None:
 
 
 def _hint(pem: bytes) -> str:
-    """The name of a public key in a signature."""
+    """The name of a public key in signatures: the SHA-256 of its PEM."""
     return hashlib.sha256(pem).hexdigest()
 
 

@@ -14,7 +14,7 @@ from features.errors import InputError, IntegrityError
 from training.evaluation.drift import Reference
 from training.evaluation.report import Report, read_report
 from training.examples.test_set import FRAME, TestSet, read_test_set
-from training.models.artifact import Prove, copy, signature
+from training.models.artifact import Prove, copy_model, read_signature
 from training.models.model import Model, fingerprint, load
 from training.tracking.client import NAME, connect
 
@@ -144,7 +144,7 @@ def fetch(uri: str, version: int, folder: Path, prove: Prove | None = None) -> P
             raise IntegrityError(f"version {version} of {NAME} in the registry can't be used: {error}") from error
         if registered.tags.get(MARK) != fingerprint(model):
             raise IntegrityError(f"Version {version} of {NAME} is not what was registered: train again.")
-        copy(path, folder, str(version))
+        copy_model(path, folder, str(version))
     return folder
 
 
@@ -155,7 +155,7 @@ def holds(uri: str, version: int, prove: Prove | None = None, *, signed: bool = 
             folder = fetch(uri, version, Path(scratch) / FOLDER, prove)
         except IntegrityError:
             return False
-        return not signed or signature(folder) is not None
+        return not signed or read_signature(folder) is not None
 
 
 def is_registered(uri: str, version: int, model: Model) -> bool:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from features.lake import TABLES, Lake
-from pipelines.models.detectors import WINDOW, recent, with_detectors
+from pipelines.models.detectors import WINDOW, recent_requests, with_detectors
 from training.examples.dataset import DETECTOR_COLUMNS
 
 T = datetime(2026, 6, 1, 10, 20, tzinfo=UTC)
@@ -55,12 +55,12 @@ def lake(tmp_path: Path) -> Lake:
 
 def test_an_odd_account_stands_out_and_an_account_without_text_has_no_score(lake: Lake) -> None:
     everybody = [f"a{i:02d}" for i in range(ACCOUNTS)]
-    found = with_detectors(lake, examples(*everybody, "silent"))
-    assert found["account_id"].to_list() == [*everybody, "silent"]
-    scores = dict(found.select("account_id", "mmd").iter_rows())
+    scored = with_detectors(lake, examples(*everybody, "silent"))
+    assert scored["account_id"].to_list() == [*everybody, "silent"]
+    scores = dict(scored.select("account_id", "mmd").iter_rows())
     assert max(scores[name] for name in everybody[1:]) < 5 < scores[ODD]
-    assert found.filter(pl.col("account_id") == "silent").select(DETECTOR_COLUMNS).row(0) == (None, None)
-    assert found["prada"].drop_nulls().is_between(0, 1).all()
+    assert scored.filter(pl.col("account_id") == "silent").select(DETECTOR_COLUMNS).row(0) == (None, None)
+    assert scored["prada"].drop_nulls().is_between(0, 1).all()
 
 
 def test_what_comes_later_changes_nothing(lake: Lake) -> None:
@@ -76,10 +76,10 @@ def test_what_comes_later_changes_nothing(lake: Lake) -> None:
 
 
 def test_a_window_holds_the_newest_requests_only(lake: Lake) -> None:
-    newest = recent(lake, T, most=3).collect()
+    newest = recent_requests(lake, T, limit=3).collect()
     assert newest.group_by("account_id").len()["len"].unique().to_list() == [3]
     assert newest["timestamp"].min() == T - timedelta(minutes=3 * ACCOUNTS - 1)
-    assert recent(lake, T).collect().height == ACCOUNTS * min(REQUESTS, WINDOW)
+    assert recent_requests(lake, T).collect().height == ACCOUNTS * min(REQUESTS, WINDOW)
 
 
 def test_nobody_has_no_scores(lake: Lake) -> None:

@@ -14,7 +14,7 @@ from features.errors import InputError
 from features.identity import Keyring
 from features.lake import TABLES, Lake
 from features.schemas import KEY_KINDS
-from pipelines.models.slices import read_slices, slices_of, with_course
+from pipelines.models.slices import assign_slices, read_slices, with_course
 from training.examples.test_set import SLICES_SCHEMA
 
 T = datetime(2026, 6, 1, 10, 20, tzinfo=UTC)
@@ -23,10 +23,10 @@ KEYRING = Keyring(bytes(range(32)))
 TIME = pl.Datetime("us", "UTC")
 
 
-def rows(table: str, given: list[dict[str, Any]]) -> pl.DataFrame:
+def rows(table: str, values: list[dict[str, Any]]) -> pl.DataFrame:
     """Rows of a table of the lake; what they leave out is null."""
     schema = {name: column.dtype for name, column in TABLES[table].columns().items()}
-    return pl.DataFrame(given, schema=schema, orient="row")
+    return pl.DataFrame(values, schema=schema, orient="row")
 
 
 def country(code: str) -> int:
@@ -63,9 +63,9 @@ def lake(tmp_path: Path) -> Lake:
     return made
 
 
-def examples(*given: tuple[str, datetime, bool | None, float | None]) -> pl.DataFrame:
+def examples(*snapshots: tuple[str, datetime, bool | None, float | None]) -> pl.DataFrame:
     schema = {"account_id": pl.String, "as_of": TIME, "label": pl.Boolean, "requests_28d": pl.Float32}
-    return pl.DataFrame(given, schema=schema, orient="row")
+    return pl.DataFrame(snapshots, schema=schema, orient="row")
 
 
 def named(slices: pl.DataFrame, kind: str) -> dict[str, str]:
@@ -76,7 +76,7 @@ def test_every_account_has_a_plan_a_country_and_a_number_of_requests(lake: Lake)
     judged = examples(
         ("a", T, True, 50), ("b", T - timedelta(days=1), None, 9e6), ("b", T, None, 101), ("c", T, None, None)
     )
-    slices = slices_of(lake, KEYRING, judged, T)
+    slices = assign_slices(lake, KEYRING, judged, T)
     assert slices.schema == SLICES_SCHEMA
     assert named(slices, "plan") == {"a": "pro", "b": "free", "c": "unknown"}
     assert named(slices, "country") == {"a": "IN", "b": "BR", "c": "unknown"}
@@ -89,19 +89,19 @@ def test_every_account_has_a_plan_a_country_and_a_number_of_requests(lake: Lake)
     [(1, "<= 50"), (50, "<= 50"), (51, "<= 100"), (250, "<= 250"), (1000, "<= 1,000"), (1001, "more")],
 )
 def test_a_bucket_holds_its_upper_end(lake: Lake, requests: float, bucket: str) -> None:
-    assert named(slices_of(lake, KEYRING, examples(("a", T, None, requests)), T), "requests") == {"a": bucket}
+    assert named(assign_slices(lake, KEYRING, examples(("a", T, None, requests)), T), "requests") == {"a": bucket}
 
 
 def test_another_key_names_no_country(lake: Lake) -> None:
     other = Keyring(bytes(32))
-    assert named(slices_of(lake, other, examples(("a", T, None, 1)), T), "country") == {"a": "unknown"}
+    assert named(assign_slices(lake, other, examples(("a", T, None, 1)), T), "country") == {"a": "unknown"}
 
 
-def test_told_groups_are_kept_for_the_accounts_that_are_judged(lake: Lake) -> None:
-    told = pl.DataFrame(
+def test_a_users_slices_are_used_for_the_accounts_that_are_judged(lake: Lake) -> None:
+    user_slices = pl.DataFrame(
         {"account_id": ["a", "a", "z"], "kind": ["family", "cohort", "cohort"], "name": ["f", "c", "c"]}
     )
-    slices = slices_of(lake, KEYRING, examples(("a", T, True, 1)), T, told)
+    slices = assign_slices(lake, KEYRING, examples(("a", T, True, 1)), T, user_slices)
     assert (named(slices, "family"), named(slices, "cohort")) == ({"a": "f"}, {"a": "c"})
 
 
@@ -143,7 +143,7 @@ def test_one_of_family_and_cohort_is_enough(tmp_path: Path) -> None:
         ({"account_id": ["a"], "cohort": [1.0]}, "column cohort has the type Float64, expected String"),
     ],
 )
-def test_a_table_that_is_none_of_groups_is_refused(tmp_path: Path, columns: dict[str, list], match: str) -> None:
+def test_another_table_is_refused(tmp_path: Path, columns: dict[str, list], match: str) -> None:
     with pytest.raises(InputError, match=match):
         read_slices(write(tmp_path, **columns))
 
@@ -156,7 +156,7 @@ def test_a_file_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:
         read_slices(tmp_path / "broken.parquet")
 
 
-def test_a_training_told_of_families_and_cohorts_reports_on_them(
+def test_a_training_with_a_users_slices_reports_on_them(
     blind_workspace: Path,
     made_world: Path,
     as_of: datetime,
@@ -165,9 +165,9 @@ def test_a_training_told_of_families_and_cohorts_reports_on_them(
 ) -> None:
     copied = shutil.copytree(blind_workspace, tmp_path / "copied")
     call = ("train", "--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", copied)
-    said = stillwatch(*call, "--slices", made_world / "truth.parquet")
-    assert said.returncode == 0, said.stderr
-    assert "worst cohort, FPR" in said.stdout
+    done = stillwatch(*call, "--slices", made_world / "truth.parquet")
+    assert done.returncode == 0, done.stderr
+    assert "worst cohort, FPR" in done.stdout
     refused = stillwatch(*call, "--slices", made_world / "nowhere.parquet")
     assert refused.returncode == 2
     assert "nowhere.parquet can't be read as Parquet" in refused.stderr

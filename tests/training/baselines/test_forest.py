@@ -18,8 +18,8 @@ def test_what_lies_far_out_is_odder_than_what_is_ordinary(data: TrainingRows) ->
     scorer = IsolationForest().fit(data, 0)
     rows = np.nanmedian(data.matrix, axis=0)[None, :].repeat(2, axis=0)
     rows[1] = 100 * np.nanmax(data.matrix, axis=0)
-    ordinary, odd = scorer.raw(rows)
-    assert odd > ordinary + 0.1
+    fit_ordinary, odd = scorer.raw(rows)
+    assert odd > fit_ordinary + 0.1
 
 
 def test_labels_change_nothing(data: TrainingRows) -> None:

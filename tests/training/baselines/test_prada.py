@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import shapiro
 
-from training.baselines.prada import deviation, nearest
+from training.baselines.prada import deviation, nearest_distances
 from training.baselines.windows import Windows
 
 
@@ -12,22 +12,22 @@ def whole(vectors: np.ndarray) -> Windows:
 
 
 def test_the_distance_is_to_the_nearest_earlier_request() -> None:
-    found = nearest(whole(np.array([[[0.0], [3.0], [1.0], [3.5]]])))
-    assert np.isnan(found[0, 0])
-    assert found[0, 1:].tolist() == [3.0, 1.0, 0.5]
+    distances = nearest_distances(whole(np.array([[[0.0], [3.0], [1.0], [3.5]]])))
+    assert np.isnan(distances[0, 0])
+    assert distances[0, 1:].tolist() == [3.0, 1.0, 0.5]
 
 
 def test_padding_is_no_request() -> None:
     vectors = np.array([[[0.0], [3.0], [1.0], [0.0]]], np.float32)
-    found = nearest(Windows(vectors, np.array([[True, True, True, False]])))
-    assert np.isnan(found[0, 3])
+    distances = nearest_distances(Windows(vectors, np.array([[True, True, True, False]])))
+    assert np.isnan(distances[0, 3])
 
 
 def test_it_is_what_scipy_says_of_the_distances() -> None:
     part = whole(np.random.default_rng(2).normal(size=(2, 40, 8)))
-    for distances, found in zip(nearest(part)[:, 1:], deviation(part), strict=True):
-        kept = distances[np.abs(distances - distances.mean()) <= 3 * distances.std()]
-        assert np.isclose(found, 1 - shapiro(kept).statistic)
+    for distances, deviated in zip(nearest_distances(part)[:, 1:], deviation(part), strict=True):
+        inliers = distances[np.abs(distances - distances.mean()) <= 3 * distances.std()]
+        assert np.isclose(deviated, 1 - shapiro(inliers).statistic)
 
 
 def test_requests_of_two_kinds_of_distance_deviate_more_than_natural_ones() -> None:

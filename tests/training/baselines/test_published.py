@@ -3,7 +3,7 @@
 import polars as pl
 
 from features.catalogue import FEATURE_NAMES, MODES
-from training.baselines import AGGREGATES, literature
+from training.baselines import AGGREGATES, published_rivals
 from training.examples.dataset import DETECTOR_COLUMNS
 from training.fitting.train import train
 
@@ -25,14 +25,14 @@ def test_they_are_judged_on_the_same_test_set_and_without_text_the_detectors_kno
     request = request_of(
         examples=examples.with_columns(alike),
         plan=plan,
-        rivals=literature(features),
+        rivals=published_rivals(features),
         rival_columns=(*DETECTOR_COLUMNS, *(name for name in AGGREGATES if name not in features)),
     )
-    beside_literature = train(request)
-    assert list(beside_literature.reports)[3:] == NAMES
-    assert len({report.test_digest for report in beside_literature.reports.values()}) == 1
-    assert beside_literature.report.estimates == trained.report.estimates
-    mmd = beside_literature.reports["mmd_window"]
+    judged = train(request)
+    assert list(judged.reports)[3:] == NAMES
+    assert len({report.test_digest for report in judged.reports.values()}) == 1
+    assert judged.report.estimates == trained.report.estimates
+    mmd = judged.reports["mmd_window"]
     assert mmd.estimate("pr_auc").value > 0.7
     blind = mmd.slice("mode", "no text").estimate("pr_auc").value
     assert blind < 2 * mmd.base_rate

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from training.baselines.windows import BATCH, squared_distances, stacked, windows
+from training.baselines.windows import BATCH, make_windows, squared_distances, stack_vectors
 
 TABLE = pl.DataFrame({
     "account_id": ["b", "b", "a"],
@@ -12,24 +12,24 @@ TABLE = pl.DataFrame({
 
 
 def test_each_account_has_its_own_requests_in_their_order_and_padding_after_them() -> None:
-    names, found = windows(TABLE)
+    names, windows = make_windows(TABLE)
     assert names.to_list() == ["b", "a"]
-    assert found.vectors.tolist() == [[[1, 2], [3, 4]], [[5, 6], [0, 0]]]
-    assert found.known.tolist() == [[True, True], [True, False]]
-    assert found.sizes.tolist() == [2, 1]
+    assert windows.vectors.tolist() == [[[1, 2], [3, 4]], [[5, 6], [0, 0]]]
+    assert windows.is_request.tolist() == [[True, True], [True, False]]
+    assert windows.sizes.tolist() == [2, 1]
 
 
 def test_nobody_has_no_windows() -> None:
-    names, found = windows(TABLE.head(0))
+    names, windows = make_windows(TABLE.head(0))
     assert names.len() == 0
-    assert list(found.batches()) == []
-    assert stacked(TABLE["topic"].head(0)).shape[0] == 0
+    assert list(windows.batches()) == []
+    assert stack_vectors(TABLE["topic"].head(0)).shape[0] == 0
 
 
 def test_batches_hold_all_accounts_once() -> None:
     many = pl.DataFrame({"account_id": [str(i) for i in range(BATCH + 3)], "topic": [[i] for i in range(BATCH + 3)]})
-    _, found = windows(many)
-    assert np.concatenate([part.vectors for part in found.batches()]).tolist() == found.vectors.tolist()
+    _, windows = make_windows(many)
+    assert np.concatenate([part.vectors for part in windows.batches()]).tolist() == windows.vectors.tolist()
 
 
 def test_distances_are_those_of_numpy() -> None:

@@ -129,10 +129,10 @@ def test_intervals_go_by_campaign() -> None:
     test = course([3] * 30 + [None] * 30)
     label = targets(test.frame)
     apart = np.full(label.size, -1)
-    add_planted = np.where(label, np.arange(label.size) // 30, -1)
+    together = np.where(label, np.arange(label.size) // 30, -1)
     risk = test.frame["risk"].to_numpy()
     widths = []
-    for codes in (apart, add_planted):
+    for codes in (apart, together):
         draws = draw(label, codes, 200, 1)
         estimate = detect(test, label, risk, lambda rows: rows["risk"].to_numpy(), draws).estimate("detected")
         widths.append(estimate.high - estimate.low)

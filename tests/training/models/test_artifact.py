@@ -5,9 +5,17 @@ from pathlib import Path
 import pytest
 
 from features.errors import InputError, IntegrityError
-from training.models.artifact import beside, copy, read, sealed, signature, version, write
+from training.models.artifact import (
+    assemble_files,
+    copy_model,
+    read_files,
+    read_signature,
+    read_version,
+    version_file,
+    write_files,
+)
 
-FILES = sealed(b"tree\n", b"{}\n")
+FILES = assemble_files(b"tree\n", b"{}\n")
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -16,51 +24,51 @@ def content(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write(FILES | {"model.sig": b"signed"}, tmp_path / "model")
+    write_files(FILES | {"model.sig": b"signed"}, tmp_path / "model")
     return tmp_path / "model"
 
 
 def test_a_copy_is_the_same_to_the_byte_and_knows_its_version(folder: Path, tmp_path: Path) -> None:
-    copy(folder, tmp_path / "kept" / "champion", "12")
+    copy_model(folder, tmp_path / "kept" / "champion", "12")
     assert content(tmp_path / "kept" / "champion") == content(folder)
-    assert version(tmp_path / "kept" / "champion") == "12"
-    assert version(folder) == "unregistered"
+    assert read_version(tmp_path / "kept" / "champion") == "12"
+    assert read_version(folder) == "unregistered"
 
 
 def test_a_copy_takes_no_other_models_place(folder: Path, tmp_path: Path) -> None:
-    copy(folder, tmp_path / "champion", "12")
+    copy_model(folder, tmp_path / "champion", "12")
     with pytest.raises(InputError, match="exists and is not empty"):
-        copy(folder, tmp_path / "champion", "13")
-    assert version(tmp_path / "champion") == "12"
+        copy_model(folder, tmp_path / "champion", "13")
+    assert read_version(tmp_path / "champion") == "12"
 
 
 @pytest.mark.parametrize("said", ["", "a b", "../3", "v" * 65, "3\n4"])
 def test_a_version_that_is_no_name_is_refused(folder: Path, said: str) -> None:
-    beside(folder).write_text(said)
+    version_file(folder).write_text(said)
     with pytest.raises(IntegrityError, match=r"model\.version holds no version"):
-        version(folder)
+        read_version(folder)
 
 
 def test_what_is_proven_are_the_bytes_that_are_given_back(folder: Path) -> None:
     seen: list[object] = []
-    given = read(folder, lambda files, found, place: seen.append((dict(files), found, place)))
+    given = read_files(folder, lambda files, found, place: seen.append((dict(files), found, place)))
     assert seen == [(FILES, b"signed", folder)]
     assert given == {name: FILES[name] for name in ("booster.txt", "label.json")}
 
 
 def test_without_anything_to_prove_a_signature_is_let_lie(folder: Path) -> None:
-    assert signature(folder) == b"signed"
-    assert read(folder)["booster.txt"] == b"tree\n"
+    assert read_signature(folder) == b"signed"
+    assert read_files(folder)["booster.txt"] == b"tree\n"
 
 
 def test_a_changed_file_is_told_by_its_sum_before_its_signature_is_asked_for(folder: Path) -> None:
     (folder / "booster.txt").write_bytes(b"other\n")
     with pytest.raises(IntegrityError, match=r"booster\.txt was changed"):
-        read(folder, lambda files, found, place: pytest.fail("asked"))
+        read_files(folder, lambda files, found, place: pytest.fail("asked"))
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(folder: Path) -> None:
     (folder / "label.json").unlink()
     (folder / "label.json").mkdir()
     with pytest.raises(IntegrityError, match=r"label\.json is missing"):
-        read(folder)
+        read_files(folder)

@@ -8,9 +8,9 @@ from scipy.special import expit, logit
 
 from training.evaluation.metrics import brier, expected_calibration_error
 from training.models.calibrate import (
-    LEAST_RATE,
-    MOST_RATE,
-    USUAL_LIFT,
+    MAX_RATE,
+    MIN_RATE,
+    PRIOR_LIFT,
     Calibrator,
     estimated_rate,
     fit_calibrator,
@@ -169,7 +169,7 @@ def test_without_both_classes_the_lift_is_the_usual_one_and_nothing_moves(label:
     scores = np.linspace(-1, 1, 30)
     curve = fit_calibrator(scores, label)
     fitted = with_lift(curve, scores, label, scores > 0)
-    assert (fitted.lift, fitted.log_odds) == (USUAL_LIFT, curve.log_odds)
+    assert (fitted.lift, fitted.log_odds) == (PRIOR_LIFT, curve.log_odds)
 
 
 def test_another_base_rate_keeps_the_lift() -> None:
@@ -194,5 +194,5 @@ def test_the_base_rate_is_found_again_where_true_and_other_accounts_score_as_bef
 def test_an_estimated_base_rate_stays_within_its_bounds() -> None:
     scores, label = made_up(5_000, 0.1, seed=1)
     calibrator = fit_calibrator(scores, label)
-    assert estimated_rate(calibrator, np.full(100, -50.0)) >= LEAST_RATE
-    assert estimated_rate(calibrator, np.full(100, 50.0)) <= MOST_RATE
+    assert estimated_rate(calibrator, np.full(100, -50.0)) >= MIN_RATE
+    assert estimated_rate(calibrator, np.full(100, 50.0)) <= MAX_RATE

@@ -28,8 +28,8 @@ def test_contributions_and_the_median_account_add_up_to_the_score() -> None:
 @given(st.integers(0, 250), st.integers(1, 50))
 def test_a_row_has_the_same_bits_alone_and_among_others(begin: int, count: int) -> None:
     linear, matrix = fitted(1)
-    add_planted = linear.raw(matrix)
-    assert np.array_equal(linear.raw(matrix[begin : begin + count]), add_planted[begin : begin + count])
+    together = linear.raw(matrix)
+    assert np.array_equal(linear.raw(matrix[begin : begin + count]), together[begin : begin + count])
 
 
 def test_an_absurd_value_counts_no_more_than_five_deviations() -> None:

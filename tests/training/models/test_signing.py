@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from features.errors import InputError, IntegrityError
 from training.fitting.train import Trained
-from training.models.artifact import Prove, Sign, read, sealed, write
+from training.models.artifact import Prove, Sign, assemble_files, read_files, write_files
 from training.models.model import load, save
 from training.models.signing import are_a_pair, signer, verifier
 
@@ -77,7 +77,7 @@ def folder(trained: Trained, sign: Sign, tmp_path: Path) -> Path:
 def reseal(folder: Path, **changed: bytes) -> None:
     """Change files and make the manifest again, so that every checksum holds."""
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
-    files = sealed(changed.get("booster", kept["booster.txt"]), changed.get("label", kept["label.json"]))
+    files = assemble_files(changed.get("booster", kept["booster.txt"]), changed.get("label", kept["label.json"]))
     for name, content in files.items():
         (folder / name).write_bytes(content)
 
@@ -206,14 +206,14 @@ def test_a_signature_by_the_program_holds_if_it_is_over_all_files(folder: Path, 
 
 
 def test_files_exchanged_while_they_are_proven_are_not_what_is_used(sign: Sign, prove: Prove, tmp_path: Path) -> None:
-    files = sealed(b"tree\n", b"{}\n")
-    write(files | {"model.sig": sign(files)}, tmp_path / "model")
+    files = assemble_files(b"tree\n", b"{}\n")
+    write_files(files | {"model.sig": sign(files)}, tmp_path / "model")
 
     def exchange_then_prove(given: dict[str, bytes], signature: bytes | None, folder: Path) -> None:
         reseal(folder, booster=b"other\n")
         prove(given, signature, folder)
 
-    assert read(tmp_path / "model", exchange_then_prove)["booster.txt"] == b"tree\n"  # type: ignore[arg-type]
+    assert read_files(tmp_path / "model", exchange_then_prove)["booster.txt"] == b"tree\n"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
