@@ -33,10 +33,10 @@ def events(later: bool = False) -> pl.DataFrame:
     return whole(pl.DataFrame(rows))
 
 
-def whole(given: pl.DataFrame) -> pl.DataFrame:
+def whole(columns: pl.DataFrame) -> pl.DataFrame:
     schema = {name: column.dtype for name, column in TABLES["events"].columns().items()}
     needed = {"source": 1, "channel": 1, "model": 1, "input_tokens": 1, "output_tokens": 1, "status_code": 200}
-    dated = given.with_columns(day=pl.col("timestamp").dt.date(), **{k: pl.lit(v) for k, v in needed.items()})
+    dated = columns.with_columns(day=pl.col("timestamp").dt.date(), **{k: pl.lit(v) for k, v in needed.items()})
     lacking = [pl.lit(None).alias(name) for name in schema if name not in dated.columns]
     return dated.with_columns(lacking).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 

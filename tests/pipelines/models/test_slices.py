@@ -107,15 +107,15 @@ def test_a_users_slices_are_used_for_the_accounts_that_are_judged(lake: Lake) ->
 
 def test_the_course_tells_the_first_hour_and_the_requests_of_full_hours_before(lake: Lake) -> None:
     times = [T, HOUR, HOUR - timedelta(hours=1), T - timedelta(days=9)]
-    got = with_course(lake, examples(*[("a", time, True, 1.0) for time in times], ("b", T, None, 1.0)))
-    assert got["served"].to_list() == [9, 9, 5, 0, None]
-    assert got["began"].to_list() == [HOUR - timedelta(hours=50)] * 4 + [None]
-    assert got.columns == ["account_id", "as_of", "label", "requests_28d", "served", "began"]
+    course = with_course(lake, examples(*[("a", time, True, 1.0) for time in times], ("b", T, None, 1.0)))
+    assert course["served"].to_list() == [9, 9, 5, 0, None]
+    assert course["began"].to_list() == [HOUR - timedelta(hours=50)] * 4 + [None]
+    assert course.columns == ["account_id", "as_of", "label", "requests_28d", "served", "began"]
 
 
 def test_the_course_of_nobody_is_empty(lake: Lake) -> None:
-    got = with_course(lake, examples(("b", T, None, 1.0)))
-    assert got.select("served", "began").row(0) == (None, None)
+    course = with_course(lake, examples(("b", T, None, 1.0)))
+    assert course.select("served", "began").row(0) == (None, None)
 
 
 def write(folder: Path, **columns: list[Any]) -> Path:

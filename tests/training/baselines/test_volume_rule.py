@@ -11,17 +11,17 @@ from training.fitting.training_sets import training_rows
 
 
 @pytest.fixture(scope="module")
-def data(world, features) -> TrainingRows:
+def rows(world, features) -> TrainingRows:
     return training_rows(world(honest=300, size=15), features, Plan(), 3)
 
 
-def test_the_volume_rule_ranks_by_volume_and_unknown_is_none(data: TrainingRows) -> None:
-    scorer = VolumeRule("requests_28d").fit(data, 0)
-    matrix = np.zeros((3, len(data.features)), dtype=np.float32)
+def test_the_volume_rule_ranks_by_volume_and_unknown_is_none(rows: TrainingRows) -> None:
+    scorer = VolumeRule("requests_28d").fit(rows, 0)
+    matrix = np.zeros((3, len(rows.features)), dtype=np.float32)
     matrix[:, 0] = [10, np.nan, 1000]
     assert np.argsort(scorer.raw(matrix)).tolist() == [1, 0, 2]
 
 
-def test_the_volume_rule_needs_its_feature(data: TrainingRows) -> None:
+def test_the_volume_rule_needs_its_feature(rows: TrainingRows) -> None:
     with pytest.raises(InputError, match="'nope', which is not among"):
-        VolumeRule("nope").fit(data, 0)
+        VolumeRule("nope").fit(rows, 0)

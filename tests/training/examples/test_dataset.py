@@ -44,18 +44,18 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 def test_an_account_has_a_row_for_each_time_before_whose_hour_it_had_been_seen() -> None:
-    got = entities(seen(("a", 5, 0), ("b", 1, 0)), labels(), T, snapshot_times(T, (0, 1, 3))).frame
-    assert got.select("account_id", "as_of").rows() == [
+    listed = entities(seen(("a", 5, 0), ("b", 1, 0)), labels(), T, snapshot_times(T, (0, 1, 3))).frame
+    assert listed.select("account_id", "as_of").rows() == [
         ("a", T - 3 * DAY), ("a", T - DAY), ("a", T), ("b", T),
     ]  # fmt: skip
 
 
 def test_a_label_known_later_is_left_out_and_counted() -> None:
-    got = entities(seen(("a", 5, 0), ("b", 5, 0)), labels(("a", True, -1, "x"), ("b", True, 0, "x")), T, (T,))
-    assert got.frame["label"].to_list() == [None, True]
-    assert got.frame["campaign"].to_list() == [None, "x"]
-    assert got.frame["labelled_at"].to_list() == [None, T]
-    assert (got.labels_too_late, got.labels_unseen) == (1, 0)
+    listed = entities(seen(("a", 5, 0), ("b", 5, 0)), labels(("a", True, -1, "x"), ("b", True, 0, "x")), T, (T,))
+    assert listed.frame["label"].to_list() == [None, True]
+    assert listed.frame["campaign"].to_list() == [None, "x"]
+    assert listed.frame["labelled_at"].to_list() == [None, T]
+    assert (listed.labels_too_late, listed.labels_unseen) == (1, 0)
 
 
 def test_a_label_of_an_account_never_seen_is_counted() -> None:
@@ -63,9 +63,9 @@ def test_a_label_of_an_account_never_seen_is_counted() -> None:
 
 
 def test_snapshots_long_after_the_last_request_are_left_out_and_counted() -> None:
-    got = entities(seen(("a", 60, 40)), labels(), T, snapshot_times(T, (0, 14)))
-    assert got.frame["as_of"].to_list() == [T - 14 * DAY]
-    assert got.snapshots_idle == 1
+    listed = entities(seen(("a", 60, 40)), labels(), T, snapshot_times(T, (0, 14)))
+    assert listed.frame["as_of"].to_list() == [T - 14 * DAY]
+    assert listed.snapshots_idle == 1
 
 
 def test_an_account_labelled_twice_is_refused() -> None:
@@ -95,7 +95,7 @@ def test_an_unlabelled_account_weighs_half_of_a_judged_one() -> None:
 
 def test_a_large_campaign_outweighs_a_small_one_by_the_root_of_the_ratio() -> None:
     rows = [(f"l{i}", True, "large", 2) for i in range(16)] + [(f"s{i}", True, "small", 1) for i in range(4)]
-    frame = examples([*rows, ("one", True, None, 3)])
+    frame = examples([*rows, ("single", True, None, 3)])
     weight = frame.with_columns(w=weights(frame)).group_by("campaign").agg(pl.col("w").sum())
     total = dict(weight.iter_rows())
     assert total["large"] / total["small"] == pytest.approx(2.0)
@@ -110,9 +110,9 @@ def test_a_named_campaign_of_accounts_that_are_not_true_is_none() -> None:
 
 def test_unknown_values_of_the_matrix_are_nan_in_the_order_asked() -> None:
     frame = pl.DataFrame({"a": [1.0, None], "b": [float("nan"), 2.0]})
-    got = matrix(frame, ("b", "a"))
-    assert got.dtype == np.float32
-    assert np.array_equal(got, np.array([[np.nan, 1], [2, np.nan]], dtype=np.float32), equal_nan=True)
+    values = matrix(frame, ("b", "a"))
+    assert values.dtype == np.float32
+    assert np.array_equal(values, np.array([[np.nan, 1], [2, np.nan]], dtype=np.float32), equal_nan=True)
 
 
 def test_a_missing_feature_column_is_refused() -> None:
@@ -146,8 +146,8 @@ def test_the_digest_does_not_depend_on_the_order_of_rows_or_columns(rows: list, 
 @given(st.lists(cells, min_size=1, max_size=6), cells)
 def test_the_digest_changes_with_a_row(rows: list, other: tuple) -> None:
     def plain(row: tuple) -> tuple:
-        known = row[1] is not None and not np.isnan(row[1])
-        return (row[0], row[1] + 0.0 if known else None, *row[2:])
+        is_number = row[1] is not None and not np.isnan(row[1])
+        return (row[0], row[1] + 0.0 if is_number else None, *row[2:])
 
     changed = [*rows[:-1], other]
     assert (digest(table(rows)) == digest(table(changed))) == (plain(rows[-1]) == plain(other))

@@ -1,4 +1,4 @@
-"""Planted accounts: learnt from, and nothing else."""
+"""Planted accounts: learned from, and nothing else."""
 
 from dataclasses import replace
 from typing import Any
@@ -59,19 +59,19 @@ def unlabelled(train_quickly, world, planted) -> Trained:
     return train_quickly(world(honest=300, campaigns=0), planted)
 
 
-def test_together_both_are_sorted_and_the_planted_ones_known_by_their_campaigns(labelled, planted) -> None:
+def test_both_are_sorted_and_planted_ones_are_recognised_by_their_campaigns(labelled, planted) -> None:
     both = add_planted(labelled, planted)
     assert both.equals(both.sort("account_id", "as_of"))
     assert both.filter(pl.Series(is_planted(both))).drop("label").height == planted.height
     assert set(both.filter(pl.Series(is_planted(both)))["account_id"]) == set(planted["account_id"])
-    for none in (None, planted.clear()):
-        assert add_planted(labelled, none).equals(labelled.sort("account_id", "as_of"))
+    for nothing in (None, planted.clear()):
+        assert add_planted(labelled, nothing).equals(labelled.sort("account_id", "as_of"))
 
 
 def test_planted_examples_without_the_mark_are_refused(labelled, planted) -> None:
-    some = planted.with_row_index("i").with_columns(campaign=pl.when(pl.col("i") > 0).then("campaign")).drop("i")
+    unmarked = planted.with_row_index("i").with_columns(campaign=pl.when(pl.col("i") > 0).then("campaign")).drop("i")
     with pytest.raises(InputError, match=f"whose names begin with '{MARK}': plant them again"):
-        add_planted(labelled, some)
+        add_planted(labelled, unmarked)
 
 
 def test_a_planted_account_with_the_id_of_a_real_one_is_refused(labelled, planted) -> None:
@@ -83,9 +83,9 @@ def test_a_planted_account_with_the_id_of_a_real_one_is_refused(labelled, plante
 def test_real_accounts_weigh_what_they_weigh_alone_and_planted_ones_their_share(labelled, planted) -> None:
     both = add_planted(labelled, planted)
     side = is_planted(both)
-    found = weigh_with_planted(both, 0.1, 0.5, 0.25)
-    assert np.array_equal(found[~side], weights(labelled.sort("account_id", "as_of"), 0.1, 0.5))
-    assert found[side].sum() == pytest.approx(0.25 * planted["account_id"].n_unique())
+    weight = weigh_with_planted(both, 0.1, 0.5, 0.25)
+    assert np.array_equal(weight[~side], weights(labelled.sort("account_id", "as_of"), 0.1, 0.5))
+    assert weight[side].sum() == pytest.approx(0.25 * planted["account_id"].n_unique())
     assert not weigh_with_planted(both, 0.1, 0.5, 0.0)[side].any()
 
 
@@ -130,7 +130,7 @@ def test_the_order_of_planted_rows_changes_no_bit(train_quickly, labelled, plant
     assert fingerprint(again.model) == fingerprint(with_planted.model)
 
 
-def test_no_planted_row_is_the_same_as_no_planting_but_for_what_is_told(
+def test_no_planted_row_is_the_same_as_no_planting_except_in_the_label(
     train_quickly, labelled, planted, without: Trained
 ) -> None:
     none = train_quickly(labelled, planted.clear())
@@ -144,7 +144,7 @@ def test_planted_accounts_without_weight_change_little(
 ) -> None:
     """Not nothing: they still tell suspects apart, share the folds, and lend the trees their bins."""
     idle = train_quickly(labelled, planted, plan=replace(plan, planted_weight=0.0))
-    areas = [found.report.estimate("pr_auc").value for found in (idle, without)]
+    areas = [trained.report.estimate("pr_auc").value for trained in (idle, without)]
     assert areas[0] == pytest.approx(areas[1], abs=0.1)
     assert idle.report != without.report
 
@@ -162,7 +162,7 @@ def test_where_nothing_is_confirmed_a_model_learns_at_the_assumed_rate_and_nothi
     assert unlabelled.counts["train_positives"] == 0
 
 
-def test_what_was_learnt_from_planted_accounts_alone_ranks_real_campaigns(
+def test_what_was_learned_from_planted_accounts_alone_ranks_real_campaigns(
     unlabelled: Trained, labelled, features, as_of
 ) -> None:
     latest = labelled.filter(pl.col("as_of") == as_of)
@@ -192,7 +192,7 @@ def test_the_first_model_does_not_stand_in_the_way_by_a_test_set_that_nothing_co
     assert decision.promote
 
 
-def test_without_planted_accounts_nothing_can_be_learnt_where_nothing_is_confirmed(train_quickly, world) -> None:
+def test_without_planted_accounts_nothing_can_be_learned_where_nothing_is_confirmed(train_quickly, world) -> None:
     with pytest.raises(InputError, match="Fewer than two true accounts are known"):
         train_quickly(world(honest=100, campaigns=0))
 

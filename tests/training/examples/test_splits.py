@@ -1,4 +1,4 @@
-"""Splits by campaign, family, cohort, account and time."""
+"""Splits by campaign and by account."""
 
 import polars as pl
 import pytest
@@ -68,9 +68,9 @@ def test_an_account_stays_on_its_side_when_others_join(world) -> None:
 def test_the_digest_of_the_test_set_does_not_depend_on_the_order_of_rows(world) -> None:
     examples = world(honest=80, size=3)
     shuffled = examples.sample(fraction=1.0, shuffle=True, seed=5)
-    one, other = split_by_campaign(examples, 2), split_by_campaign(shuffled, 2)
-    assert one.test.digest == other.test.digest
-    assert one.train.equals(other.train)
+    splits = [split_by_campaign(rows, 2) for rows in (examples, shuffled)]
+    assert splits[0].test.digest == splits[1].test.digest
+    assert splits[0].train.equals(splits[1].train)
 
 
 def test_of_two_campaigns_one_is_held_out(world) -> None:
@@ -78,10 +78,10 @@ def test_of_two_campaigns_one_is_held_out(world) -> None:
 
 
 def test_a_test_set_says_how_many_of_its_honest_accounts_nobody_has_judged(world) -> None:
-    frozen = split_by_campaign(world(campaigns=4), 4).test
-    unknown = frozen.frame["label"].is_null().sum()
+    test_set = split_by_campaign(world(campaigns=4), 4).test
+    unknown = test_set.frame["label"].is_null().sum()
     assert unknown > 0
-    assert frozen.notes[-1].startswith(f"{unknown:,} accounts without a label count as honest")
+    assert test_set.notes[-1].startswith(f"{unknown:,} accounts without a label count as honest")
 
 
 def test_one_campaign_alone_is_split_by_account_and_the_test_set_says_so(world) -> None:
@@ -145,14 +145,14 @@ def test_without_labels_a_share_of_the_accounts_is_held_out_and_nothing_can_be_j
     assert set(later.filter(pl.col("label").is_null())["account_id"]) & set(split.train["account_id"]) == set()
 
 
-def test_what_is_there_for_reporting_only_is_not_learnt_from(world, as_of) -> None:
+def test_what_is_there_for_reporting_only_is_not_learned_from(world, as_of) -> None:
     split = split_by_campaign(world().with_columns(began=pl.lit(as_of), served=pl.lit(1)), 1)
     assert not {"began", "served"} & set(split.train.columns)
     assert {"began", "served"} <= set(split.test.course.columns)
 
 
-def test_a_place_is_the_published_hash_over_its_range() -> None:
+def test_a_fraction_is_the_published_hash_over_its_range() -> None:
     import polars_hash as plh
 
-    got = pl.DataFrame({"a": ["acct-1", ""]}).select(hash_fraction_expr(plh.col("a"), 7)).to_series().to_list()
-    assert got == [xxhash.xxh64_intdigest(name.encode(), 7) / 2**64 for name in ("acct-1", "")]
+    fractions = pl.DataFrame({"a": ["acct-1", ""]}).select(hash_fraction_expr(plh.col("a"), 7)).to_series().to_list()
+    assert fractions == [xxhash.xxh64_intdigest(name.encode(), 7) / 2**64 for name in ("acct-1", "")]

@@ -83,10 +83,10 @@ def test_a_further_rival_is_judged_beside_ours_and_changes_nothing(
     trained: Trained, world, slices_of, request_of, plan
 ) -> None:
     rival = replace(VolumeRule("sharing"), name="sharing_rule")
-    got = train(request_of(examples=world(), plan=plan, slices=slices_of(world()), rivals=[rival]))
-    assert list(got.reports) == [*trained.reports, "sharing_rule"]
-    assert got.report == trained.report
-    assert got.reports["sharing_rule"].test_digest == trained.report.test_digest
+    with_rival = train(request_of(examples=world(), plan=plan, slices=slices_of(world()), rivals=[rival]))
+    assert list(with_rival.reports) == [*trained.reports, "sharing_rule"]
+    assert with_rival.report == trained.report
+    assert with_rival.reports["sharing_rule"].test_digest == trained.report.test_digest
 
 
 def test_groups_are_reported_on_and_never_learnt_from(trained: Trained, world, request_of, plan) -> None:
@@ -102,9 +102,9 @@ def test_groups_are_reported_on_and_never_learnt_from(trained: Trained, world, r
 @pytest.mark.parametrize("campaigns,singles", [(1, 0), (1, 4), (2, 0), (0, 5)])
 def test_few_true_accounts_still_give_a_model_that_ranks(world, request_of, plan, campaigns: int, singles: int) -> None:
     examples = world(honest=200, campaigns=campaigns, size=12, singles=singles, snapshots=2)
-    got = train(request_of(examples=examples, plan=replace(plan, replicates=10)))
-    assert got.report.estimate("pr_auc").value > got.report.base_rate
-    assert got.counts["test_positives"] >= 1
+    trained = train(request_of(examples=examples, plan=replace(plan, replicates=10)))
+    assert trained.report.estimate("pr_auc").value > trained.report.base_rate
+    assert trained.counts["test_positives"] >= 1
 
 
 def test_a_search_may_set_the_trees_and_is_the_same_again(world, request_of) -> None:

@@ -29,9 +29,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_copy_is_the_same_to_the_byte_and_knows_its_version(folder: Path, tmp_path: Path) -> None:
-    copy_model(folder, tmp_path / "kept" / "champion", "12")
-    assert content(tmp_path / "kept" / "champion") == content(folder)
-    assert read_version(tmp_path / "kept" / "champion") == "12"
+    copy_model(folder, tmp_path / "elsewhere" / "champion", "12")
+    assert content(tmp_path / "elsewhere" / "champion") == content(folder)
+    assert read_version(tmp_path / "elsewhere" / "champion") == "12"
     assert read_version(folder) == "unregistered"
 
 
@@ -43,17 +43,17 @@ def test_a_copy_takes_no_other_models_place(folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("said", ["", "a b", "../3", "v" * 65, "3\n4"])
-def test_a_version_that_is_no_name_is_refused(folder: Path, said: str) -> None:
-    version_file(folder).write_text(said)
+def test_a_version_that_is_no_name_is_refused(folder: Path, text: str) -> None:
+    version_file(folder).write_text(text)
     with pytest.raises(IntegrityError, match=r"model\.version holds no version"):
         read_version(folder)
 
 
 def test_what_is_proven_are_the_bytes_that_are_given_back(folder: Path) -> None:
-    seen: list[object] = []
-    given = read_files(folder, lambda files, found, place: seen.append((dict(files), found, place)))
-    assert seen == [(FILES, b"signed", folder)]
-    assert given == {name: FILES[name] for name in ("booster.txt", "label.json")}
+    proven: list[object] = []
+    files = read_files(folder, lambda *arguments: proven.append(arguments))
+    assert proven == [(FILES, b"signed", folder)]
+    assert files == {name: FILES[name] for name in ("booster.txt", "label.json")}
 
 
 def test_without_anything_to_prove_a_signature_is_let_lie(folder: Path) -> None:
@@ -64,7 +64,7 @@ def test_without_anything_to_prove_a_signature_is_let_lie(folder: Path) -> None:
 def test_a_changed_file_is_told_by_its_sum_before_its_signature_is_asked_for(folder: Path) -> None:
     (folder / "booster.txt").write_bytes(b"other\n")
     with pytest.raises(IntegrityError, match=r"booster\.txt was changed"):
-        read_files(folder, lambda files, found, place: pytest.fail("asked"))
+        read_files(folder, lambda *arguments: pytest.fail("asked"))
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(folder: Path) -> None:

@@ -11,10 +11,10 @@ from training.models.fit import Boosting, BoostingSettings
 
 
 def test_the_blend_scores_by_the_sum_of_both(trained: Trained) -> None:
-    data = training_rows(trained.split.train, trained.model.features, plan=Plan(), seed=0)
-    blended = Blend(Boosting(BoostingSettings(rounds=(20,)))).fit(data, 0)
-    both = blended.trees.raw(data.matrix) + blended.linear.raw(data.matrix)
-    assert np.array_equal(blended.raw(data.matrix), both)
+    rows = training_rows(trained.split.train, trained.model.features, plan=Plan(), seed=0)
+    blended = Blend(Boosting(BoostingSettings(rounds=(20,)))).fit(rows, 0)
+    both = blended.trees.raw(rows.matrix) + blended.linear.raw(rows.matrix)
+    assert np.array_equal(blended.raw(rows.matrix), both)
 
 
 def test_the_registered_model_is_the_judged_blend(trained: Trained) -> None:

@@ -1,3 +1,5 @@
+"""The logistic regression."""
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -9,28 +11,28 @@ from training.models.logistic_regression import LogisticRegression
 
 
 @pytest.fixture(scope="module")
-def data(world, features) -> TrainingRows:
+def rows(world, features) -> TrainingRows:
     return training_rows(world(honest=300, size=15), features, Plan(), 3)
 
 
-def test_logistic_regression_separates_and_bears_unknown_values(data: TrainingRows) -> None:
-    tuned, scores = LogisticRegression().tune(data, 0)
+def test_logistic_regression_separates_and_bears_unknown_values(rows: TrainingRows) -> None:
+    tuned, scores = LogisticRegression().tune(rows, 0)
     assert tuned.strength in LogisticRegression().strengths
     assert np.isfinite(scores).all()
-    assert roc_auc_score(data.label, scores) > 0.9
+    assert roc_auc_score(rows.label, scores) > 0.9
 
 
-def test_logistic_regression_bears_features_that_are_never_known_or_never_change(data: TrainingRows) -> None:
-    matrix = data.matrix.copy()
+def test_logistic_regression_bears_features_that_are_never_known_or_never_change(rows: TrainingRows) -> None:
+    matrix = rows.matrix.copy()
     matrix[:, 3], matrix[:, 4] = np.nan, 1.0
-    scorer = LogisticRegression().fit(TrainingRows(data.features, matrix, data.label, data.weight, data.fold), 0)
-    assert np.isfinite(scorer.raw(data.matrix)).all()
+    scorer = LogisticRegression().fit(TrainingRows(rows.features, matrix, rows.label, rows.weight, rows.fold), 0)
+    assert np.isfinite(scorer.raw(rows.matrix)).all()
     assert np.isfinite(scorer.raw(np.full((2, 5), np.nan, dtype=np.float32))).all()
 
 
-def test_logistic_regression_learns_nothing_from_the_fold_it_scores(data: TrainingRows) -> None:
+def test_logistic_regression_learns_nothing_from_the_fold_it_scores(rows: TrainingRows) -> None:
     candidate = LogisticRegression(strengths=(0.1,))
-    _, scores = candidate.tune(data, 0)
-    label = np.where(data.fold == 0, ~data.label, data.label)
-    _, other = candidate.tune(TrainingRows(data.features, data.matrix, label, data.weight, data.fold), 0)
-    assert np.array_equal(scores[data.fold == 0], other[data.fold == 0])
+    _, scores = candidate.tune(rows, 0)
+    label = np.where(rows.fold == 0, ~rows.label, rows.label)
+    _, other = candidate.tune(TrainingRows(rows.features, rows.matrix, label, rows.weight, rows.fold), 0)
+    assert np.array_equal(scores[rows.fold == 0], other[rows.fold == 0])

@@ -105,11 +105,11 @@ def test_what_a_kill_left_half_written_does_not_hinder(trained: Trained, tmp_pat
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(name=st.sampled_from(FILES), place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
-def test_any_changed_byte_is_refused(copy: Path, name: str, place: float, flip: int) -> None:
+@given(name=st.sampled_from(FILES), position=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+def test_any_changed_byte_is_refused(copy: Path, name: str, position: float, flip: int) -> None:
     original = (copy / name).read_bytes()
     changed = bytearray(original)
-    changed[int(place * len(changed))] ^= flip
+    changed[int(position * len(changed))] ^= flip
     (copy / name).write_bytes(bytes(changed))
     try:
         with pytest.raises(IntegrityError, match=r"(was changed|is not as|has format|does not list).*: .*\."):
@@ -227,7 +227,7 @@ def test_a_refused_model_is_refused_before_its_trees_are_parsed(
         raise IntegrityError(f"{folder} is not signed")
 
     opened: list[object] = []
-    monkeypatch.setattr("training.models.model.lgb.Booster", lambda **given: opened.append(given))
+    monkeypatch.setattr("training.models.model.lgb.Booster", lambda **arguments: opened.append(arguments))
     with pytest.raises(IntegrityError, match="is not signed"):
         load(copy, prove=refuse)
     with pytest.raises(IntegrityError, match="the same features in another order"):

@@ -76,8 +76,8 @@ def folder(trained: Trained, sign: Sign, tmp_path: Path) -> Path:
 
 def reseal(folder: Path, **changed: bytes) -> None:
     """Change files and make the manifest again, so that every checksum holds."""
-    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
-    files = assemble_files(changed.get("booster", kept["booster.txt"]), changed.get("label", kept["label.json"]))
+    stored = {path.name: path.read_bytes() for path in folder.iterdir()}
+    files = assemble_files(changed.get("booster", stored["booster.txt"]), changed.get("label", stored["label.json"]))
     for name, content in files.items():
         (folder / name).write_bytes(content)
 
@@ -209,9 +209,9 @@ def test_files_exchanged_while_they_are_proven_are_not_what_is_used(sign: Sign, 
     files = assemble_files(b"tree\n", b"{}\n")
     write_files(files | {"model.sig": sign(files)}, tmp_path / "model")
 
-    def exchange_then_prove(given: dict[str, bytes], signature: bytes | None, folder: Path) -> None:
+    def exchange_then_prove(files: dict[str, bytes], signature: bytes | None, folder: Path) -> None:
         reseal(folder, booster=b"other\n")
-        prove(given, signature, folder)
+        prove(files, signature, folder)
 
     assert read_files(tmp_path / "model", exchange_then_prove)["booster.txt"] == b"tree\n"  # type: ignore[arg-type]
 
@@ -228,10 +228,10 @@ def test_files_exchanged_while_they_are_proven_are_not_what_is_used(sign: Sign, 
         ("rsa", "holds another kind of key, expected one on the curve P-256"),
     ],
 )
-def test_a_key_that_cannot_sign_is_told_at_once(keys: Path, name: str, match: str) -> None:
-    with pytest.raises(InputError, match=match) as told:
+def test_a_key_that_cannot_sign_is_reported_at_once(keys: Path, name: str, match: str) -> None:
+    with pytest.raises(InputError, match=match) as refused:
         signer(keys / name)
-    assert "BEGIN" not in str(told.value)
+    assert "BEGIN" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_key_that_cannot_sign_is_told_at_once(keys: Path, name: str, match: st
         ("rsa.pub", "holds another kind of key, expected one on the curve P-256"),
     ],
 )
-def test_a_key_that_cannot_verify_is_told_at_once(keys: Path, name: str, match: str) -> None:
+def test_a_key_that_cannot_verify_is_reported_at_once(keys: Path, name: str, match: str) -> None:
     with pytest.raises(InputError, match=match):
         verifier(keys / name)
 
