@@ -1,5 +1,7 @@
 """The isolation forest."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from training.examples.extremes import TrainingRows
@@ -23,12 +25,12 @@ def test_what_lies_far_out_is_odder_than_what_is_ordinary(rows: TrainingRows) ->
 
 
 def test_labels_change_nothing(rows: TrainingRows) -> None:
-    turned = TrainingRows(rows.features, rows.matrix, ~rows.label, rows.weight, rows.fold)
+    turned = replace(rows, label=~rows.label)
     assert np.array_equal(IsolationForest().tune(rows, 0)[1], IsolationForest().tune(turned, 0)[1])
 
 
 def test_it_bears_features_that_are_never_known(rows: TrainingRows) -> None:
     matrix = rows.matrix.copy()
     matrix[:, 3] = np.nan
-    scorer = IsolationForest().fit(TrainingRows(rows.features, matrix, rows.label, rows.weight, rows.fold), 0)
+    scorer = IsolationForest().fit(replace(rows, matrix=matrix), 0)
     assert np.isfinite(scorer.raw(np.full((2, 5), np.nan, dtype=np.float32))).all()

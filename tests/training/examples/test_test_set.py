@@ -57,10 +57,11 @@ def test_a_repeated_row_of_slices_counts_once(world, slices_of) -> None:
     )
 
 
-@given(true=st.integers(0, 5), honest=st.integers(6, 35), row=st.integers(0, 100), table=st.sampled_from(range(3)))
+@given(accounts=st.tuples(st.integers(0, 5), st.integers(6, 35)), row=st.integers(0, 100), table=st.integers(0, 2))
 def test_the_digest_changes_when_anything_changes(
-    world, slices_of, as_of, true: int, honest: int, row: int, table: int
+    world, slices_of, as_of, accounts: tuple[int, int], row: int, table: int
 ) -> None:
+    true, honest = accounts
     examples = world(honest=30, campaigns=2, size=3)
     slices = slices_of(examples)
     account, time = pl.col("account_id").str.slice(-5).cast(pl.Int64), pl.col("as_of")

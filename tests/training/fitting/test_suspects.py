@@ -15,7 +15,8 @@ def mixed(seed: int, hidden: int = 20) -> tuple[TrainingRows, NDArray[np.bool_],
     matrix = rng.normal(size=(len(label), 5)).astype(np.float32)
     matrix[label | is_hidden, :2] += 3
     fold = rng.integers(0, 4, len(label))
-    return TrainingRows(tuple("abcde"), matrix, label, np.ones(len(label)), fold), ~label, is_hidden
+    rows = TrainingRows(features=tuple("abcde"), matrix=matrix, label=label, weight=np.ones(len(label)), fold=fold)
+    return rows, ~label, is_hidden
 
 
 def test_unlabelled_members_of_a_campaign_are_suspected_and_honest_accounts_are_not() -> None:

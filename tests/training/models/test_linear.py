@@ -16,7 +16,13 @@ def fitted(seed: int) -> tuple[Linear, NDArray[np.float32]]:
     matrix = rng.normal(size=(300, 7)).astype(np.float32)
     matrix[rng.random(matrix.shape) < 0.1] = np.nan
     label = np.nan_to_num(matrix[:, 0]) + rng.normal(size=300) > 0.5
-    rows = TrainingRows(tuple("abcdefg"), matrix, label, np.ones(300), np.zeros(300, dtype=np.int64))
+    rows = TrainingRows(
+        features=tuple("abcdefg"),
+        matrix=matrix,
+        label=label,
+        weight=np.ones(300),
+        fold=np.zeros(300, dtype=np.int64),
+    )
     return LogisticRegression(strength=0.1).fit(rows, seed), matrix
 
 

@@ -1,5 +1,7 @@
 """The logistic regression."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -25,7 +27,7 @@ def test_logistic_regression_separates_and_bears_unknown_values(rows: TrainingRo
 def test_logistic_regression_bears_features_that_are_never_known_or_never_change(rows: TrainingRows) -> None:
     matrix = rows.matrix.copy()
     matrix[:, 3], matrix[:, 4] = np.nan, 1.0
-    scorer = LogisticRegression().fit(TrainingRows(rows.features, matrix, rows.label, rows.weight, rows.fold), 0)
+    scorer = LogisticRegression().fit(replace(rows, matrix=matrix), 0)
     assert np.isfinite(scorer.raw(rows.matrix)).all()
     assert np.isfinite(scorer.raw(np.full((2, 5), np.nan, dtype=np.float32))).all()
 
@@ -34,5 +36,5 @@ def test_logistic_regression_learns_nothing_from_the_fold_it_scores(rows: Traini
     candidate = LogisticRegression(strengths=(0.1,))
     _, scores = candidate.tune(rows, 0)
     label = np.where(rows.fold == 0, ~rows.label, rows.label)
-    _, other = candidate.tune(TrainingRows(rows.features, rows.matrix, label, rows.weight, rows.fold), 0)
+    _, other = candidate.tune(replace(rows, label=label), 0)
     assert np.array_equal(scores[rows.fold == 0], other[rows.fold == 0])

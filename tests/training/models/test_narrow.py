@@ -1,5 +1,7 @@
 """A candidate that is shown some of the columns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def test_columns_that_it_is_not_shown_change_nothing(rows: TrainingRows) -> None
 
 def test_it_scores_as_the_candidate_does_on_a_table_of_these_columns(rows: TrainingRows) -> None:
     small = rows.matrix[:, [rows.features.index(name) for name in FEW]]
-    alone = TrainingRows(FEW, small, rows.label, rows.weight, rows.fold)
+    alone = replace(rows, features=FEW, matrix=small)
     tuned, scores = Narrow(LogisticRegression(), FEW).tune(rows, 0)
     plain, expected = LogisticRegression().tune(alone, 0)
     assert np.array_equal(scores, expected)
