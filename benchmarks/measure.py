@@ -13,23 +13,23 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Seconds of wall time and peak resident memory in GB."""
+class Usage:
+    """Wall time in seconds and peak resident memory in GB."""
 
     seconds: float
     peak: float
 
 
-def in_process(module: str, *arguments: str) -> Measured:
-    """Run `python -m module arguments`, which calls `report` at its end."""
-    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{done.stderr}")
-    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+def usage_of(module: str, *arguments: str) -> Usage:
+    """The usage of `python -m module arguments`, which must call `print_usage` at its end."""
+    process = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{process.stderr}")
+    return Usage(**json.loads(process.stdout.splitlines()[-1]))
 
 
-def report(step: Callable[[], object]) -> None:
-    """Time one call and print seconds and the process's peak memory."""
+def print_usage(step: Callable[[], object]) -> None:
+    """Make one call; print its wall time and the process's peak memory as JSON."""
     begin = time.perf_counter()
     step()
     seconds = time.perf_counter() - begin
@@ -42,10 +42,15 @@ def _peak() -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1e6
 
 
-def table(title: str, rows: Iterable[tuple[str, Measured, int]], floor: float) -> None:
+def print_usage_table(title: str, rows: Iterable[tuple[str, Usage, int]], floor: float) -> None:
     """Print steps with their rates and their time as a multiple of the floor's."""
     print(f"\n{title}")
     print(f"{'':<34}{'seconds':>9}{'per second':>14}{'x floor':>9}{'peak GB':>9}")
     for name, measured, count in rows:
         rate = count / measured.seconds
         print(f"{name:<34}{measured.seconds:>9.2f}{rate:>14,.0f}{measured.seconds / floor:>9.1f}{measured.peak:>9.2f}")
+
+
+def log_step(message: str) -> None:
+    """Say on standard error what begins or ended, with the time of day."""
+    print(f"  {time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)

@@ -31,8 +31,8 @@ STEP, PAUSE = 180, 100  # pixels of a scroll, less than the table is high; milli
 LINE = 5  # pixels that cells of one line may lie apart
 Cell = tuple[float, float, str]  # top and left in the window, text
 CELLS = """section => [...section.querySelectorAll('.ReactVirtualized__Grid__innerScrollContainer > div')].map(cell => {
-    const place = cell.getBoundingClientRect();
-    return [place.top, place.left, cell.innerText.trim()];
+    const box = cell.getBoundingClientRect();
+    return [box.top, box.left, cell.innerText.trim()];
 })"""
 
 
@@ -111,11 +111,11 @@ def metric(page: "Page", name: str) -> list[str]:
     table.scroll_into_view_if_needed()
     begin = table.evaluate("table => table.getBoundingClientRect().top")
     for top in range(0, int(table.evaluate("table => table.scrollHeight")), STEP):
-        seen = next((place for place, _, text in _scroll(section, table, top) if text == name), None)
+        seen = next((height for height, _, text in _scroll(section, table, top) if text == name), None)
         if seen is not None:
             cells = _scroll(section, table, int(top + seen - begin))
-            line = next(place for place, _, text in cells if text == name)
-            beside = sorted((left, text) for place, left, text in cells if abs(place - line) < LINE)
+            line = next(height for height, _, text in cells if text == name)
+            beside = sorted((left, text) for height, left, text in cells if abs(height - line) < LINE)
             return [text for _, text in beside if text != name]
     raise LookupError(f"the page has no metric {name}")
 

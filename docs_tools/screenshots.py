@@ -28,7 +28,7 @@ def main() -> int:
         return 2
     with TemporaryDirectory(prefix="stillwatch-") as scratch:
         root = Path(scratch) / "demo"
-        run_demo(root, now=NOW, seed=0, progress=_told)
+        run_demo(root, now=NOW, seed=0, progress=_print_step)
         _challenge(root)
         with shown(root) as address, browser(address, height=960) as (page, _):
             open_runs(page, address)
@@ -43,15 +43,15 @@ def main() -> int:
 
 
 def _challenge(root: Path) -> None:
-    """Train again with another seed, told what the accounts are, and let the gate decide."""
+    """Train again with another seed and the slices of the truth, and let the gate decide."""
     workspace, world = Workspace(root), root / "world"
     labels, slices = read_labels(world / "labels.parquet", 0.01), read_slices(world / "truth.parquet")
     with workspace.locked("retrain"):
         request = VersionRequest(labels=labels, as_of=NOW, seed=1, slices=slices)
-        done = retrain(workspace, request, progress=_told, now=NOW)
+        done = retrain(workspace, request, progress=_print_step, now=NOW)
     print(done.outcome.value, *done.reasons)
 
 
-def _told(step: str, done: float) -> None:
+def _print_step(step: str, done: float) -> None:
     if done == 0:
         print(step)

@@ -1,4 +1,4 @@
-"""What one more day costs: adding it, and asking for campaigns again, after histories of several lengths.
+"""What one more day costs: adding it, and grouping again, after histories of several lengths.
 
 python -m benchmarks day [--scenario NAME] [--scale F] [--days N ...] [--seed N] [--docs]
 """
@@ -14,11 +14,12 @@ from typing import TypeVar
 
 import polars as pl
 
-from benchmarks.options import new_parser
-from benchmarks.worlds.training_worlds import end, say, silent
+from benchmarks.measure import log_step
+from benchmarks.options import add_docs_option, new_parser
+from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_quietly, ingest_world
 from docs_tools.documents import table, write_part
 from pipelines.campaigns.memberships import ensure_campaigns
-from pipelines.ingest import Inputs, ingest
+from pipelines.ingest import Inputs
 from pipelines.workspace import Workspace
 from simulation import SimulationRequest, simulate
 
@@ -33,24 +34,26 @@ _HEAD = (
 
 
 @dataclass(frozen=True)
-class Lasting:
-    """What became of campaigns from one asking to the next.
+class Continuity:
+    """What became of campaigns from one time to the next.
 
     Attributes:
-        before: campaigns that were told.
-        unchanged: of which the very same accounts are told again; `same` of these under the same id.
-        lasting: of which more than `MOST` of the accounts are told together again, in one campaign or (membership is
-            soft) in several; `kept` of these under the same id in one of them.
+        before: campaigns of the first time.
+        unchanged: of which the very same accounts are a campaign again.
+        unchanged_same_id: how many of these have the same id.
+        lasting: of which more than `MOST` of the accounts are together again, in one campaign or (membership is soft)
+            in several.
+        lasting_same_id: how many of these have the same id in one of them.
     """
 
     before: int
     unchanged: int
-    same: int
+    unchanged_same_id: int
     lasting: int
-    kept: int
+    lasting_same_id: int
 
 
-def compared(before: pl.DataFrame, after: pl.DataFrame) -> Lasting:
+def compare_campaigns(before: pl.DataFrame, after: pl.DataFrame) -> Continuity:
     """Follow campaigns by their accounts; both frames have `campaign_id`, `account_id`."""
     sizes = [frame.group_by("campaign_id").len() for frame in (before, after)]
     common = before.join(after, on="account_id", suffix="_after").group_by("campaign_id", "campaign_id_after").len()
@@ -60,28 +63,32 @@ def compared(before: pl.DataFrame, after: pl.DataFrame) -> Lasting:
     same_id = pl.col("campaign_id") == pl.col("campaign_id_after")
     unchanged = both.filter((pl.col("len") == pl.col("len_before")) & (pl.col("len") == pl.col("len_now")))
     lasting = both.filter(pl.col("len") > MOST * pl.col("len_before"))
-    counts = [part["campaign_id"].n_unique() for some in (unchanged, lasting) for part in (some, some.filter(same_id))]
-    return Lasting(sizes[0].height, *counts)
+    counts = [frame["campaign_id"].n_unique() for frame in (unchanged, unchanged.filter(same_id))]
+    lasting_counts = [frame["campaign_id"].n_unique() for frame in (lasting, lasting.filter(same_id))]
+    return Continuity(
+        before=sizes[0].height,
+        unchanged=counts[0],
+        unchanged_same_id=counts[1],
+        lasting=lasting_counts[0],
+        lasting_same_id=lasting_counts[1],
+    )
 
 
-def measured(scenario: str, scale: float, days: int, seed: int) -> list[str]:
+def measure_day(scenario: str, scale: float, days: int, seed: int) -> list[str]:
     """A row of the table: a history, one day more, and the same from nothing."""
     with tempfile.TemporaryDirectory() as scratch:
-        tables = Path(scratch) / "world"
-        say(f"{days} days: making")
-        simulate(SimulationRequest(scenario=scenario, out=tables, scale=scale, seed=seed, days=days))
-        *past, last = sorted((tables / "requests").glob("*.parquet"))
-        as_of, parts = (
-            end(tables),
-            {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")},
-        )
+        world = Path(scratch) / "world"
+        log_step(f"{days} days: making")
+        simulate(SimulationRequest(scenario=scenario, out=world, scale=scale, seed=seed, days=days))
+        *past, last = sorted((world / "requests").glob("*.parquet"))
+        as_of = end_of_world(world)
         grown = Workspace(Path(scratch) / "grown")
         later = last.rename(Path(scratch) / last.name)
-        _ingest(grown, Inputs(requests=tables / "requests", **parts))
-        before = ensure_campaigns(grown, as_of - timedelta(days=1), silent)
-        say(f"{days} days: adding the last")
-        added, _ = timed(lambda: _ingest(grown, Inputs(requests=later)))
-        asked, after = timed(lambda: ensure_campaigns(grown, as_of, silent))
+        ingest_world(grown, world)
+        before = ensure_campaigns(grown, as_of - timedelta(days=1), ignore_progress)
+        log_step(f"{days} days: adding the last")
+        added, _ = timed(lambda: ingest_quietly(grown, Inputs(requests=later)))
+        asked, after = timed(lambda: ensure_campaigns(grown, as_of, ignore_progress))
         later.rename(last)
         fresh = Workspace(Path(scratch) / "fresh")
         fresh.root.mkdir()
@@ -89,33 +96,30 @@ def measured(scenario: str, scale: float, days: int, seed: int) -> list[str]:
             shutil.copy(grown.root / "key", fresh.root / "key")
 
         def from_nothing() -> pl.DataFrame:
-            _ingest(fresh, Inputs(requests=tables / "requests", **parts))
-            return ensure_campaigns(fresh, as_of, silent)
+            ingest_world(fresh, world)
+            return ensure_campaigns(fresh, as_of, ignore_progress)
 
         whole, again = timed(from_nothing)
-        _same_members(after, again)
+        _require_same_members(after, again)
         requests, day = (pl.scan_parquet(files).select(pl.len()).collect().item() for files in ([*past, last], last))
-    told = compared(before, after)
+    continuity = compare_campaigns(before, after)
     seconds = [f"{value:.1f}" for value in (added, asked, whole)]
-    ids = [f"{told.same} of {told.unchanged}", f"{told.kept} of {told.lasting}"]
-    return [str(days), f"{requests:,}", f"{day:,}", *seconds, str(told.before), *ids]
+    unchanged = f"{continuity.unchanged_same_id} of {continuity.unchanged}"
+    lasting = f"{continuity.lasting_same_id} of {continuity.lasting}"
+    return [str(days), f"{requests:,}", f"{day:,}", *seconds, str(continuity.before), unchanged, lasting]
 
 
 def timed(step: Callable[[], T]) -> tuple[float, T]:
-    """Seconds of wall time, and what came of it."""
+    """Seconds of wall time, and the result."""
     begin = time.perf_counter()
-    made = step()
-    return time.perf_counter() - begin, made
+    result = step()
+    return time.perf_counter() - begin, result
 
 
-def _ingest(workspace: Workspace, inputs: Inputs) -> None:
-    ingest(workspace, inputs, reject_limit=0.01, progress=silent)
-
-
-def _same_members(one: pl.DataFrame, other: pl.DataFrame) -> None:
-    """Whoever adds day by day is told what one is told who adds everything at once."""
+def _require_same_members(grown: pl.DataFrame, fresh: pl.DataFrame) -> None:
+    """Stop if a history that grew day by day has other campaigns than the same history at once."""
     members = [
-        set(map(frozenset, frame.group_by("campaign_id").agg("account_id")["account_id"])) for frame in (one, other)
+        set(map(frozenset, frame.group_by("campaign_id").agg("account_id")["account_id"])) for frame in (grown, fresh)
     ]
     if members[0] != members[1]:
         raise SystemExit("the campaigns of a history that grew are not those of the same history at once")
@@ -123,7 +127,7 @@ def _same_members(one: pl.DataFrame, other: pl.DataFrame) -> None:
 
 def lines(scenario: str, scale: float, days: Iterable[int], seed: int) -> list[str]:
     """The part of the page."""
-    rows = [measured(scenario, scale, count, seed) for count in days]
+    rows = [measure_day(scenario, scale, count, seed) for count in days]
     return [f"`{scenario}` at scale {scale:g}, seed {seed}, lengthened.", "", *table(_HEAD, rows)]
 
 
@@ -134,12 +138,12 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=2.0)
     parser.add_argument("--days", type=int, action="append")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--docs", action="store_true", help=f"write docs/results/{PAGE}")
-    given = parser.parse_args()
-    told = lines(given.scenario, given.scale, given.days or HISTORIES, given.seed)
-    print("\n".join(told))
-    if given.docs:
-        write_part(PAGE, PART, told)
+    add_docs_option(parser, f"docs/results/{PAGE}")
+    options = parser.parse_args()
+    page_lines = lines(options.scenario, options.scale, options.days or HISTORIES, options.seed)
+    print("\n".join(page_lines))
+    if options.docs:
+        write_part(PAGE, PART, page_lines)
 
 
 if __name__ == "__main__":

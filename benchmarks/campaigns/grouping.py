@@ -1,4 +1,4 @@
-"""Campaigns found in made-up worlds, beside other ways to group; and what grouping costs as accounts grow.
+"""Campaigns in simulated worlds against other ways to group accounts; and what grouping costs as accounts grow.
 
 python -m benchmarks grouping worlds [--scenario NAME ...] [--pools DIR] [--seed N] [--times F] [--docs]
 python -m benchmarks grouping scale [--accounts N ...] [--docs]
@@ -8,7 +8,7 @@ import argparse
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,14 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from benchmarks.campaigns.rival_groupers import GROUPERS, Found, known_of
-from benchmarks.measure import Measured, in_process, report
-from benchmarks.options import new_parser
-from benchmarks.worlds.training_worlds import say
+from benchmarks.campaigns.rival_groupers import GROUPERS, Groups, grouping_input
+from benchmarks.measure import log_step, print_usage, usage_of
+from benchmarks.options import add_docs_option, new_parser
+from benchmarks.worlds.simulated import ingest_world, midnight_after
 from docs_tools.documents import table, write_part
 from features.groups.grouping import group_accounts
 from features.groups.links import LINK_KINDS, read_pairs, weigh_pairs
 from features.lake import Lake
-from pipelines.ingest import Inputs, ingest
 from pipelines.workspace import Workspace
 from simulation import SimulationRequest, simulate
 from simulation.audit.single_column import AUDIT_SIZES, enlarge_families
@@ -49,19 +48,19 @@ class Agreement:
         precision: pairs of accounts in one group that are in one campaign.
         recall: pairs in one campaign that are in one group.
         jaccard: mean over campaigns of the best group's Jaccard index.
-        found: members of campaigns that are in any group.
-        honest: groups of which most members are honest.
+        members_found: share of members of campaigns that are in any group.
+        honest_groups: groups of which most members are honest.
         groups: reported.
-        accused: for each sort of groups of honest accounts that belong together (`belonging`): of how many a reported
-            group holds half; and how many there are.
-        blamed: honest accounts in a reported group; and how many there are.
+        accused: for each sort of groups of honest accounts that belong together (`belonging`): how many of them lie
+            by half or more in a reported group, and how many there are.
+        blamed: honest accounts in a reported group, and how many there are.
     """
 
     precision: float
     recall: float
     jaccard: float
-    found: float
-    honest: int
+    members_found: float
+    honest_groups: int
     groups: int
     accused: tuple[tuple[int, int], ...]
     blamed: tuple[int, int]
@@ -82,23 +81,24 @@ def main() -> None:
     parser.add_argument("--times", type=float, default=1.0, help="so many times the accounts of the small worlds")
     parser.add_argument("--accounts", type=int, action="append")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--docs", action="store_true", help=f"write the result into docs/results/{PAGE}")
-    given = parser.parse_args()
-    if given.what.endswith("-scale") and (not given.folder or (given.what == "make-scale" and not given.accounts)):
-        parser.error(f"{given.what} is a part of `scale`, which runs it: give `scale`")
-    if given.what == "make-scale":
-        return report(lambda: _write(large(given.accounts[0]), given.folder))
-    if given.what == "one-scale":
-        accounts, pairs = (pl.read_parquet(given.folder / name) for name in _TABLES)
-        return report(lambda: group_accounts(weigh_pairs(accounts, pairs)))
+    add_docs_option(parser, f"docs/results/{PAGE}")
+    options = parser.parse_args()
+    lacks_accounts = options.what == "make-scale" and not options.accounts
+    if options.what.endswith("-scale") and (not options.folder or lacks_accounts):
+        parser.error(f"{options.what} is a part of `scale`, which runs it: give `scale`")
+    if options.what == "make-scale":
+        return print_usage(lambda: _write(large(options.accounts[0]), options.folder))
+    if options.what == "one-scale":
+        accounts, pairs = (pl.read_parquet(options.folder / name) for name in _TABLES)
+        return print_usage(lambda: group_accounts(weigh_pairs(accounts, pairs)))
     lines = (
-        worlds(given.scenario or sorted(PRESETS), given.pools, given.seed, given.times)
-        if given.what == "worlds"
-        else scale(given.accounts or SIZES)
+        worlds(options.scenario or sorted(PRESETS), options.pools, options.seed, options.times)
+        if options.what == "worlds"
+        else scale(options.accounts or SIZES)
     )
     print("\n".join(lines))
-    if given.docs:
-        write_part(PAGE, given.what, lines)
+    if options.docs:
+        write_part(PAGE, options.what, lines)
     return None
 
 
@@ -108,31 +108,37 @@ def worlds(scenarios: Iterable[str], pools: Path | None, seed: int, times: float
     accused: dict[str, NDArray[np.int64]] = {}
     for scenario in scenarios:
         if PRESETS[scenario].pools and pools is None:
-            say(f"{scenario} is left out: it needs --pools")
+            log_step(f"{scenario} is left out: it needs --pools")
             continue
         for name, agreement in world(scenario, pools, seed, times).items():
-            estimates = (agreement.precision, agreement.recall, agreement.f1, agreement.jaccard, agreement.found)
+            estimates = (
+                agreement.precision,
+                agreement.recall,
+                agreement.f1,
+                agreement.jaccard,
+                agreement.members_found,
+            )
             cells = [f"{estimate:.2f}" for estimate in estimates]
             counts = np.array([*agreement.accused, agreement.blamed])
             accused[name] = accused.get(name, np.zeros_like(counts)) + counts
-            some, of = counts[:-1].sum(axis=0)
-            of_honest = f"{some} of {of:,}"
-            rows.append((scenario, name, *cells, f"{agreement.honest} of {agreement.groups}", of_honest))
-    told = "with real pools" if pools else "without pools"
+            reported, total = counts[:-1].sum(axis=0)
+            of_honest = f"{reported} of {total:,}"
+            rows.append((scenario, name, *cells, f"{agreement.honest_groups} of {agreement.groups}", of_honest))
+    described = "with real pools" if pools else "without pools"
     head = ("world", "groups by", "precision", "recall", "F1", "best Jaccard", "members found", "reported are honest",
             "honest are reported")  # fmt: skip
-    told += f", {times:g} times the accounts" if times != 1 else ""
-    return [f"Worlds of seed {seed}, {told}; pairs of accounts.", "", *table(head, rows), "", *_overall(accused)]
+    described += f", {times:g} times the accounts" if times != 1 else ""
+    return [f"Worlds of seed {seed}, {described}; pairs of accounts.", "", *table(head, rows), "", *_overall(accused)]
 
 
-def _overall(told: Mapping[str, NDArray[np.int64]]) -> list[str]:
-    """Of all worlds together: how many honest groups and accounts each way to group reports."""
+def _overall(accused: Mapping[str, NDArray[np.int64]]) -> list[str]:
+    """Over all worlds: how many honest groups and accounts each way to group reports."""
     rows = []
-    for name, counts in told.items():
+    for name, counts in accused.items():
         shares = [
-            f"{some:,} of {of:,}: {some / max(of, 1):.2%} [{low:.2%}, {high:.2%}]"
-            for some, of in counts.tolist()
-            for low, high in [wilson(some / max(of, 1), of)]
+            f"{reported:,} of {total:,}: {reported / max(total, 1):.2%} [{low:.2%}, {high:.2%}]"
+            for reported, total in counts.tolist()
+            for low, high in [wilson(reported / max(total, 1), total)]
         ]
         rows.append((name, *shares))
     return table(("groups by", "organisations reported", "groups of several customers", "honest accounts"), rows)
@@ -143,7 +149,7 @@ def world(scenario: str, pools: Path | None, seed: int, times: float = 1.0) -> d
     size, days = AUDIT_SIZES[scenario]
     with tempfile.TemporaryDirectory() as scratch:
         tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
-        say(f"{scenario}: making")
+        log_step(f"{scenario}: making")
         simulate(
             SimulationRequest(
                 scenario=enlarge_families(PRESETS[scenario]),
@@ -154,11 +160,10 @@ def world(scenario: str, pools: Path | None, seed: int, times: float = 1.0) -> d
                 pools=pools,
             )
         )
-        parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
-        ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=lambda *_: None)
-        say(f"{scenario}: grouping")
+        ingest_world(workspace, tables)
+        log_step(f"{scenario}: grouping")
         truth, registered = (pl.read_parquet(tables / f"{name}.parquet") for name in ("truth", "accounts"))
-        return compared(workspace.lake, _end(workspace.lake), truth, registered)
+        return compared(workspace.lake, midnight_after(workspace.lake.scan("events")), truth, registered)
 
 
 def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame, registered: pl.DataFrame) -> dict[str, Agreement]:
@@ -168,87 +173,83 @@ def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame, registered: pl.Da
     members = truth.filter("label").join(numbers, on="account_id").group_by("campaign").agg("account")
     true = [set(campaign) for campaign in members.sort("campaign")["account"].to_list()]
     ours = group_accounts(weigh_pairs(accounts, pairs)).campaigns().members
-    found = {OURS: [set(some["account"].to_list()) for _, some in ours.group_by("group", maintain_order=True)]}
-    known = known_of(accounts, pairs, lake.scan("events").filter(pl.col("timestamp") <= as_of))
+    by_name = {OURS: [set(rows["account"].to_list()) for _, rows in ours.group_by("group", maintain_order=True)]}
+    data = grouping_input(accounts, pairs, lake.scan("events").filter(pl.col("timestamp") <= as_of))
     for name, grouper in GROUPERS.items():
-        say(f"  {name}")
-        found[name] = grouper(known)
+        log_step(f"  {name}")
+        by_name[name] = grouper(data)
     honest = registered.join(truth.filter("label"), on="account_id", how="anti").join(numbers, on="account_id")
-    return {name: agreement(groups, true, belonging(honest), len(honest)) for name, groups in found.items()}
+    return {name: agreement(groups, true, belonging(honest), len(honest)) for name, groups in by_name.items()}
 
 
-def belonging(honest: pl.DataFrame) -> list[Found]:
+def belonging(honest: pl.DataFrame) -> list[Groups]:
     """Honest accounts (`account` is their number) that belong together: those of one organisation; and of the others
     those with one instrument, else one address of sign-up: classes, households, hobbyists, several customers each.
     """
     outside = pl.col(ORGANISATION).is_null()
     several = pl.coalesce(pl.format(f"{name} {{}}", name) for name in TOGETHER)
     sorts = (honest.with_columns(mark=ORGANISATION), honest.filter(outside).with_columns(mark=several))
-    groups = [one.drop_nulls("mark").group_by("mark").agg("account").sort("mark")["account"].to_list() for one in sorts]
-    return [[set(accounts) for accounts in one if len(accounts) > 1] for one in groups]
+    groups = [
+        rows.drop_nulls("mark").group_by("mark").agg("account").sort("mark")["account"].to_list() for rows in sorts
+    ]
+    return [[set(accounts) for accounts in sort if len(accounts) > 1] for sort in groups]
 
 
-def agreement(found: Found, true: Found, honest: Sequence[Found] = (), others: int = 0) -> Agreement:
+def agreement(groups: Groups, true: Groups, honest: Sequence[Groups] = (), honest_accounts: int = 0) -> Agreement:
     """How groups agree with true campaigns, and with honest accounts that belong together.
 
     An account may be in several groups and several campaigns.
     """
-    told, meant, both = _pairs(found, true)
+    in_group, in_campaign, in_both = _pairs(groups, true)
     members: set[int] = set().union(*true)
-    reported: set[int] = set().union(*found)
-    best = [max((len(one & other) / len(one | other) for other in found), default=0.0) for one in true]
+    reported: set[int] = set().union(*groups)
+    best = [max((len(campaign & group) / len(campaign | group) for group in groups), default=0.0) for campaign in true]
     return Agreement(
-        precision=both / max(told, 1),
-        recall=both / max(meant, 1),
+        precision=in_both / max(in_group, 1),
+        recall=in_both / max(in_campaign, 1),
         jaccard=float(np.mean(best)) if best else 0.0,
-        found=len(members & reported) / max(len(members), 1),
-        honest=sum(len(one & members) < PURE * len(one) for one in found),
-        groups=len(found),
-        accused=tuple(
-            (sum(any(_holds_half(group, one) for group in found) for one in sort), len(sort)) for sort in honest
-        ),
-        blamed=(len(reported - members), others),
+        members_found=len(members & reported) / max(len(members), 1),
+        honest_groups=sum(len(group & members) < PURE * len(group) for group in groups),
+        groups=len(groups),
+        accused=tuple((sum(_is_accused(household, groups) for household in sort), len(sort)) for sort in honest),
+        blamed=(len(reported - members), honest_accounts),
     )
 
 
-def _holds_half(group: set[int], one: set[int]) -> bool:
-    return len(one & group) >= max(2, len(one) / 2)
+def _is_accused(household: set[int], groups: Groups) -> bool:
+    """Whether a group holds half of these accounts, two at least."""
+    return any(len(household & group) >= max(2, len(household) / 2) for group in groups)
 
 
-def _pairs(found: Found, true: Found) -> tuple[int, int, int]:
-    """Pairs of accounts in one found group, in one true campaign, and in both; some rows of the pairs at a time."""
-    number = {account: i for i, account in enumerate(sorted(set().union(*found, *true)))}
-    sides = [_belonging_of(groups, number) for groups in (found, true)]
+def _pairs(groups: Groups, true: Groups) -> tuple[int, int, int]:
+    """Pairs of accounts in one group, in one true campaign, and in both; some rows of the pairs at a time."""
+    number = {account: i for i, account in enumerate(sorted(set().union(*groups, *true)))}
+    sides = [_membership(sets, number) for sets in (groups, true)]
     counts = np.zeros(3, dtype=np.int64)
     for begin in range(0, len(number), _ROWS):
-        told, meant = ((side[begin : begin + _ROWS] @ side.T).toarray() > 0 for side in sides)
-        counts += [told.sum(), meant.sum(), (told & meant).sum()]
+        in_group, in_campaign = ((side[begin : begin + _ROWS] @ side.T).toarray() > 0 for side in sides)
+        counts += [in_group.sum(), in_campaign.sum(), (in_group & in_campaign).sum()]
     own = [side.getnnz(axis=1) > 0 for side in sides]  # each account meets itself
     counts -= [own[0].sum(), own[1].sum(), (own[0] & own[1]).sum()]
-    told_pairs, true_pairs, both = (int(count) // 2 for count in counts)
-    return told_pairs, true_pairs, both
+    group_pairs, campaign_pairs, both = (int(count) // 2 for count in counts)
+    return group_pairs, campaign_pairs, both
 
 
-def _belonging_of(groups: Found, number: Mapping[int, int]) -> sparse.csr_matrix:
+def _membership(groups: Groups, number: Mapping[int, int]) -> sparse.csr_matrix:
     """Accounts by groups, 1 where it is a member."""
-    ends = np.array([(number[account], i) for i, one in enumerate(groups) for account in one]).reshape(-1, 2)
+    ends = np.array([(number[account], i) for i, group in enumerate(groups) for account in group]).reshape(-1, 2)
     return sparse.csr_matrix((np.ones(len(ends), np.int32), ends.T), shape=(len(number), len(groups)))
-
-
-def _end(lake: Lake) -> datetime:
-    last: datetime = lake.scan("events").select(pl.col("timestamp").max()).collect().item()
-    return last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def scale(sizes: Iterable[int]) -> list[str]:
     """Time and memory of weighing and grouping, each size in a process of its own."""
     rows = []
     for size in sizes:
-        say(f"{size:,} accounts")
+        log_step(f"{size:,} accounts")
         with tempfile.TemporaryDirectory() as folder:  # made in a process of its own: it takes more memory
-            in_process("benchmarks.campaigns.grouping", "make-scale", "--accounts", str(size), "--folder", folder)
-            spent: Measured = in_process("benchmarks.campaigns.grouping", "one-scale", "--folder", folder)
-        rows.append((f"{size:,}", f"{size * PAIRS_EACH:,}", f"{spent.seconds:.1f}", f"{spent.peak:.2f}"))
+            usage_of("benchmarks.campaigns.grouping", "make-scale", "--accounts", str(size), "--folder", folder)
+            usage = usage_of("benchmarks.campaigns.grouping", "one-scale", "--folder", folder)
+        rows.append((f"{size:,}", f"{size * PAIRS_EACH:,}", f"{usage.seconds:.1f}", f"{usage.peak:.2f}"))
     return table(("accounts", "pairs of an account and a key", "seconds", "peak GB"), rows)
 
 

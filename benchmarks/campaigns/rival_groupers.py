@@ -1,6 +1,6 @@
 """Other ways to group accounts, on the same pairs of accounts and keys: what ours is compared with.
 
-Each takes a `Known` and returns sets of account numbers. None knows a label, and all see the same keys.
+Each takes a `GroupingInput` and returns sets of account numbers. None of them sees a label, and all see the same keys.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ ALIKE = 0.05  # Jaccard of actions; the threshold of the paper, 0.5, finds nobod
 
 
 @dataclass(frozen=True)
-class Known:
+class GroupingInput:
     """What groupers may look at.
 
     Attributes:
@@ -34,44 +34,44 @@ class Known:
     actions: pl.DataFrame
 
 
-Found = list[set[int]]
+Groups = list[set[int]]
 
 
-def components(known: Known) -> Found:
+def components(data: GroupingInput) -> Groups:
     """Connected components on any shared key that is not everybody's."""
-    graph, _ = _matrix(_uncommon(known.pairs), known.count)
+    graph, _ = _matrix(_uncommon(data.pairs), data.count)
     labels = connected_components(graph @ graph.T, directed=False)[1]
-    return _sets(pl.DataFrame({"account": np.arange(known.count), "group": labels}))
+    return _sets(pl.DataFrame({"account": np.arange(data.count), "group": labels}))
 
 
-def co_occurrence(known: Known) -> Found:
+def co_occurrence(data: GroupingInput) -> Groups:
     """Leiden on raw counts of keys that two accounts share."""
-    graph, _ = _matrix(_uncommon(known.pairs), known.count)
+    graph, _ = _matrix(_uncommon(data.pairs), data.count)
     return _leiden(sparse.triu(graph @ graph.T, k=1).tocoo())
 
 
-def dense_blocks(known: Known, blocks: int = 20) -> Found:
+def dense_blocks(data: GroupingInput, blocks: int = 20) -> Groups:
     """FRAUDAR (Hooi et al. 2016): peel the accounts and keys of least suspicion, keep the densest block, take it out.
 
     A key's column weight is 1 / log(5 + its accounts), against camouflage. Peeled a hundredth at a time.
     """
-    graph, sizes = _matrix(known.pairs, known.count)
+    graph, sizes = _matrix(data.pairs, data.count)
     weights = sparse.csr_matrix(graph @ sparse.diags(1 / np.log(5 + sizes)))
-    found: Found = []
+    groups: Groups = []
     for _ in range(blocks):
         rows = _densest(weights)
         if len(rows) < FEWEST:
             break
-        found.append(set(rows.tolist()))
-        keep = np.ones(known.count)
+        groups.append(set(rows.tolist()))
+        keep = np.ones(data.count)
         keep[rows] = 0
         weights = sparse.csr_matrix(sparse.diags(keep) @ weights)
-    return found
+    return groups
 
 
-def synchrony(known: Known) -> Found:
+def synchrony(data: GroupingInput) -> Groups:
     """SynchroTrap (Cao et al. 2014): accounts whose actions (same template, same five minutes) are alike by Jaccard."""
-    actions = known.actions.with_columns(action=pl.struct("key", "slot").rank("dense"))
+    actions = data.actions.with_columns(action=pl.struct("key", "slot").rank("dense"))
     shared = actions.filter(pl.col("account").n_unique().over("action").is_between(2, MOST_SHARERS))
     own = actions.group_by("account").agg(own=pl.col("action").n_unique())
     both = shared.join(shared, on="action").filter(pl.col("account") < pl.col("account_right"))
@@ -83,12 +83,12 @@ def synchrony(known: Known) -> Found:
         .filter(pl.col("both") / (pl.col("own") + pl.col("other") - pl.col("both")) >= ALIKE)
     )
     ends = (alike["account"].to_numpy(), alike["account_right"].to_numpy())
-    graph = sparse.coo_matrix((np.ones(len(alike)), ends), shape=(known.count, known.count))
+    graph = sparse.coo_matrix((np.ones(len(alike)), ends), shape=(data.count, data.count))
     labels = connected_components(graph, directed=False)[1]
-    return _sets(pl.DataFrame({"account": np.arange(known.count), "group": labels}))
+    return _sets(pl.DataFrame({"account": np.arange(data.count), "group": labels}))
 
 
-GROUPERS: Mapping[str, Callable[[Known], Found]] = {
+GROUPERS: Mapping[str, Callable[[GroupingInput], Groups]] = {
     "connected components": components,
     "Leiden, raw co-occurrence": co_occurrence,
     "dense blocks (FRAUDAR)": dense_blocks,
@@ -124,18 +124,18 @@ def _densest(weights: sparse.csr_matrix) -> np.ndarray:
     return chosen
 
 
-def _leiden(graph: sparse.coo_matrix) -> Found:
+def _leiden(graph: sparse.coo_matrix) -> Groups:
     edges = [(str(a), str(b), float(w)) for a, b, w in zip(graph.row, graph.col, graph.data, strict=True)]
     _, parts = leiden(edges, None, 1.0, 0.001, 1, True, 0, 1)
     return _sets(pl.DataFrame({"account": [int(name) for name in parts], "group": list(parts.values())}))
 
 
-def _sets(labels: pl.DataFrame) -> Found:
+def _sets(labels: pl.DataFrame) -> Groups:
     large = labels.filter(pl.len().over("group") >= FEWEST)
     return [set(members["account"].to_list()) for _, members in large.group_by("group", maintain_order=True)]
 
 
-def known_of(accounts: pl.DataFrame, pairs: pl.DataFrame, events: pl.LazyFrame) -> Known:
+def grouping_input(accounts: pl.DataFrame, pairs: pl.DataFrame, events: pl.LazyFrame) -> GroupingInput:
     """What groupers may look at, from the pairs before they are weighted and the events up to the same time."""
     template = [code for code, kind in enumerate(LINK_KINDS) if kind.name == "prefix"]
     shared = pairs.filter(pl.col("kind").is_in(template)).select("key").unique()
@@ -147,4 +147,4 @@ def known_of(accounts: pl.DataFrame, pairs: pl.DataFrame, events: pl.LazyFrame) 
         .unique()
         .collect()
     )
-    return Known(len(accounts), pairs, actions)
+    return GroupingInput(len(accounts), pairs, actions)

@@ -2,8 +2,8 @@
 
 python -m benchmarks early --pools DIR [--scenario NAME ...] [--scale F] [--seed N] [--cache DIR] [--docs]
 
-One model learns on a world of `mixed`. Each preset is another world, with its operators' own campaigns, looked at as of
-day after day: features, campaigns and risks as they are on that day. It is told by `training.evaluation.detection`.
+One model is trained on a world of `mixed`. Each scenario is another world, with its operators' own campaigns, scored as
+of day after day: features, campaigns and risks as they are on that day (`training.evaluation.detection`).
 """
 
 import tempfile
@@ -15,13 +15,14 @@ from pathlib import Path
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from benchmarks.detection.left_out import Taught, ours
+from benchmarks.detection.left_out import TrainingData, ours
+from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, add_world_options, new_parser
-from benchmarks.worlds.training_worlds import World, end, say, silent, world
+from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_world
+from benchmarks.worlds.training_worlds import TrainingWorld, prepare_world
 from docs_tools.documents import table, write_part
 from features.accounts import read_out
 from pipelines.campaigns.memberships import with_in_campaign
-from pipelines.ingest import Inputs, ingest
 from pipelines.models.train import VOLUME_FEATURE
 from pipelines.workspace import Workspace
 from simulation import SimulationRequest, simulate
@@ -40,35 +41,34 @@ SCENARIO = "mixed"
 LOOKS = 24  # times at which a world is looked at, at most
 REPLICATES = 300
 _HEAD = (
-    "world", "honest accounts", "of campaigns", "threshold flags", "found", "days, half", "days, 90 %",
+    "world", "honest accounts", "of campaigns", "false-positive rate", "detected", "days, half", "days, 90 %",
     "requests, half",
     "requests, 90 %", "served before",
 )  # fmt: skip
 _COUNT = "{:,.0f}".format
 
 
-def taught(made: World, seed: int) -> FittedCandidate:
-    """What a training would ship that knows this world, as of its end, by the labels it has."""
-    return ours(Taught(made.examples.drop(REPORT_COLUMNS, strict=False), made.planted, seed))[OURS]
+def train_on(world: TrainingWorld, seed: int) -> FittedCandidate:
+    """Train the model that this world's labels give, as of its end."""
+    return ours(TrainingData(world.examples.drop(REPORT_COLUMNS, strict=False), world.planted, seed))[OURS]
 
 
-def followed(scenario: str, pools: Path | None, seed: int) -> TestSet:
-    """Make a preset's world and look at its accounts time after time."""
+def follow(scenario: str, pools: Path | None, seed: int) -> TestSet:
+    """Make a scenario's world and read out its accounts time after time."""
     size, days = AUDIT_SIZES[scenario]
     with tempfile.TemporaryDirectory() as scratch:
         tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
-        say(f"{scenario}: making")
+        log_step(f"{scenario}: making")
         simulate(
             SimulationRequest(
                 scenario=enlarge_families(PRESETS[scenario]), out=tables, scale=size, seed=seed, days=days, pools=pools
             )
         )
-        parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
-        ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=silent)
+        ingest_world(workspace, tables)
         truth, requests = pl.read_parquet(tables / "truth.parquet"), pl.scan_parquet(tables / "requests" / "*.parquet")
         first = requests.select(pl.col("timestamp").min()).collect().item()
-        times = looks(first, end(tables))
-        say(f"{scenario}: looking at it {len(times)} times")
+        times = looks(first, end_of_world(tables))
+        log_step(f"{scenario}: looking at it {len(times)} times")
         with threadpool_limits(1, user_api="blas"):
             seen = pl.concat(look(workspace, time) for time in times)
         return course(seen, truth, served(requests, truth, times), scenario)
@@ -81,9 +81,9 @@ def looks(first: datetime, last: datetime) -> list[datetime]:
 
 
 def look(workspace: Workspace, as_of: datetime) -> pl.DataFrame:
-    """Accounts that sent something within the window, with features and whether they are in a campaign."""
+    """Features of accounts that sent something within the window, and whether they are in a campaign."""
     rows = read_out(workspace.lake, as_of).filter(pl.col(VOLUME_FEATURE).is_not_null())
-    return with_in_campaign(workspace, rows.with_columns(as_of=_at(as_of)), silent)
+    return with_in_campaign(workspace, rows.with_columns(as_of=_at(as_of)), ignore_progress)
 
 
 def served(requests: pl.LazyFrame, truth: pl.DataFrame, times: Iterable[datetime]) -> pl.DataFrame:
@@ -102,36 +102,36 @@ def served(requests: pl.LazyFrame, truth: pl.DataFrame, times: Iterable[datetime
 
 
 def course(seen: pl.DataFrame, truth: pl.DataFrame, served: pl.DataFrame, name: str) -> TestSet:
-    """A test set: honest accounts as they were last seen, and the course of the others since their campaign began."""
-    spans, known = _spans(truth), truth.unique("account_id", keep="first", maintain_order=True)
-    campaigns = known.select("account_id", pl.when("label").then(True).alias("label"), "campaign")
+    """A test set: honest accounts at their last snapshot, the others at every snapshot since their campaign began."""
+    spans, by_account = _spans(truth), truth.unique("account_id", keep="first", maintain_order=True)
+    campaigns = by_account.select("account_id", pl.when("label").then(True).alias("label"), "campaign")
     rows = seen.join(campaigns, on="account_id").join(spans.select("account_id", "began"), on="account_id", how="left")
     counted = rows.join(served, on=["account_id", "as_of"], how="left")
     acting = pl.col("label").is_null() | pl.col("served").is_not_null()
     return make_test_set(counted.filter(acting), name)
 
 
-def detected(test: TestSet, model: FittedCandidate, seed: int) -> Detection:
-    """How early a model finds the accounts of campaigns."""
+def detect_in(test: TestSet, model: FittedCandidate, seed: int) -> Detection:
+    """How early a model detects the accounts of campaigns."""
     label = test.frame["label"].fill_null(False).to_numpy()
     codes = test.frame["campaign"].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
     risk = model.risk(test.frame)
     return detect(test, label, risk, model.risk, draw(label, codes, REPLICATES, seed))
 
 
-def row(scenario: str, honest: int, found: Detection) -> list[str]:
-    """What a page says of a world."""
-    head = [scenario, f"{honest:,}", f"{found.accounts:,}"]
-    if found.false_positive_rate is None:
-        return [*head, found.note, *["-"] * 6]
+def row(scenario: str, honest: int, detection: Detection) -> list[str]:
+    """One row of the page's table."""
+    head = [scenario, f"{honest:,}", f"{detection.accounts:,}"]
+    if detection.false_positive_rate is None:
+        return [*head, detection.note, *["-"] * 6]
     shown = {"detected": "{:.2f}".format, "served_share": "{:.2f}".format, "days": _COUNT, "days_90": _COUNT}
     names = ("detected", "days", "days_90", "requests", "requests_90", "served_share")
-    told = [told_of(found.estimate(name), shown.get(name, _COUNT)) for name in names]
-    return [*head, f"{found.false_positive_rate:.1%}", *told]
+    cells = [format_delay(detection.estimate(name), shown.get(name, _COUNT)) for name in names]
+    return [*head, f"{detection.false_positive_rate:.1%}", *cells]
 
 
-def told_of(estimate: Estimate, show: Callable[[float], str]) -> str:
-    """`4 [3, 9]`; `never` where so many are not found; an interval without an upper end stays open."""
+def format_delay(estimate: Estimate, show: Callable[[float], str]) -> str:
+    """`4 [3, 9]`; `never` where so many are not detected; an interval without an upper end stays open."""
     if estimate.value is None:
         return "never" if estimate.note.startswith("fewer than") else "-"
     low = show(estimate.value if estimate.low is None else estimate.low)
@@ -154,16 +154,16 @@ def main() -> None:
     parser.add_argument("--scenario", action="append", choices=sorted(PRESETS))
     add_docs_option(parser, f"docs/results/{PAGE}")
     options = parser.parse_args()
-    made = world(SCENARIO, options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
-    say("learning")
+    world = prepare_world(SCENARIO, options.pools, scale=options.scale, seed=options.seed, cache=options.cache)
+    log_step("learning")
     with threadpool_limits(1, user_api="blas"):
-        model = taught(made, options.seed)
+        model = train_on(world, options.seed)
     rows = []
     for scenario in options.scenario or sorted(PRESETS):
-        test = followed(scenario, options.pools, options.seed + 1)
+        test = follow(scenario, options.pools, options.seed + 1)
         honest = test.frame["label"].is_null().sum()
-        rows.append(row(scenario, honest, detected(test, model, options.seed)))
-    lines = [f"Learnt on {made.name}; the worlds have the next seed.", "", *table(_HEAD, rows)]
+        rows.append(row(scenario, honest, detect_in(test, model, options.seed)))
+    lines = [f"FittedCandidate on {world.name}; the worlds have the next seed.", "", *table(_HEAD, rows)]
     print("\n".join(lines))
     if options.docs:
         write_part(PAGE, PART, lines)

@@ -1,4 +1,4 @@
-"""Figures of a model over several families, each judged alone among the honest accounts; intervals by bootstrap."""
+"""Mean estimates of a model over several families, each judged alone among the honest accounts, with intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from training.evaluation.metrics import (
 )
 
 RATES, STRICTEST = (0.01, 0.001), 0.0001
-FIGURES = ("pr_auc", *map(recall_name, RATES), "ece", recall_name(STRICTEST))
+ESTIMATE_NAMES = ("pr_auc", *map(recall_name, RATES), "ece", recall_name(STRICTEST))
 Numbers = NDArray[np.float64]
 
 
@@ -30,9 +30,9 @@ class FamilyRisks:
     risks: dict[str, Numbers]
 
     def values(self, name: str) -> dict[str, float]:
-        """A model's figures for this family; ties never help."""
+        """A model's estimates for this family, by name; ties never help."""
         weight = np.ones(self.label.size)
-        return dict(zip(FIGURES, map(float, _measure(self.label, self.risks[name], weight)), strict=True))
+        return dict(zip(ESTIMATE_NAMES, map(float, _measure(self.label, self.risks[name], weight)), strict=True))
 
 
 def mean_estimates(judged: Sequence[FamilyRisks], name: str, seed: int, replicates: int = 300) -> dict[str, Estimate]:
@@ -41,29 +41,33 @@ def mean_estimates(judged: Sequence[FamilyRisks], name: str, seed: int, replicat
     The honest accounts are the same for all families, so a draw of them is too: their chance does not average out.
     """
     points, means = _means(judged, name, seed, replicates)
-    return {estimate: with_interval(estimate, float(points[i]), means[:, i]) for i, estimate in enumerate(FIGURES)}
+    return {
+        estimate: with_interval(estimate, float(points[i]), means[:, i]) for i, estimate in enumerate(ESTIMATE_NAMES)
+    }
 
 
 def mean_differences(
     judged: Sequence[FamilyRisks], name: str, other: str, seed: int, replicates: int = 300
 ) -> dict[str, Estimate]:
-    """How much higher a model's means are than another's of the very same draws."""
-    ours, theirs = (_means(judged, one, seed, replicates) for one in (name, other))
+    """How much higher a model's means are than another's over the very same draws."""
+    ours, theirs = (_means(judged, model, seed, replicates) for model in (name, other))
     points, means = ours[0] - theirs[0], ours[1] - theirs[1]
-    return {estimate: with_interval(estimate, float(points[i]), means[:, i]) for i, estimate in enumerate(FIGURES)}
+    return {
+        estimate: with_interval(estimate, float(points[i]), means[:, i]) for i, estimate in enumerate(ESTIMATE_NAMES)
+    }
 
 
 def _means(judged: Sequence[FamilyRisks], name: str, seed: int, replicates: int) -> tuple[Numbers, Numbers]:
-    """The means (figures,) and those of the draws (R, figures), which are the same for every model."""
+    """The means (estimates,) and those of the draws (R, estimates), which are the same for every model."""
     rng = np.random.default_rng(seed)
-    points = np.array([list(one.values(name).values()) for one in judged])
-    weights = (_resamples(one.label, rng, np.random.default_rng([seed, 1]), replicates) for one in judged)
-    drawn = np.array([_measure(one.label, one.risks[name], w) for one, w in zip(judged, weights, strict=True)])
+    points = np.array([list(risks.values(name).values()) for risks in judged])
+    weights = (_resamples(risks.label, rng, np.random.default_rng([seed, 1]), replicates) for risks in judged)
+    drawn = np.array([_measure(risks.label, risks.risks[name], w) for risks, w in zip(judged, weights, strict=True)])
     chosen = rng.integers(0, len(judged), (replicates, len(judged)))
     return points.mean(axis=0), drawn[chosen, np.arange(replicates)[:, None]].mean(axis=1)
 
 
-def told(estimate: Estimate) -> str:
+def format_estimate(estimate: Estimate) -> str:
     """`0.512 [0.431, 0.600]`."""
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
@@ -80,8 +84,14 @@ def _resamples(
 
 
 def _measure(label: NDArray[np.bool_], risk: Numbers, weight: Numbers) -> Numbers:
-    """All figures, (..., figures)."""
+    """All estimates, (..., estimates)."""
     true, false = rank(label, risk).cumulate(weight)
     recalls = [recall_at(true, false, rate) for rate in RATES]
     error = expected_calibration_error(label, risk, weight)
     return np.stack([average_precision(true, false), *recalls, error, recall_at(true, false, STRICTEST)], axis=-1)
+
+
+def describe(judged: Sequence[FamilyRisks]) -> str:
+    """One sentence on how many families and accounts were judged."""
+    honest, members = int((~judged[0].label).sum()), sum(int(risks.label.sum()) for risks in judged)
+    return f"{len(judged)} families, {members} accounts of theirs, each family among {honest:,} honest accounts."

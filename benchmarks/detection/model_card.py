@@ -1,10 +1,10 @@
-"""The figures of docs/results/model-card.md: one model in worlds that training never saw, under the truth."""
+"""Estimates for docs/results/model-card.md: one model in worlds held out of training, under the truth."""
 
 from collections.abc import Sequence
 
 import polars as pl
 
-from benchmarks.worlds.training_worlds import World
+from benchmarks.worlds.training_worlds import TrainingWorld
 from docs_tools.documents import table
 from training.evaluation.metrics import Estimate, recall_name
 from training.evaluation.report import Report, evaluate
@@ -17,9 +17,9 @@ WIDE, STRICT = map(false_positive_name, (0.01, 0.001))
 WORST = 12  # cohorts and countries that are shown
 
 
-def judged(model: FittedCandidate, worlds: Sequence[World], seed: int) -> Report:
+def evaluate_together(model: FittedCandidate, worlds: Sequence[TrainingWorld], seed: int) -> Report:
     """All accounts of the worlds together, under the truth; each family is one campaign."""
-    rows = pl.concat(_true(world) for world in worlds)
+    rows = pl.concat(_with_truth(world) for world in worlds)
     slices = pl.concat(world.slices for world in worlds)
     test = make_test_set(rows, "held-out worlds", slices=slices)
     as_of = max(world.as_of for world in worlds)
@@ -27,37 +27,37 @@ def judged(model: FittedCandidate, worlds: Sequence[World], seed: int) -> Report
                     review_threshold=model.thresholds["review"])  # fmt: skip
 
 
-def _true(world: World) -> pl.DataFrame:
+def _with_truth(world: TrainingWorld) -> pl.DataFrame:
     """The examples with the truth for a label."""
-    known = world.truth.select("account_id", true="label", of=pl.when("label").then("family"))
-    joined = world.examples.join(known, on="account_id", maintain_order="left")
+    truth = world.truth.select("account_id", true="label", of=pl.when("label").then("family"))
+    joined = world.examples.join(truth, on="account_id", maintain_order="left")
     return joined.with_columns(label="true", campaign="of").drop("true", "of")
 
 
-def lines(report: Report) -> list[str]:
-    """Overall, then the worst parts first."""
-    found = [f"{report.accounts:,} accounts, {report.positives:,} of campaigns: base rate {report.base_rate:.1%}.", ""]
-    found += table(["figure", "value, 95 %"], [[name, _told(report.estimate(name))] for name in SHOWN])
-    found += ["", "Found where 1 % and 0.1 % of all honest accounts are flagged, the worst family first:", ""]
-    found += _parts(report, "family", (recall_name(0.01), recall_name(0.001), "pr_auc"), 1.0)
-    found += ["", "False alarms at the same two thresholds, the worst first:", ""]
+def card_lines(report: Report) -> list[str]:
+    """The headline, then the slices, the worst first."""
+    lines = [f"{report.accounts:,} accounts, {report.positives:,} of campaigns: base rate {report.base_rate:.1%}.", ""]
+    lines += table(["estimate", "value, 95 %"], [[name, _formatted(report.estimate(name))] for name in SHOWN])
+    lines += ["", "Recall at thresholds that flag 1 % and 0.1 % of all honest accounts, the worst family first:", ""]
+    lines += _parts(report, "family", (recall_name(0.01), recall_name(0.001), "pr_auc"), 1.0)
+    lines += ["", "False positives at the same two thresholds, the worst slice first:", ""]
     for kind in ("cohort", "plan", "country", "requests"):
-        found += [*_parts(report, kind, (WIDE, STRICT), -1.0), ""]
-    found += ["Without texts, without addresses and clients, and without both:", ""]
-    return found + _parts(report, "mode", SHOWN[:3], 1.0)
+        lines += [*_parts(report, kind, (WIDE, STRICT), -1.0), ""]
+    lines += ["Without texts, without addresses and clients, and without both:", ""]
+    return lines + _parts(report, "mode", SHOWN[:3], 1.0)
 
 
 def _parts(report: Report, kind: str, names: Sequence[str], sign: float) -> list[str]:
-    slices = [group for group in report.of_kind(kind) if group.estimate(names[0]).value is not None]
-    worst = sorted(slices, key=lambda group: sign * (group.estimate(names[0]).value or 0.0))[:WORST]
-    rows = [[g.name, f"{g.accounts:,}", *(_told(g.estimate(name)) for name in names)] for g in worst]
-    heads = {WIDE: "flagged at 1 %", STRICT: "flagged at 0.1 %", recall_name(0.01): "found at 1 %"}
-    heads |= {recall_name(0.001): "found at 0.1 %", "pr_auc": "PR-AUC"}
+    slices = [part for part in report.of_kind(kind) if part.estimate(names[0]).value is not None]
+    worst = sorted(slices, key=lambda part: sign * (part.estimate(names[0]).value or 0.0))[:WORST]
+    rows = [[part.name, f"{part.accounts:,}", *(_formatted(part.estimate(name)) for name in names)] for part in worst]
+    heads = {WIDE: "flagged at 1 %", STRICT: "flagged at 0.1 %", recall_name(0.01): "recall at 1 %"}
+    heads |= {recall_name(0.001): "recall at 0.1 %", "pr_auc": "PR-AUC"}
     return table([kind, "accounts", *(heads[name] for name in names)], rows)
 
 
-def _told(estimate: Estimate) -> str:
-    """`0.512 [0.431, 0.600]`, shares of false alarms in per cent, or why there is no value."""
+def _formatted(estimate: Estimate) -> str:
+    """`0.512 [0.431, 0.600]`, false-positive rates in per cent, or why there is no value."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return estimate.note or "none"
     if estimate.name.startswith("false_positive"):

@@ -1,4 +1,4 @@
-"""Campaign families that training never saw, on accounts composed of real prompts and rhythms.
+"""Recall on campaign families held out of training, on accounts composed of real prompts and rhythms.
 
 python -m benchmarks real_input --pools ../shared/data [--families 3] [--case "never seen"] [--seed 0]
 
@@ -6,7 +6,7 @@ For each family: a workspace is filled with all but the requests of the family, 
 by then, the family's requests are ingested too, and `score` judges all accounts. Everything goes through the commands;
 the last workspace is served and asked over HTTP. The rivals learn from the same examples and are judged on the
 same accounts: all honest ones of the world (labelled or not) against the family's. "never labelled" is the harder case:
-the family is in the lake while the model is trained, so training takes its accounts for weak negatives.
+the family is in the lake while the model is trained, so training treats its accounts as weak negatives.
 """
 
 import json
@@ -16,13 +16,14 @@ import sys
 import tempfile
 import urllib.request
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from benchmarks.detection.mean_estimates import FIGURES, FamilyRisks, mean_estimates, told
+from benchmarks.detection.mean_estimates import ESTIMATE_NAMES, FamilyRisks, describe, format_estimate, mean_estimates
 from benchmarks.options import new_parser
+from benchmarks.worlds.simulated import end_of_world, ignore_progress
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.models.champion import packaged
 from pipelines.models.train import gather
@@ -34,12 +35,12 @@ from training.fitting.candidates import FittedCandidate
 from training.fitting.train import OURS, TrainingRequest, train
 
 CASES = ("never seen", "never labelled")
-SHOWN = FIGURES[:3]
+SHOWN = ESTIMATE_NAMES[:3]
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 
 
 @dataclass(frozen=True)
-class World:
+class ComposedWorld:
     """A composed world on disk.
 
     Attributes:
@@ -60,32 +61,30 @@ def main() -> None:
     parser.add_argument("--families", type=int, default=0, help="so many of them only (0: all)")
     parser.add_argument("--case", choices=CASES, action="append", help="by default both")
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        world = composed(Path(scratch) / "world", given.pools, given.seed)
+        world = composed(Path(scratch) / "world", arguments.pools, arguments.seed)
         families = world.truth["family"].drop_nulls().unique().sort().to_list()
-        step = max(1, len(families) // given.families) if given.families else 1
+        step = max(1, len(families) // arguments.families) if arguments.families else 1
         chosen = families[::step]
-        for case in given.case or CASES:
+        for case in arguments.case or CASES:
             judged = []
             for family in chosen:
-                judged.append(leave_out(world, family, case, Path(scratch) / f"{case} {family}", given.seed))
+                judged.append(leave_out(world, family, case, Path(scratch) / f"{case} {family}", arguments.seed))
                 print(f"  {case}: {family} done", file=sys.stderr, flush=True)
                 if family == chosen[-1]:
                     ask_over_http(world, Workspace(Path(scratch) / f"{case} {family}" / "workspace"))
-            show(case, judged, given.seed)
+            show(case, judged, arguments.seed)
 
 
-def composed(folder: Path, pools: Path, seed: int) -> World:
+def composed(folder: Path, pools: Path, seed: int) -> ComposedWorld:
     """Simulate the world of real prompts and rhythms."""
     command("simulate", "--scenario", "composed", "--pools", pools, "--out", folder, "--seed", seed)
     truth = pl.read_parquet(folder / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
-    last = pl.scan_parquet(folder / "requests" / "*.parquet").select(pl.col("timestamp").max()).collect().item()
-    as_of = last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return World(folder, truth, as_of)
+    return ComposedWorld(folder, truth, end_of_world(folder))
 
 
-def leave_out(world: World, family: str, case: str, scratch: Path, seed: int) -> FamilyRisks:
+def leave_out(world: ComposedWorld, family: str, case: str, scratch: Path, seed: int) -> FamilyRisks:
     """Train without one family, then score everybody; returns the honest accounts and the family's."""
     scratch.mkdir()
     out = world.truth.filter(pl.col("family") == family).select("account_id")
@@ -111,7 +110,7 @@ def leave_out(world: World, family: str, case: str, scratch: Path, seed: int) ->
     return FamilyRisks(family, table["label"].to_numpy(), {"stillwatch": table["risk"].to_numpy(), **risks})
 
 
-def split(world: World, out: pl.DataFrame, scratch: Path) -> dict[str, Path]:
+def split(world: ComposedWorld, out: pl.DataFrame, scratch: Path) -> dict[str, Path]:
     """The requests of one family and those of the rest, each in a file a day."""
     folders = {"family": scratch / "family", "rest": scratch / "rest"}
     for folder, how in zip(folders.values(), ("semi", "anti"), strict=True):
@@ -123,7 +122,7 @@ def split(world: World, out: pl.DataFrame, scratch: Path) -> dict[str, Path]:
     return folders
 
 
-def store(world: World, requests: Path, root: Path) -> None:
+def store(world: ComposedWorld, requests: Path, root: Path) -> None:
     """Ingest one part of the requests; the accounts' registrations are known to the provider all along."""
     tables: list[object] = []
     for name in ("accounts", "enforcement", "releases"):
@@ -133,7 +132,7 @@ def store(world: World, requests: Path, root: Path) -> None:
 
 def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, FittedCandidate]:
     """The rivals of `retrain`, fitted again from the same examples, since only our model is registered."""
-    examples = gather(workspace, pl.read_parquet(labels), as_of, lambda _step, _done: None).examples
+    examples = gather(workspace, pl.read_parquet(labels), as_of, ignore_progress).examples
     request = TrainingRequest(
         examples=examples, features=FEATURE_NAMES, as_of=as_of, seed=seed, schema_version=SCHEMA_VERSION
     )
@@ -141,7 +140,7 @@ def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> di
     return {name: judged.fitted for name, judged in trained.candidates.items() if name != OURS}
 
 
-def ask_over_http(world: World, workspace: Workspace) -> None:
+def ask_over_http(world: ComposedWorld, workspace: Workspace) -> None:
     """The endpoint must give the very risks of the file."""
     command("build", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", workspace=workspace.root)
     some = pl.read_parquet(workspace.root / "scores.parquet").sample(1_000, seed=0)
@@ -150,39 +149,37 @@ def ask_over_http(world: World, workspace: Workspace) -> None:
         request = urllib.request.Request(f"{url}/score", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)["scores"]
-    if [found["risk"] for found in answer] != some["risk"].to_list():
+    if [score["risk"] for score in answer] != some["risk"].to_list():
         raise SystemExit("the endpoint and the score file differ")
     print("  1,000 accounts over HTTP: the very risks of the score file", file=sys.stderr)
 
 
 def show(case: str, judged: list[FamilyRisks], seed: int) -> None:
-    """Per model: means over families, intervals by bootstrap over families and accounts."""
-    honest = int((~judged[0].label).sum())
-    members = sum(int(one.label.sum()) for one in judged)
-    print(f"\nfamily {case}: {len(judged)} families, {members} accounts of theirs, each among {honest:,} honest ones")
+    """Print, by model, means over families with intervals by bootstrap over families and accounts."""
+    print(f"\nfamily {case}: {describe(judged)}")
     for name in judged[0].risks:
         means = mean_estimates(judged, name, seed)
-        print(f"  {name:<22}" + "   ".join(f"{estimate} {told(means[estimate])}" for estimate in SHOWN))
-    for one in judged:
-        cells = [f"{name} {cell(one, name)}" for name in one.risks]
-        base = one.label.mean()
-        print(f"    {one.family:<18} {int(one.label.sum()):>3} accounts, base rate {base:.2%}: " + "; ".join(cells))
+        print(f"  {name:<22}" + "   ".join(f"{estimate} {format_estimate(means[estimate])}" for estimate in SHOWN))
+    for risks in judged:
+        by_model = "; ".join(f"{name} {in_short(risks, name)}" for name in risks.risks)
+        accounts, base_rate = int(risks.label.sum()), risks.label.mean()
+        print(f"    {risks.family:<18} {accounts:>3} accounts, base rate {base_rate:.2%}: {by_model}")
 
 
-def cell(one: FamilyRisks, name: str) -> str:
-    """PR-AUC and recall at 0.1 % in short."""
-    values = one.values(name)
+def in_short(risks: FamilyRisks, name: str) -> str:
+    """PR-AUC and recall at 0.1 % of a model."""
+    values = risks.values(name)
     return "/".join(f"{values[estimate]:.2f}" for estimate in (SHOWN[0], SHOWN[2]))
 
 
 def command(*arguments: object, workspace: Path | None = None) -> None:
     """Run one command of stillwatch; its output is shown if it fails."""
-    place = ["--workspace", str(workspace)] if workspace else []
-    call = [str(STILLWATCH), *map(str, arguments), *place]
+    workspace_option = ["--workspace", str(workspace)] if workspace else []
+    call = [str(STILLWATCH), *map(str, arguments), *workspace_option]
     done = subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ)
     if done.returncode:
         raise SystemExit(f"{' '.join(call)} failed:\n{done.stdout}\n{done.stderr}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

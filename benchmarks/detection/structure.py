@@ -1,10 +1,10 @@
-"""What structure adds: recall with and without sight of other accounts, from few requests, families left out.
+"""What structure adds: recall with and without features of other accounts, from few requests, families left out.
 
 python -m benchmarks structure --pools DIR [--scale F] [--seed N] [--cache DIR] [--worlds N] [--families N] [--docs]
 
-As `benchmarks.detection.fingerprint`: models learn on one world, each without one family, and are judged in others,
-cut and diluted. Ours as it ships; where nobody is in a campaign; and taught without the features of coordination, then
-without those of sharing too. What compares an account with its plan or its registration with others stays.
+Models are trained and judged as in `fingerprint`: our model as it ships; with the campaign lift switched off; and
+trained without the features of coordination, then without those of sharing too. Features that compare an account with
+its plan, or its registration with others, stay.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,66 +13,67 @@ from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks.detection.fingerprint import Rows, among_honest, judged_by
-from benchmarks.detection.left_out import LABELLED, Taught, drawn, ours, without
-from benchmarks.detection.mean_estimates import STRICTEST, FamilyRisks, mean_estimates, told
+from benchmarks.detection.fingerprint import among_honest, fit_on, judged_by
+from benchmarks.detection.fingerprint_tables import RisksByDilution
+from benchmarks.detection.left_out import LABELLED, TrainingData, data_without, draw_families, ours
+from benchmarks.detection.mean_estimates import STRICTEST, describe, format_estimate, mean_estimates
+from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, add_world_options, new_parser
-from benchmarks.worlds.diluted import Cell
-from benchmarks.worlds.diluted_worlds import several
-from benchmarks.worlds.training_worlds import World, say, world
+from benchmarks.worlds.diluted import Dilution
+from benchmarks.worlds.diluted_worlds import DilutedFeatures, DilutedWorlds
+from benchmarks.worlds.training_worlds import TrainingWorld, prepare_world
 from docs_tools.documents import table, write_part
 from features.catalogue import FEATURES
 from training.evaluation.headline import NEEDED
 from training.evaluation.metrics import recall_name
 from training.fitting.candidates import FittedCandidate
 from training.fitting.train import OURS
-from training.fitting.training_sets import training_sets
 
 PAGE, PART = "campaigns.md", "structure"
-CELLS = tuple(Cell(requests, share) for requests in (50, 100, 250) for share in (1.0, 0.25))
-ACTING, SIGHT = frozenset({"coordination"}), frozenset({"coordination", "sharing"})
+DILUTIONS = tuple(Dilution(requests, share) for requests in (50, 100, 250) for share in (1.0, 0.25))
+COORDINATION, COORDINATION_AND_SHARING = frozenset({"coordination"}), frozenset({"coordination", "sharing"})
 NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING = "no campaigns", "no coordination either", "nor sharing"
 STRICT, STRICTER = recall_name(0.001), recall_name(STRICTEST)
 
 
-def with_and_without(taught: Taught) -> Mapping[str, FittedCandidate]:
-    """Ours, and ours with less and less sight of other accounts."""
-    whole = ours(taught)[OURS]
-    less = {NO_COORDINATION: blind(taught, ACTING), NOR_SHARING: blind(taught, SIGHT)}
-    return {OURS: whole, NO_CAMPAIGNS: unlifted(whole)} | less
+def with_and_without(data: TrainingData) -> Mapping[str, FittedCandidate]:
+    """Train our model, and the same with fewer and fewer features of other accounts."""
+    whole = ours(data)[OURS]
+    blind = {NO_COORDINATION: fit_blind(data, COORDINATION), NOR_SHARING: fit_blind(data, COORDINATION_AND_SHARING)}
+    return {OURS: whole, NO_CAMPAIGNS: without_lift(whole)} | blind
 
 
-def blind(taught: Taught, unseen: frozenset[str]) -> FittedCandidate:
-    """Ours taught without some families of features, where nobody is in a campaign."""
-    rest = [feature.name for feature in FEATURES if feature.family not in unseen]
-    training_set = training_sets(taught.examples, taught.planted, rest, taught.plan, taught.seed)[1]
-    return unlifted(taught.learn(taught.blend, training_set))
+def fit_blind(data: TrainingData, unseen: frozenset[str]) -> FittedCandidate:
+    """Train our model without some families of features and without the campaign lift."""
+    return without_lift(fit_on(data, [feature.name for feature in FEATURES if feature.family not in unseen]))
 
 
-def unlifted(model: FittedCandidate) -> FittedCandidate:
-    """The model where being in a campaign says nothing; its risks rank and no more."""
+def without_lift(model: FittedCandidate) -> FittedCandidate:
+    """The model with the campaign lift switched off: use it to compare rankings; its risks are not calibrated."""
     return replace(model, calibrator=replace(model.calibrator, lift=0.0))
 
 
-def judge(made: World, rows: Rows, family: str, seed: int) -> Mapping[Cell, FamilyRisks]:
-    """Train without a family, and judge it in all cells."""
-    models = with_and_without(replace(without(made, [family], LABELLED), seed=seed))
-    found = {cell: judged_by(among_honest(frame, family), family, models) for cell, frame in rows.items()}
-    say(f"without {family}: done")
-    return found
+def judge_family(world: TrainingWorld, rows: DilutedFeatures, family: str, seed: int) -> RisksByDilution:
+    """Train without a family, and judge it at all dilutions."""
+    models = with_and_without(replace(data_without(world, [family], LABELLED), seed=seed))
+    risks = {dilution: judged_by(among_honest(frame, family), family, models) for dilution, frame in rows.items()}
+    log_step(f"without {family}: done")
+    return risks
 
 
-def by_cell(found: Sequence[Mapping[Cell, FamilyRisks]], seed: int) -> list[str]:
-    """A row for each cell and model: recall at 0.1 % and at 0.01 %, PR-AUC, and the recall beside that without."""
-    honest = min(int((~one.label).sum()) for of in found for one in of.values())
+def dilution_table(by_family: Sequence[RisksByDilution], seed: int) -> list[str]:
+    """A row for each dilution and model: recall at 0.1 % and at 0.01 %, PR-AUC, and our recall as a multiple."""
+    honest = min(int((~judged.label).sum()) for risks in by_family for judged in risks.values())
     rows = []
-    for cell in found[0]:
-        means = {name: mean_estimates([one[cell] for one in found], name, seed) for name in found[0][cell].risks}
+    for dilution in by_family[0]:
+        judged = [risks[dilution] for risks in by_family]
+        means = {name: mean_estimates(judged, name, seed) for name in judged[0].risks}
         for name, mean in means.items():
-            recall, other = (of[STRICT].value or 0.0 for of in (means[OURS], mean))
-            gain = f"{recall / other:.2f}" if other else "-"
-            stricter = told(mean[STRICTER]) if honest >= NEEDED[STRICTER] else "-"
-            rows.append([cell.name, name, told(mean[STRICT]), stricter, told(mean["pr_auc"]), gain])
+            recall, other = (estimates[STRICT].value or 0.0 for estimates in (means[OURS], mean))
+            multiple = f"{recall / other:.2f}" if other else "-"
+            stricter = format_estimate(mean[STRICTER]) if honest >= NEEDED[STRICTER] else "-"
+            row = [format_estimate(mean[STRICT]), stricter, format_estimate(mean["pr_auc"]), multiple]
+            rows.append([dilution.name, name, *row])
     head = ["at most", "model", "recall at 0.1 %", "at 0.01 %", "PR-AUC", "ours, times this recall at 0.1 %"]
     lines = table(head, rows)
     if honest < NEEDED[STRICTER]:
@@ -80,22 +81,16 @@ def by_cell(found: Sequence[Mapping[Cell, FamilyRisks]], seed: int) -> list[str]
     return lines
 
 
-def scope(made: World, found: Sequence[Mapping[Cell, FamilyRisks]], worlds: str) -> str:
-    """What was measured on."""
-    pure = [next(iter(one.values())) for one in found]
-    honest, members = int((~pure[0].label).sum()), sum(int(one.label.sum()) for one in pure)
-    return (
-        f"Trained on {made.name}; judged in {worlds} together: {len(found)} families, {members} accounts of "
-        f"theirs, each family among {honest:,} honest accounts."
-    )
-
-
-def everything(made: World, rows: Rows, left_out: Sequence[str], seed: int, worlds: str) -> list[str]:
+def measure(
+    world: TrainingWorld, rows: DilutedFeatures, left_out: Sequence[str], seed: int, judged_in: str
+) -> list[str]:
     """The part of the page."""
-    with ThreadPoolExecutor(2) as hands:
-        calls = [hands.submit(judge, made, rows, family, seed) for family in left_out]
-        found = [call.result() for call in calls]
-    return [scope(made, found, worlds), "", *by_cell(found, seed)]
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(judge_family, world, rows, family, seed) for family in left_out]
+        by_family = [call.result() for call in calls]
+    judged = [next(iter(risks.values())) for risks in by_family]
+    scope = f"Trained on {world.name}; judged in {judged_in} together: {describe(judged)}"
+    return [scope, "", *dilution_table(by_family, seed)]
 
 
 def main() -> None:
@@ -107,12 +102,13 @@ def main() -> None:
     parser.add_argument("--families", type=int, help="leave out so many families, drawn by the seed; else all")
     add_docs_option(parser, f"docs/results/{PAGE}")
     options = parser.parse_args()
-    made = world(options.scenario, options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
-    seeds = range(options.seed + 1, options.seed + 1 + options.worlds)
-    rows = several(options.scenario, options.pools, CELLS, seeds, scale=options.scale, kept=options.cache)
-    left_out = drawn(made, rows[CELLS[0]], options.seed, options.families)
+    seed = options.seed
+    world = prepare_world(options.scenario, options.pools, scale=options.scale, seed=seed, cache=options.cache)
+    worlds = DilutedWorlds(options.scenario, options.pools, options.scale, options.cache)
+    rows = worlds.read_out_together(DILUTIONS, range(seed + 1, seed + 1 + options.worlds))
+    left_out = draw_families(world, rows[DILUTIONS[0]], seed, options.families)
     with threadpool_limits(1, user_api="blas"):
-        lines = everything(made, rows, left_out, options.seed, f"{options.worlds} worlds of the next seeds")
+        lines = measure(world, rows, left_out, seed, f"{options.worlds} worlds of the next seeds")
     print("\n".join(lines))
     if options.docs:
         write_part(PAGE, PART, lines)

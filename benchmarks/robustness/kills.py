@@ -52,18 +52,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scale", type=float, default=0.4)
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.read:
-        print(json.dumps(state(given.read)))
+    options = parser.parse_args()
+    if options.read:
+        print(json.dumps(state(options.read)))
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         # Killed commands leave drafts in their temporary folder, which goes with ours.
         os.environ |= {"STILLWATCH_KEY": KEY, "TMPDIR": scratch}
-        case = Case(Path(scratch), given.scale)
+        case = Case(Path(scratch), options.scale)
         failed, stages = 0, Counter[str]()
-        chance = random.Random(given.seed)
+        chance = random.Random(options.seed)
         for old in (False, True):
-            wanted = given.kills - given.kills // 2 if old else given.kills // 2
+            wanted = options.kills - options.kills // 2 if old else options.kills // 2
             case.prepare(old)
             for i in range(wanted):
                 stage, wrong = case.kill((i + chance.random()) / wanted)
@@ -71,7 +71,7 @@ def main() -> int:
                 failed += bool(wrong)
                 print(f"  kill {i + 1} of {wanted}, {stage}: {wrong or 'the same'}", file=sys.stderr, flush=True)
     reached = ", ".join(f"{stage} {count}" for stage, count in stages.items())
-    print(f"{given.kills} kills ({reached}): {failed} ended otherwise than the undisturbed run")
+    print(f"{options.kills} kills ({reached}): {failed} ended otherwise than the undisturbed run")
     return 1 if failed else 0
 
 
@@ -100,21 +100,21 @@ class Case:
         self.restore("filled")
         if with_champion:
             self.finish(*self.command(AS_OF - timedelta(days=1)))
-        shutil.rmtree(self.scratch / "kept", ignore_errors=True)
-        shutil.copytree(self.root, self.scratch / "kept")
+        shutil.rmtree(self.scratch / "before", ignore_errors=True)
+        shutil.copytree(self.root, self.scratch / "before")
         process, began = self.begin()
         status = process.wait(PATIENCE)
         self.seconds = time.monotonic() - began
         self.whole = self.read(status)
         assert status in (0, 3) and self.whole["whole"] and not self.whole["left behind"], self.whole
         about = "with a champion" if with_champion else "without a model"
-        told = f"{about}: {self.seconds:.1f} s undisturbed, status {status}, versions {self.whole['gates']}"
-        print(told, file=sys.stderr, flush=True)
+        summary = f"{about}: {self.seconds:.1f} s undisturbed, status {status}, versions {self.whole['gates']}"
+        print(summary, file=sys.stderr, flush=True)
 
     def kill(self, share: float) -> tuple[str, list[str]]:
         """Kill at that share of the undisturbed time, call again; what was being done, and what differs then."""
         assert self.whole is not None
-        self.restore("kept")
+        self.restore("before")
         process, began = self.begin()
         time.sleep(max(0.0, began + share * self.seconds - time.monotonic()))
         os.killpg(process.pid, signal.SIGKILL)
@@ -132,8 +132,8 @@ class Case:
         """What is there, read by a process of its own: MLflow keeps files open that are replaced here."""
         call = [sys.executable, "-m", "benchmarks.robustness.kills", "--read", str(self.root)]
         done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True)
-        found: State = json.loads(done.stdout.splitlines()[-1])
-        return found | {"status": status}
+        state: State = json.loads(done.stdout.splitlines()[-1])
+        return state | {"status": status}
 
     def restore(self, copy: str) -> None:
         """Put a copy of the workspace in its place."""
@@ -157,8 +157,8 @@ class Case:
 
     def finish(self, *arguments: str) -> None:
         """Run a command to its end."""
-        place = () if "--workspace" in arguments else ("--workspace", str(self.root))
-        done = subprocess.run([STILLWATCH, *arguments, *place], capture_output=True, text=True, timeout=PATIENCE)
+        workspace = () if "--workspace" in arguments else ("--workspace", str(self.root))
+        done = subprocess.run([STILLWATCH, *arguments, *workspace], capture_output=True, text=True, timeout=PATIENCE)
         if done.returncode:
             raise SystemExit(f"{arguments[0]} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
 
@@ -169,7 +169,7 @@ def state(root: Path) -> State:
     uri = workspace.tracking_uri
     client = connect(uri)
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
-    versions = sorted(int(found.version) for found in client.search_model_versions(f"name='{NAME}'"))
+    versions = sorted(int(version.version) for version in client.search_model_versions(f"name='{NAME}'"))
     bentos = workspace.bento / "stillwatch"
     return {
         "aliases": {name: str(version) for name, version in client.get_registered_model(NAME).aliases.items()},
@@ -177,7 +177,7 @@ def state(root: Path) -> State:
         "gates": {version: tracking.tags(uri, version).get("gate") for version in versions},
         "champion": {path.name: _sum(path) for path in sorted((root / "champion").iterdir())},
         "reports": {version: tracking.report(uri, version).model_dump_json() for version in versions},
-        "runs": sorted(_told(run) for run in client.search_runs([experiment])),
+        "runs": sorted(_run_summary(run) for run in client.search_runs([experiment])),
         "logged models": len(client.search_logged_models([experiment])),
         "bento": (bentos / "current").read_text(encoding="utf-8"),
         "whole": all(_is_whole(path) for path in bentos.iterdir() if path.is_dir()),
@@ -185,7 +185,7 @@ def state(root: Path) -> State:
     }
 
 
-def _told(run: Any) -> str:
+def _run_summary(run: Any) -> str:
     """One run: its name and part, whether it is finished, and its metrics."""
     whole = "open" if UNREGISTERED in run.data.tags else "closed"
     metrics = json.dumps(run.data.metrics, sort_keys=True)

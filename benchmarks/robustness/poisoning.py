@@ -20,11 +20,12 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from benchmarks.detection.mean_estimates import FIGURES, told
+from benchmarks.detection.mean_estimates import ESTIMATE_NAMES, format_estimate
+from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, add_world_options, new_parser
-from benchmarks.pictures import poisoned as picture
-from benchmarks.worlds.training_worlds import World, say, world
+from benchmarks.worlds.training_worlds import TrainingWorld, prepare_world
 from docs_tools.documents import RESULTS, table, write_part
+from docs_tools.pictures import DosePanel, draw_doses
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from pipelines.models.train import VOLUME_FEATURE
 from training.evaluation.headline import estimates
@@ -41,6 +42,7 @@ SHARES = (0.01, 0.05, 0.1)
 SEEDS = (1, 2, 3)
 ASLEEP, RETRAINS = 50, 10
 WORSE = 0.02  # of PR-AUC on clean data: several times what training again on clean labels changes
+DRAWN = ESTIMATE_NAMES[:2]  # PR-AUC and recall at 1 %
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ class Clean:
         """A model's figures."""
         risk: Numbers = trained.model.predict(matrix(self.rows, trained.model.features), is_in_campaign(self.rows))
         found = estimates(self.label, risk, self.campaign, seed=0)
-        return {estimate.name: estimate for estimate in found if estimate.name in FIGURES}
+        return {estimate.name: estimate for estimate in found if estimate.name in ESTIMATE_NAMES}
 
 
 def clean(champion: Trained, truth: pl.DataFrame) -> Clean:
@@ -219,7 +221,7 @@ def drill(
 
 def _trained(setting: Setting, poison: tuple[tuple[str, float, int], pl.DataFrame]) -> Trained:
     trained = setting.trained(poison[1])
-    say(f"{poison[0]} trained")
+    log_step(f"{poison[0]} trained")
     return trained
 
 
@@ -232,15 +234,8 @@ def _thinned(examples: pl.DataFrame, seed: int, share: float = 0.05) -> pl.DataF
 
 def lines(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list[str]:
     """What was found, in Markdown."""
-    head = [
-        "learned from",
-        "PR-AUC",
-        "recall at 1 %",
-        "recall at 0.1 %",
-        "worse on clean data",
-        "gate",
-        "its first reason",
-    ]
+    head = ("learned from", "PR-AUC", "recall at 1 %", "recall at 0.1 %", "worse on clean data", "gate",
+            "its first reason")  # fmt: skip
     rows = [["clean labels (the champion)", *_cells(champion), "", "", ""]]
     for one in attempts:
         dose = f"{one.dose:.0%} of labels flipped" if one.name == "flipped" else f"sleepers, retraining {one.dose:.0f}"
@@ -261,10 +256,25 @@ def lines(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list
 
 
 def _cells(found: Mapping[str, Estimate]) -> list[str]:
-    return ["too few" if found[name].value is None else told(found[name]) for name in FIGURES[:3]]
+    return ["too few" if found[name].value is None else format_estimate(found[name]) for name in ESTIMATE_NAMES[:3]]
 
 
-def setting_of(made: World, seed: int) -> Setting:
+def dose_panels(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list[DosePanel]:
+    """PR-AUC and recall at 1 % on clean data over the dose, a panel for each poison."""
+    return [
+        DosePanel(
+            title=f"{poison}: on clean data",
+            dose_label=label,
+            doses=[challenger.dose * scale for challenger in attempts if challenger.name == poison],
+            is_promoted=[challenger.decision.promote for challenger in attempts if challenger.name == poison],
+            estimates={name: [a.clean[name].value or 0.0 for a in attempts if a.name == poison] for name in DRAWN},
+            clean={name: champion[name].value or 0.0 for name in DRAWN},
+        )
+        for poison, label, scale in (("flipped", "share of flipped labels (%)", 100), ("sleepers", "retraining", 1))
+    ]
+
+
+def setting_of(made: TrainingWorld, seed: int) -> Setting:
     """The drill's setting on a gathered world."""
     return Setting(FEATURE_NAMES, made.as_of, seed, planted=made.planted, slices=made.slices)
 
@@ -275,13 +285,13 @@ def main() -> None:
     add_world_options(parser, scale=0.7, seed=2)
     add_docs_option(parser, "docs/results/judging.md and its picture")
     options = parser.parse_args()
-    made = world("mixed", options.pools, scale=options.scale, seed=options.seed, kept=options.cache)
+    made = prepare_world("mixed", options.pools, scale=options.scale, seed=options.seed, cache=options.cache)
     with threadpool_limits(1, user_api="blas"):
         champion, attempts = drill(made.examples, made.truth, setting_of(made, options.seed))
     found = [f"{made.name}:", "", *lines(champion, attempts)]
     print("\n".join(found))
     if options.docs:
-        picture(RESULTS / "poisoning.png", champion, attempts)
+        draw_doses(RESULTS / "poisoning.png", dose_panels(champion, attempts))
         write_part("judging.md", "poisoning", [*found, "", "![Poisoned labels](poisoning.png)"])
 
 

@@ -77,13 +77,13 @@ def main() -> None:
         fastapi_server(Path(options.fastapi[0]), int(options.fastapi[1]))
         return
     with tempfile.TemporaryDirectory(prefix="stillwatch-bench-") as scratch, ExitStack() as servers:
-        times = measured(started(Path(scratch), options.calls, servers))
+        times = time_calls(start_servers(Path(scratch), options.calls, servers))
     print_table(times)
 
 
-def started(scratch: Path, calls: int, servers: ExitStack) -> list[Rival]:
+def start_servers(scratch: Path, calls: int, servers: ExitStack) -> list[Rival]:
     """All servers, running; the first is the measure of the others."""
-    model, matrix = made()
+    model, matrix = make_model()
     models.save(model, scratch / "model")
     np.save(scratch / "features.npy", matrix)
     fill_store(scratch / "store", matrix)
@@ -95,16 +95,16 @@ def started(scratch: Path, calls: int, servers: ExitStack) -> list[Rival]:
     loose = servers.enter_context(mlflow_running(scratch, "unsigned"))
     signed = servers.enter_context(mlflow_running(scratch, "signed"))
     return [
-        Rival("FastAPI, dict of features", bare, "/score", asking(plain), calls),
-        Rival("stillwatch", ours, "/score", asking(plain), calls),
-        Rival("mlflow models serve", loose, "/invocations", sending(matrix[plain]), calls // 5),
-        Rival("the same, with signature", signed, "/invocations", sending(matrix[plain]), calls // 5),
-        Rival("stillwatch, with reasons", ours, "/score", asking(flagged), calls // 10),
-        Rival("stillwatch, 100 accounts", ours, "/score", asking(plain, 100), calls // 20),
+        Rival("FastAPI, dict of features", bare, "/score", bodies_asking(plain), calls),
+        Rival("stillwatch", ours, "/score", bodies_asking(plain), calls),
+        Rival("mlflow models serve", loose, "/invocations", bodies_sending(matrix[plain]), calls // 5),
+        Rival("the same, with signature", signed, "/invocations", bodies_sending(matrix[plain]), calls // 5),
+        Rival("stillwatch, with reasons", ours, "/score", bodies_asking(flagged), calls // 10),
+        Rival("stillwatch, 100 accounts", ours, "/score", bodies_asking(plain, 100), calls // 20),
     ]
 
 
-def made() -> tuple[models.Model, Matrix]:
+def make_model() -> tuple[models.Model, Matrix]:
     """A model of the project's size on made-up features, and the features of the accounts to ask for."""
     random, count = np.random.default_rng(1), len(FEATURE_NAMES)
     matrix = random.normal(size=(4_000, count)).astype(np.float32)
@@ -135,7 +135,7 @@ def fill_store(folder: Path, matrix: Matrix) -> None:
     lookup.materialize(now)
 
 
-def asking(rows: NDArray[np.intp], many: int = 1) -> Callable[[int], bytes]:
+def bodies_asking(rows: NDArray[np.intp], many: int = 1) -> Callable[[int], bytes]:
     """Bodies that ask for `many` accounts at a time."""
     ids = [f"account-{row}" for row in rows]
     return lambda call: json.dumps(
@@ -143,14 +143,14 @@ def asking(rows: NDArray[np.intp], many: int = 1) -> Callable[[int], bytes]:
     ).encode()
 
 
-def sending(matrix: Matrix) -> Callable[[int], bytes]:
+def bodies_sending(matrix: Matrix) -> Callable[[int], bytes]:
     """Bodies that bring the features of one account along, as MLflow's scoring protocol wants them."""
     rows = matrix.astype(float).tolist()
     split = {"columns": list(FEATURE_NAMES)}
     return lambda call: json.dumps({"dataframe_split": {**split, "data": [rows[call % len(rows)]]}}).encode()
 
 
-def measured(rivals: list[Rival]) -> dict[str, Times]:
+def time_calls(rivals: list[Rival]) -> dict[str, Times]:
     """Milliseconds of each call; the rivals take turns, so that a busy moment hits all."""
     times: dict[str, list[float]] = {rival.name: [] for rival in rivals}
     for turn in range(ROUNDS):
@@ -193,7 +193,7 @@ def print_table(times: dict[str, Times]) -> None:
     ours, loose, signed = (
         float(np.median(times[name])) for name in ("stillwatch", "mlflow models serve", "the same, with signature")
     )
-    print(f"stillwatch is {loose / ours:.1f} times as quick as mlflow models serve,", end=" ")
+    print(f"stillwatch is {loose / ours:.1f} times as fast as mlflow models serve,", end=" ")
     print(f"{signed / ours:.1f} times where the model has a signature (aim: 5);")
     print(f"it takes {ours / base:.1f} times as long as bare FastAPI (aim: at most 3),", end=" ")
     print(f"{ours:.2f} ms (aim: below 1.5)")

@@ -4,7 +4,6 @@ python -m benchmarks ingest [--rows 1000000]
 """
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,7 +12,8 @@ import polars as pl
 from benchmarks import measure
 from benchmarks.options import new_parser
 from benchmarks.speed import material
-from pipelines.ingest import Inputs, ingest
+from benchmarks.worlds.simulated import ingest_quietly
+from pipelines.ingest import Inputs
 from pipelines.workspace import Workspace
 
 
@@ -23,19 +23,21 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--step", choices=["read", "ingest"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.step:
-        measure.report({"read": lambda: read(given.folder), "ingest": lambda: store(given.folder)}[given.step])
+    options = parser.parse_args()
+    if options.step:
+        measure.print_usage(
+            {"read": lambda: read(options.folder), "ingest": lambda: store(options.folder)}[options.step]
+        )
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        material.write(folder, given.rows, given.rows // 15)
+        material.write(folder, options.rows, options.rows // 15)
         steps = {
-            step: measure.in_process("benchmarks.speed.ingest", "--step", step, "--folder", scratch)
+            step: measure.usage_of("benchmarks.speed.ingest", "--step", step, "--folder", scratch)
             for step in ("read", "ingest")
         }
-    rows = [(name, measured, given.rows) for name, measured in steps.items()]
-    measure.table(f"ingest of {given.rows:,} requests of 400 characters", rows, steps["read"].seconds)
+    rows = [(name, measured, options.rows) for name, measured in steps.items()]
+    measure.print_usage_table(f"ingest of {options.rows:,} requests of 400 characters", rows, steps["read"].seconds)
 
 
 def read(folder: Path) -> None:
@@ -47,8 +49,8 @@ def read(folder: Path) -> None:
 def store(folder: Path) -> None:
     """The whole of `stillwatch ingest`."""
     inputs = Inputs(requests=folder / "requests", accounts=folder / "accounts.parquet")
-    ingest(Workspace(folder / "workspace"), inputs, reject_limit=0.01, progress=lambda _step, _done: None)
+    ingest_quietly(Workspace(folder / "workspace"), inputs)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,7 +5,6 @@ python -m benchmarks rollups [--rows 2000000]
 
 import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -30,18 +29,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
     parser.add_argument("--events", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.step:
-        measure.report(lambda: STEPS[given.step](given.events))
+    options = parser.parse_args()
+    if options.step:
+        measure.print_usage(lambda: STEPS[options.step](options.events))
         return
     with tempfile.TemporaryDirectory() as scratch:
         events = str(Path(scratch) / "events.parquet")
-        write_events(Path(events), given.rows)
+        write_events(Path(events), options.rows)
         steps = {
-            name: measure.in_process("benchmarks.speed.rollups", "--step", name, "--events", events) for name in STEPS
+            name: measure.usage_of("benchmarks.speed.rollups", "--step", name, "--events", events) for name in STEPS
         }
-    rows = [(name, measured, given.rows) for name, measured in steps.items()]
-    measure.table(f"hourly rollups of {given.rows:,} events", rows, steps["read"].seconds)
+    rows = [(name, measured, options.rows) for name, measured in steps.items()]
+    measure.print_usage_table(f"hourly rollups of {options.rows:,} events", rows, steps["read"].seconds)
     for kind in ("account", "key"):
         ratio = steps[f"{kind} rollups, duckdb"].seconds / steps[f"{kind} rollups"].seconds
         print(f"{kind} rollups: {ratio:.1f}x DuckDB's speed")
@@ -61,17 +60,17 @@ def read(events: str) -> None:
     pl.read_parquet(events)
 
 
-def ours(events: str) -> None:
+def roll_up_accounts(events: str) -> None:
     """The account rollups."""
     roll_up(pl.scan_parquet(events)).collect(engine="streaming")
 
 
-def our_keys(events: str) -> None:
+def roll_up_by_key(events: str) -> None:
     """The key rollups."""
     roll_up_keys(pl.scan_parquet(events)).collect(engine="streaming")
 
 
-def theirs(events: str) -> None:
+def roll_up_accounts_in_sql(events: str) -> None:
     """The same columns as the account rollups, in SQL."""
     log = "CAST(round(log2(1 + {0}) * 64) AS BIGINT)"
     counts = {
@@ -106,7 +105,7 @@ def theirs(events: str) -> None:
     duckdb.connect().sql(query).to_arrow_table()
 
 
-def their_keys(events: str) -> None:
+def roll_up_keys_in_sql(events: str) -> None:
     """The same rows as the key rollups, in SQL."""
     parts = [
         f"SELECT {code} AS kind, {kind} AS key, account_id, date_trunc('hour', timestamp) AS hour, "
@@ -118,11 +117,11 @@ def their_keys(events: str) -> None:
 
 STEPS = {
     "read": read,
-    "account rollups, duckdb": theirs,
-    "account rollups": ours,
-    "key rollups, duckdb": their_keys,
-    "key rollups": our_keys,
+    "account rollups, duckdb": roll_up_accounts_in_sql,
+    "account rollups": roll_up_accounts,
+    "key rollups, duckdb": roll_up_keys_in_sql,
+    "key rollups": roll_up_by_key,
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,12 +1,11 @@
-"""Which encoder of topics to ship: how well account-sized means tell sources apart, how they stand paraphrase, speed.
+"""Encoders of topics compared: how well account means separate sources, how they stand paraphrase, and their speed.
 
 python -m benchmarks encoders --data FOLDER [--static FILE]
 
-FOLDER holds the real prompts; FILE, if given, words and their vectors (`benchmarks.text.topics embed` makes it).
+FOLDER holds the real prompts; FILE, if given, words and their vectors (`python -m benchmarks topics embed` makes it).
 Encoders that are fitted see half of the honest prompts and of the batch templates, never a prompt of those judged.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -39,13 +38,13 @@ def main() -> None:
     parser = new_parser("encoders", __doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--static", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     rng = np.random.default_rng(0)
-    honest, sources = prompts(given.data)
+    honest, sources = prompts(options.data)
     fit_on = [text for texts in honest.values() for text in texts[::2]]
     heads = ("seconds to fit", "prompts/s", *[f"AUC at {share:.0%}" for share in SHARES], "by distance", "paraphrase")
     print(f"{'':<34}" + "".join(f"{head:>15}" for head in heads))
-    for name, fit in candidates(given.static).items():
+    for name, fit in candidates(options.static).items():
         begin = time.process_time()
         encode = fit(fit_on)
         seconds = time.process_time() - begin
@@ -80,20 +79,20 @@ def prompts(folder: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 
 def candidates(static: Path | None) -> dict[str, Callable[[list[str]], Encode]]:
     """Encoders by name: what fits each on texts."""
-    found: dict[str, Callable[[list[str]], Encode]] = {}
+    encoders: dict[str, Callable[[list[str]], Encode]] = {}
     for size in DIMENSIONS:
-        found[f"signed projection, {size}"] = partial(projection, size)
-        found[f"words, SVD, {size}"] = partial(
+        encoders[f"signed projection, {size}"] = partial(projection, size)
+        encoders[f"words, SVD, {size}"] = partial(
             svd, size, [TfidfVectorizer(token_pattern=_TOKEN, sublinear_tf=True, min_df=3)]
         )
-        found[f"words, SVD, linear table, {size}"] = partial(table, size, None)
+        encoders[f"words, SVD, linear table, {size}"] = partial(table, size, None)
         pairs = HashingVectorizer(token_pattern=_TOKEN, ngram_range=(1, 2), n_features=1 << 15)
-        found[f"hashed words and pairs, SVD, {size}"] = partial(svd, size, [pairs, TfidfTransformer()])
+        encoders[f"hashed words and pairs, SVD, {size}"] = partial(svd, size, [pairs, TfidfTransformer()])
         if static:
-            found[f"words of MiniLM, linear table, {size}"] = partial(table, size, static)
+            encoders[f"words of MiniLM, linear table, {size}"] = partial(table, size, static)
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), max_features=60_000, sublinear_tf=True)
-    found |= {"shipped word table, 16": shipped}
-    return found | {"characters 3-5, SVD, 16": partial(svd, 16, [letters])}
+    encoders |= {"shipped word table, 16": shipped}
+    return encoders | {"characters 3-5, SVD, 16": partial(svd, 16, [letters])}
 
 
 def projection(size: int, _texts: list[str]) -> Encode:
@@ -126,9 +125,9 @@ def table(size: int, static: Path | None, texts: list[str]) -> Encode:
     counts = count.fit_transform(texts)
     if static:
         stored = np.load(static)
-        place = {word: i for i, word in enumerate(stored["words"].tolist())}
-        known = np.array([place.get(word, -1) for word in count.get_feature_names_out()])
-        vectors = np.where(known[:, None] >= 0, stored["vectors"][known], 0).astype(np.float64)
+        row_of = {word: i for i, word in enumerate(stored["words"].tolist())}
+        row = np.array([row_of.get(word, -1) for word in count.get_feature_names_out()])
+        vectors = np.where(row[:, None] >= 0, stored["vectors"][row], 0).astype(np.float64)
         means = unit(np.asarray(counts @ vectors))
         rows = (
             TruncatedSVD(size, random_state=0).fit(means - means.mean(axis=0)).transform(vectors - means.mean(axis=0))
@@ -157,7 +156,7 @@ def unit(vectors: Floats) -> Floats:
 def separation(
     encode: Encode, honest: dict[str, list[str]], sources: dict[str, list[str]], rng: np.random.Generator
 ) -> list[float]:
-    """Mean AUC over sources that the judge never saw, at each share of campaign prompts; at 25 % by distance alone too.
+    """Mean AUC over sources held out of the judge, at each share of campaign prompts; at 25 % by distance alone too.
 
     An account's vector is its mean and its squares' mean. A logistic regression learns from all other sources.
     """
@@ -172,14 +171,14 @@ def separation(
             rows = np.where(mixed[:, :, None], vectors[source][taken], rows)
         return np.concatenate([rows.mean(axis=1), (rows**2).mean(axis=1)], axis=1)
 
-    found = []
+    areas = []
     for share in SHARES:
         positives = {source: accounts("chat", source, share) for source in sources}
         negatives = {base: accounts(base, None, 0) for base in honest}
-        found.append(float(np.mean([_unseen(source, positives, negatives) for source in sources])))
+        areas.append(float(np.mean([_unseen(source, positives, negatives) for source in sources])))
         if share == SHARES[1]:
             by_distance = float(np.mean([_distance(positives[source], negatives["chat"]) for source in sources]))
-    return [*found, by_distance]
+    return [*areas, by_distance]
 
 
 def _unseen(source: str, positives: dict[str, Floats], negatives: dict[str, Floats]) -> float:
@@ -190,18 +189,18 @@ def _unseen(source: str, positives: dict[str, Floats], negatives: dict[str, Floa
     x = np.concatenate([*others, *honest])
     y = np.repeat([1, 0], [sum(map(len, others)), sum(map(len, honest))])
     judge = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500, class_weight="balanced")).fit(x, y)
-    kept = np.concatenate([rows[half:] for rows in negatives.values()])
-    scores = judge.decision_function(np.concatenate([positives[source], kept]))
-    return float(roc_auc_score(np.repeat([1, 0], [_ACCOUNTS, len(kept)]), scores))
+    judged_honest = np.concatenate([rows[half:] for rows in negatives.values()])
+    scores = judge.decision_function(np.concatenate([positives[source], judged_honest]))
+    return float(roc_auc_score(np.repeat([1, 0], [_ACCOUNTS, len(judged_honest)]), scores))
 
 
 def _distance(campaign: Floats, honest: Floats) -> float:
     """AUC of the whitened distance to the honest mean, which half of the honest accounts give."""
     half = len(honest) // 2
-    known, kept = honest[:half], honest[half:]
-    centre, spread = known.mean(axis=0), known.std(axis=0) + 1e-9
-    far = [(((rows - centre) / spread) ** 2).sum(axis=1) for rows in (campaign, kept)]
-    return float(roc_auc_score(np.repeat([1, 0], [len(campaign), len(kept)]), np.concatenate(far)))
+    reference, judged = honest[:half], honest[half:]
+    centre, spread = reference.mean(axis=0), reference.std(axis=0) + 1e-9
+    distances = [(((rows - centre) / spread) ** 2).sum(axis=1) for rows in (campaign, judged)]
+    return float(roc_auc_score(np.repeat([1, 0], [len(campaign), len(judged)]), np.concatenate(distances)))
 
 
 def stability(encode: Encode, honest: dict[str, list[str]]) -> float:
@@ -213,8 +212,9 @@ def stability(encode: Encode, honest: dict[str, list[str]]) -> float:
         words = [word for word in text.split() if rng.random() > 0.25]
         at = int(rng.integers(len(words) + 1))
         changed.append(" ".join(words[at:] + words[:at]))
-    one, other = unit(encode(texts)), unit(encode(changed))
-    return float(((one * other).sum(axis=1) > (one * np.roll(other, 1, axis=0)).sum(axis=1)).mean())
+    original, paraphrased = unit(encode(texts)), unit(encode(changed))
+    to_itself = (original * paraphrased).sum(axis=1)
+    return float((to_itself > (original * np.roll(paraphrased, 1, axis=0)).sum(axis=1)).mean())
 
 
 def speed(encode: Encode, honest: dict[str, list[str]]) -> float:
@@ -226,4 +226,4 @@ def speed(encode: Encode, honest: dict[str, list[str]]) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

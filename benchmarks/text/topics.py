@@ -10,7 +10,6 @@ prompts and the batch templates.
 
 import json
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -38,13 +37,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--static", type=Path, required=True)
-    given = parser.parse_args()
-    texts = prompts(given.data)
-    if given.step == "embed":
+    options = parser.parse_args()
+    texts = prompts(options.data)
+    if options.step == "embed":
         words = common_words(texts)
-        np.savez(given.static, words=np.array(words), vectors=Sentences(given.model).vectors(words))
+        np.savez(options.static, words=np.array(words), vectors=Sentences(options.model).vectors(words))
     else:
-        fit(texts, given.static)
+        fit(texts, options.static)
 
 
 def prompts(folder: Path) -> list[str]:
@@ -77,11 +76,11 @@ def fit(texts: list[str], static: Path) -> None:
     topics /= np.maximum(np.linalg.norm(topics, axis=1, keepdims=True), 1e-9)
     centres = MiniBatchKMeans(CELLS, random_state=0, batch_size=8_192, n_init=3).fit(topics).cluster_centers_
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    write("topics", pl.DataFrame({"word": words, "row": rows.astype(np.int8)}))
-    write("cells", pl.DataFrame({"centre": np.rint(127 * centres).astype(np.int8)}))
+    write_table("topics", pl.DataFrame({"word": words, "row": rows.astype(np.int8)}))
+    write_table("cells", pl.DataFrame({"centre": np.rint(127 * centres).astype(np.int8)}))
 
 
-def write(name: str, frame: pl.DataFrame) -> None:
+def write_table(name: str, frame: pl.DataFrame) -> None:
     """Store one table where the package reads it."""
     frame.write_parquet(TABLES / f"{name}.parquet", compression="zstd", compression_level=19)
 
@@ -105,13 +104,13 @@ class Sentences:
     def vectors(self, words: list[str]) -> Floats:
         """A vector of length one for each word, shape (words, 384)."""
         cut = [self.cut(word) for word in words]
-        found = np.zeros((len(words), 384), dtype=np.float32)
+        vectors = np.zeros((len(words), 384), dtype=np.float32)
         for size in sorted(set(map(len, cut))):
             places = [i for i, pieces in enumerate(cut) if len(pieces) == size]
             for begin in range(0, len(places), 256):
                 some = places[begin : begin + 256]
-                found[some] = self.forward(np.array([cut[i] for i in some]))
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+                vectors[some] = self.forward(np.array([cut[i] for i in some]))
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def cut(self, word: str) -> list[int]:
         """Longest pieces first, between the marks of begin and end."""
@@ -162,4 +161,4 @@ class Sentences:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

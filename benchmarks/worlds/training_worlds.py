@@ -1,22 +1,21 @@
 """Worlds with all that a training needs of them, made once: simulated, ingested, read out, planted, in this process.
 
-A folder keeps them from one run to the next, under a name that holds the arguments and the state of the code.
+A cache folder keeps them from one run to the next, under a name that holds the arguments and the state of the code.
 """
 
 import hashlib
 import json
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from benchmarks.measure import log_step
+from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_world
 from features.code_version import code_version
-from pipelines.ingest import Inputs, ingest
 from pipelines.models.slices import assign_slices, read_slices
 from pipelines.models.train import gather, plant, read_labels
 from pipelines.workspace import Workspace
@@ -27,14 +26,14 @@ TABLES = ("examples", "truth", "slices", "planted")
 
 
 @dataclass(frozen=True)
-class World:
-    """One made-up world as a training sees it, and the truth about it.
+class TrainingWorld:
+    """One simulated world as a training sees it, and the truth about it.
 
     Attributes:
         name: scenario, scale and seed, in words.
         examples: of all accounts, under the labels known at `as_of`.
         truth: `account_id`, `label`, `family`, `cohort`; one row per account.
-        groups: what accounts belong to (`training.examples.test_set`).
+        slices: what accounts belong to (`training.examples.test_set`).
         planted: examples of campaigns planted into its history.
         as_of: its end.
     """
@@ -47,55 +46,43 @@ class World:
     as_of: datetime
 
 
-def world(scenario: str, pools: Path | None, *, scale: float, seed: int, kept: Path | None = None) -> World:
-    """Make a world, or take the one that is kept."""
+def prepare_world(
+    scenario: str, pools: Path | None, *, scale: float, seed: int, cache: Path | None = None
+) -> TrainingWorld:
+    """Make a world, or read it from the cache."""
     name = f"{scenario} at scale {scale:g}, seed {seed}" + (", real pools" if pools else "")
+    key = hashlib.sha256(f"{name} {code_version(__name__)}".encode()).hexdigest()[:16]
     with tempfile.TemporaryDirectory() as scratch:
-        place = (kept or Path(scratch)) / hashlib.sha256(f"{name} {code_version(__name__)}".encode()).hexdigest()[:16]
-        if not (place / "as_of.json").exists():
-            place.mkdir(parents=True, exist_ok=True)
-            _make(place, Path(scratch), scenario, pools, scale, seed, name)
-        tables = {table: pl.read_parquet(place / f"{table}.parquet") for table in TABLES}
-        as_of = datetime.fromisoformat(json.loads((place / "as_of.json").read_text()))
-    return World(name=name, as_of=as_of, **tables)
+        folder = (cache or Path(scratch)) / key
+        if not (folder / "as_of.json").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            out = Path(scratch) / "world"
+            request = SimulationRequest(scenario=scenario, out=out, scale=scale, seed=seed, pools=pools)
+            _make(name, request, Workspace(Path(scratch) / "workspace"), folder)
+        tables = {table: pl.read_parquet(folder / f"{table}.parquet") for table in TABLES}
+        as_of = datetime.fromisoformat(json.loads((folder / "as_of.json").read_text()))
+    return TrainingWorld(name=name, as_of=as_of, **tables)
 
 
-def say(what: str) -> None:
-    """Progress, with the time of day."""
-    print(f"  {time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
-
-
-def _make(place: Path, scratch: Path, scenario: str, pools: Path | None, scale: float, seed: int, name: str) -> None:
-    tables, workspace = scratch / "world", Workspace(scratch / "workspace")
-    say(f"{name}: simulating")
-    simulate(SimulationRequest(scenario=scenario, out=tables, scale=scale, seed=seed, pools=pools))
-    say(f"{name}: ingesting")
-    parts = {part: tables / f"{part}.parquet" for part in ("accounts", "enforcement", "releases")}
-    ingest(workspace, Inputs(requests=tables / "requests", **parts), reject_limit=0.01, progress=silent)
-    say(f"{name}: reading features out")
-    labels, as_of = read_labels(tables / "labels.parquet", 0.0), end(tables)
-    examples = gather(workspace, labels, as_of, silent).examples
-    truth = pl.read_parquet(tables / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
-    truth.write_parquet(scratch / "told.parquet")
-    slices = assign_slices(workspace.lake, workspace.keyring, examples, as_of, read_slices(scratch / "told.parquet"))
-    say(f"{name}: planting")
+def _make(name: str, request: SimulationRequest, workspace: Workspace, folder: Path) -> None:
+    log_step(f"{name}: simulating")
+    simulate(request)
+    world = request.out
+    log_step(f"{name}: ingesting")
+    ingest_world(workspace, world)
+    log_step(f"{name}: reading features out")
+    labels, as_of = read_labels(world / "labels.parquet", 0.0), end_of_world(world)
+    examples = gather(workspace, labels, as_of, ignore_progress).examples
+    truth = pl.read_parquet(world / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
+    account_truth = world / "truth_by_account.parquet"
+    truth.write_parquet(account_truth)
+    slices = assign_slices(workspace.lake, workspace.keyring, examples, as_of, read_slices(account_truth))
+    log_step(f"{name}: planting")
     with threadpool_limits(1, user_api="blas"):
-        planted = plant(workspace, labels, as_of, Planting(seed=seed), silent)
+        planted = plant(workspace, labels, as_of, Planting(seed=request.seed), ignore_progress)
     if planted is None:
         raise SystemExit(f"{name} is too small to plant into: give a larger --scale")
-    known = truth.select("account_id", "label", "family", "cohort")
-    for table, frame in zip(TABLES, (examples, known, slices, planted), strict=True):
-        frame.write_parquet(place / f"{table}.parquet")
-    (place / "as_of.json").write_text(json.dumps(as_of.isoformat()))  # last: what has it is whole
-
-
-def end(tables: Path) -> datetime:
-    """The midnight after the last request."""
-    last: datetime = (
-        pl.scan_parquet(tables / "requests" / "*.parquet").select(pl.col("timestamp").max()).collect().item()
-    )
-    return last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-
-
-def silent(_step: str, _done: float) -> None:
-    """Steps are told by `say`."""
+    truth = truth.select("account_id", "label", "family", "cohort")
+    for table, frame in zip(TABLES, (examples, truth, slices, planted), strict=True):
+        frame.write_parquet(folder / f"{table}.parquet")
+    (folder / "as_of.json").write_text(json.dumps(as_of.isoformat()))  # last: a folder that has it is complete

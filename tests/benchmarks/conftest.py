@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.worlds.training_worlds import World
+from benchmarks.worlds.training_worlds import TrainingWorld
 from features.catalogue import FEATURES
 from training.examples.dataset import DETECTOR_COLUMNS
 from training.examples.test_set import no_slices
@@ -33,16 +33,22 @@ def _accounts(first: str, tell: float, telling: str = "content") -> pl.DataFrame
     return pl.DataFrame(keys).with_columns(pl.Series(k, v, dtype=pl.Float32) for k, v in values.items())
 
 
-def _world(rows: pl.DataFrame) -> World:
+def _world(rows: pl.DataFrame) -> TrainingWorld:
     """A world of these accounts, whose campaigns were all confirmed a day before its end."""
-    known = pl.when("true").then(True)
     examples = rows.drop("family", "cohort", "true").with_columns(
-        rows.select(known.alias("label"), pl.when("true").then("family").alias("campaign")),
+        rows.select(pl.when("true").then(True).alias("label"), pl.when("true").then("family").alias("campaign")),
         as_of=pl.lit(AS_OF).cast(TIME),
         labelled_at=rows.select(pl.when("true").then(pl.lit(AS_OF - timedelta(days=1)).cast(TIME))).to_series(),
     )
     truth = rows.select("account_id", "family", "cohort", label="true")
-    return World("a small table", examples, truth, no_slices(), examples.clear(), AS_OF)
+    return TrainingWorld(
+        name="a small table",
+        examples=examples,
+        truth=truth,
+        slices=no_slices(),
+        planted=examples.clear(),
+        as_of=AS_OF,
+    )
 
 
 def _cells_of(lines: list[str]) -> list[list[str]]:
@@ -57,7 +63,7 @@ def accounts() -> Callable[..., pl.DataFrame]:
 
 
 @pytest.fixture(scope="session")
-def world_of() -> Callable[[pl.DataFrame], World]:
+def world_of() -> Callable[[pl.DataFrame], TrainingWorld]:
     """Makes a world of accounts."""
     return _world
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from benchmarks.detection.early import LOOKS, PAGE, PART, course, looks, row, served, told_of
+from benchmarks.detection.early import LOOKS, PAGE, PART, course, format_delay, looks, row, served
 from docs_tools.documents import RESULTS
 from training.evaluation.detection import Detection
 from training.evaluation.metrics import Estimate
@@ -47,9 +47,9 @@ def test_a_world_is_looked_at_on_midnights_evenly_apart_up_to_its_end() -> None:
 
 
 def test_requests_of_the_campaign_are_counted_and_no_others() -> None:
-    told = served(requests(), truth(), TIMES).sort("as_of").select("account_id", "served", "as_of").rows()
+    counts = served(requests(), truth(), TIMES).sort("as_of").select("account_id", "served", "as_of").rows()
     # on the second day the campaign begins, at its very midnight; it ends at noon of the third
-    assert told == [("c", 1, TIMES[0]), ("c", 5, TIMES[1]), ("c", 7, TIMES[2])]
+    assert counts == [("c", 1, TIMES[0]), ("c", 5, TIMES[1]), ("c", 7, TIMES[2])]
 
 
 def test_the_course_of_an_account_begins_with_its_campaign() -> None:
@@ -61,7 +61,7 @@ def test_the_course_of_an_account_begins_with_its_campaign() -> None:
 
 
 @pytest.mark.parametrize(
-    "estimate,told",
+    "estimate,text",
     [
         (Estimate(name="days", value=4.0, low=2.6, high=9.0), "4 [3, 9]"),
         (Estimate(name="days", value=4.0, low=2.0, note="no upper bound: half of them may"), "4 [2, never]"),
@@ -69,14 +69,14 @@ def test_the_course_of_an_account_begins_with_its_campaign() -> None:
         (Estimate(name="days", value=None, note="needs 10 true accounts, there are 9"), "-"),
     ],
 )
-def test_what_is_never_found_is_told_apart_from_what_is_not_known(estimate: Estimate, told: str) -> None:
-    assert told_of(estimate, "{:,.0f}".format) == told
+def test_what_is_never_found_is_told_apart_from_what_is_not_known(estimate: Estimate, text: str) -> None:
+    assert format_delay(estimate, "{:,.0f}".format) == text
 
 
 def test_a_world_with_too_few_honest_accounts_says_so_in_its_row() -> None:
-    told = row("tiny", 40, Detection(note="needs 100 accounts that are not true, there are 40"))
-    assert told[:4] == ["tiny", "40", "0", "needs 100 accounts that are not true, there are 40"]
-    assert len(told) == 10
+    cells = row("tiny", 40, Detection(note="needs 100 accounts that are not true, there are 40"))
+    assert cells[:4] == ["tiny", "40", "0", "needs 100 accounts that are not true, there are 40"]
+    assert len(cells) == 10
 
 
 def test_the_page_has_a_place_for_it() -> None:

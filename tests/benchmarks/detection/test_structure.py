@@ -4,13 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.detection.structure import NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING, PAGE, PART, everything
-from benchmarks.worlds.diluted import Cell
+from benchmarks.detection.structure import NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING, PAGE, PART, measure
+from benchmarks.worlds.diluted import Dilution
 from docs_tools.documents import RESULTS
 from training.examples.dataset import IN_CAMPAIGN
 from training.fitting.train import OURS
 
-FEW, MANY = Cell(50, 1.0), Cell(250, 1.0)
+FEW, MANY = Dilution(50, 1.0), Dilution(250, 1.0)
 
 
 def grouped(rows: pl.DataFrame) -> pl.DataFrame:
@@ -22,7 +22,7 @@ def grouped(rows: pl.DataFrame) -> pl.DataFrame:
 def lines(accounts, world_of) -> list[str]:
     made = world_of(grouped(accounts("t", 1.0, "coordination")))
     rows = {cell: grouped(accounts("j", tell, "coordination")) for cell, tell in ((FEW, 0.4), (MANY, 1.0))}
-    return everything(made, rows, ["family 0"], 1, "2 worlds of the next seeds")
+    return measure(made, rows, ["family 0"], 1, "2 worlds of the next seeds")
 
 
 def test_every_model_has_a_row_in_every_cell(lines, cells_of) -> None:
@@ -39,7 +39,7 @@ def test_a_model_without_sight_of_others_finds_less_where_only_these_tell(lines,
     assert area[MANY.name, NO_CAMPAIGNS] > 0.5 > 0.2 > area[MANY.name, NOR_SHARING]
 
 
-def test_the_scope_and_what_can_not_be_measured_are_told(lines) -> None:
+def test_the_scope_and_what_can_not_be_measured_are_stated(lines) -> None:
     assert lines[0].startswith(
         "Trained on a small table; judged in 2 worlds of the next seeds together: 1 families, 12 accounts"
     )

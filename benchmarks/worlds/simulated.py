@@ -1,0 +1,43 @@
+"""Simulated worlds on disk, as measurements use them: their tables ingested, and their end."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.ingest import Inputs, ingest
+from pipelines.workspace import Workspace
+
+REJECT_LIMIT = 0.01  # share of bad rows above which an ingest stops, the default of `stillwatch ingest`
+
+
+def ingest_world(workspace: Workspace, world: Path, requests: Path | None = None) -> None:
+    """Ingest a world's tables.
+
+    Args:
+        workspace: takes them.
+        world: folder that `simulate` wrote.
+        requests: a log to ingest instead of the world's own, with the world's other tables.
+    """
+    tables = {name: world / f"{name}.parquet" for name in ("accounts", "enforcement", "releases")}
+    ingest_quietly(workspace, Inputs(requests=requests or world / "requests", **tables))
+
+
+def ingest_quietly(workspace: Workspace, inputs: Inputs) -> None:
+    """Ingest without progress bars."""
+    ingest(workspace, inputs, reject_limit=REJECT_LIMIT, progress=ignore_progress)
+
+
+def end_of_world(world: Path) -> datetime:
+    """The midnight after the last request."""
+    return midnight_after(pl.scan_parquet(world / "requests" / "*.parquet"))
+
+
+def midnight_after(rows: pl.LazyFrame) -> datetime:
+    """The midnight after the last `timestamp`."""
+    last: datetime = rows.select(pl.col("timestamp").max()).collect().item()
+    return last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
+def ignore_progress(_step: str, _done: float) -> None:
+    """Do nothing: measurements report their own steps."""
