@@ -1,9 +1,9 @@
 """The gate: may a challenger take the champion's place? A pure function of reports and what was measured beside them.
 
-What is guarded: the ranking (recall at 0.1 % and at 1 % false positives, PR-AUC), calibration (Brier, ECE), the family
-that is found worst, the cohort (and plan, country, request count) with most false alarms, size and speed. No challenger
-passes that is worse than the champion beyond the champion's interval on one of them, or surely worse on the very same
-accounts, or surely beaten by a plain rival that learned from the same examples.
+Guarded are the ranking (recall at false-positive rates of 0.1 % and 1 %, PR-AUC), calibration (Brier, ECE), the family
+with the lowest recall, the cohort (and plan, country, request count) with the highest false-positive rate, size and
+speed. A challenger is refused if it is worse than the champion beyond the champion's interval on one of them, or
+certainly worse on the same accounts, or certainly beaten by a plain rival that learned from the same examples.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,21 +46,22 @@ class Decision:
 def gate(
     challenger: Report, champion: Report | None, limits: GateLimits | None = None, evidence: Evidence | None = None
 ) -> Decision:
-    """Decide. A challenger must beat chance and not be surely miscalibrated, nor lose to the champion or a rival.
+    """Decide whether the challenger takes the champion's place.
 
-    To lose to the champion is to be worse beyond its interval on one guarded figure, or surely worse on the same
-    accounts, or worse on at least one without being better on any, or much larger or slower. Reports on different test
-    sets are not compared: judge the champion on the challenger's.
+    It must beat chance, must not be certainly miscalibrated, and must not lose to the champion or to a rival. It loses
+    to the champion if it is worse beyond the champion's interval on one guarded figure, or certainly worse on the same
+    accounts, or worse on one figure and better on none, or much larger or slower. Reports on different test sets are
+    not compared: judge the champion on the challenger's test set first.
     """
     limits, evidence = limits or GateLimits(), evidence or Evidence()
     is_first = champion is None and evidence.remembered is None
-    against = [*_sanity(challenger, limits, is_first), *_beaten(evidence.differences, limits)]
-    if evidence.remembered is not None and not against:
-        against = [*_forgotten(evidence.remembered, limits)]
-    if champion is not None and not against:
-        against = [*_losses(challenger, champion, evidence, limits)]
-    if against:
-        return Decision(False, tuple(against))
+    objections = [*_sanity(challenger, limits, is_first), *_beaten(evidence.differences, limits)]
+    if evidence.remembered is not None and not objections:
+        objections = [*_forgotten(evidence.remembered, limits)]
+    if champion is not None and not objections:
+        objections = [*_losses(challenger, champion, evidence, limits)]
+    if objections:
+        return Decision(False, tuple(objections))
     if evidence.remembered is not None:
         return Decision(True, (REMEMBERED,))
     if champion is None and NOTHING_CONFIRMED in challenger.notes:
@@ -72,7 +73,7 @@ def gate(
 
 
 def force(decision: Decision, reason: str) -> Decision:
-    """Promote whatever the gate says, and keep what it said."""
+    """The decision to promote against the gate; its reasons stay on record."""
     return replace(decision, promote=True, forced=reason)
 
 
@@ -93,9 +94,9 @@ def _sanity(report: Report, limits: GateLimits, is_first: bool) -> Iterator[str]
 
 
 def _beaten(differences: Mapping[str, Sequence[Estimate]], limits: GateLimits) -> Iterator[str]:
-    """A rival that ranks surely better: then there is nothing to be had from the larger model."""
+    """Objections where a rival ranks certainly better: then the larger model has no use."""
     for rival, estimates in differences.items():
-        lost = [estimate for estimate in estimates if estimate.name in RANKING and _surely_lost(estimate, limits)]
+        lost = [estimate for estimate in estimates if estimate.name in RANKING and _is_certain_loss(estimate, limits)]
         if lost and rival != CHAMPION:
             yield f"The plain rival {rival} does better on the same accounts: {', '.join(map(_loss, lost))}."
 
@@ -113,22 +114,21 @@ def _losses(challenger: Report, champion: Report, evidence: Evidence, limits: Ga
     for kind, names in (RECALLED | ALARMED).items():
         for name in names:
             yield from _worst(challenger, champion, kind, name)
-    lost = [
-        gain for gain in evidence.differences.get(CHAMPION, ()) if gain.name in GUARDED and _surely_lost(gain, limits)
-    ]
-    yield from (f"On the same accounts as the champion it loses {_loss(gain)}." for gain in lost)
+    on_same_accounts = _guarded(evidence.differences.get(CHAMPION, ()))
+    lost = [difference for difference in on_same_accounts if _is_certain_loss(difference, limits)]
+    yield from (f"On the same accounts as the champion it loses {_loss(difference)}." for difference in lost)
     # without a true account the lowest risks would win, and a first model that nobody could judge would stay for good
     if evidence.earlier is not None and evidence.earlier[1].positives:
-        yield from (f"On the champion's own test set, {said}" for said in _beyond(*evidence.earlier))
-        faded = [gain for gain in evidence.lasting if gain.name in GUARDED and _is_faded(gain, limits)]
-        yield from (f"On the champion's own test set it loses {_loss(gain)}." for gain in faded)
+        yield from (f"On the champion's own test set, {reason}" for reason in _beyond(*evidence.earlier))
+        faded = [difference for difference in _guarded(evidence.lasting) if _is_faded(difference, limits)]
+        yield from (f"On the champion's own test set it loses {_loss(difference)}." for difference in faded)
     if evidence.footprints is not None:
         yield from _heavier(*evidence.footprints, limits)
 
 
 def _forgotten(remembered: Sequence[Estimate], limits: GateLimits) -> Iterator[str]:
-    """A champion of other features can't be asked again, but must not be lost to a worse model for that."""
-    area = next((gain for gain in remembered if gain.name == "pr_auc"), None)
+    """Objections against the risks that a champion of other features gave: it cannot be judged again."""
+    area = next((difference for difference in remembered if difference.name == "pr_auc"), None)
     if area is None or area.value is None:
         yield (
             "The champion was made for other features, and too few of the accounts that it was judged on are "
@@ -136,10 +136,13 @@ def _forgotten(remembered: Sequence[Estimate], limits: GateLimits) -> Iterator[s
             "not worse."
         )
         return
-    lost = [gain for gain in remembered if gain.name in GUARDED and _is_faded(gain, limits)]
-    yield from (
-        f"Against the risks that the champion gave when it was trained, it loses {_loss(gain)}." for gain in lost
-    )
+    for difference in _guarded(remembered):
+        if _is_faded(difference, limits):
+            yield f"Against the risks that the champion gave when it was trained, it loses {_loss(difference)}."
+
+
+def _guarded(differences: Sequence[Estimate]) -> list[Estimate]:
+    return [difference for difference in differences if difference.name in GUARDED]
 
 
 def _beyond(challenger: Report, champion: Report) -> Iterator[str]:
@@ -151,7 +154,7 @@ def _beyond(challenger: Report, champion: Report) -> Iterator[str]:
 
 def _nowhere_better(challenger: Report, champion: Report) -> Iterator[str]:
     names = _compared(challenger, champion)
-    differences = [_gain(challenger.estimate(name), champion.estimate(name)) for name in names]
+    differences = [_difference(challenger.estimate(name), champion.estimate(name)) for name in names]
     if min(differences) < 0 and max(differences) <= 0 and not any(_beyond(challenger, champion)):
         worst = names[differences.index(min(differences))]
         yield _sentence(
@@ -159,26 +162,30 @@ def _nowhere_better(challenger: Report, champion: Report) -> Iterator[str]:
         )
 
 
-def _worst(challenger: Report, champion: Report, kind: str, name: str) -> Iterator[str]:
-    """The worst group of each, whatever its name, and any one group whose intervals lie apart."""
-    ours, theirs = (_values(report.of_kind(kind), name) for report in (challenger, champion))
-    both = [part for part in ours if part in theirs]
-    if not both:
+def _worst(challenger: Report, champion: Report, kind: str, figure: str) -> Iterator[str]:
+    """Objections to the worst slice of each, whatever its name, and to any one slice whose intervals lie apart."""
+    ours, theirs = (_values(report.of_kind(kind), figure) for report in (challenger, champion))
+    shared = [name for name in ours if name in theirs]
+    if not shared:
         return
-    mine, other = (min(both, key=lambda part: _goodness(estimates[part])) for estimates in (ours, theirs))
-    beyond = _is_beyond(ours[mine], theirs[other])
-    if beyond:
-        told = f"the worst {kind}'s {name} ({mine}; the champion's worst: {other})"
-        yield _sentence(told, ours[mine], theirs[other], "beyond the interval")
-    for part in both:
-        if not (beyond and part == mine) and _is_apart(ours[part], theirs[part]):
-            yield _sentence(f"{name} of the {kind} {part}", ours[part], theirs[part], "and the intervals lie apart")
+    mine, other = (min(shared, key=lambda name: _goodness(estimates[name])) for estimates in (ours, theirs))
+    is_beyond = _is_beyond(ours[mine], theirs[other])
+    if is_beyond:
+        subject = f"the worst {kind}'s {figure} ({mine}; the champion's worst: {other})"
+        yield _sentence(subject, ours[mine], theirs[other], "beyond the interval")
+    for name in shared:
+        if not (is_beyond and name == mine) and _is_apart(ours[name], theirs[name]):
+            yield _sentence(f"{figure} of the {kind} {name}", ours[name], theirs[name], "and the intervals lie apart")
 
 
-def _values(slices: Sequence[Slice], name: str) -> dict[str, Estimate]:
-    """One figure of each group, where it has a value."""
-    estimates = {part.name: estimate for part in slices for estimate in part.estimates if estimate.name == name}
-    return {part: estimate for part, estimate in estimates.items() if estimate.value is not None}
+def _values(slices: Sequence[Slice], figure: str) -> dict[str, Estimate]:
+    """One figure of each slice that has a value for it, by the slice's name."""
+    return {
+        cohort.name: estimate
+        for cohort in slices
+        for estimate in cohort.estimates
+        if estimate.name == figure and estimate.value is not None
+    }
 
 
 def _heavier(challenger: Footprint, champion: Footprint, limits: GateLimits) -> Iterator[str]:
@@ -194,10 +201,10 @@ def _heavier(challenger: Footprint, champion: Footprint, limits: GateLimits) -> 
 
 
 def _fallback(challenger: Report, champion: Report) -> Iterator[str]:
-    """Say so where the strict recall could not be guarded."""
+    """A remark where the strict recall could not be guarded."""
     if STRICT not in _compared(challenger, champion):
         why = challenger.estimate(STRICT).note or "no value"
-        yield f"The test set cannot carry {STRICT} ({why}): {WIDE} is guarded instead."
+        yield f"The test set is too small for {STRICT} ({why}): {WIDE} is guarded instead."
 
 
 def _compared(challenger: Report, champion: Report) -> list[str]:
@@ -213,8 +220,8 @@ def _goodness(estimate: Estimate) -> float:
     return -estimate.value if estimate.name in FALLING else estimate.value
 
 
-def _gain(challenger: Estimate, champion: Estimate) -> float:
-    """How much better the challenger is; negative = worse."""
+def _difference(challenger: Estimate, champion: Estimate) -> float:
+    """How much better the challenger is; negative if it is worse."""
     return _goodness(challenger) - _goodness(champion)
 
 
@@ -223,7 +230,7 @@ def _is_beyond(challenger: Estimate, champion: Estimate) -> bool:
     assert champion.value is not None
     edge = champion.high if champion.name in FALLING else champion.low
     room = 0.0 if edge is None else abs(edge - champion.value)
-    return _gain(challenger, champion) < -room
+    return _difference(challenger, champion) < -room
 
 
 def _is_apart(challenger: Estimate, champion: Estimate) -> bool:
@@ -232,19 +239,20 @@ def _is_apart(challenger: Estimate, champion: Estimate) -> bool:
     return below.high is not None and above.low is not None and below.high < above.low
 
 
-def _surely_lost(gain: Estimate, limits: GateLimits) -> bool:
-    return gain.value is not None and gain.high is not None and gain.high < 0 and gain.value <= -limits.margin
+def _is_certain_loss(difference: Estimate, limits: GateLimits) -> bool:
+    value, high = difference.value, difference.high
+    return value is not None and high is not None and high < 0 and value <= -limits.margin
 
 
-def _is_faded(gain: Estimate, limits: GateLimits) -> bool:
-    much = gain.name == "pr_auc" and gain.value is not None and gain.value <= -limits.lasting
-    return much or _surely_lost(gain, limits)
+def _is_faded(difference: Estimate, limits: GateLimits) -> bool:
+    is_large = difference.name == "pr_auc" and difference.value is not None and difference.value <= -limits.lasting
+    return is_large or _is_certain_loss(difference, limits)
 
 
-def _loss(gain: Estimate) -> str:
+def _loss(difference: Estimate) -> str:
     """`0.120 [0.050, 0.190] of pr_auc`: what is lost, as positive numbers."""
-    assert gain.value is not None and gain.low is not None and gain.high is not None
-    return f"{-gain.value:.3f} [{-gain.high:.3f}, {-gain.low:.3f}] of {gain.name}"
+    assert difference.value is not None and difference.low is not None and difference.high is not None
+    return f"{-difference.value:.3f} [{-difference.high:.3f}, {-difference.low:.3f}] of {difference.name}"
 
 
 def _sentence(name: str, ours: Estimate, theirs: Estimate, why: str) -> str:
