@@ -26,6 +26,7 @@ ROOMS = {
     "deltalake": ("features/lake.py",),
     "feast": ("features/store/",),
     "mlflow": ("training/tracking/",),
+    "jinja2": ("training/reports/",),
     "lightgbm": ("training/models/fit.py", "training/models/model.py"),
     "bentoml": ("serving/service.py", "serving/package.py"),
 }
@@ -238,6 +239,7 @@ PLANTED: tuple[tuple[Fence, str, str], ...] = (
     (library_rooms, "features/x.py", "from feast.repo_config import RepoConfig"),
     (library_rooms, "pipelines/x.py", "def f():\n    import mlflow.lightgbm"),
     (library_rooms, "training/fitting/train.py", "import lightgbm as lgb"),
+    (library_rooms, "pipelines/x.py", "from jinja2 import Template"),
     (library_rooms, "serving/server.py", "import bentoml"),
     (no_pickle, "training/models/model.py", "import pickle"),
     (no_pickle, "tests/x.py", "from joblib import dump"),

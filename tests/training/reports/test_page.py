@@ -1,4 +1,4 @@
-"""The page that shows models side by side: self-contained, escaped, and telling what the reports tell."""
+"""The page that shows models side by side: self-contained, escaped, and with the figures of the reports."""
 
 import re
 from dataclasses import replace
@@ -14,7 +14,7 @@ from training.reports.page import page
 from training.reports.text import show
 
 NASTY = "<script>alert('x')</script><img src=http://example.org/x onerror=y>&amp;\"'"
-KEPT = Decision(False, ("Worse on the worst family.", "Too slow."))
+REFUSED = Decision(False, ("Worse on the worst family.", "Too slow."))
 
 
 class Reader(HTMLParser):
@@ -31,6 +31,11 @@ class Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.text += f" {data}"
 
+    @property
+    def attributes(self) -> set[str]:
+        """The names of all attributes."""
+        return {name for _, attributes in self.tags for name in attributes}
+
 
 def read(html: str) -> Reader:
     reader = Reader()
@@ -41,7 +46,7 @@ def read(html: str) -> Reader:
 
 def renamed(report: Report, name: str) -> Report:
     """With a name that somebody else chose wherever a report holds one."""
-    slices = tuple(part.model_copy(update={"name": name}) for part in report.slices)
+    slices = tuple(cohort.model_copy(update={"name": name}) for cohort in report.slices)
     noted = report.detection.model_copy(update={"note": name})
     update = {"slices": slices, "notes": (name,), "test_name": name, "detection": noted}
     return report.model_copy(update=update)
@@ -59,7 +64,10 @@ def test_each_named_metric_stands_beside_its_value_and_interval_in_each_report(t
 
 def test_the_worst_families_and_cohorts_come_first(trained: Trained) -> None:
     html = page(trained.reports)
-    families, cohorts = html.index("Families found least"), html.index("Cohorts with most false alarms")
+    families, cohorts = (
+        html.index("Families with the lowest recall"),
+        html.index("Cohorts with the highest false-positive rate"),
+    )
     worst = trained.report.worst("cohort", "false_positive_rate_at_fpr_0.01")
     assert worst is not None
     listed = re.findall(r">(cohort \d) <span", html[cohorts:])
@@ -76,53 +84,62 @@ def test_what_the_counts_cannot_carry_is_a_dash_with_its_reason(trained: Trained
 
 
 @pytest.mark.parametrize(
-    ("decision", "told"),
+    ("decision", "sentences"),
     [
         (None, "The gate has not decided yet."),
-        (KEPT, "The gate kept it out. Worse on the worst family. Too slow."),
+        (REFUSED, "The gate did not promote it. Worse on the worst family. Too slow."),
         (Decision(True, ("Not worse.",)), "The gate promoted it. Not worse."),
-        (force(KEPT, "a drill"), "Promoted by a person, whatever the gate says: a drill Worse on the worst family."),
+        (force(REFUSED, "a drill"), "Promoted by a person, whatever the gate says: a drill Worse on the worst family."),
     ],
 )
-def test_the_decision_of_the_gate_is_told_with_its_reasons(
-    trained: Trained, decision: Decision | None, told: str
+def test_the_decision_of_the_gate_is_shown_with_its_reasons(
+    trained: Trained, decision: Decision | None, sentences: str
 ) -> None:
-    assert told in read(page(trained.reports, decision)).text
+    assert sentences in read(page(trained.reports, decision)).text
 
 
-def test_gains_on_the_same_accounts_are_told_with_their_sign(trained: Trained) -> None:
+def test_differences_on_the_same_accounts_are_shown_with_their_sign(trained: Trained) -> None:
     differences = {
         "champion": (Estimate(name="pr_auc", value=0.02, low=-0.01, high=0.05), Estimate(name="ece", value=-0.5))
     }
     text = read(page(trained.reports, None, differences)).text
-    assert "Gain over champion on the same accounts" in text
+    assert "Difference from champion on the same accounts" in text
     assert "+0.020 [-0.010, +0.050]" in text
 
 
 def test_the_page_holds_no_script_and_nothing_from_outside(trained: Trained) -> None:
-    html = page(trained.reports, KEPT)
+    html = page(trained.reports, REFUSED)
     reader = read(html)
     tags = {tag for tag, _ in reader.tags}
     assert not tags & {"script", "iframe", "img", "link", "object", "embed", "form", "a", "base"}
-    assert not any(name.startswith("on") or name in {"src", "href"} for _, found in reader.tags for name in found)
+    assert not any(name.startswith("on") or name in {"src", "href"} for name in reader.attributes)
     assert "://" not in html
     assert "url(" not in html
-    policy = next(found for tag, found in reader.tags if tag == "meta" and "http-equiv" in found)
+    policy = next(attributes for tag, attributes in reader.tags if tag == "meta" and "http-equiv" in attributes)
     assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def test_whatever_a_name_holds_becomes_text(trained: Trained) -> None:
     reports = {NASTY: renamed(trained.report, NASTY), "b": renamed(trained.reports["volume_rule"], NASTY)}
-    decision = replace(KEPT, reasons=(NASTY,), forced=NASTY)
+    decision = replace(REFUSED, reasons=(NASTY,), forced=NASTY)
     html = page(reports, decision, {NASTY: (Estimate(name=NASTY, value=0.1, note=NASTY),)})
     reader = read(html)
     plain = read(page({OURS: trained.report, "b": trained.reports["volume_rule"]}, decision)).tags
     assert {tag for tag, _ in reader.tags} <= {tag for tag, _ in plain}
     assert NASTY in reader.text
+    assert not any(name.startswith("on") or name in {"src", "href"} for name in reader.attributes)
 
 
-def test_a_page_of_one_report_without_groups_is_possible(trained: Trained) -> None:
+@pytest.mark.parametrize("name", ["{{ 7 * 191 }}", "{% include 'page.html' %}", '" onmouseover="x', "</style></title>"])
+def test_a_name_is_never_read_as_template_or_markup(trained: Trained, name: str) -> None:
+    reader = read(page({name: renamed(trained.report, name)}, Decision(False, (name,))))
+    assert name in reader.text
+    assert "1337" not in reader.text
+    assert not any(attribute.startswith("on") for attribute in reader.attributes)
+
+
+def test_a_page_of_one_report_without_slices_is_possible(trained: Trained) -> None:
     bare = trained.report.model_copy(update={"slices": (), "queue": (), "costs": (), "campaigns": ()})
     text = read(page({OURS: bare})).text
-    assert "Families found least" not in text
+    assert "Families with the lowest recall" not in text
     assert show(bare.estimate("pr_auc")) in text
