@@ -9,7 +9,8 @@ import pytest
 from training.evaluation.paired import differences
 from training.evaluation.slices import campaigns_of
 from training.examples.dataset import targets
-from training.fitting.train import OURS, Plan, Trained, judge, train
+from training.fitting.plan import Plan
+from training.fitting.train import OURS, Trained, judge, train
 from training.gate.assembly import PLAIN_RIVALS, Contender, RetiredChampion, assemble_evidence, risk_of
 from training.gate.evidence import CHAMPION, Footprint
 from training.models.fit import BoostingSettings
@@ -27,20 +28,10 @@ def challenger(trained: Trained) -> Contender:
 
 
 @pytest.fixture(scope="module")
-def champion(world, features, as_of) -> Contender:
+def champion(world, request_of) -> Contender:
     """Trained on a smaller world, so on another test set."""
     plan = Plan(settings=BoostingSettings(rounds=(10,)), replicates=20)
-    return contender(
-        train(
-            world(honest=400, seed=3),
-            features,
-            as_of=as_of,
-            seed=3,
-            schema_version="s1",
-            volume_feature="requests_28d",
-            plan=plan,
-        )
-    )
+    return contender(train(request_of(examples=world(honest=400, seed=3), plan=plan, seed=3)))
 
 
 def test_the_risks_that_were_recorded_are_those_of_the_stored_model(trained: Trained) -> None:

@@ -1,4 +1,4 @@
-"""The gate: what it says of a challenger, case by case; the properties that hold for all are beside it."""
+"""The gate: what it says of a challenger, case by case; what holds for all reports is in `test_comparison`."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The gate, whatever the reports: they are drawn around a good one, so that most reach the champion."""
+"""The comparison with the champion, whatever the reports: drawn around a good one, so that most reach it."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.evaluation.slices import Slice
+from training.gate.comparison import FALLING, GUARDED
 from training.gate.evidence import Evidence, Footprint
-from training.gate.promotion import FALLING, GUARDED, Decision, gate
+from training.gate.promotion import Decision, gate
 
 ALARMS = "false_positive_rate_at_fpr_0.01"
 # Of a usable model, in thousandths; rooms are odd half thousandths, so that no value lies on an interval's end.
