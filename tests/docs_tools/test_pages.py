@@ -24,6 +24,7 @@ CODE = re.compile(r"^```.*?^```|^ {4}\S.*?$|`[^`\n]+`", re.DOTALL | re.MULTILINE
 FILE = re.compile(rf"(?:{ROOMS}|\.ci)/[\w./-]*|[A-Z]+\.md|Makefile|pyproject\.toml")
 STILLWATCH = re.compile(r"\bstillwatch +([a-z]\w*)((?: (?!stillwatch)[^\n`#|]*)?)")
 RUN = re.compile(r"python -m (benchmarks|docs_tools)(?:\.\w+)* +([a-z][\w-]*)")
+ARGUMENTS = re.compile(r"python -m benchmarks ([a-z]\w*)((?: +[\[-]?-?[\w.-]+\]?)*)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
@@ -67,6 +68,16 @@ def unknown_runs(text: str) -> list[str]:
     return [f"{module} {name}" for module, name in RUN.findall(text) if name not in listed[module]]
 
 
+def unknown_arguments(text: str) -> Iterator[str]:
+    """Options and choices that the source of a measurement does not have; importing them all takes long."""
+    shared = (ROOT / "benchmarks" / "options.py").read_text(encoding="utf-8")
+    for name, rest in ARGUMENTS.findall(text):
+        if name in BENCHMARKS:
+            source = (ROOT / f"{BENCHMARKS[name].module.replace('.', '/')}.py").read_text(encoding="utf-8") + shared
+            choices = re.findall(r"^ ([a-z][a-z-]+)", rest)
+            yield from (f"{name} {word}" for word in [*choices, *OPTION.findall(rest)] if f'"{word}"' not in source)
+
+
 def named(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
@@ -93,7 +104,7 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGE_FILES, ids=named)
 def test_every_command_and_option_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert [*unknown_commands(text), *unknown_runs(text)] == []
+    assert [*unknown_commands(text), *unknown_runs(text), *unknown_arguments(text)] == []
 
 
 @pytest.mark.parametrize("page", sorted(RESULTS.glob("*.md")), ids=named)
@@ -125,6 +136,11 @@ def test_a_wrong_measurement_is_noticed() -> None:
     assert unknown_runs("`python -m benchmarks frobnicate --docs` and `python -m benchmarks ingest`") == [
         "benchmarks frobnicate"
     ]
+
+
+def test_a_wrong_argument_of_a_measurement_is_noticed() -> None:
+    text = "`python -m benchmarks grouping words --pools DIR --dogs`, `python -m benchmarks ingest (slow)`"
+    assert list(unknown_arguments(text)) == ["grouping words", "grouping --dogs"]
 
 
 def test_a_missing_file_and_a_missing_heading_are_noticed() -> None:
