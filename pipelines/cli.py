@@ -84,18 +84,23 @@ def ingest(
     path: Root = WORKSPACE,
 ) -> None:
     """Check the input tables, drop the text, and store the rest."""
+    from features.formats import format_named
     from pipelines.commands import printing
     from pipelines.ingest import Inputs
     from pipelines.ingest import ingest as run
     from pipelines.settings import settings
     from pipelines.workspace import Workspace
 
-    if format != "native":
-        raise InputError(f"there is no format {format!r}: expected native.")
+    request_format = format_named(format)
     inputs = Inputs(requests, accounts, enforcement, releases)
     with printing.show_progress() as report:
-        limit = settings().reject_limit
-        counts = run(Workspace(path), inputs, reject_limit=limit, progress=report)
+        counts = run(
+            Workspace(path),
+            inputs,
+            request_format=request_format,
+            reject_limit=settings().reject_limit,
+            progress=report,
+        )
     printing.print_ingest(counts)
 
 

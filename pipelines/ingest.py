@@ -14,6 +14,8 @@ import polars as pl
 from features.errors import InputError
 from features.events import is_blank, request_key, to_account_rows, to_events, to_release_rows
 from features.formats.intake import CheckedRows, InputFile, check_rows, find_input_files, read_batches
+from features.formats.log_format import LogFormat
+from features.formats.native import NATIVE
 from features.formats.repeats import Repeats
 from features.identity import Keyring
 from features.progress import Progress
@@ -61,12 +63,20 @@ class Inputs:
     releases: Path | None = None
 
 
-def ingest(workspace: Workspace, inputs: Inputs, *, reject_limit: float, progress: Progress) -> dict[str, TableCount]:
+def ingest(
+    workspace: Workspace,
+    inputs: Inputs,
+    *,
+    request_format: LogFormat = NATIVE,
+    reject_limit: float,
+    progress: Progress,
+) -> dict[str, TableCount]:
     """Append the input tables to the workspace's lake.
 
     Args:
         workspace: the workspace to store in.
         inputs: the paths of the tables.
+        request_format: the format of the requests' files; all other tables are native.
         reject_limit: share of a file's rows that may break the contract.
         progress: called with the step and the share done.
 
@@ -83,7 +93,9 @@ def ingest(workspace: Workspace, inputs: Inputs, *, reject_limit: float, progres
     with workspace.locked("ingest") as scratch:
         keyring = workspace.keyring
         workspace.lake.catch_up()
-        new = {table: _new_files(workspace, table, path, counts[table]) for table, path in paths.items()}
+        formats = {"requests": request_format}
+        files_of = {table: find_input_files(path, table, formats.get(table, NATIVE)) for table, path in paths.items()}
+        new = {table: _new_files(workspace, table, files, counts[table]) for table, files in files_of.items()}
         repeats = Repeats(scratch)
         rejects = _check_all(new, _Checks(keyring, repeats, reject_limit), counts, progress)
         repeats.find(workspace.lake.scan("events").select("request_key"))
@@ -99,9 +111,8 @@ def ingest(workspace: Workspace, inputs: Inputs, *, reject_limit: float, progres
     return counts
 
 
-def _new_files(workspace: Workspace, table: str, path: Path, count: TableCount) -> list[InputFile]:
+def _new_files(workspace: Workspace, table: str, files: list[InputFile], count: TableCount) -> list[InputFile]:
     """Return the files whose content was not stored before, and count the others."""
-    files = find_input_files(path, table)
     stored_as = "events" if table == "requests" else table
     lacking = workspace.lake.missing_sources(stored_as, [file.source for file in files])
     new = [file for file in files if file.source in lacking]
