@@ -58,11 +58,11 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
     Returns:
         The events (`Events`, same rows) and the number of malformed addresses, which became null.
     """
-    known = parse_addresses(requests["client_address"])
-    malformed = requests["client_address"].is_not_null() & known["address"].is_null()
+    network = parse_addresses(requests["client_address"])
+    malformed = requests["client_address"].is_not_null() & network["address"].is_null()
     key = keyring.key
     agent, tls = pl.col("user_agent"), pl.col("tls_ja4")
-    frame = requests.hstack(known).hstack(reduce_prompts(requests["prompt"], keyring))
+    frame = requests.hstack(network).hstack(reduce_prompts(requests["prompt"], keyring))
     frame = frame.hstack(reduce_system_prompts(requests["system_prompt"], keyring))
     events = frame.select(
         "request_key",
@@ -95,9 +95,9 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
 
 def reduce_prompts(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
     """What is kept of each prompt: `words`, `KEYS`, `CODES`, `topic`, `flags`."""
-    read = prompts.rename("prompt").to_frame().select(clip_text(pl.col("prompt")))
-    numbers = reduce_texts(read["prompt"], keyring.text)
-    return numbers.hstack(read.select(flags=flag_bits(pl.col("prompt")).cast(pl.Int64))).with_columns(
+    clipped = prompts.rename("prompt").to_frame().select(clip_text(pl.col("prompt")))
+    numbers = reduce_texts(clipped["prompt"], keyring.text)
+    return numbers.hstack(clipped.select(flags=flag_bits(pl.col("prompt")).cast(pl.Int64))).with_columns(
         pl.col("words").cast(pl.Int64), pl.col("topic").arr.to_list()
     )
 
@@ -107,22 +107,22 @@ def reduce_system_prompts(systems: pl.Series, keyring: Keyring) -> pl.DataFrame:
 
     Many requests carry the same one, so each is read once.
     """
-    distinct = systems.rename("text").unique().to_frame().with_columns(read=clip_text(pl.col("text")))
-    numbers = reduce_texts(distinct["read"], keyring.text)
-    kept = distinct.select(
+    distinct = systems.rename("text").unique().to_frame().with_columns(clipped=clip_text(pl.col("text")))
+    numbers = reduce_texts(distinct["clipped"], keyring.text)
+    reduced = distinct.select(
         "text",
         pl.lit(numbers["skeleton"]).alias("system_skeleton"),
-        system_flags=claims_vendor(pl.col("read")).cast(pl.Int64),
+        system_flags=claims_vendor(pl.col("clipped")).cast(pl.Int64),
     )
-    return systems.rename("text").to_frame().join(kept, on="text", how="left", maintain_order="left").drop("text")
+    return systems.rename("text").to_frame().join(reduced, on="text", how="left", maintain_order="left").drop("text")
 
 
 def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFrame, int]:
     """Reduce valid account rows (`Accounts`) to `AccountRows`; also the number of malformed addresses."""
-    known = parse_addresses(accounts["signup_address"])
-    malformed = accounts["signup_address"].is_not_null() & known["address"].is_null()
+    network = parse_addresses(accounts["signup_address"])
+    malformed = accounts["signup_address"].is_not_null() & network["address"].is_null()
     domain = pl.col("email_domain").str.to_lowercase()
-    rows = accounts.hstack(known).select(
+    rows = accounts.hstack(network).select(
         "account_id",
         "created_at",
         "plan",

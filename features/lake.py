@@ -74,8 +74,10 @@ class Lake:
 
     def missing_sources(self, table: str, sources: Iterable[int]) -> set[int]:
         """Which of these inputs were not appended to this table; looks into the table once."""
-        found = self._open(table)
-        return {one for one in sources if found is None or found.transaction_version(str(one)) is None}
+        delta_table = self._open(table)
+        if delta_table is None:
+            return set(sources)
+        return {source for source in sources if delta_table.transaction_version(str(source)) is None}
 
     def append(self, table: str, frames: Iterable[pl.DataFrame], source: int) -> None:
         """Append frames of the table's contract in one commit; nothing happens if that input is there already."""
@@ -100,26 +102,26 @@ class Lake:
 
     def catch_up(self) -> None:
         """Roll up inputs whose events were appended by a run that was killed before their rollups were."""
-        known = self.scan("events").select(pl.col("source").unique()).collect(engine="streaming")["source"].sort()
-        for source in self.missing_sources("account_rollups", known) | self.missing_sources("key_rollups", known):
+        sources = self.scan("events").select(pl.col("source").unique()).collect(engine="streaming")["source"].sort()
+        for source in self.missing_sources("account_rollups", sources) | self.missing_sources("key_rollups", sources):
             self.roll_up(source)
 
     def scan(self, table: str) -> pl.LazyFrame:
         """The whole table; an empty frame of its contract where nothing was appended yet."""
-        found = self._open(table)
+        delta_table = self._open(table)
         schema = _schema(table)
-        if found is None:
+        if delta_table is None:
             return pl.LazyFrame(schema=schema)
-        return self._files(table, found).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+        return self._files(table, delta_table).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
     def account_rollups(self, as_of: datetime) -> pl.LazyFrame:
         """`AccountRollups` of the history before as_of: nothing after as_of is in them."""
-        hour, stored = self._known("account_rollups", as_of)
+        hour, stored = self._stored_history("account_rollups", as_of)
         return merge(stored, roll_up(self._running_hour(hour, as_of)))
 
     def key_rollups(self, as_of: datetime) -> pl.LazyFrame:
         """`KeyRollups` of the history before as_of, one or more rows per key: they add."""
-        hour, stored = self._known("key_rollups", as_of)
+        hour, stored = self._stored_history("key_rollups", as_of)
         return pl.concat([stored, roll_up_keys(self._running_hour(hour, as_of))])
 
     def seen(self, as_of: datetime) -> pl.DataFrame:
@@ -158,10 +160,10 @@ class Lake:
         """Accounts that are banned then: `account_id`, `acted_at` (of the first ban that was not taken back since)."""
         acts = self.scan("enforcement").filter(pl.col("action").is_in([BAN, RESTORE]) & (pl.col("acted_at") <= as_of))
         # of a ban and a restore at one moment the ban holds: it is the safer reading
-        known, is_ban = acts.collect().sort("acted_at", pl.col("action") == BAN), pl.col("action") == BAN
+        in_order, is_ban = acts.collect().sort("acted_at", pl.col("action") == BAN), pl.col("action") == BAN
         restored = (~is_ban).cum_sum(reverse=True).over("account_id")  # how often, from here on
         return (
-            known.filter(is_ban & (restored == 0))
+            in_order.filter(is_ban & (restored == 0))
             .group_by("account_id")
             .agg(pl.col("acted_at").min())
             .sort("account_id")
@@ -172,7 +174,7 @@ class Lake:
         tables = [self._open(table) for table in ("account_rollups", "key_rollups", "accounts", "releases", *more)]
         return ".".join("-" if table is None else str(table.version()) for table in tables)
 
-    def _known(self, table: str, as_of: datetime) -> tuple[datetime, pl.LazyFrame]:
+    def _stored_history(self, table: str, as_of: datetime) -> tuple[datetime, pl.LazyFrame]:
         """The running hour's begin, and the stored rollups of the history before it."""
         hour = full_hour(as_of)
         within = pl.col("hour").is_between(hour - HISTORY, hour, closed="left")
@@ -184,9 +186,9 @@ class Lake:
         same_day = pl.col("day") == hour.date()
         return self.scan("events").filter(same_day & (timestamp >= hour) & (timestamp <= as_of))
 
-    def _files(self, table: str, found: DeltaTable) -> pl.LazyFrame:
+    def _files(self, table: str, delta_table: DeltaTable) -> pl.LazyFrame:
         """The committed files; not by `scan_delta`, which can't read a folder whose name has a space or an umlaut."""
-        paths = pl.DataFrame(found.get_add_actions(flatten=True))["path"]
+        paths = pl.DataFrame(delta_table.get_add_actions(flatten=True))["path"]
         if not len(paths):
             return pl.LazyFrame(schema=_schema(table))
         partition = _PARTITIONS.get(table)
@@ -206,18 +208,20 @@ class Lake:
         if not path.exists() or not DeltaTable.is_deltatable(str(path)):
             return None
         try:
-            found = DeltaTable(path)
+            delta_table = DeltaTable(path)
         except DeltaError as error:
             raise IntegrityError(f"the table {table} in {self.root} can't be read: {error}") from error
-        contract, stored = _schema(table).keys(), {column.name for column in found.schema().fields}
+        contract, stored = _schema(table).keys(), {column.name for column in delta_table.schema().fields}
         differences = {"lacks": contract - stored, "still has": stored - contract}
         if any(differences.values()):
-            told = " and ".join(f"{verb} {', '.join(sorted(names))}" for verb, names in differences.items() if names)
+            difference = " and ".join(
+                f"{verb} {', '.join(sorted(names))}" for verb, names in differences.items() if names
+            )
             raise IntegrityError(
-                f"the table {table} in {self.root} is of an older version and {told}: "
+                f"the table {table} in {self.root} is of an older version and {difference}: "
                 "ingest the logs into a new workspace."
             )
-        return found
+        return delta_table
 
 
 def full_hour(moment: datetime) -> datetime:

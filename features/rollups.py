@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from features.schemas import KEY_KINDS, SLOTS, TOPIC_SIZE, AccountRollups, KeyRollups
+from features.schemas import KEY_KINDS, SLOTS, TOPIC_SIZE, AccountRollups
 from features.text import FLAGS
 
 _BY = ("account_id", "hour")
@@ -29,7 +29,7 @@ def _count(condition: pl.Expr) -> pl.Expr:
 def _sums() -> dict[str, pl.Expr]:
     """How each plain column of `AccountRollups` comes from events."""
     status, flags = pl.col("status_code"), pl.col("flags")
-    known = {name: pl.col(name).is_not_null() for name in ("max_tokens", "words", "system", "address", "agent")}
+    has = {name: pl.col(name).is_not_null() for name in ("max_tokens", "words", "system", "address", "agent")}
     sums = {
         "requests": pl.len().cast(pl.Int64),
         "succeeded": _count(status.is_between(200, 299)),
@@ -40,16 +40,16 @@ def _sums() -> dict[str, pl.Expr]:
         "output_log": pl.col("output_log").sum(),
         "output_log_squared": (pl.col("output_log") ** 2).sum(),
         "filtered": _count(pl.col("finish_reason") == "content_filter"),
-        "capped": _count(known["max_tokens"]),
+        "capped": _count(has["max_tokens"]),
         "cold": _count(pl.col("temperature") <= 0.05),
         "streamed": _count(pl.col("stream")),
         "with_tools": _count(pl.col("tool_count") > 0),
         "first_turns": _count(pl.col("message_count") <= 2),
-        "with_text": _count(known["words"]),
+        "with_text": _count(has["words"]),
         "with_topic": _count(pl.col("words") > 0),
-        "with_system": _count(known["system"]),
-        "with_address": _count(known["address"]),
-        "with_agent": _count(known["agent"]),
+        "with_system": _count(has["system"]),
+        "with_address": _count(has["address"]),
+        "with_agent": _count(has["agent"]),
         **{name: _count((flags & (1 << bit)) > 0) for bit, name in enumerate(FLAGS)},
     }
     totals = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "words")
@@ -116,8 +116,9 @@ def roll_up_keys(events: pl.LazyFrame) -> pl.LazyFrame:
     """
     hour = pl.col("timestamp").dt.truncate("1h").alias("hour")
     shown = events.select("account_id", hour, *KEY_KINDS).with_columns(alone=pl.len().over(_BY) == 1)
-    read = shown.collect(engine="streaming")
-    single, several = (list(_by_kind(part.lazy())) for part in (read.filter("alone"), read.filter(~pl.col("alone"))))
+    collected = shown.collect(engine="streaming")
+    parts = (collected.filter("alone"), collected.filter(~pl.col("alone")))
+    single, several = (list(_by_kind(part.lazy())) for part in parts)
     grouped = [kind.group_by(_KEY_BY).agg(requests=pl.len().cast(pl.Int64)) for kind in several]
     return pl.concat([*(kind.with_columns(requests=pl.lit(1, pl.Int64)) for kind in single), *grouped])
 
@@ -127,8 +128,3 @@ def _by_kind(events: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
     for code, kind in enumerate(KEY_KINDS):
         key = pl.col(kind).alias("key")
         yield events.select(pl.lit(code, pl.Int8).alias("kind"), key, *_BY).drop_nulls("key")
-
-
-def merge_keys(*rollups: pl.LazyFrame) -> pl.LazyFrame:
-    """Add `KeyRollups`: again one row per kind, key, account and hour."""
-    return pl.concat(rollups).group_by(_KEY_BY).agg(pl.col("requests").sum()).select(KeyRollups.column_names())

@@ -3,22 +3,23 @@
 from features.catalogue.feature import Signal, rows
 
 _REGISTRATION = Signal(
-    "registration",
-    "Fraudulent accounts are young, and of varied types and access paths (`agentic-2026-02`).",
-    "The account's row",
-    "Buy or steal old accounts, or enter programmes. Costs their price, and the programmes' checks.",
+    name="registration",
+    disclosure="Fraudulent accounts are young, and of varied types and access paths (`agentic-2026-02`).",
+    cost="The account's row",
+    evasion="Buy or steal old accounts, or enter programmes. Costs their price, and the programmes' checks.",
 )
 _TOGETHER = Signal(
-    "registered together",
-    "Shared payment methods (`reasoning-2026-02`); thousands of accounts made for one purpose (`hydra-2026-06`).",
-    "Counts over the table of accounts",
-    "One card, domain and network for each account, spread over weeks. Costs cards, proxies and time.",
+    name="registered together",
+    disclosure="Shared payment methods (`reasoning-2026-02`); thousands of accounts made for one purpose "
+    "(`hydra-2026-06`).",
+    cost="Counts over the table of accounts",
+    evasion="One card, domain and network for each account, spread over weeks. Costs cards, proxies and time.",
 )
 _SAME_NETWORK = Signal(
-    "signed up from one network",
-    "Thousands of accounts made for one purpose (`hydra-2026-06`).",
-    "Counts over the table of accounts",
-    "Sign up through many networks. Costs a proxy for each.",
+    name="signed up from one network",
+    disclosure="Thousands of accounts made for one purpose (`hydra-2026-06`).",
+    cost="Counts over the table of accounts",
+    evasion="Sign up through many networks. Costs a proxy for each.",
     needs=("infrastructure",),
 )
 

@@ -3,30 +3,30 @@
 from features.catalogue.feature import Signal, rows
 
 _VOLUME = Signal(
-    "a break with its own history",
-    "Stolen keys and bought accounts: the same account, another user (`agentic-2026-02`).",
-    "Sums of hour rollups before and since",
-    "Take over slowly. Costs time in which the owner may notice.",
+    name="a break with its own history",
+    disclosure="Stolen keys and bought accounts: the same account, another user (`agentic-2026-02`).",
+    cost="Sums of hour rollups before and since",
+    evasion="Take over slowly. Costs time in which the owner may notice.",
 )
 _TEXTS = Signal(
-    "other texts than before",
-    "Stolen keys and bought accounts; a campaign tried 12,000 variants before it scaled.",
-    "Sums of flags and first hours of keys",
-    "Ask as the owner did. Costs the campaign's purpose.",
+    name="other texts than before",
+    disclosure="Stolen keys and bought accounts; a campaign tried 12,000 variants before it scaled.",
+    cost="Sums of flags and first hours of keys",
+    evasion="Ask as the owner did. Costs the campaign's purpose.",
     needs=("text",),
 )
 _WAYS = Signal(
-    "other ways in than before",
-    "A pool that is found moves to other addresses; a stolen key is used from elsewhere (`pools-2026-07`).",
-    "First hours of keys",
-    "Use the owner's network and client. Costs a proxy in the right place.",
+    name="other ways in than before",
+    disclosure="A pool that is found moves to other addresses; a stolen key is used from elsewhere (`pools-2026-07`).",
+    cost="First hours of keys",
+    evasion="Use the owner's network and client. Costs a proxy in the right place.",
     needs=("infrastructure",),
 )
 _GONE = Signal(
-    "vanished metadata",
-    "Metadata vanish from one day on.",
-    "The last hour with an address or agent",
-    "Send what was sent before. Costs little.",
+    name="vanished metadata",
+    disclosure="Metadata vanish from one day on.",
+    cost="The last hour with an address or agent",
+    evasion="Send what was sent before. Costs little.",
     needs=("infrastructure",),
 )
 

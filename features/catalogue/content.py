@@ -5,39 +5,43 @@ from features.catalogue.feature import ONE_MORE_NATS, Signal, rows
 _KEYS = "Counts of keys"
 
 _TEMPLATE = Signal(
-    "one template",
-    "One fixed prompt in every request (`pools-2026-07`); one template with variations tens of thousands of times.",
-    _KEYS,
-    "Paraphrase each request. Costs a model's call each, and evenness of the data; endings and prompts still agree.",
+    name="one template",
+    disclosure="One fixed prompt in every request (`pools-2026-07`); one template with variations tens of "
+    "thousands of times.",
+    cost=_KEYS,
+    evasion="Paraphrase each request. Costs a model's call each, and evenness of the data; endings and "
+    "prompts still agree.",
     needs=("text",),
 )
 _SWEEP = Signal(
-    "many tasks in few templates",
-    "Many distinct tasks go through a few wrappers, each task once.",
-    _KEYS + " and their entropies",
-    "Write many wrappers, or repeat tasks. Costs labour, or requests without worth.",
+    name="many tasks in few templates",
+    disclosure="Many distinct tasks go through a few wrappers, each task once.",
+    cost=_KEYS + " and their entropies",
+    evasion="Write many wrappers, or repeat tasks. Costs labour, or requests without worth.",
     needs=("text",),
 )
 _TOPIC = Signal(
-    "one kind of text",
-    "Campaigns keep to the fields that they train for: coding, agents, reasoning.",
-    "Sums of topic vectors",
-    "Mix in other traffic. Costs its tokens.",
+    name="one kind of text",
+    disclosure="Campaigns keep to the fields that they train for: coding, agents, reasoning.",
+    cost="Sums of topic vectors",
+    evasion="Mix in other traffic. Costs its tokens.",
     needs=("text",),
 )
 _ASKED = Signal(
-    "what is asked for",
-    "Step-by-step elicitation, reasoning behind a given answer, rubric grading, safe rewrites (`reasoning-2026-02`). "
+    name="what is asked for",
+    disclosure="Step-by-step elicitation, reasoning behind a given answer, rubric grading, safe rewrites "
+    "(`reasoning-2026-02`). "
     "12,000 variants of jailbreaks, and a map of what is refused.",
-    "Sums of flags",
-    "Ask in other words or languages. Costs little until the words are learned, and answers may be worse.",
+    cost="Sums of flags",
+    evasion="Ask in other words or languages. Costs little until the words are learned, and answers may be worse.",
     needs=("text",),
 )
 _FORM = Signal(
-    "form of the requests",
-    "Data sets are made of single turns under one system prompt, with an output format that a program reads.",
-    "Sums of hour rollups",
-    "Hold conversations. Costs tokens for turns that nobody needs.",
+    name="form of the requests",
+    disclosure="Data sets are made of single turns under one system prompt, with an output format that a "
+    "program reads.",
+    cost="Sums of hour rollups",
+    evasion="Hold conversations. Costs tokens for turns that nobody needs.",
     needs=("text",),
 )
 

@@ -10,31 +10,31 @@ _WITH_LOAD = ("prefix", "suffix", "skeleton", "band", "system", "asn")
 _EVEN_COST = "Sums over the accounts of each key, once for all accounts"
 
 _EVEN_TEXT = Signal(
-    "load spread over accounts with the same texts",
-    'Traffic was spread evenly over accounts: "load balancing" (`reasoning-2026-02`).',
-    _EVEN_COST,
-    "Draw each account's share at random. Costs nothing but idle accounts.",
+    name="load spread over accounts with the same texts",
+    disclosure='Traffic was spread evenly over accounts: "load balancing" (`reasoning-2026-02`).',
+    cost=_EVEN_COST,
+    evasion="Draw each account's share at random. Costs nothing but idle accounts.",
     needs=("text",),
 )
 _EVEN_WAY = Signal(
-    "load spread over accounts with the same ways in",
-    'Traffic was spread evenly over accounts: "load balancing" (`reasoning-2026-02`).',
-    _EVEN_COST,
-    "Draw each account's share at random. Costs nothing but idle accounts.",
+    name="load spread over accounts with the same ways in",
+    disclosure='Traffic was spread evenly over accounts: "load balancing" (`reasoning-2026-02`).',
+    cost=_EVEN_COST,
+    evasion="Draw each account's share at random. Costs nothing but idle accounts.",
     needs=("infrastructure",),
 )
 _BORN_TEXT = Signal(
-    "accounts with the same texts registered together",
-    "Pools are filled, and refilled after a ban, within days (`pools-2026-07`).",
-    _EVEN_COST,
-    "Register accounts over months before use. Costs the wait, and accounts found meanwhile.",
+    name="accounts with the same texts registered together",
+    disclosure="Pools are filled, and refilled after a ban, within days (`pools-2026-07`).",
+    cost=_EVEN_COST,
+    evasion="Register accounts over months before use. Costs the wait, and accounts found meanwhile.",
     needs=("text",),
 )
 _BORN_WAY = Signal(
-    "accounts with the same ways in registered together",
-    "Pools are filled, and refilled after a ban, within days (`pools-2026-07`).",
-    _EVEN_COST,
-    "Register accounts over months before use. Costs the wait, and accounts found meanwhile.",
+    name="accounts with the same ways in registered together",
+    disclosure="Pools are filled, and refilled after a ban, within days (`pools-2026-07`).",
+    cost=_EVEN_COST,
+    evasion="Register accounts over months before use. Costs the wait, and accounts found meanwhile.",
     needs=("infrastructure",),
 )
 

@@ -3,24 +3,24 @@
 from features.catalogue.feature import Signal, rows
 
 _DIFFERENT = Signal(
-    "many tasks, counted in ten requests",
-    "Many distinct tasks go through a few wrappers, each task once.",
-    "Counts of keys, as expected among ten requests: a sum over keys",
-    "Write many wrappers, or repeat tasks. Costs labour, or requests without worth.",
+    name="many tasks, counted in ten requests",
+    disclosure="Many distinct tasks go through a few wrappers, each task once.",
+    cost="Counts of keys, as expected among ten requests: a sum over keys",
+    evasion="Write many wrappers, or repeat tasks. Costs labour, or requests without worth.",
     needs=("text",),
 )
 _GROWTH = Signal(
-    "a sweep that goes on",
-    "Topics are covered one by one, and seldom visited again.",
-    "First hours of keys",
-    "Visit old topics again. Costs requests without worth.",
+    name="a sweep that goes on",
+    disclosure="Topics are covered one by one, and seldom visited again.",
+    cost="First hours of keys",
+    evasion="Visit old topics again. Costs requests without worth.",
     needs=("text",),
 )
 _LIMIT = Signal(
-    "max_tokens swept or fixed",
-    "Programs set max_tokens to one value, or try them one after the other.",
-    "Counts of max_tokens, as expected among ten requests",
-    "Set what others set. Costs nothing, but answers may be cut.",
+    name="max_tokens swept or fixed",
+    disclosure="Programs set max_tokens to one value, or try them one after the other.",
+    cost="Counts of max_tokens, as expected among ten requests",
+    evasion="Set what others set. Costs nothing, but answers may be cut.",
 )
 
 FEATURES = (

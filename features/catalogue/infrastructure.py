@@ -5,45 +5,45 @@ from features.catalogue.feature import ONE_MORE, Signal, rows
 _KEYS = "Counts of keys"
 
 _ADDRESSES = Signal(
-    "many or shared ways in",
-    "Proxy networks of over 20,000 accounts; a found address is replaced at once.",
-    _KEYS,
-    "One lasting residential address for each account. Costs a proxy's rent each.",
+    name="many or shared ways in",
+    disclosure="Proxy networks of over 20,000 accounts; a found address is replaced at once.",
+    cost=_KEYS,
+    evasion="One lasting residential address for each account. Costs a proxy's rent each.",
     needs=("infrastructure",),
 )
 _AT_ONCE = Signal(
-    "several places at once",
-    "A proxy network of over 20,000 accounts gives each request another way out (`hydra-2026-06`).",
-    "Different keys of each account and hour",
-    "Hold one address for hours, or keep accounts apart. Costs speed, or a lasting address for each account.",
+    name="several places at once",
+    disclosure="A proxy network of over 20,000 accounts gives each request another way out (`hydra-2026-06`).",
+    cost="Different keys of each account and hour",
+    evasion="Hold one address for hours, or keep accounts apart. Costs speed, or a lasting address for each account.",
     needs=("infrastructure",),
 )
 _PLACES = Signal(
-    "places that do not fit",
-    "Resellers carry requests of regions that are not served.",
-    _KEYS,
-    "Buy addresses in the country of the card. Costs a dearer proxy.",
+    name="places that do not fit",
+    disclosure="Resellers carry requests of regions that are not served.",
+    cost=_KEYS,
+    evasion="Buy addresses in the country of the card. Costs a dearer proxy.",
     needs=("infrastructure",),
 )
 _CLIENTS = Signal(
-    "clients",
-    "One program behind many accounts, whatever name it gives.",
-    _KEYS,
-    "Imitate common clients down to TLS. Costs some engineering, once.",
+    name="clients",
+    disclosure="One program behind many accounts, whatever name it gives.",
+    cost=_KEYS,
+    evasion="Imitate common clients down to TLS. Costs some engineering, once.",
     needs=("infrastructure",),
 )
 _BREADTH = Signal(
-    "breadth of access",
-    "Varied access paths, and a move to another model within a day (`agentic-2026-02`, `pivot-2026-02`).",
-    _KEYS,
-    "Keep to one channel and model. Costs nothing, and the newest model's answers.",
+    name="breadth of access",
+    disclosure="Varied access paths, and a move to another model within a day (`agentic-2026-02`, `pivot-2026-02`).",
+    cost=_KEYS,
+    evasion="Keep to one channel and model. Costs nothing, and the newest model's answers.",
     needs=("infrastructure",),
 )
 _MISSING = Signal(
-    "missing metadata",
-    "Metadata vanish from one day on.",
-    "Sums of hour rollups",
-    "Send what others send. Costs little.",
+    name="missing metadata",
+    disclosure="Metadata vanish from one day on.",
+    cost="Sums of hour rollups",
+    evasion="Send what others send. Costs little.",
     needs=("infrastructure",),
 )
 

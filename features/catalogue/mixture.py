@@ -8,17 +8,21 @@ from features.catalogue.feature import Signal, rows
 _PAIRS = "Sums of hour rollups: pairs of requests of one hour against pairs of different hours"
 
 _TEXTS = Signal(
-    "hours of different texts",
-    "A proxy network mixed campaign traffic with unrelated customers' requests: one account, two kinds of traffic.",
-    _PAIRS,
-    "Interleave both kinds evenly within each hour. Costs a schedule that ties the campaign's pace to the cover's.",
+    name="hours of different texts",
+    disclosure="A proxy network mixed campaign traffic with unrelated customers' requests: one account, two "
+    "kinds of traffic.",
+    cost=_PAIRS,
+    evasion="Interleave both kinds evenly within each hour. Costs a schedule that ties the campaign's pace "
+    "to the cover's.",
     needs=("text",),
 )
 _SHAPES = Signal(
-    "hours of different lengths and turns",
-    "A proxy network mixed campaign traffic with unrelated customers' requests: one account, two kinds of traffic.",
-    _PAIRS,
-    "Interleave both kinds evenly within each hour. Costs a schedule that ties the campaign's pace to the cover's.",
+    name="hours of different lengths and turns",
+    disclosure="A proxy network mixed campaign traffic with unrelated customers' requests: one account, two "
+    "kinds of traffic.",
+    cost=_PAIRS,
+    evasion="Interleave both kinds evenly within each hour. Costs a schedule that ties the campaign's pace "
+    "to the cover's.",
 )
 
 FEATURES = (

@@ -3,16 +3,17 @@
 from features.catalogue.feature import Signal, rows
 
 _PERIODS = Signal(
-    "periods of hours",
-    "Synchronised traffic, identical patterns (`reasoning-2026-02`): jobs start every so many hours.",
-    "Autocorrelation of the hour rollups' requests",
-    "Start at random hours. Costs nothing but the plan to do so.",
+    name="periods of hours",
+    disclosure="Synchronised traffic, identical patterns (`reasoning-2026-02`): jobs start every so many hours.",
+    cost="Autocorrelation of the hour rollups' requests",
+    evasion="Start at random hours. Costs nothing but the plan to do so.",
 )
 _LIFE = Signal(
-    "a day and a week of its own",
-    "Load that is spread evenly over accounts has no day and no week, people's has both (`reasoning-2026-02`).",
-    "Autocorrelation of the hour rollups' requests",
-    "Follow a person's days and weeks. Costs the hours that person is away.",
+    name="a day and a week of its own",
+    disclosure="Load that is spread evenly over accounts has no day and no week, people's has both "
+    "(`reasoning-2026-02`).",
+    cost="Autocorrelation of the hour rollups' requests",
+    evasion="Follow a person's days and weeks. Costs the hours that person is away.",
 )
 
 FEATURES = (

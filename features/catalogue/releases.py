@@ -3,17 +3,17 @@
 from features.catalogue.feature import ONE_MORE, Signal, rows
 
 _PIVOT = Signal(
-    "pivot to a new model",
-    "Within 24 h of a release nearly half of a campaign's traffic moved to the new model (`pivot-2026-02`).",
-    "Requests by model in hour rollups, and a median of each plan",
-    "Move to a new model as slowly as others. Costs days of the better model's answers.",
+    name="pivot to a new model",
+    disclosure="Within 24 h of a release nearly half of a campaign's traffic moved to the new model (`pivot-2026-02`).",
+    cost="Requests by model in hour rollups, and a median of each plan",
+    evasion="Move to a new model as slowly as others. Costs days of the better model's answers.",
 )
 
 _BLOCK = Signal(
-    "another model after a block",
-    "After a block a campaign went back to an older, weaker model (`cleaner-2026`).",
-    "Requests by model in hour rollups, before and after the first refused hour",
-    "Stay with the model that is blocked. Costs what was to be had from it.",
+    name="another model after a block",
+    disclosure="After a block a campaign went back to an older, weaker model (`cleaner-2026`).",
+    cost="Requests by model in hour rollups, before and after the first refused hour",
+    evasion="Stay with the model that is blocked. Costs what was to be had from it.",
 )
 
 FEATURES = (

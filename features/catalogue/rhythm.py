@@ -3,34 +3,35 @@
 from features.catalogue.feature import Signal, rows
 
 _SLEEP = Signal(
-    "no sleep",
-    "Pools work round the clock, whoever is awake (`pools-2026-07`).",
-    "Hours with a request",
-    "Keep office hours. Costs two thirds of an account's time, so three times the accounts.",
+    name="no sleep",
+    disclosure="Pools work round the clock, whoever is awake (`pools-2026-07`).",
+    cost="Hours with a request",
+    evasion="Keep office hours. Costs two thirds of an account's time, so three times the accounts.",
 )
 _RAMP = Signal(
-    "steadiness and ramp-up",
-    "New accounts go to their most at once, and load is spread evenly over days (`reasoning-2026-02`).",
-    "Sums of hour rollups by day",
-    "Age accounts and let them fluctuate. Costs weeks of waiting, or idle accounts.",
+    name="steadiness and ramp-up",
+    disclosure="New accounts go to their most at once, and load is spread evenly over days (`reasoning-2026-02`).",
+    cost="Sums of hour rollups by day",
+    evasion="Age accounts and let them fluctuate. Costs weeks of waiting, or idle accounts.",
 )
 _PACING = Signal(
-    "machine pacing",
-    "Requests come at a machine's pace: evenly, or in synchronised bursts (`reasoning-2026-02`).",
-    "Bits of minutes and counts of five-minute slots in hour rollups",
-    "Draw gaps from people's. Costs throughput of each account.",
+    name="machine pacing",
+    disclosure="Requests come at a machine's pace: evenly, or in synchronised bursts (`reasoning-2026-02`).",
+    cost="Bits of minutes and counts of five-minute slots in hour rollups",
+    evasion="Draw gaps from people's. Costs throughput of each account.",
 )
 _WEEK = Signal(
-    "the hours of the week",
-    "Traffic of a pool is spread over the week by a scheduler, and not by anyone's life (`reasoning-2026-02`).",
-    "Sums of hour rollups by hour of the week",
-    "Follow a person's timetable. Costs the hours that person is away.",
+    name="the hours of the week",
+    disclosure="Traffic of a pool is spread over the week by a scheduler, and not by anyone's life "
+    "(`reasoning-2026-02`).",
+    cost="Sums of hour rollups by hour of the week",
+    evasion="Follow a person's timetable. Costs the hours that person is away.",
 )
 _PROBES = Signal(
-    "probes at fixed intervals",
-    "Expected, not disclosed: a look at fixed intervals whether the answers are still the model's.",
-    "Bits of minutes in hour rollups: minutes without others around them",
-    "Probe at random times, or among other requests. Costs nothing but the plan to do so.",
+    name="probes at fixed intervals",
+    disclosure="Expected, not disclosed: a look at fixed intervals whether the answers are still the model's.",
+    cost="Bits of minutes in hour rollups: minutes without others around them",
+    evasion="Probe at random times, or among other requests. Costs nothing but the plan to do so.",
 )
 
 FEATURES = (

@@ -30,7 +30,7 @@ _WAYS = (
 def _signal(kind: str) -> Signal:
     disclosure, evasion = _WAYS if kind == "asn" else _ASKED
     cost = "Counts of keys, and their sums over all accounts of a plan"
-    return Signal(f"unusual {_NAMES[kind]}", disclosure, cost, evasion, needs=USUAL[kind])
+    return Signal(name=f"unusual {_NAMES[kind]}", disclosure=disclosure, cost=cost, evasion=evasion, needs=USUAL[kind])
 
 
 def _of(kind: str) -> tuple[Feature, ...]:

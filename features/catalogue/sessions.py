@@ -3,28 +3,29 @@
 from features.catalogue.feature import ONE_MORE, Signal, rows
 
 _SESSIONS = Signal(
-    "sessions",
-    "A program asks until it is done; people come and go.",
-    "Bits of minutes in hour rollups: runs that are less than 30 minutes apart",
-    "Draw sessions from people's. Costs throughput of each account.",
+    name="sessions",
+    disclosure="A program asks until it is done; people come and go.",
+    cost="Bits of minutes in hour rollups: runs that are less than 30 minutes apart",
+    evasion="Draw sessions from people's. Costs throughput of each account.",
 )
 _CLOCK = Signal(
-    "by the clock",
-    "Synchronised traffic, identical patterns (`reasoning-2026-02`).",
-    "Counts of five-minute slots in hour rollups, and the hour a day before",
-    "Start at random times. Costs nothing but the plan to do so.",
+    name="by the clock",
+    disclosure="Synchronised traffic, identical patterns (`reasoning-2026-02`).",
+    cost="Counts of five-minute slots in hour rollups, and the hour a day before",
+    evasion="Start at random times. Costs nothing but the plan to do so.",
 )
 _NEW = Signal(
-    "at its most from the start",
-    "Accounts made for one purpose are used to the full at once, and evenly (`hydra-2026-06`, `pools-2026-07`).",
-    "Sums of hour rollups since the first",
-    "Let accounts grow slowly. Costs weeks of waiting.",
+    name="at its most from the start",
+    disclosure="Accounts made for one purpose are used to the full at once, and evenly (`hydra-2026-06`, "
+    "`pools-2026-07`).",
+    cost="Sums of hour rollups since the first",
+    evasion="Let accounts grow slowly. Costs weeks of waiting.",
 )
 _BELOW = Signal(
-    "just below the limits",
-    "Accounts are run just below what they are allowed, and never over it (`pools-2026-07`).",
-    "Sums of hour rollups against the busiest hour and day",
-    "Let volume fluctuate as people's does. Costs throughput, or more accounts.",
+    name="just below the limits",
+    disclosure="Accounts are run just below what they are allowed, and never over it (`pools-2026-07`).",
+    cost="Sums of hour rollups against the busiest hour and day",
+    evasion="Let volume fluctuate as people's does. Costs throughput, or more accounts.",
 )
 
 FEATURES = (

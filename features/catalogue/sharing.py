@@ -21,24 +21,24 @@ _WITH_SHARE = ("prefix", "suffix", "skeleton", "band", "exact", "address", "subn
 _WITH_AGE = ("suffix", "skeleton", "band", "system", "subnet", "client", "asn")
 
 _TEXT = Signal(
-    "texts of other accounts",
-    "One template over hundreds of accounts.",
-    "Accounts of each key, once for all accounts",
-    "A template of its own for each account. Costs labour, and evenness of the data.",
+    name="texts of other accounts",
+    disclosure="One template over hundreds of accounts.",
+    cost="Accounts of each key, once for all accounts",
+    evasion="A template of its own for each account. Costs labour, and evenness of the data.",
     needs=("text",),
 )
 _WAYS = Signal(
-    "ways in of other accounts",
-    "Proxy pools carry many accounts at once (`hydra-2026-06`).",
-    "Accounts of each key, once for all accounts",
-    "Addresses and clients that nobody shares. Costs a proxy's rent for each account.",
+    name="ways in of other accounts",
+    disclosure="Proxy pools carry many accounts at once (`hydra-2026-06`).",
+    cost="Accounts of each key, once for all accounts",
+    evasion="Addresses and clients that nobody shares. Costs a proxy's rent for each account.",
     needs=("infrastructure",),
 )
 _KINDS = Signal(
-    "several kinds of sharing",
-    "Members of a campaign share payment, prompts and addresses at once (`reasoning-2026-02`).",
-    "Accounts of each key, once for all accounts",
-    "Share nothing of any kind. Costs all that the single kinds cost.",
+    name="several kinds of sharing",
+    disclosure="Members of a campaign share payment, prompts and addresses at once (`reasoning-2026-02`).",
+    cost="Accounts of each key, once for all accounts",
+    evasion="Share nothing of any kind. Costs all that the single kinds cost.",
     needs=("text", "infrastructure"),
 )
 

@@ -5,17 +5,18 @@ from features.catalogue.feature import ONE_MORE, Signal, rows
 _DAYS = "Sums of hour rollups by day; each day is given five requests at the account's own mean"
 
 _ASKED = Signal(
-    "the worst day's texts",
-    "One proxy network mixed campaign traffic with unrelated customers' requests: a mean over weeks hides a day.",
-    _DAYS,
-    "Spread the campaign's requests evenly over all days. Costs burst speed, or more accounts.",
+    name="the worst day's texts",
+    disclosure="One proxy network mixed campaign traffic with unrelated customers' requests: a mean over weeks "
+    "hides a day.",
+    cost=_DAYS,
+    evasion="Spread the campaign's requests evenly over all days. Costs burst speed, or more accounts.",
     needs=("text",),
 )
 _DAY = Signal(
-    "the worst day's requests",
-    "Accounts of a second pool sent 857 requests a day at the peak (`pools-2026-07`).",
-    _DAYS,
-    "Spread the campaign's requests evenly over all days. Costs burst speed, or more accounts.",
+    name="the worst day's requests",
+    disclosure="Accounts of a second pool sent 857 requests a day at the peak (`pools-2026-07`).",
+    cost=_DAYS,
+    evasion="Spread the campaign's requests evenly over all days. Costs burst speed, or more accounts.",
 )
 
 FEATURES = (

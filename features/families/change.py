@@ -36,10 +36,10 @@ def _since(history: History) -> pl.DataFrame:
     )
     rate = pl.col("requests") / pl.max_horizontal("days", 1)
     late_rate = pl.col("late_requests") / (RECENT / timedelta(days=1))
-    known = pl.col("requests") > 0
+    was_active = pl.col("requests") > 0
     return sums.select(
         "account_id",
-        volume_change_28d=pl.when(known).then(((late_rate + 1) / (rate + 1)).log(2)),
+        volume_change_28d=pl.when(was_active).then(((late_rate + 1) / (rate + 1)).log(2)),
         answer_change_28d=_risen("output_log", "requests") / _LOG_UNIT,
         first_turn_change_28d=_risen("first_turns", "requests"),
         asked_change_28d=pl.max_horizontal(_risen(flag, "with_text") for flag in FLAGS),
@@ -59,8 +59,8 @@ def _new_keys(history: History) -> pl.DataFrame:
     shares = (
         history.of_kind(*_NEW)
         .group_by("account_id", "kind")
-        .agg(new=share(recent.filter(is_new).sum(), recent.sum()), known=(~is_new).any())
-        .filter("known")
+        .agg(new=share(recent.filter(is_new).sum(), recent.sum()), had_others=(~is_new).any())
+        .filter("had_others")
     )
     by_kind = [
         pl.col("new").filter(pl.col("kind") == KEY_KINDS.index(kind)).first().alias(f"new_{kind}_28d") for kind in _NEW

@@ -33,8 +33,8 @@ def read_out(history: History) -> pl.DataFrame:
         for kind in ACTING
         for name in ("even", "born")
     ]
-    read = per_kind.group_by("account_id").agg(by_kind)
-    return read.select("account_id", *[name for name in FEATURE_NAMES if name in read.columns])
+    features = per_kind.group_by("account_id").agg(by_kind)
+    return features.select("account_id", *[name for name in FEATURE_NAMES if name in features.columns])
 
 
 def _evenness() -> pl.Expr:

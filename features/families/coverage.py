@@ -37,8 +37,8 @@ def read_out(history: History) -> pl.DataFrame:
     for name, (frame, fill) in _BEHIND.items():
         ratio = (_of(frame, "agree") + _FLOOR) / (_of(fill, "agree") + _FLOOR)
         columns.append(ratio.log(2).alias(f"{name}_28d"))
-    read = counted.group_by("account_id").agg(columns)
-    return read.join(_growth(history), on="account_id", how="left")
+    features = counted.group_by("account_id").agg(columns)
+    return features.join(_growth(history), on="account_id", how="left")
 
 
 def _of(kind: str, column: str) -> pl.Expr:

@@ -78,22 +78,22 @@ def read_histories(lake: Lake, as_of: datetime) -> Iterator[History]:
     parts = 1 + keys.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS
     size = -(-len(seen) // parts) or 1
     for begin in range(0, len(seen), size):
-        some = seen[begin : begin + size]
-        first, last = pl.lit(some["account_id"][0]), pl.lit(some["account_id"][-1])
+        part = seen[begin : begin + size]
+        first, last = pl.lit(part["account_id"][0]), pl.lit(part["account_id"][-1])
         chosen = pl.col("account_id").is_between(first, last)
         hours = lake.account_rollups(as_of).filter(chosen).sort("account_id", "hour").collect(engine="streaming")
         yield History(
-            as_of,
-            some,
-            hours,
-            _dated(keys.filter(chosen), as_of).collect(engine="streaming"),
-            sharing,
-            segments,
-            accounts,
-            release,
-            count_adoption(keys.filter(chosen), release).collect(engine="streaming"),
-            _at_once(keys.filter(chosen)),
-            _around_blocks(hours, keys.filter(chosen)),
+            as_of=as_of,
+            seen=part,
+            hours=hours,
+            keys=_dated(keys.filter(chosen), as_of).collect(engine="streaming"),
+            sharing=sharing,
+            segments=segments,
+            accounts=accounts,
+            release=release,
+            adopted=count_adoption(keys.filter(chosen), release).collect(engine="streaming"),
+            at_once=_at_once(keys.filter(chosen)),
+            blocked=_around_blocks(hours, keys.filter(chosen)),
         )
 
 
@@ -106,7 +106,7 @@ def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.D
     accounts, seen = lake.accounts(as_of), added.seen(as_of)
     newcomers, hours = added.accounts(as_of), added.account_rollups(as_of).collect(engine="streaming")
     keys = _dated(added.key_rollups(as_of), as_of).collect(engine="streaming")
-    known = _counts(lake.key_rollups(as_of).join(keys.lazy().select("kind", "key").unique(), on=["kind", "key"],
+    lake_counts = _counts(lake.key_rollups(as_of).join(keys.lazy().select("kind", "key").unique(), on=["kind", "key"],
                                                  how="semi"), accounts, as_of).collect(engine="streaming")  # fmt: skip
     release = find_latest_release(lake, as_of)
     adopted = count_adoption(added.key_rollups(as_of), release).collect(engine="streaming")
@@ -116,31 +116,31 @@ def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.D
     for (_,), group in groups.sort("group", "account_id").group_by("group", maintain_order=True):
         ids = group.select("account_id")
         own, registered = keys.join(ids, on="account_id"), newcomers.join(ids, on="account_id")
-        counted = pl.concat([known, _counts(own.lazy(), registered, as_of).collect()])
+        counted = pl.concat([lake_counts, _counts(own.lazy(), registered, as_of).collect()])
         sums = counted.join(own.select("kind", "key").unique(), on=["kind", "key"], how="semi")
         sharing = sums.group_by("kind", "key").agg(pl.col(KEY_SUMS).sum())
         yield History(
-            as_of,
-            seen.join(ids, on="account_id"),
-            hours.join(ids, on="account_id").sort("account_id", "hour"),
-            own,
-            sharing.filter(pl.col("accounts") > 1),
-            pl.concat([usual, _segments(_counted(own.lazy(), USUAL_KINDS), registered)])
+            as_of=as_of,
+            seen=seen.join(ids, on="account_id"),
+            hours=hours.join(ids, on="account_id").sort("account_id", "hour"),
+            keys=own,
+            sharing=sharing.filter(pl.col("accounts") > 1),
+            segments=pl.concat([usual, _segments(_counted(own.lazy(), USUAL_KINDS), registered)])
             .group_by(_SEGMENT)
             .agg(pl.col("weight").sum()),
-            pl.concat([accounts, registered]),
-            release,
-            adopted.join(ids, on="account_id"),
-            at_once.join(ids, on="account_id"),
-            blocked.join(ids, on="account_id"),
+            accounts=pl.concat([accounts, registered]),
+            release=release,
+            adopted=adopted.join(ids, on="account_id"),
+            at_once=at_once.join(ids, on="account_id"),
+            blocked=blocked.join(ids, on="account_id"),
         )
 
 
 def find_latest_release(lake: Lake, as_of: datetime) -> pl.DataFrame:
     """`History.release` as known at as_of."""
     hour, since = full_hour(as_of), pl.col("since")
-    known = lake.releases(as_of).select("model", since=pl.col("released_at").dt.truncate("1h"))
-    return known.filter(since.is_between(hour - HISTORY, hour - PIVOTS["1d"])).filter(since == since.max())
+    released = lake.releases(as_of).select("model", since=pl.col("released_at").dt.truncate("1h"))
+    return released.filter(since.is_between(hour - HISTORY, hour - PIVOTS["1d"])).filter(since == since.max())
 
 
 def count_adoption(keys: pl.LazyFrame, release: pl.DataFrame) -> pl.LazyFrame:
@@ -199,8 +199,8 @@ def _counted(keys: pl.LazyFrame, kinds: Iterable[str]) -> pl.LazyFrame:
 def _segments(keys: pl.LazyFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     """The keys of each plan, every account having the same weight."""
     plans = accounts.lazy().select("account_id", segment="plan")
-    known = weigh_keys(keys).join(plans, on="account_id", how="left").with_columns(pl.col("segment").fill_null(""))
-    return known.group_by(_SEGMENT).agg(pl.col("weight").sum()).collect(engine="streaming")
+    weights = weigh_keys(keys).join(plans, on="account_id", how="left").with_columns(pl.col("segment").fill_null(""))
+    return weights.group_by(_SEGMENT).agg(pl.col("weight").sum()).collect(engine="streaming")
 
 
 def _dated(keys: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:

@@ -37,14 +37,14 @@ def read_out(history: History) -> pl.DataFrame:
     whole = hours.group_by("account_id").agg(pl.col(pl.Int64).sum().cast(pl.Float64))
     between = {f"{name}_between": d - pl.col(f"{name}_within") for name, d in _differences().items()}
     others = {f"{count}_others": _pairs(count) - pl.col(f"{count}_pairs") for count in set(_COUNTED.values())}
-    means = {
+    means_of_pairs = {
         f"{name}_{part}": share(pl.col(f"{name}_{part}"), pl.col(f"{count}_{of}"))
         for name, count in _COUNTED.items()
         for part, of in (("within", "pairs"), ("between", "others"))
     }
-    read = whole.with_columns(**between, **others).with_columns(**means)
+    means_and_sums = whole.with_columns(**between, **others).with_columns(**means_of_pairs)
     shares = {f"{name}_apart_28d": share(_less(name), pl.col(f"{name}_between")) for name in _VARYING}
-    return read.select("account_id", topics_apart_28d=_less("topics") / TOPIC_LENGTH**2, **shares)
+    return means_and_sums.select("account_id", topics_apart_28d=_less("topics") / TOPIC_LENGTH**2, **shares)
 
 
 def _differences() -> dict[str, pl.Expr]:

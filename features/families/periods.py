@@ -33,22 +33,22 @@ def read_out(history: History) -> pl.DataFrame:
     placed = hours.join(index, on="account_id", maintain_order="left")
     blocks = [index.select("account_id").clear().with_columns(_features(np.zeros((0, _HOURS), np.int64)))]
     for begin in range(0, len(index), _BLOCK):
-        some = placed.filter(pl.col("row").is_between(begin, begin + _BLOCK, closed="left"))
+        block = placed.filter(pl.col("row").is_between(begin, begin + _BLOCK, closed="left"))
         counts = np.zeros((min(_BLOCK, len(index) - begin), _HOURS), np.int64)
-        counts[some["row"].to_numpy() - begin, some["at"].to_numpy()] = some["requests"].clip(upper_bound=_MOST)
+        counts[block["row"].to_numpy() - begin, block["at"].to_numpy()] = block["requests"].clip(upper_bound=_MOST)
         blocks.append(index.select("account_id")[begin : begin + _BLOCK].with_columns(_features(counts)))
     return pl.concat(blocks)
 
 
 def _features(counts: Integers) -> list[pl.Series]:
     """The features of hourly counts, shape (n, hours), NaN where unknown: n values each."""
-    found = correlations(counts)
-    strength, lag = _peak(found[:, : _DAY + 1])
+    correlated = correlations(counts)
+    strength, lag = _peak(correlated[:, : _DAY + 1])
     columns = {
         "period_strength_28d": strength,
         "period_hours_28d": lag,
-        "day_correlation_28d": found[:, _DAY],
-        "week_correlation_28d": found[:, _WEEK],
+        "day_correlation_28d": correlated[:, _DAY],
+        "week_correlation_28d": correlated[:, _WEEK],
     }
     return [pl.Series(name, values, nan_to_null=True) for name, values in columns.items()]
 
@@ -75,8 +75,8 @@ def correlations(counts: Integers) -> Floats:
     mean = total / hours
     covariance = (_products(counts) - mean * (early + late)) / pairs + mean * mean
     variance = covariance[:, :1]
-    known = (lags * _TIMES <= hours) & (variance > 0)
-    return np.where(known, np.clip(covariance / np.where(variance > 0, variance, 1), -1, 1), np.nan)
+    is_defined = (lags * _TIMES <= hours) & (variance > 0)
+    return np.where(is_defined, np.clip(covariance / np.where(variance > 0, variance, 1), -1, 1), np.nan)
 
 
 def _products(counts: Integers) -> Floats:
@@ -86,12 +86,12 @@ def _products(counts: Integers) -> Floats:
     return np.asarray(np.rint(np.fft.irfft(power, _LENGTH, axis=1)[:, : _WEEK + 1]))
 
 
-def _peak(found: Floats) -> tuple[Floats, Floats]:
+def _peak(correlated: Floats) -> tuple[Floats, Floats]:
     """The highest correlation above those of both neighbours, and its lag; 0 and NaN where no lag stands out."""
-    here = found[:, 2:-1]
-    stands_out = (here > found[:, 1:-2]) & (here >= found[:, 3:])
+    here = correlated[:, 2:-1]
+    stands_out = (here > correlated[:, 1:-2]) & (here >= correlated[:, 3:])
     peaks = np.where(stands_out, np.maximum(here, 0), 0)
     strength = peaks.max(axis=1, initial=0)
     lag = np.where(strength > 0, peaks.argmax(axis=1) + 2.0, np.nan)
-    unknown = np.isnan(found[:, -1])
+    unknown = np.isnan(correlated[:, -1])
     return np.where(unknown, np.nan, strength), np.where(unknown, np.nan, lag)

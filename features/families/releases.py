@@ -26,8 +26,8 @@ def read_moves(lake: Lake, as_of: datetime) -> pl.DataFrame:
     """What `against_plan` compares, of every account of a lake."""
     release = find_latest_release(lake, as_of)
     adopted = count_adoption(lake.key_rollups(as_of), release)
-    read = _count_moves(lake.account_rollups(as_of), adopted, release, as_of)
-    return read.select("account_id", *_COMPARED).collect(engine="streaming")
+    moves = _count_moves(lake.account_rollups(as_of), adopted, release, as_of)
+    return moves.select("account_id", *_COMPARED).collect(engine="streaming")
 
 
 def compare_with_plan(features: pl.DataFrame, everyone: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
@@ -62,9 +62,9 @@ def _count_moves(hours: pl.LazyFrame, adopted: pl.LazyFrame, release: pl.DataFra
             *[requests.filter(passed < time).sum().alias(f"requests_{label}") for label, time in PIVOTS.items()],
         )
     )
-    known = asked.join(adopted, on="account_id", how="left").with_columns(pl.col("^adopted.*$").fill_null(0))
+    requests_since = asked.join(adopted, on="account_id", how="left").with_columns(pl.col("^adopted.*$").fill_null(0))
     hour = pl.lit(full_hour(as_of))
-    return known.select(
+    return requests_since.select(
         "account_id",
         *[
             pl.when(hour - since >= time)

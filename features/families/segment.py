@@ -40,10 +40,10 @@ def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account whose segment has others."""
     segments = _add_all_accounts(history.segments)
     own = _place_in_segments(history, segments)
-    read = _compare(own, segments)
+    measures = _compare(own, segments)
     wide = history.seen.select("account_id")
     for kind in USUAL_KINDS:
-        of_kind = read.filter(pl.col("kind") == KEY_KINDS.index(kind)).drop("kind")
+        of_kind = measures.filter(pl.col("kind") == KEY_KINDS.index(kind)).drop("kind")
         named = of_kind.rename({name: f"{kind}_{name}_28d" for name in of_kind.columns if name != "account_id"})
         wide = wide.join(named, on="account_id", how="left")
     in_cells = own.filter(pl.col("kind") == _CELL)
@@ -58,15 +58,15 @@ def _measure_discrepancy(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFr
     everyone = _sum_waves(usual["plan"], usual["key"], usual["weight"], len(plans))
     accounts = own.group_by("account_id").agg(pl.col("segment").first(), total=pl.col("requests").sum())
     placed = accounts.join(plans, on="segment", nulls_equal=True)
-    known = placed.filter((pl.col("total") > 1) & _has_others(pl.col("whole"))).sort("account_id")
-    read = [pl.DataFrame(schema={"account_id": pl.String, "topic_mmd_28d": pl.Float64})]
-    for begin in range(0, len(known), _AT_A_TIME):
-        some = known[begin : begin + _AT_A_TIME].with_row_index("row")
-        keys = own.join(some.select("account_id", "row"), on="account_id")
-        asked, weighted = (_sum_waves(keys["row"], keys["key"], keys[of], len(some)) for of in ("requests", "weight"))
-        squared = _squared_discrepancies(some, asked / _WAVE_UNIT, (everyone[some["plan"]] - weighted) / _WAVE_UNIT)
-        read.append(some.select("account_id", topic_mmd_28d=pl.Series(squared)))
-    return pl.concat(read)
+    comparable = placed.filter((pl.col("total") > 1) & _has_others(pl.col("whole"))).sort("account_id")
+    parts = [pl.DataFrame(schema={"account_id": pl.String, "topic_mmd_28d": pl.Float64})]
+    for begin in range(0, len(comparable), _AT_A_TIME):
+        block = comparable[begin : begin + _AT_A_TIME].with_row_index("row")
+        keys = own.join(block.select("account_id", "row"), on="account_id")
+        asked, weighted = (_sum_waves(keys["row"], keys["key"], keys[of], len(block)) for of in ("requests", "weight"))
+        squared = _squared_discrepancies(block, asked / _WAVE_UNIT, (everyone[block["plan"]] - weighted) / _WAVE_UNIT)
+        parts.append(block.select("account_id", topic_mmd_28d=pl.Series(squared)))
+    return pl.concat(parts)
 
 
 def _squared_discrepancies(accounts: pl.DataFrame, asked: Sums, others: Sums) -> Sums:
@@ -109,11 +109,11 @@ def _add_all_accounts(segments: pl.DataFrame) -> pl.DataFrame:
     both = pl.concat([segments, of_all.with_columns(segment=pl.lit(None, pl.String)).select(segments.columns)])
     total = pl.col("weight").sum().over(_BY)
     squares = (pl.col("weight") / total) ** 2
-    kept = both.with_columns(total=total, keys=pl.len().over(_BY)).filter(
+    large_enough = both.with_columns(total=total, keys=pl.len().over(_BY)).filter(
         pl.col("segment").is_null() | (pl.col("total") >= _LEAST)
     )
     return (
-        kept.with_columns(squares=(squares * WHOLE**2).round().cast(pl.Int64).sum().over(_BY) / WHOLE**2)
+        large_enough.with_columns(squares=(squares * WHOLE**2).round().cast(pl.Int64).sum().over(_BY) / WHOLE**2)
         .sort(*_BY, "weight", "key")
         .with_columns(rarer=pl.col("weight").cum_sum().over(_BY))
     )
@@ -131,14 +131,14 @@ def _place_in_segments(history: History, segments: pl.DataFrame) -> pl.DataFrame
 def _compare(own: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     """`account_id`, `kind` and the measures."""
     whole = segments.group_by(_BY).agg(pl.col("total", "keys", "squares").first(), rare=_rare())
-    known = own.join(segments.select(*_BY, "key", usual="weight"), on=[*_BY, "key"], how="left", nulls_equal=True)
-    known = known.join(whole, on=_BY, how="left", nulls_equal=True)
+    with_usual = own.join(segments.select(*_BY, "key", usual="weight"), on=[*_BY, "key"], how="left", nulls_equal=True)
+    with_usual = with_usual.join(whole, on=_BY, how="left", nulls_equal=True)
     others = pl.col("usual") - pl.col("weight")
     all_others = pl.col("total") - WHOLE
     odds = (others + _UNSEEN) / (all_others + _UNSEEN * pl.col("keys"))
     requests, total = pl.col("requests"), pl.col("requests").sum()
     return (
-        known.filter(_has_others(pl.col("total")))
+        with_usual.filter(_has_others(pl.col("total")))
         .with_columns(odds=odds, is_rare=others <= pl.col("rare"))
         .group_by("account_id", "kind")
         .agg(

@@ -34,5 +34,5 @@ def read_out(history: History) -> pl.DataFrame:
             pl.col("shared_share").filter(in_kind).first().alias(f"shared_{kind}_share_28d"),
             pl.col("young").filter(in_kind).first().alias(f"young_{kind}_28d"),
         ]
-    read = per_kind.group_by("account_id").agg(*by_kind, shared_kinds_28d=pl.col("is_shared").sum())
-    return read.select("account_id", *[name for name in read.columns if name in FEATURE_NAMES])
+    features = per_kind.group_by("account_id").agg(*by_kind, shared_kinds_28d=pl.col("is_shared").sum())
+    return features.select("account_id", *[name for name in features.columns if name in FEATURE_NAMES])

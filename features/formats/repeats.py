@@ -45,11 +45,11 @@ class Repeats:
             return
         noted = pl.scan_parquet(self._scratch / "*.keys.parquet")
         buckets = 1 + self._rows // _BUCKET_ROWS
-        found = [
+        repeats = [
             _repeats(*(frame.filter(pl.col("request_key") % buckets == i) for frame in (noted, stored)))
             for i in range(buckets)
         ]
-        self._dropped = pl.concat(found)
+        self._dropped = pl.concat(repeats)
 
     def of(self, source: int) -> pl.Series:
         """Rows to drop from one file."""

@@ -37,9 +37,9 @@ def _beyond_usual(customers: pl.DataFrame) -> pl.DataFrame:
     ends = customers.select(first=pl.col("signup_time").min(), last=pl.col("signup_time").max() + 1).fill_null(0)
     every = ends.select(signup_time=pl.int_ranges("first", "last").explode()).drop_nulls()
     filled = every.join(customers, on="signup_time", how="left", maintain_order="left").select(
-        "signup_time", own=pl.col("own").fill_null(0).cast(pl.Int64), one=pl.lit(1)
+        "signup_time", own=pl.col("own").fill_null(0).cast(pl.Int64), windows=pl.lit(1)
     )
-    near = {name: pl.col(name).rolling_sum(2 * _AROUND + 1, min_samples=1, center=True) for name in ("own", "one")}
-    usual = filled.select(usual=(near["own"] - pl.col("own") + 1) / (near["one"] - 1).clip(lower_bound=1))
+    near = {name: pl.col(name).rolling_sum(2 * _AROUND + 1, min_samples=1, center=True) for name in ("own", "windows")}
+    usual = filled.select(usual=(near["own"] - pl.col("own") + 1) / (near["windows"] - 1).clip(lower_bound=1))
     chance = poisson.sf(filled["own"].to_numpy() - 1, usual["usual"].to_numpy())
     return filled.select("signup_time", burst=(pl.Series(chance) < _CHANCE) & (pl.col("own") >= _FEWEST))

@@ -40,20 +40,20 @@ def assign_ids(members: pl.DataFrame, past: pl.DataFrame) -> CampaignIds:
             these keep their ids before others, so that asking again changes none.
     """
     common = _overlaps(members, past)
-    taken: dict[int, str] = {}
+    id_of_group: dict[int, str] = {}
     for group, past_id in common.select("group", "campaign_id").iter_rows():
-        if group not in taken and past_id not in taken.values():
-            taken[group] = past_id
-    known = {*taken.values(), *past["campaign_id"].unique()}
+        if group not in id_of_group and past_id not in id_of_group.values():
+            id_of_group[group] = past_id
+    used_ids = {*id_of_group.values(), *past["campaign_id"].unique()}
     for group, founder in _founders(members).iter_rows():
-        if group not in taken:
-            taken[group] = _new_id(founder, known)
-            known.add(taken[group])
+        if group not in id_of_group:
+            id_of_group[group] = _new_id(founder, used_ids)
+            used_ids.add(id_of_group[group])
     rows = [
-        (taken[group], past_id, accounts, _relation(taken, group, past_id))
+        (id_of_group[group], past_id, accounts, _relation(id_of_group, group, past_id))
         for group, past_id, accounts in common.select("group", "campaign_id", "accounts").iter_rows()
     ]
-    ids = pl.DataFrame(sorted(taken.items()), schema={"group": pl.Int64, "campaign_id": pl.String}, orient="row")
+    ids = pl.DataFrame(sorted(id_of_group.items()), schema={"group": pl.Int64, "campaign_id": pl.String}, orient="row")
     lineage = pl.DataFrame(rows, schema=LINEAGE_SCHEMA, orient="row")
     return CampaignIds(ids, lineage.sort("campaign_id", "past_id"))
 
@@ -89,15 +89,15 @@ def _founders(members: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _new_id(founder: str, known: set[str]) -> str:
+def _new_id(founder: str, used_ids: set[str]) -> str:
     """An id that is not known yet, from the founder's."""
     candidate = founder
-    while (found := f"campaign_{hashlib.sha256(candidate.encode()).hexdigest()[:16]}") in known:
+    while (campaign_id := f"campaign_{hashlib.sha256(candidate.encode()).hexdigest()[:16]}") in used_ids:
         candidate += "'"
-    return found
+    return campaign_id
 
 
-def _relation(taken: dict[int, str], group: int, past_id: str) -> str:
-    if taken[group] == past_id:
+def _relation(id_of_group: dict[int, str], group: int, past_id: str) -> str:
+    if id_of_group[group] == past_id:
         return "continues"
-    return "split" if past_id in taken.values() else "merged"
+    return "split" if past_id in id_of_group.values() else "merged"

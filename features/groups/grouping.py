@@ -58,9 +58,9 @@ class Groups:
 
     def campaigns(self, least: float = LEAST_SURPRISE) -> "Groups":
         """Those that chance does not explain."""
-        kept = self.groups.filter(pl.col("surprise") >= least)
-        some = kept.select("group")
-        return Groups(self.members.join(some, on="group"), kept, self.keys.join(some, on="group"))
+        surprising = self.groups.filter(pl.col("surprise") >= least)
+        numbers = surprising.select("group")
+        return Groups(self.members.join(numbers, on="group"), surprising, self.keys.join(numbers, on="group"))
 
 
 def group_accounts(links: Links, seed: int = 0) -> Groups:
@@ -126,8 +126,9 @@ def _part_graph(ties: pl.DataFrame, seed: int) -> pl.DataFrame:
             waiting += [part for part in parts if _weight(part) > _NEIGHBOURHOOD]
             parts = [part for part in parts if _weight(part) <= _NEIGHBOURHOOD]
         done += parts
-    found = [part.select("account").unique().with_columns(group=pl.lit(i, pl.Int64)) for i, part in enumerate(done)]
-    return pl.concat([pl.DataFrame(schema={"account": pl.UInt32, "group": pl.Int64}), *found]).sort("account")
+    groups = [pl.DataFrame(schema={"account": pl.UInt32, "group": pl.Int64})]
+    groups += [part.select("account").unique().with_columns(group=pl.lit(i, pl.Int64)) for i, part in enumerate(done)]
+    return pl.concat(groups).sort("account")
 
 
 def _weight(ties: pl.DataFrame) -> float:
@@ -179,8 +180,8 @@ def _members(shown: pl.DataFrame, ties: pl.DataFrame, drawn: pl.DataFrame) -> pl
         median=(pl.col("part") / _PARTS).filter(pl.col("own") == pl.col("group")).median().over("group"),
     )
     enough = (pl.col("strength") >= _LEAST_STRENGTH) & (pl.col("strength") >= _OF_MEDIAN * pl.col("median"))
-    kept = all_of.filter(enough & (pl.col("membership") >= LEAST_MEMBERSHIP))
-    return kept.filter(pl.len().over("group") > 1).select("group", "account", "membership", "strength")
+    members = all_of.filter(enough & (pl.col("membership") >= LEAST_MEMBERSHIP))
+    return members.filter(pl.len().over("group") > 1).select("group", "account", "membership", "strength")
 
 
 def _measure_surprise(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> pl.DataFrame:
@@ -209,18 +210,18 @@ def _measure_surprise(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> 
     paid = (odds - evident["looks"].log10()).clip(lower_bound=0)
     tails = evident.with_columns(tail=paid).group_by("group", "sort").agg(pl.col("tail").max())
     by_sort = {sort: pl.col("tail").filter(pl.col("sort") == sort).sum() for sort in _EVIDENT}
-    found = tails.group_by("group").agg(
+    surprises = tails.group_by("group").agg(
         surprise=by_sort["template"] + by_sort["wide"] + pl.min_horizontal(by_sort["template"], by_sort["narrow"])
     )
-    judged = customers.join(found, on="group", how="left").with_columns(pl.col("surprise").fill_null(0.0))
+    judged = customers.join(surprises, on="group", how="left").with_columns(pl.col("surprise").fill_null(0.0))
     return judged.filter(pl.col("customers") > 1).sort("group")
 
 
 def _evident(shown: pl.DataFrame, column: str) -> pl.DataFrame:
     """Rows whose tied traffic of a sort makes the account evident, once for each such `level` of the sort's `looks`."""
     levels = pl.DataFrame({"sort": list(_EVIDENT), "level": list(_EVIDENT.values())})
-    each = levels.with_columns(looks=pl.col("level").list.len()).explode("level")
-    return shown.join(each, on="sort").filter(pl.col(column) / _PARTS > pl.col("level"))
+    each_level = levels.with_columns(looks=pl.col("level").list.len()).explode("level")
+    return shown.join(each_level, on="sort").filter(pl.col(column) / _PARTS > pl.col("level"))
 
 
 def _shown_keys(members: pl.DataFrame, ties: pl.DataFrame, belongs: pl.DataFrame) -> pl.DataFrame:

@@ -73,22 +73,22 @@ class LinkKind:
 
 
 LINK_KINDS: tuple[LinkKind, ...] = (
-    LinkKind("prefix", "openings of prompts", "template", 1.0),
-    LinkKind("suffix", "endings of prompts", "template", 1.0),
-    LinkKind("skeleton", "frames of prompts", "template", 0.25),
-    LinkKind("band", "near-equal openings", "template", 0.25),
-    LinkKind("exact", "whole prompts", "template", 0.5),
-    LinkKind("simhash", "near-equal prompts", "template", 0.5),
-    LinkKind("system", "system prompts", "template", 1.0),
-    LinkKind("address", "addresses", "network", 1.0),
-    LinkKind("subnet", "subnets", "network", 0.5),
-    LinkKind("payment", "payment instruments", "payment", 1.0),
-    LinkKind("signup_address", "sign-up addresses", "network", 0.5),
-    LinkKind("signup_subnet", "sign-up subnets", "network", 0.25),
-    LinkKind("mail_domain", "mail domains", "registration", 0.25),
-    LinkKind("client", "clients", "client", 0.25, supports=True),
-    LinkKind(SIGNUP_TIME, "hours of registration", "registration", 0.1, supports=True),
-    LinkKind(PIVOT, "hours of moving to a new model", "release", 0.1, supports=True),
+    LinkKind(name="prefix", words="openings of prompts", evidence="template", weight=1.0),
+    LinkKind(name="suffix", words="endings of prompts", evidence="template", weight=1.0),
+    LinkKind(name="skeleton", words="frames of prompts", evidence="template", weight=0.25),
+    LinkKind(name="band", words="near-equal openings", evidence="template", weight=0.25),
+    LinkKind(name="exact", words="whole prompts", evidence="template", weight=0.5),
+    LinkKind(name="simhash", words="near-equal prompts", evidence="template", weight=0.5),
+    LinkKind(name="system", words="system prompts", evidence="template", weight=1.0),
+    LinkKind(name="address", words="addresses", evidence="network", weight=1.0),
+    LinkKind(name="subnet", words="subnets", evidence="network", weight=0.5),
+    LinkKind(name="payment", words="payment instruments", evidence="payment", weight=1.0),
+    LinkKind(name="signup_address", words="sign-up addresses", evidence="network", weight=0.5),
+    LinkKind(name="signup_subnet", words="sign-up subnets", evidence="network", weight=0.25),
+    LinkKind(name="mail_domain", words="mail domains", evidence="registration", weight=0.25),
+    LinkKind(name="client", words="clients", evidence="client", weight=0.25, supports=True),
+    LinkKind(name=SIGNUP_TIME, words="hours of registration", evidence="registration", weight=0.1, supports=True),
+    LinkKind(name=PIVOT, words="hours of moving to a new model", evidence="release", weight=0.1, supports=True),
 )
 EVIDENCE: tuple[str, ...] = tuple(dict.fromkeys(kind.evidence for kind in LINK_KINDS))
 
@@ -131,10 +131,10 @@ def weigh_pairs(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
         accounts: as in `Links`, sorted by account_id.
         pairs: `account` (row number), `kind`, `key`, `share`, `new`, each pair once.
     """
-    known = _count_fellows(pairs.join(accounts.select("customer").with_row_index("account"), on="account"), accounts)
-    usual = _usual_newness(known)
+    counted = _count_fellows(pairs.join(accounts.select("customer").with_row_index("account"), on="account"), accounts)
+    usual = _usual_newness(counted)
     keys = (
-        known.group_by("kind", "key")
+        counted.group_by("kind", "key")
         .agg(
             customers=pl.col("customer").n_unique(),
             new=_fraction("new", DEALT),
@@ -151,7 +151,7 @@ def weigh_pairs(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
     )
     numbered = keys.select("kind", "key").with_row_index("number")
     tied = (
-        known.join(numbered, on=["kind", "key"])
+        counted.join(numbered, on=["kind", "key"])
         .select("account", pl.col("number").alias("key"), "share", "fellows", "new")
         .sort("account", "key")
     )

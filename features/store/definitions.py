@@ -23,7 +23,7 @@ def definitions(root: Path) -> list[Entity | FeatureView | FeatureService]:
         root: absolute path of the folder that holds `offline/*.parquet` (named features, one file per time) and
             `latest.parquet` (the vectors of the newest time).
     """
-    place = {"schema_version": SCHEMA_VERSION, "layout": LAYOUT, "root": str(root)}
+    version = {"schema_version": SCHEMA_VERSION, "layout": LAYOUT, "root": str(root)}
     account = Entity(name="account", join_keys=["account_id"], value_type=ValueType.STRING)
     named = FeatureView(
         name="account_features",
@@ -58,6 +58,6 @@ def definitions(root: Path) -> list[Entity | FeatureView | FeatureService]:
         account,
         named,
         vector,
-        FeatureService(name="risk", features=[named], tags=place),
-        FeatureService(name="risk_online", features=[vector], tags=place),
+        FeatureService(name="risk", features=[named], tags=version),
+        FeatureService(name="risk_online", features=[vector], tags=version),
     ]

@@ -101,8 +101,8 @@ class FeatureLookup:
             pl.col("entity").cast(keyed.schema["entity"]),
             pl.col(FEATURE_NAMES).cast(pl.Float32).fill_nan(None),
         )
-        found = keyed.join(values, on="entity").drop("entity")
-        return entities.join(found, on=["account_id", "as_of"], how="left", maintain_order="left")
+        features = keyed.join(values, on="entity").drop("entity")
+        return entities.join(features, on=["account_id", "as_of"], how="left", maintain_order="left")
 
     def materialize(self, as_of: datetime, now: datetime | None = None, campaigns: pl.DataFrame | None = None) -> bool:
         """Bring the features of one time online, unless a later time is there already.
@@ -120,8 +120,8 @@ class FeatureLookup:
         if newest is not None and newest > as_of and (now is None or newest <= now):
             return False
         named = pl.read_parquet(self._offline(as_of))
-        known = pl.DataFrame(schema=_CAMPAIGN) if campaigns is None else campaigns.select(_CAMPAIGN.names())
-        vectors = named.select("account_id", "as_of", _vector()).join(known, on="account_id", how="left")
+        memberships = pl.DataFrame(schema=_CAMPAIGN) if campaigns is None else campaigns.select(_CAMPAIGN.names())
+        vectors = named.select("account_id", "as_of", _vector()).join(memberships, on="account_id", how="left")
         with _replaced(latest) as draft:
             vectors.write_parquet(draft)
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
@@ -149,7 +149,9 @@ class FeatureLookup:
             times.append(time.ToDatetime(tzinfo=UTC) if len(vector) else None)
             if len(vector):
                 matrix[row] = vector
-        campaigns, ties = ([one.string_val or None for one in columns[name].values] for name in ("campaign_id", "ties"))
+        campaigns, ties = (
+            [value.string_val or None for value in columns[name].values] for name in ("campaign_id", "ties")
+        )
         return Online(matrix, times, campaigns, ties)
 
     def _offline(self, as_of: datetime) -> Path:
@@ -196,8 +198,8 @@ def _open_store(root: Path, online_store: str) -> "FeatureStore":
         config["online_store"] = {"type": "redis", "connection_string": _redis_address(online_store)}
     _drop_if_half_written(Path(config["registry"]))
     store = FeatureStore(config=RepoConfig(**config, repo_path=root))
-    place = {"schema_version": SCHEMA_VERSION, "layout": LAYOUT, "root": str(root)}
-    if all(service.tags.items() != place.items() for service in store.list_feature_services()):
+    version = {"schema_version": SCHEMA_VERSION, "layout": LAYOUT, "root": str(root)}
+    if all(service.tags.items() != version.items() for service in store.list_feature_services()):
         _apply(store, root)
     return store
 

@@ -66,24 +66,24 @@ class Lexicon:
     def hashed_with(cls, hasher: WordHasher) -> "Lexicon":
         """The lexicon under a workspace's secret."""
         words, weights, frames = _entries()
-        read = read_words(pl.Series(words), hasher).hashes
+        word_hashes = read_words(pl.Series(words), hasher).hashes
         begin = len(frames) - len(words)
         numbers = np.arange(begin, len(frames), dtype=np.int16)
         slots = np.zeros((2, 1 << _SLOT_BITS), dtype=np.int16)
-        slots[0][_place(read)] = numbers
-        crowded = slots[0][_place(read)] != numbers  # the last word in a place has it
-        slots[1][_second_place(read[crowded])] = numbers[crowded]
-        return cls(slots, np.concatenate([np.zeros(begin, dtype=np.uint64), read]), weights, frames)
+        slots[0][_first_slot(word_hashes)] = numbers
+        crowded = slots[0][_first_slot(word_hashes)] != numbers  # the last word in a place has it
+        slots[1][_second_slot(word_hashes[crowded])] = numbers[crowded]
+        return cls(slots, np.concatenate([np.zeros(begin, dtype=np.uint64), word_hashes]), weights, frames)
 
     def find_entries(self, words: Words) -> npt.NDArray[np.int32]:
         """The entry of each word."""
-        found: npt.NDArray[np.int32] = self.slots[0][_place(words.hashes)].astype(np.int32)
-        missed = np.flatnonzero(self.hashes[found] != words.hashes)
+        entries: npt.NDArray[np.int32] = self.slots[0][_first_slot(words.hashes)].astype(np.int32)
+        missed = np.flatnonzero(self.hashes[entries] != words.hashes)
         hashes = words.hashes[missed]
-        again = self.slots[1][_second_place(hashes)]
+        again = self.slots[1][_second_slot(hashes)]
         other = words.scripts[missed] * np.int32(_OTHERS) + (hashes % np.uint64(_OTHERS)).astype(np.int32)
-        found[missed] = np.where(self.hashes[again] == hashes, again, other)
-        return found
+        entries[missed] = np.where(self.hashes[again] == hashes, again, other)
+        return entries
 
     def read_codes(self, entries: npt.NDArray[np.int32], offsets: Ints) -> TextCodes:
         """What texts say, given their words' entries."""
@@ -148,15 +148,15 @@ def centres() -> Weights:
     return pl.read_parquet(TABLES / "cells.parquet")["centre"].to_numpy().astype(np.float32).T.copy()
 
 
-def _place(hashes: U64) -> U64:
+def _first_slot(hashes: U64) -> U64:
     return hashes >> np.uint64(64 - _SLOT_BITS)
 
 
-def _second_place(hashes: U64) -> U64:
+def _second_slot(hashes: U64) -> U64:
     return (hashes >> np.uint64(20)) % np.uint64(1 << _SLOT_BITS)
 
 
-def _strongest(said: Weights, least: float) -> Ints:
+def _strongest(weights: Weights, least: float) -> Ints:
     """Position plus one of each row's greatest value, 0 below `least`."""
-    best = said.argmax(axis=1)
-    return np.where(said[np.arange(len(said)), best] >= least, best + 1, 0)
+    best = weights.argmax(axis=1)
+    return np.where(weights[np.arange(len(weights)), best] >= least, best + 1, 0)

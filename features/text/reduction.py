@@ -51,8 +51,8 @@ def reduce_texts(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     # a thread for each core, and none for the matrix products within: more would only wait for one another
     with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = list(pool.map(lambda block: _reduce_block(block, hasher), blocks))
-    known = pl.lit(texts.is_not_null())
-    return pl.concat(parts).select(pl.when(known).then(pl.all()))
+    has_text = pl.lit(texts.is_not_null())
+    return pl.concat(parts).select(pl.when(has_text).then(pl.all()))
 
 
 @cache
@@ -65,7 +65,7 @@ def _reduce_block(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     words, salt = read_words(texts, hasher.words), hasher.words.salt
     counted = keys.select_counted(words)
     entries = hasher.lexicon.find_entries(counted)
-    said = hasher.lexicon.read_codes(entries, counted.offsets)
+    codes = hasher.lexicon.read_codes(entries, counted.offsets)
     frame, has_frame = keys.skeleton(counted, hasher.lexicon.frames[entries], salt)
     hashes = {
         "prefix": keys.boundary_key(words, salt, from_end=False),
@@ -77,7 +77,7 @@ def _reduce_block(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     }
     signed = {name: key.view(np.int64) for name, key in hashes.items()}
     has_words = pl.lit(pl.Series(words.counts > 0))
-    return pl.DataFrame({"words": words.counts.astype(np.int32), **signed, **vars(said)}).select(
+    return pl.DataFrame({"words": words.counts.astype(np.int32), **signed, **vars(codes)}).select(
         "words",
         pl.when(has_words).then(pl.col(*KEYS, *CODES, "topic").exclude("skeleton")),
         pl.when(pl.lit(pl.Series(has_frame))).then("skeleton"),

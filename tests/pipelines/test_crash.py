@@ -16,7 +16,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features.lake import TABLES, Lake
-from features.rollups import merge, merge_keys
+from features.rollups import merge
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,7 +54,7 @@ def tables(workspace: Path) -> dict[str, pl.DataFrame]:
     lake = Lake(workspace / "lake")
     frames = {name: lake.scan(name) for name in TABLES}
     frames["account_rollups"] = merge(frames["account_rollups"])
-    frames["key_rollups"] = merge_keys(frames["key_rollups"])
+    frames["key_rollups"] = frames["key_rollups"].group_by("kind", "key", "account_id", "hour").agg(pl.all().sum())
     lists = {"slots", "topic"}
     return {
         name: frame.sort([column for column in TABLES[name].column_names() if column not in lists]).collect()

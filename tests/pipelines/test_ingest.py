@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from features.errors import InputError
 from features.lake import TABLES
-from features.rollups import merge, merge_keys
+from features.rollups import merge
 from features.schemas import INPUT_TABLES
 from pipelines.ingest import Inputs, TableCount, ingest
 from pipelines.settings import settings
@@ -77,7 +77,7 @@ def content(workspace: Workspace) -> dict[str, pl.DataFrame]:
     """What the tables say, without from which file it came; rollups as they add up."""
     frames = {name: workspace.lake.scan(name) for name in TABLES if name != "rejects"}
     frames["account_rollups"] = merge(frames["account_rollups"])
-    frames["key_rollups"] = merge_keys(frames["key_rollups"])
+    frames["key_rollups"] = frames["key_rollups"].group_by("kind", "key", "account_id", "hour").agg(pl.all().sum())
     plain = {name: frame.drop("source", strict=False).collect() for name, frame in frames.items()}
     lists = (pl.List,)
     return {
