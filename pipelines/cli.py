@@ -80,7 +80,9 @@ def ingest(
     accounts: Annotated[Path | None, typer.Option("--accounts")] = None,
     enforcement: Annotated[Path | None, typer.Option("--enforcement")] = None,
     releases: Annotated[Path | None, typer.Option("--releases")] = None,
-    format: Annotated[str, typer.Option("--format", help="Format of the requests: native.")] = "native",
+    format: Annotated[
+        str, typer.Option("--format", help="Format of the requests; an unknown name lists all.")
+    ] = "native",
     path: Root = WORKSPACE,
 ) -> None:
     """Check the input tables, drop the text, and store the rest."""
