@@ -42,7 +42,7 @@ def test_a_copy_takes_no_other_models_place(folder: Path, tmp_path: Path) -> Non
     assert read_version(tmp_path / "champion") == "12"
 
 
-@pytest.mark.parametrize("said", ["", "a b", "../3", "v" * 65, "3\n4"])
+@pytest.mark.parametrize("text", ["", "a b", "../3", "v" * 65, "3\n4"])
 def test_a_version_that_is_no_name_is_refused(folder: Path, text: str) -> None:
     version_file(folder).write_text(text)
     with pytest.raises(IntegrityError, match=r"model\.version holds no version"):
