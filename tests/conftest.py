@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "5a" * 32
 AS_OF = datetime(2026, 4, 17, 13, 37, 21, 250_000, tzinfo=UTC)  # the world goes on until 20 April
-Said = subprocess.CompletedProcess[str]
-Run = Callable[..., Said]
+Result = subprocess.CompletedProcess[str]
+Run = Callable[..., Result]
 
 MARK = "zqxcanary"
 V4, V6, SIGNUP = "198.51.100.213", "2001:db8:dead:beef::77", "203.0.113.219"
@@ -59,7 +59,7 @@ def stillwatch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
         monkeypatch.delenv(name)
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 
-    def run(*arguments: object, **variables: str) -> Said:
+    def run(*arguments: object, **variables: str) -> Result:
         call = ["stillwatch", *map(str, arguments)]
         status: int | str | None = 0
         with monkeypatch.context() as patch:
@@ -72,8 +72,8 @@ def stillwatch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
                 main()
             except SystemExit as ended:
                 status = ended.code
-        said = capfd.readouterr()
-        return Said(call, int(status or 0), said.out, said.err)
+        result = capfd.readouterr()
+        return Result(call, int(status or 0), result.out, result.err)
 
     yield run
     settings.cache_clear()
@@ -179,8 +179,8 @@ def filled_workspace(
         ["score", "--as-of", AS_OF.isoformat(), "--out", root / "scores.parquet"],
     )
     for call in calls:
-        whole = [*command, *map(str, call), "--workspace", str(root)]
-        done = subprocess.run(whole, capture_output=True, text=True, env=environment(outer_home), cwd=root.parent)
+        call_line = [*command, *map(str, call), "--workspace", str(root)]
+        done = subprocess.run(call_line, capture_output=True, text=True, env=environment(outer_home), cwd=root.parent)
         journal += [done.stdout, done.stderr]
         assert done.returncode == 0, f"{call[0]} ended with {done.returncode}: {done.stdout}{done.stderr}"
     return root

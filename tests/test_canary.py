@@ -96,10 +96,10 @@ def test_no_canary_is_left_by_a_file_that_is_refused(
     path = tmp_path / "refused.parquet"
     day.with_columns(pl.lit(value).alias(broken)).write_parquet(path)
     workspace = tmp_path / "workspace"
-    said = stillwatch("ingest", "--requests", path, "--workspace", workspace)
-    assert said.returncode == 2
-    assert "nothing was stored" in said.stderr
-    assert [needle for needle in canaries if needle in (said.stdout + said.stderr).lower()] == []
+    result = stillwatch("ingest", "--requests", path, "--workspace", workspace)
+    assert result.returncode == 2
+    assert "nothing was stored" in result.stderr
+    assert [needle for needle in canaries if needle in (result.stdout + result.stderr).lower()] == []
     assert found_in(workspace, canaries) == []
 
 
@@ -109,7 +109,7 @@ def test_no_canary_is_said_about_a_file_that_can_not_be_read(
     path = tmp_path / "torn.parquet"
     pl.DataFrame({"prompt": [canaries[0]] * 9}).write_parquet(path, compression="uncompressed")
     path.write_bytes(path.read_bytes()[:-9])
-    said = stillwatch("ingest", "--requests", path, "--workspace", tmp_path / "workspace")
-    assert said.returncode == 2
-    assert canaries[0] not in (said.stdout + said.stderr).lower()
+    result = stillwatch("ingest", "--requests", path, "--workspace", tmp_path / "workspace")
+    assert result.returncode == 2
+    assert canaries[0] not in (result.stdout + result.stderr).lower()
     assert found_in(tmp_path / "workspace", canaries) == []

@@ -10,8 +10,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-Said = subprocess.CompletedProcess[str]
-Run = Callable[..., Said]
+Result = subprocess.CompletedProcess[str]
+Run = Callable[..., Result]
 COMMANDS = (
     *("simulate", "ingest", "build", "train", "promote", "rollback", "retrain", "score", "package", "serve", "ui"),
     "demo",
@@ -19,16 +19,16 @@ COMMANDS = (
 TIME = "2026-04-14T00:00:00Z"
 
 
-def assert_refused(said: Said, *words: str) -> None:
+def assert_refused(result: Result, *words: str) -> None:
     """Status 2, nothing on standard output, and one last line that says it all (Typer draws a box around its own)."""
-    assert said.returncode == 2, (said.stdout, said.stderr)
-    assert said.stdout == ""
-    assert "Traceback" not in said.stderr
+    assert result.returncode == 2, (result.stdout, result.stderr)
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
     for word in words:
-        assert word in said.stderr
-    if "Usage:" not in said.stderr:
-        lines = [line for line in said.stderr.splitlines() if not line.endswith("…")]
-        assert len(lines) == 1, said.stderr
+        assert word in result.stderr
+    if "Usage:" not in result.stderr:
+        lines = [line for line in result.stderr.splitlines() if not line.endswith("…")]
+        assert len(lines) == 1, result.stderr
         assert lines[0].startswith("stillwatch: ")
 
 
@@ -59,22 +59,22 @@ def test_help_and_release_are_printed_without_large_libraries(argument: str, wor
         "large = {'feast', 'mlflow', 'bentoml', 'polars', 'lightgbm', 'sklearn', 'pandas', 'pyarrow', 'deltalake'}\n"
         "print('IMPORTED', sorted(large & set(sys.modules)))\n"
     )
-    said = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=True)
-    assert "IMPORTED []" in said.stdout
-    assert all(f"{word} " in said.stdout for word in words)
+    result = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, check=True)
+    assert "IMPORTED []" in result.stdout
+    assert all(f"{word} " in result.stdout for word in words)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_a_help(name: str, stillwatch: Run) -> None:
-    said = stillwatch(name, "--help")
-    assert said.returncode == 0
-    assert f"stillwatch {name}" in said.stdout
-    assert "--workspace" in said.stdout or name == "simulate"
+    result = stillwatch(name, "--help")
+    assert result.returncode == 0
+    assert f"stillwatch {name}" in result.stdout
+    assert "--workspace" in result.stdout or name == "simulate"
 
 
 def test_the_release_is_printed_without_a_command(stillwatch: Run) -> None:
-    said = stillwatch("--version")
-    assert (said.returncode, said.stdout) == (0, f"stillwatch {version('stillwatch')}\n")
+    result = stillwatch("--version")
+    assert (result.returncode, result.stdout) == (0, f"stillwatch {version('stillwatch')}\n")
 
 
 def test_the_workspace_may_be_named_before_the_command_after_it_or_twice_the_same(
@@ -106,8 +106,8 @@ def test_an_ingest_does_not_wait_for_the_libraries_of_a_training() -> None:
         "import sys, pipelines.commands.printing, pipelines.ingest, pipelines.workspace\n"
         "print(sorted({'feast', 'mlflow', 'bentoml', 'lightgbm', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout == "[]\n"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
 
 
 def test_a_bad_call_of_the_installed_program_ends_with_2_and_one_line(command: list[str], tmp_path: Path) -> None:
@@ -118,20 +118,20 @@ def test_a_bad_call_of_the_installed_program_ends_with_2_and_one_line(command: l
 
 @pytest.mark.parametrize("command_name", ["score", "build", "campaign", ""])
 def test_a_call_without_what_it_needs_ends_with_2(command_name: str, stillwatch: Run) -> None:
-    said = stillwatch(*([command_name] if command_name else []))
-    assert said.returncode == 2
-    assert "Traceback" not in said.stderr
+    result = stillwatch(*([command_name] if command_name else []))
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
 
 
 def test_an_unknown_scenario_is_refused_with_the_known_ones(stillwatch: Run, tmp_path: Path) -> None:
-    said = stillwatch("simulate", "--scenario", "huge", "--out", tmp_path / "out")
-    assert_refused(said, "huge", "small")
+    result = stillwatch("simulate", "--scenario", "huge", "--out", tmp_path / "out")
+    assert_refused(result, "huge", "small")
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-13-01", ""])
 def test_a_bad_time_is_refused(time: str, stillwatch: Run, tmp_path: Path) -> None:
-    said = stillwatch("build", "--as-of", time, "--workspace", tmp_path / "w")
-    assert_refused(said, "ISO 8601")
+    result = stillwatch("build", "--as-of", time, "--workspace", tmp_path / "w")
+    assert_refused(result, "ISO 8601")
     assert not (tmp_path / "w").exists()
 
 
@@ -147,8 +147,8 @@ def test_a_folder_without_parquet_and_an_absent_file_are_refused(stillwatch: Run
 
 def test_a_column_of_the_wrong_type_is_refused_with_its_name(stillwatch: Run, day: Path, tmp_path: Path) -> None:
     pl.read_parquet(day).with_columns(pl.col("timestamp").cast(pl.String)).write_parquet(tmp_path / "wrong.parquet")
-    said = stillwatch("ingest", "--requests", tmp_path / "wrong.parquet", "--workspace", tmp_path / "w")
-    assert_refused(said, "wrong.parquet", "timestamp", "String", "convert it")
+    result = stillwatch("ingest", "--requests", tmp_path / "wrong.parquet", "--workspace", tmp_path / "w")
+    assert_refused(result, "wrong.parquet", "timestamp", "String", "convert it")
 
 
 @pytest.mark.parametrize("name", ["score", "package", "promote", "rollback", "serve"])
@@ -182,9 +182,9 @@ def test_serving_on_a_taken_port_is_refused(filled_workspace: Path, stillwatch: 
 
 
 def test_a_workspace_under_another_key_is_refused(small: Path, stillwatch: Run, day: Path) -> None:
-    said = stillwatch("ingest", "--requests", day, "--workspace", small, STILLWATCH_KEY="7c" * 32)
-    assert_refused(said, "under another key", "STILLWATCH_KEY")
-    assert "7c7c" not in said.stderr
+    result = stillwatch("ingest", "--requests", day, "--workspace", small, STILLWATCH_KEY="7c" * 32)
+    assert_refused(result, "under another key", "STILLWATCH_KEY")
+    assert "7c7c" not in result.stderr
 
 
 def test_without_a_key_one_is_made_that_only_the_owner_may_read(command: list[str], day: Path, tmp_path: Path) -> None:
@@ -209,8 +209,8 @@ def test_labels_that_can_not_be_used_are_refused(
     path = tmp_path / "labels.parquet"
     if frame is not None:
         frame.write_parquet(path)
-    said = stillwatch(name, "--labels", path, "--as-of", TIME, "--workspace", small)
-    assert_refused(said)
+    result = stillwatch(name, "--labels", path, "--as-of", TIME, "--workspace", small)
+    assert_refused(result)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +230,6 @@ def test_labels_that_can_not_be_used_are_refused(
 def test_a_bad_setting_is_refused_by_its_name_and_its_value_is_not_repeated(
     variable: str, value: str, stillwatch: Run, day: Path, tmp_path: Path
 ) -> None:
-    said = stillwatch("ingest", "--requests", day, "--workspace", tmp_path / "w", **{variable: value})
-    assert_refused(said, variable)
-    assert value not in said.stderr.replace(variable, "") or value == "2"
+    result = stillwatch("ingest", "--requests", day, "--workspace", tmp_path / "w", **{variable: value})
+    assert_refused(result, variable)
+    assert value not in result.stderr.replace(variable, "") or value == "2"

@@ -121,7 +121,7 @@ def test_a_retraining_killed_at_two_moments_and_run_again_ends_with_the_same_cha
     call = [sys.executable, "-m", "benchmarks", "kills", "--kills", "2", "--seed", "3", "--scale", "0.3"]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    said = re.fullmatch(r"2 kills \((.*)\): 0 ended otherwise than the undisturbed run", done.stdout.strip())
-    assert said is not None, done.stdout
-    late = re.search(r"after the end (\d)", said[1])
+    result = re.fullmatch(r"2 kills \((.*)\): 0 ended otherwise than the undisturbed run", done.stdout.strip())
+    assert result is not None, done.stdout
+    late = re.search(r"after the end (\d)", result[1])
     assert late is None or int(late[1]) <= 1, "every run ended before its kill"

@@ -24,10 +24,10 @@ def model(workspace: Path) -> dict[str, bytes]:
     return {name: (workspace / "champion" / name).read_bytes() for name in MODEL}
 
 
-def assert_trained(said: subprocess.CompletedProcess[str]) -> None:
+def assert_trained(result: subprocess.CompletedProcess[str]) -> None:
     """The data were not refused (which is 4), and a version went to the gate, whatever the gate decided."""
-    assert said.returncode in (0, 3), (said.stdout, said.stderr)
-    assert " was trained as of " in said.stdout
+    assert result.returncode in (0, 3), (result.stdout, result.stderr)
+    assert " was trained as of " in result.stdout
 
 
 def packaged(workspace: Path) -> set[str]:
@@ -63,13 +63,13 @@ def test_the_same_again_keeps_the_version_whatever_labels_come_later(
     turned.write_parquet(tmp_path / "labels.parquet")
     before = model(copied), packaged(copied)
     call = ("retrain", "--labels", tmp_path / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", copied)
-    said = stillwatch(*call)
-    assert said.returncode == 0, said.stderr
-    assert said.stdout.startswith(
+    result = stillwatch(*call)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(
         f"Version 1 had been trained as of {as_of:%Y-%m-%dT%H:%M:%SZ} and is the champion already"
     )
-    assert "training" not in said.stderr
-    assert "version 2" not in said.stdout
+    assert "training" not in result.stderr
+    assert "version 2" not in result.stdout
     assert (model(copied), packaged(copied)) == before
 
 
@@ -80,12 +80,12 @@ def test_a_challenger_of_another_time_is_compared_with_the_champion_on_its_own_t
     trained = stillwatch("train", "--labels", made_world / "labels.parquet", "--as-of", earlier, "--workspace", copied)
     assert trained.returncode == 0, trained.stderr
     uri = Workspace(copied).tracking_uri
-    result = promote(Workspace(copied), now=as_of)
-    assert (result.version, result.before) == (2, 1)
-    assert result.champion is not None
-    assert result.champion.test_digest == result.report.test_digest == tracking.report(uri, 2).test_digest
-    assert result.champion.test_digest != tracking.report(uri, 1).test_digest
-    assert result.champion.estimates != result.report.estimates
+    comparison = promote(Workspace(copied), now=as_of)
+    assert (comparison.version, comparison.before) == (2, 1)
+    assert comparison.champion is not None
+    assert comparison.champion.test_digest == comparison.report.test_digest == tracking.report(uri, 2).test_digest
+    assert comparison.champion.test_digest != tracking.report(uri, 1).test_digest
+    assert comparison.champion.estimates != comparison.report.estimates
 
 
 def test_another_training_faces_the_champion_at_the_gate_and_scoring_goes_on(
@@ -93,18 +93,18 @@ def test_another_training_faces_the_champion_at_the_gate_and_scoring_goes_on(
 ) -> None:
     call = ("--as-of", as_of.isoformat(), "--workspace", copied)
     retrain = ("retrain", "--labels", made_world / "labels.parquet", "--seed", 5, *call)
-    said = stillwatch(*retrain)
-    assert said.returncode in (0, 3), said.stderr
-    promoted = "Version 2 was trained" in said.stdout and "is the champion now" in said.stdout
-    assert promoted == (said.returncode == 0)
-    assert promoted or "version 1 stays the champion" in said.stdout
+    result = stillwatch(*retrain)
+    assert result.returncode in (0, 3), result.stderr
+    promoted = "Version 2 was trained" in result.stdout and "is the champion now" in result.stdout
+    assert promoted == (result.returncode == 0)
+    assert promoted or "version 1 stays the champion" in result.stdout
     champion = "2" if promoted else "1"
-    bento = said.stdout.split("packaged: ")[1].splitlines()[0]
+    bento = result.stdout.split("packaged: ")[1].splitlines()[0]
     assert Path(bento).name.startswith(f"{champion}-")
     again = stillwatch("score", *call, "--out", tmp_path / "scores.parquet")
     assert again.returncode == 0, again.stderr
     repeated = stillwatch(*retrain)
-    assert repeated.returncode == said.returncode
+    assert repeated.returncode == result.returncode
     assert "training" not in repeated.stderr
     assert "Version 2 had been trained" in repeated.stdout
     champion_again = stillwatch("promote", "--version", champion, "--workspace", copied)
@@ -124,11 +124,11 @@ def test_a_challenger_that_the_gate_refuses_leaves_a_workspace_without_a_champio
     drawn = labels.with_columns(label=lot == 0, campaign=pl.format("lot{}", pl.int_range(pl.len()) % 6))
     drawn.write_parquet(tmp_path / "labels.parquet")
     call = ("--as-of", as_of.isoformat(), "--workspace", copied)
-    said = stillwatch("retrain", "--labels", tmp_path / "labels.parquet", *call)
-    assert said.returncode == 3, said.stderr
-    assert said.stdout.startswith("Version 1 was trained as of")
-    assert "not promoted; there is no champion yet" in said.stdout
-    assert "nothing is packaged" in said.stdout
+    result = stillwatch("retrain", "--labels", tmp_path / "labels.parquet", *call)
+    assert result.returncode == 3, result.stderr
+    assert result.stdout.startswith("Version 1 was trained as of")
+    assert "not promoted; there is no champion yet" in result.stdout
+    assert "nothing is packaged" in result.stdout
     refused = stillwatch("score", *call, "--out", tmp_path / "scores.parquet")
     assert refused.returncode == 2
     assert "has no champion" in refused.stderr
@@ -145,13 +145,13 @@ def test_stale_data_are_refused_and_nothing_is_trained_unless_somebody_knows_bet
 ) -> None:
     late = (as_of + timedelta(days=7)).isoformat()
     call = ("retrain", "--labels", made_world / "labels.parquet", "--as-of", late, "--workspace", copied)
-    said = stillwatch(*call)
-    assert said.returncode == 4, (said.stdout, said.stderr)
-    assert said.stdout.startswith(
+    result = stillwatch(*call)
+    assert result.returncode == 4, (result.stdout, result.stderr)
+    assert result.stdout.startswith(
         "Nothing was trained as of 2026-04-24T13:37:21Z, and version 1 stays the champion. The"
     )
-    assert "The newest request is 111 hours older than 2026-04-24T13:37:21Z, and 72 hours are allowed" in said.stdout
-    assert "--force --reason TEXT" in said.stdout
+    assert "The newest request is 111 hours older than 2026-04-24T13:37:21Z, and 72 hours are allowed" in result.stdout
+    assert "--force --reason TEXT" in result.stdout
     assert versions(copied) == (1, 1)
     forced = stillwatch(*call, "--force", "--reason", "a holiday")
     assert_trained(forced)
@@ -165,9 +165,9 @@ def test_stale_data_are_refused_and_nothing_is_trained_unless_somebody_knows_bet
 def test_the_next_day_has_not_drifted(copied: Path, made_world: Path, as_of: datetime, stillwatch: Run) -> None:
     tomorrow = (as_of + timedelta(days=1)).isoformat()
     call = ("retrain", "--labels", made_world / "labels.parquet", "--as-of", tomorrow, "--workspace", copied)
-    said = stillwatch(*call)
-    assert_trained(said)
-    drift = re.search(r"Since version 1 was trained, (\d+) of (\d+) features have moved", said.stdout)
+    result = stillwatch(*call)
+    assert_trained(result)
+    drift = re.search(r"Since version 1 was trained, (\d+) of (\d+) features have moved", result.stdout)
     assert drift is not None
     moved, features = drift.groups()
     assert int(moved) <= 0.1 * int(features)
@@ -185,8 +185,8 @@ def changed(
         pl.read_parquet(day).with_columns(lost).write_parquet(folder / "requests" / day.name)
     root = folder / "workspace"
     call = ["ingest", "--requests", folder / "requests", "--accounts", made_world / "accounts.parquet"]
-    whole = [*command, *map(str, call), "--workspace", str(root)]
-    done = subprocess.run(whole, env=os.environ | {"STILLWATCH_KEY": key}, capture_output=True)
+    call_line = [*command, *map(str, call), "--workspace", str(root)]
+    done = subprocess.run(call_line, env=os.environ | {"STILLWATCH_KEY": key}, capture_output=True)
     assert done.returncode == 0, done.stderr
     shutil.copytree(filled_workspace / "mlruns", root / "mlruns")
     return root
@@ -196,10 +196,10 @@ def test_a_changed_world_is_refused_with_what_has_moved(
     changed: Path, made_world: Path, as_of: datetime, stillwatch: Run
 ) -> None:
     call = ("--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", changed)
-    said = stillwatch("retrain", *call)
-    assert said.returncode == 4, (said.stdout, said.stderr)
-    assert "features have moved since the champion learned, more than 15%; the furthest: " in said.stdout
-    assert "By its own risks the champion expects a PR-AUC of" in said.stdout
+    result = stillwatch("retrain", *call)
+    assert result.returncode == 4, (result.stdout, result.stderr)
+    assert "features have moved since the champion learned, more than 15%; the furthest: " in result.stdout
+    assert "By its own risks the champion expects a PR-AUC of" in result.stdout
     assert versions(changed) == (1, 1)
     lenient = {"STILLWATCH_DRIFT_SHARE": "1", "STILLWATCH_DRIFT_LOSS": "1"}
     assert_trained(stillwatch("retrain", *call, **lenient))
@@ -210,7 +210,7 @@ def test_a_second_loop_at_the_same_time_is_told_who_holds_the_workspace(
 ) -> None:
     call = ("--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", copied)
     with Workspace(copied).locked("retrain"):
-        said = stillwatch("retrain", *call)
-    assert said.returncode == 2
-    assert f"`stillwatch retrain` (process {os.getpid()} on {socket.gethostname()}, since 20" in said.stderr
-    assert "minutes ago) writes to" in said.stderr
+        result = stillwatch("retrain", *call)
+    assert result.returncode == 2
+    assert f"`stillwatch retrain` (process {os.getpid()} on {socket.gethostname()}, since 20" in result.stderr
+    assert "minutes ago) writes to" in result.stderr

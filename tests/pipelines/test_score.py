@@ -58,8 +58,8 @@ def test_requests_after_the_time_change_no_score(
     scores: pl.DataFrame, blind_workspace: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
 ) -> None:
     out = tmp_path / "scores.parquet"
-    said = stillwatch("score", "--as-of", as_of.isoformat(), "--out", out, "--workspace", blind_workspace)
-    assert said.returncode == 0, said.stderr
+    result = stillwatch("score", "--as-of", as_of.isoformat(), "--out", out, "--workspace", blind_workspace)
+    assert result.returncode == 0, result.stderr
     assert_frame_equal(pl.read_parquet(out), scores, check_exact=True)
 
 
@@ -70,8 +70,8 @@ def test_an_earlier_time_knows_less_and_is_repeatable(
     frames = []
     for workspace in (filled_workspace, blind_workspace):
         out = tmp_path / workspace.parent.name / "early.parquet"
-        said = stillwatch("score", "--as-of", early.isoformat(), "--out", out, "--workspace", workspace)
-        assert said.returncode == 0, said.stderr
+        result = stillwatch("score", "--as-of", early.isoformat(), "--out", out, "--workspace", workspace)
+        assert result.returncode == 0, result.stderr
         frames.append(pl.read_parquet(out))
     assert_frame_equal(*frames, check_exact=True)
     assert frames[0]["account_id"].to_list() == seen(made_world, early)
@@ -83,9 +83,9 @@ def test_scores_go_to_a_new_folder_and_replace_an_older_file(
     out = tmp_path / "new" / "folder" / "scores.parquet"
     out.parent.mkdir(parents=True)
     out.write_text("older")
-    said = stillwatch("score", "--as-of", as_of.isoformat(), "--out", out, "--workspace", filled_workspace)
-    assert said.returncode == 0, said.stderr
-    assert f"{len(scores):,} accounts" in said.stdout
+    result = stillwatch("score", "--as-of", as_of.isoformat(), "--out", out, "--workspace", filled_workspace)
+    assert result.returncode == 0, result.stderr
+    assert f"{len(scores):,} accounts" in result.stdout
     assert_frame_equal(pl.read_parquet(out), scores, check_exact=True)
     assert [path.name for path in out.parent.iterdir()] == ["scores.parquet"]
 
@@ -98,8 +98,8 @@ def test_a_damaged_copy_of_the_champion_is_fetched_again_and_never_scores(
     content = bytearray(booster.read_bytes())
     content[len(content) // 2] ^= 1
     booster.write_bytes(bytes(content))
-    said = stillwatch("score", "--as-of", as_of.isoformat(), "--out", tmp_path / "out.parquet", "--workspace", copied)
-    assert said.returncode == 0, said.stderr
+    result = stillwatch("score", "--as-of", as_of.isoformat(), "--out", tmp_path / "out.parquet", "--workspace", copied)
+    assert result.returncode == 0, result.stderr
     assert booster.read_bytes() == (blind_workspace / "champion" / "booster.txt").read_bytes()
 
 
@@ -110,9 +110,9 @@ def test_a_registered_model_with_a_changed_byte_is_refused(
     shutil.rmtree(copied / "champion")
     with closing(sqlite3.connect(copied / "mlruns" / "mlflow.db")) as registry, registry:
         registry.execute("UPDATE model_version_tags SET value = 'another' WHERE key = 'model_sha256'")
-    said = stillwatch("score", "--as-of", as_of.isoformat(), "--out", tmp_path / "out.parquet", "--workspace", copied)
-    assert said.returncode == 1
-    assert "is not what was registered" in said.stderr.splitlines()[-1]
+    result = stillwatch("score", "--as-of", as_of.isoformat(), "--out", tmp_path / "out.parquet", "--workspace", copied)
+    assert result.returncode == 1
+    assert "is not what was registered" in result.stderr.splitlines()[-1]
     assert not (tmp_path / "out.parquet").exists()
 
 
@@ -120,6 +120,6 @@ def test_a_time_before_the_first_request_is_a_bad_call(
     filled_workspace: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
 ) -> None:
     call = ("score", "--as-of", (as_of - timedelta(days=400)).isoformat(), "--out", tmp_path / "o.parquet")
-    said = stillwatch(*call, "--workspace", filled_workspace)
-    assert said.returncode == 2
-    assert "no request at or before 2025-03-13T13:37:21Z" in said.stderr
+    result = stillwatch(*call, "--workspace", filled_workspace)
+    assert result.returncode == 2
+    assert "no request at or before 2025-03-13T13:37:21Z" in result.stderr

@@ -53,7 +53,7 @@ def train_again(
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def set_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Sets variables for the settings of this process."""
 
     def put(**variables: object) -> None:
@@ -98,37 +98,39 @@ def bentos(workspace: Path) -> set[str]:
     return {path.name for path in (workspace / "bento" / "stillwatch").iterdir() if (path / "bento.yaml").exists()}
 
 
-def test_without_keys_nothing_is_signed_and_nothing_must_be(given: Callable[..., None]) -> None:
+def test_without_keys_nothing_is_signed_and_nothing_must_be(set_environment: Callable[..., None]) -> None:
     assert settings().signer() is None
     assert settings().verifier() is None
 
 
-def test_what_one_key_of_a_pair_signs_the_other_lets_through(given: Callable[..., None], keys: Path) -> None:
-    given(STILLWATCH_SIGNING_KEY=keys / "ours", STILLWATCH_VERIFYING_KEY=keys / "ours.pub")
+def test_what_one_key_of_a_pair_signs_the_other_lets_through(set_environment: Callable[..., None], keys: Path) -> None:
+    set_environment(STILLWATCH_SIGNING_KEY=keys / "ours", STILLWATCH_VERIFYING_KEY=keys / "ours.pub")
     sign, prove = settings().signer(), settings().verifier()
     assert sign is not None and prove is not None
     prove({"file": b"content"}, sign({"file": b"content"}), keys)
 
 
 def test_two_keys_that_are_no_pair_are_refused_before_anything_is_signed(
-    given: Callable[..., None], keys: Path
+    set_environment: Callable[..., None], keys: Path
 ) -> None:
-    given(STILLWATCH_SIGNING_KEY=keys / "ours", STILLWATCH_VERIFYING_KEY=keys / "theirs.pub")
+    set_environment(STILLWATCH_SIGNING_KEY=keys / "ours", STILLWATCH_VERIFYING_KEY=keys / "theirs.pub")
     with pytest.raises(InputError, match=r"are not a pair, so signed models would be refused: set both of one pair"):
         settings().signer()
 
 
 @pytest.mark.parametrize("path", ["", "nowhere.pem"])
-def test_a_path_that_leads_to_no_key_does_not_mean_that_none_is_wanted(given: Callable[..., None], path: str) -> None:
-    given(STILLWATCH_SIGNING_KEY=path, STILLWATCH_VERIFYING_KEY=path)
+def test_a_path_that_leads_to_no_key_does_not_mean_that_none_is_wanted(
+    set_environment: Callable[..., None], path: str
+) -> None:
+    set_environment(STILLWATCH_SIGNING_KEY=path, STILLWATCH_VERIFYING_KEY=path)
     with pytest.raises(InputError, match=r"can't be read .*: set STILLWATCH_VERIFYING_KEY to the path of a PEM file"):
         settings().verifier()
     with pytest.raises(InputError, match=r"can't be read .*: set STILLWATCH_SIGNING_KEY to the path of a PEM file"):
         settings().signer()
 
 
-def test_no_setting_shows_a_secret(given: Callable[..., None], keys: Path) -> None:
-    given(STILLWATCH_KEY="5a" * 32, STILLWATCH_SIGNING_KEY=keys / "ours")
+def test_no_setting_shows_a_secret(set_environment: Callable[..., None], keys: Path) -> None:
+    set_environment(STILLWATCH_KEY="5a" * 32, STILLWATCH_SIGNING_KEY=keys / "ours")
     assert "5a5a" not in repr(settings())
     assert "BEGIN" not in repr(settings())
 
@@ -139,11 +141,11 @@ def test_an_unsigned_champion_is_refused_by_every_command_that_would_use_it(
     before = bentos(workspace)
     out = tmp_path / "scores.parquet"
     for call in (("score", "--as-of", as_of.isoformat(), "--out", out), ("package",), ("promote", "--version", 1)):
-        said = stillwatch(*call, "--workspace", workspace, STILLWATCH_VERIFYING_KEY=str(keys / "ours.pub"))
-        assert said.returncode == 1, call
-        assert "version 1 of stillwatch in the registry" in said.stderr
-        assert "is not signed (model.sig is missing)" in said.stderr
-        assert len(said.stderr.strip().splitlines()) == 1
+        result = stillwatch(*call, "--workspace", workspace, STILLWATCH_VERIFYING_KEY=str(keys / "ours.pub"))
+        assert result.returncode == 1, call
+        assert "version 1 of stillwatch in the registry" in result.stderr
+        assert "is not signed (model.sig is missing)" in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
     serve = [*command, "serve", "--port", "65000", "--workspace", str(workspace)]
     variables = {VERIFYING: str(keys / "ours.pub"), "STILLWATCH_KEY": "5a" * 32, "HOME": str(tmp_path)}
     served = subprocess.run(serve, env=variables, capture_output=True, text=True, timeout=60, check=False)
@@ -162,8 +164,8 @@ def test_the_same_training_with_a_key_signs_the_champion_and_every_command_takes
     public = {VERIFYING: pair[VERIFYING]}
     out = tmp_path / "scores.parquet"
     for call in (("promote", "--version", 1), ("package",), ("score", "--as-of", as_of.isoformat(), "--out", out)):
-        said = stillwatch(*call, "--workspace", workspace, **public)
-        assert said.returncode == 0, said.stderr
+        result = stillwatch(*call, "--workspace", workspace, **public)
+        assert result.returncode == 0, result.stderr
     assert out.read_bytes() == (workspace / "scores.parquet").read_bytes()
     pointer = (workspace / "bento" / "stillwatch" / "current").read_text()
     packed = content(workspace / "bento" / "stillwatch" / pointer / "src" / "model")
@@ -186,10 +188,10 @@ def test_a_model_that_somebody_put_into_the_registry_is_not_signed_by_the_next_t
             store.execute(f"UPDATE {table} SET value = ? WHERE key = 'model_sha256'", (fingerprint(planted),))
     pair = {SIGNING: str(keys / "ours"), VERIFYING: str(keys / "ours.pub")}
     train_again(**pair)
-    said = stillwatch("promote", "--version", 1, "--workspace", workspace, **pair)
-    assert said.returncode == 1
-    assert "version 1 of stillwatch in the registry can't be used" in said.stderr
-    assert "is not signed" in said.stderr
+    result = stillwatch("promote", "--version", 1, "--workspace", workspace, **pair)
+    assert result.returncode == 1
+    assert "version 1 of stillwatch in the registry can't be used" in result.stderr
+    assert "is not signed" in result.stderr
 
 
 def test_a_key_that_cannot_sign_is_refused_before_the_training(
@@ -197,7 +199,7 @@ def test_a_key_that_cannot_sign_is_refused_before_the_training(
 ) -> None:
     labels = ("--labels", made_world / "labels.parquet")
     call = ("train", *labels, "--as-of", as_of.isoformat(), "--workspace", workspace)
-    said = stillwatch(*call, STILLWATCH_SIGNING_KEY=str(keys / "ours.pub"))
-    assert said.returncode == 2
-    assert "holds no private key in PEM" in said.stderr
-    assert "training" not in said.stdout + said.stderr
+    result = stillwatch(*call, STILLWATCH_SIGNING_KEY=str(keys / "ours.pub"))
+    assert result.returncode == 2
+    assert "holds no private key in PEM" in result.stderr
+    assert "training" not in result.stdout + result.stderr

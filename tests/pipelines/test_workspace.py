@@ -94,10 +94,10 @@ def test_of_two_ingests_at_once_one_may_wait_and_nothing_is_doubled(
         )
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=120)[1] for process in both]
+    result = [process.communicate(timeout=120)[1] for process in both]
     statuses = [process.returncode for process in both]
     assert 0 in statuses
-    for status, words in zip(statuses, said, strict=True):
+    for status, words in zip(statuses, result, strict=True):
         assert status == 0 or (status == 2 and "writes to" in words)
     stored = Workspace(tmp_path / "w").lake.scan("events").collect()
     assert len(stored) == len(pl.read_parquet(day)["request_id"].unique())

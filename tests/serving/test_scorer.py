@@ -148,12 +148,12 @@ def test_the_threshold_itself_is_worth_a_look(model: Model) -> None:
 def test_an_account_in_a_campaign_has_that_as_a_reason_where_the_lift_ranks_among_its_reasons(model: Model) -> None:
     matrix = features(200)
     everyone = [f"subnets ({row} keys, up to 4 accounts)" for row in range(len(matrix))]
-    said = [f"campaign: shares {ties} with other accounts of its campaign_id, more than chance" for ties in everyone]
+    result = [f"campaign: shares {ties} with other accounts of its campaign_id, more than chance" for ties in everyone]
     before = scorer.reasons(model, matrix, FEATURES, alone(matrix))
     for lift in (1e6, 1e-9):
         lifted = replace(model, calibrator=replace(model.calibrator, lift=lift))
         after = scorer.reasons(lifted, matrix, FEATURES, everyone)
-        for texts, others, words in zip(after, before, said, strict=True):
+        for texts, others, words in zip(after, before, result, strict=True):
             campaign = f"{words} explains"
             expected = [campaign, *others] if lift > 1 else [*others, campaign]
             assert texts == expected[: scorer.MOST_REASONS]

@@ -38,10 +38,10 @@ def test_scores_name_the_campaign_that_an_account_belongs_to_most(filled_workspa
     reasons = scores.select(
         "account_id", pl.col("reasons").list.filter(pl.element().str.starts_with("campaign: "))
     ).rows()
-    said = {account: texts[0] for account, texts in reasons if texts}
-    assert len(said) > 20
+    result = {account: texts[0] for account, texts in reasons if texts}
+    assert len(result) > 20
     assert all(
-        f"shares {ties[account]} with other accounts of its campaign_id" in text for account, text in said.items()
+        f"shares {ties[account]} with other accounts of its campaign_id" in text for account, text in result.items()
     )
 
 
@@ -70,8 +70,8 @@ def test_an_example_is_grouped_if_its_account_was_in_a_campaign_at_its_own_time(
     counts = []
     for time in times:
         members = set(ensure_campaigns(workspace, time, lambda _step, _done: None)["account_id"])
-        here = marked.filter(pl.col("as_of") == time)
-        assert set(here.filter("in_campaign")["account_id"]) == members
+        rows = marked.filter(pl.col("as_of") == time)
+        assert set(rows.filter("in_campaign")["account_id"]) == members
         counts.append(len(members))
     assert counts[0] > counts[1], "nothing grew, so the times say little"
 

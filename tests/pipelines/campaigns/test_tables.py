@@ -24,58 +24,64 @@ def filled(filled_workspace: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def asked(stillwatch: Run, as_of: datetime, tmp_path: Path) -> Callable[..., pl.DataFrame]:
-    def ask(workspace: Path, when: datetime = as_of, **files: Path) -> pl.DataFrame:
-        out, more = tmp_path / "out.parquet", [part for name, file in files.items() for part in (f"--{name}", file)]
-        said = stillwatch("campaigns", "--as-of", when.isoformat(), "--out", out, "--workspace", workspace, *more)
-        assert said.returncode == 0, said.stderr
+def run_campaigns(stillwatch: Run, as_of: datetime, tmp_path: Path) -> Callable[..., pl.DataFrame]:
+    def ask(workspace: Path, time: datetime = as_of, **files: Path) -> pl.DataFrame:
+        out, options = tmp_path / "out.parquet", [part for name, file in files.items() for part in (f"--{name}", file)]
+        result = stillwatch("campaigns", "--as-of", time.isoformat(), "--out", out, "--workspace", workspace, *options)
+        assert result.returncode == 0, result.stderr
         return pl.read_parquet(out)
 
     return ask
 
 
-def test_the_table_has_the_columns_and_types_of_the_contract(filled: Path, asked: Callable[..., pl.DataFrame]) -> None:
-    members = asked(filled)
+def test_the_table_has_the_columns_and_types_of_the_contract(
+    filled: Path, run_campaigns: Callable[..., pl.DataFrame]
+) -> None:
+    members = run_campaigns(filled)
     assert members.schema == MEMBERS_SCHEMA
     assert members["membership"].is_between(0, 1, closed="right").all()
     assert members.select("campaign_id", "account_id").is_unique().all()
     assert (members.group_by("campaign_id").len()["len"] >= 2).all()
 
 
-def test_most_members_are_of_true_campaigns(filled: Path, asked: Callable[..., pl.DataFrame], made_world: Path) -> None:
+def test_most_members_are_of_true_campaigns(
+    filled: Path, run_campaigns: Callable[..., pl.DataFrame], made_world: Path
+) -> None:
     truth = pl.read_parquet(made_world / "truth.parquet").unique("account_id").select("account_id", "label")
-    labelled = asked(filled).select("account_id").unique().join(truth, on="account_id")
+    labelled = run_campaigns(filled).select("account_id").unique().join(truth, on="account_id")
     assert labelled["label"].sum() > 30
     assert labelled["label"].mean() > 0.8
 
 
 def test_requests_after_the_time_change_no_campaign_and_no_id(
-    filled: Path, blind_workspace: Path, asked: Callable[..., pl.DataFrame], tmp_path: Path
+    filled: Path, blind_workspace: Path, run_campaigns: Callable[..., pl.DataFrame], tmp_path: Path
 ) -> None:
     blind = shutil.copytree(blind_workspace, tmp_path / "blind")
-    assert_frame_equal(asked(filled), asked(blind), check_exact=True)
+    assert_frame_equal(run_campaigns(filled), run_campaigns(blind), check_exact=True)
 
 
-def test_asking_again_gives_the_same_and_writes_nothing(filled: Path, asked: Callable[..., pl.DataFrame]) -> None:
-    first = asked(filled)
+def test_asking_again_gives_the_same_and_writes_nothing(
+    filled: Path, run_campaigns: Callable[..., pl.DataFrame]
+) -> None:
+    first = run_campaigns(filled)
     stored = Workspace(filled).lake.scan("campaigns").collect()
-    assert_frame_equal(asked(filled), first, check_exact=True)
+    assert_frame_equal(run_campaigns(filled), first, check_exact=True)
     assert_frame_equal(Workspace(filled).lake.scan("campaigns").collect(), stored, check_exact=True)
 
 
 def test_an_earlier_time_does_not_see_what_a_later_one_stored(
-    filled: Path, filled_workspace: Path, as_of: datetime, asked: Callable[..., pl.DataFrame], tmp_path: Path
+    filled: Path, filled_workspace: Path, as_of: datetime, run_campaigns: Callable[..., pl.DataFrame], tmp_path: Path
 ) -> None:
     early = as_of - timedelta(days=2)
-    asked(filled, as_of)
+    run_campaigns(filled, as_of)
     fresh = shutil.copytree(filled_workspace, tmp_path / "fresh")
-    assert_frame_equal(asked(filled, early), asked(fresh, early), check_exact=True)
+    assert_frame_equal(run_campaigns(filled, early), run_campaigns(fresh, early), check_exact=True)
 
 
 def test_a_day_later_a_campaign_has_the_same_id(
-    filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame]
+    filled: Path, as_of: datetime, run_campaigns: Callable[..., pl.DataFrame]
 ) -> None:
-    before, after = asked(filled, as_of - timedelta(days=2)), asked(filled, as_of - timedelta(days=1))
+    before, after = run_campaigns(filled, as_of - timedelta(days=2)), run_campaigns(filled, as_of - timedelta(days=1))
     common = before.join(after, on="account_id")
     assert len(common) > 30
     assert (common["campaign_id"] == common["campaign_id_right"]).mean() > 0.8
@@ -84,17 +90,17 @@ def test_a_day_later_a_campaign_has_the_same_id(
 
 
 def test_score_and_campaigns_tell_the_same_members(
-    filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame]
+    filled: Path, as_of: datetime, run_campaigns: Callable[..., pl.DataFrame]
 ) -> None:
     quiet = ensure_campaigns(Workspace(filled), as_of, lambda _step, _done: None)
-    assert_frame_equal(asked(filled), quiet.drop("ties"), check_exact=True)
+    assert_frame_equal(run_campaigns(filled), quiet.drop("ties"), check_exact=True)
 
 
 def test_the_table_of_campaigns_describes_each(
-    filled: Path, asked: Callable[..., pl.DataFrame], tmp_path: Path
+    filled: Path, run_campaigns: Callable[..., pl.DataFrame], tmp_path: Path
 ) -> None:
     table = tmp_path / "tables" / "campaigns.parquet"
-    members = asked(filled, table=table)
+    members = run_campaigns(filled, table=table)
     campaigns = pl.read_parquet(table)
     assert campaigns["campaign_id"].sort().to_list() == members["campaign_id"].unique().sort().to_list()
     sizes = dict(members.group_by("campaign_id").len().iter_rows())
@@ -107,9 +113,9 @@ def test_the_table_of_campaigns_describes_each(
 
 
 def test_what_ties_a_member_is_told_without_keys_and_without_other_accounts(
-    filled: Path, asked: Callable[..., pl.DataFrame], tmp_path: Path
+    filled: Path, run_campaigns: Callable[..., pl.DataFrame], tmp_path: Path
 ) -> None:
-    members = asked(filled, evidence=tmp_path / "evidence.parquet")
+    members = run_campaigns(filled, evidence=tmp_path / "evidence.parquet")
     ties = pl.read_parquet(tmp_path / "evidence.parquet")
     names = {"campaign_id": pl.String, "account_id": pl.String, "kind": pl.String, "keys": pl.Int64}
     assert ties.schema == names | {"others": pl.Int64, "weight": pl.Float64}
@@ -125,9 +131,9 @@ def test_what_ties_a_member_is_told_without_keys_and_without_other_accounts(
 
 
 def test_a_member_is_told_its_heaviest_kinds_and_their_counts_in_words(
-    filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame], tmp_path: Path
+    filled: Path, as_of: datetime, run_campaigns: Callable[..., pl.DataFrame], tmp_path: Path
 ) -> None:
-    asked(filled, evidence=tmp_path / "evidence.parquet")
+    run_campaigns(filled, evidence=tmp_path / "evidence.parquet")
     words = {kind.name: kind.words for kind in LINK_KINDS}
     expected: dict[tuple[str, str], list[str]] = {}
     for campaign, account, kind, keys, others in pl.read_parquet(tmp_path / "evidence.parquet").drop("weight").rows():
@@ -135,21 +141,21 @@ def test_a_member_is_told_its_heaviest_kinds_and_their_counts_in_words(
         expected.setdefault((campaign, account), []).append(f"{words[kind]} ({counts})")
     members = ensure_campaigns(Workspace(filled), as_of, lambda _step, _done: None)
     ties = {(row["campaign_id"], row["account_id"]): row["ties"] for row in members.to_dicts()}
-    assert ties == {who: ", ".join(texts[:3]) for who, texts in expected.items()}
+    assert ties == {member: ", ".join(texts[:3]) for member, texts in expected.items()}
 
 
 def test_what_became_of_a_campaign_after_a_ban_is_told_as_far_as_it_was_known(
-    filled: Path, as_of: datetime, asked: Callable[..., pl.DataFrame], tmp_path: Path
+    filled: Path, as_of: datetime, run_campaigns: Callable[..., pl.DataFrame], tmp_path: Path
 ) -> None:
     lake, early = Workspace(filled).lake, as_of - timedelta(days=6)
     ban = as_of - timedelta(days=5, minutes=30)
-    members = asked(filled, table=tmp_path / "before.parquet")
+    members = run_campaigns(filled, table=tmp_path / "before.parquet")
     first = members["campaign_id"][0]
     chosen = members.filter(pl.col("campaign_id") == first)["account_id"]
     rows = pl.DataFrame({"account_id": chosen.head(2), "action": "ban", "acted_at": [ban, ban + timedelta(days=9)]})
     lake.append("enforcement", [rows.with_columns(pl.col("acted_at").cast(pl.Datetime("us", "UTC")))], 4711)
-    asked(filled, table=tmp_path / "after.parquet")
-    asked(filled, early, table=tmp_path / "early.parquet")
+    run_campaigns(filled, table=tmp_path / "after.parquet")
+    run_campaigns(filled, early, table=tmp_path / "early.parquet")
     before, after, past = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in ("before", "after", "early"))
     bans_by_then = (
         lake.scan("enforcement").filter((pl.col("action") == "ban") & (pl.col("acted_at") <= as_of)).collect()
@@ -178,22 +184,22 @@ def test_what_became_of_a_campaign_after_a_ban_is_told_as_far_as_it_was_known(
 
 
 def test_a_folder_as_a_file_is_a_bad_call(filled: Path, as_of: datetime, stillwatch: Run, tmp_path: Path) -> None:
-    said = stillwatch("campaigns", "--as-of", as_of.isoformat(), "--out", tmp_path, "--workspace", filled)
-    assert said.returncode == 2
-    assert f"{tmp_path} is a folder: give --out the name of a file." in said.stderr
+    result = stillwatch("campaigns", "--as-of", as_of.isoformat(), "--out", tmp_path, "--workspace", filled)
+    assert result.returncode == 2
+    assert f"{tmp_path} is a folder: give --out the name of a file." in result.stderr
 
 
 def test_a_time_before_the_first_request_is_a_bad_call(
     filled: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
 ) -> None:
     call = ("campaigns", "--as-of", (as_of - timedelta(days=400)).isoformat(), "--out", tmp_path / "o.parquet")
-    said = stillwatch(*call, "--workspace", filled)
-    assert said.returncode == 2
-    assert "no request at or before 2025-03-13T13:37:21Z" in said.stderr
+    result = stillwatch(*call, "--workspace", filled)
+    assert result.returncode == 2
+    assert "no request at or before 2025-03-13T13:37:21Z" in result.stderr
     assert not (tmp_path / "o.parquet").exists()
 
 
 def test_a_word_for_a_time_is_a_bad_call(stillwatch: Run, tmp_path: Path) -> None:
-    said = stillwatch("campaigns", "--as-of", "yesterday", "--out", tmp_path / "o.parquet")
-    assert said.returncode == 2
-    assert "'yesterday' is not an ISO 8601 time" in said.stderr
+    result = stillwatch("campaigns", "--as-of", "yesterday", "--out", tmp_path / "o.parquet")
+    assert result.returncode == 2
+    assert "'yesterday' is not an ISO 8601 time" in result.stderr

@@ -59,12 +59,12 @@ def test_without_labels_a_first_champion_learns_from_planted_campaigns_scores_an
     fresh: Path, small_inputs: Path, stillwatch: Run, tmp_path: Path
 ) -> None:
     call = ("--as-of", TIME, "--workspace", fresh)
-    said = stillwatch("retrain", *call)
-    assert said.returncode == 0, said.stderr
-    assert "Version 1 was trained" in said.stdout
-    assert "is the champion now" in said.stdout
-    assert "Nothing is confirmed yet, so nothing could be judged" in said.stdout
-    assert "planted ones, judged on" in said.stdout
+    result = stillwatch("retrain", *call)
+    assert result.returncode == 0, result.stderr
+    assert "Version 1 was trained" in result.stdout
+    assert "is the champion now" in result.stdout
+    assert "Nothing is confirmed yet, so nothing could be judged" in result.stdout
+    assert "planted ones, judged on" in result.stdout
     assert label(fresh)["calibrator"]["base_rate"] == Plan().assumed_base_rate
 
     scored = stillwatch("score", *call, "--out", tmp_path / "scores.parquet")
@@ -93,9 +93,9 @@ def test_the_label_tells_what_was_planted_and_that_nothing_was(
     fresh: Path, small_inputs: Path, stillwatch: Run
 ) -> None:
     call = ("train", "--labels", small_inputs / "labels.parquet", "--as-of", TIME, "--workspace", fresh)
-    said = stillwatch(*call, "--plant-families", "bare_seeds,code_tasks", "--plant-share", 0.2, "--seed", 4)
-    assert said.returncode == 0, said.stderr
-    assert "planted ones" in said.stdout
+    result = stillwatch(*call, "--plant-families", "bare_seeds,code_tasks", "--plant-share", 0.2, "--seed", 4)
+    assert result.returncode == 0, result.stderr
+    assert "planted ones" in result.stdout
     assert stillwatch("promote", "--force", "--reason", "a test", "--workspace", fresh).returncode == 0
     assert stillwatch("package", "--workspace", fresh).returncode == 0
     assert json.loads(label(fresh)["origin"]["planting"]) == {
@@ -118,24 +118,24 @@ def test_the_label_tells_what_was_planted_and_that_nothing_was(
 @pytest.mark.parametrize("command_name", ["train", "retrain"])
 def test_an_unknown_family_ends_with_2_and_the_known_ones(fresh: Path, stillwatch: Run, command_name: str) -> None:
     before = sorted(path.name for path in fresh.iterdir())
-    said = stillwatch(command_name, "--plant-families", "nonsense", "--as-of", TIME, "--workspace", fresh)
-    assert said.returncode == 2
-    assert said.stdout == ""
-    assert "['nonsense'] can't be planted: choose from instruction_generation, chain_of_thought" in said.stderr
+    result = stillwatch(command_name, "--plant-families", "nonsense", "--as-of", TIME, "--workspace", fresh)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "['nonsense'] can't be planted: choose from instruction_generation, chain_of_thought" in result.stderr
     assert sorted(path.name for path in fresh.iterdir()) == before
 
 
 @pytest.mark.parametrize("share", ["0", "1.5", "much"])
 def test_a_share_that_can_not_be_planted_ends_with_2(fresh: Path, stillwatch: Run, share: str) -> None:
-    said = stillwatch("retrain", "--plant-share", share, "--as-of", TIME, "--workspace", fresh)
-    assert said.returncode == 2
-    assert "--plant-share" in said.stderr
+    result = stillwatch("retrain", "--plant-share", share, "--as-of", TIME, "--workspace", fresh)
+    assert result.returncode == 2
+    assert "--plant-share" in result.stderr
 
 
 @pytest.mark.slow
 def test_without_labels_and_without_planting_there_is_nothing_to_learn_from(fresh: Path, stillwatch: Run) -> None:
-    said = stillwatch("retrain", "--no-plant", "--as-of", TIME, "--workspace", fresh)
-    assert said.returncode == 2
-    assert said.stdout == ""
-    assert "Fewer than two true accounts are known" in said.stderr
+    result = stillwatch("retrain", "--no-plant", "--as-of", TIME, "--workspace", fresh)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "Fewer than two true accounts are known" in result.stderr
     assert not (fresh / "champion").exists()

@@ -54,12 +54,12 @@ def test_it_prints_the_page_of_the_runs_and_serves_them_and_ctrl_c_ends_it_with_
     filled_workspace: Path, server: subprocess.Popen[str], port: int
 ) -> None:
     assert server.stdout is not None
-    said = server.stdout.readline()
-    assert said.startswith(f"MLflow: http://{HOST}:{port}/#/experiments/")
+    result = server.stdout.readline()
+    assert result.startswith(f"MLflow: http://{HOST}:{port}/#/experiments/")
     assert ask(port, "/").status == 200
     assert f"{filled_workspace}/mlruns/mlflow.db".encode() not in calls()  # the backend's address may hold a password
     experiment = json.load(ask(port, "/api/2.0/mlflow/experiments/get-by-name?experiment_name=stillwatch"))
-    assert f"/experiments/{experiment['experiment']['experiment_id']}/runs" in said
+    assert f"/experiments/{experiment['experiment']['experiment_id']}/runs" in result
     run = json.load(ask(port, "/api/2.0/mlflow/registered-models/alias?name=stillwatch&alias=champion"))
     artifact = f"/get-artifact?run_uuid={run['model_version']['run_id']}&path=comparison.html"
     assert b"Comparison of models" in ask(port, artifact).read()
@@ -89,21 +89,21 @@ def test_a_port_that_is_taken_is_refused(stillwatch: Callable, filled_workspace:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        said = stillwatch("ui", "--port", taken.getsockname()[1], "--workspace", filled_workspace)
-    assert said.returncode == 2
-    assert "can't be used" in said.stderr and "--port" in said.stderr
+        result = stillwatch("ui", "--port", taken.getsockname()[1], "--workspace", filled_workspace)
+    assert result.returncode == 2
+    assert "can't be used" in result.stderr and "--port" in result.stderr
 
 
 def test_a_workspace_without_runs_is_refused_and_stays_as_it_is(
     stillwatch: Callable, tmp_path: Path, port: int
 ) -> None:
-    said = stillwatch("ui", "--port", port, "--workspace", tmp_path / "none")
-    assert said.returncode == 2
-    assert "has no runs yet: run `stillwatch retrain`" in said.stderr
+    result = stillwatch("ui", "--port", port, "--workspace", tmp_path / "none")
+    assert result.returncode == 2
+    assert "has no runs yet: run `stillwatch retrain`" in result.stderr
     assert not (tmp_path / "none").exists()
 
 
 def test_runs_on_another_server_are_not_served_again(stillwatch: Callable, tmp_path: Path, port: int) -> None:
-    said = stillwatch("ui", "--port", port, STILLWATCH_TRACKING_URI="https://mlflow.example.org")
-    assert said.returncode == 2
-    assert "open its address in a browser" in said.stderr
+    result = stillwatch("ui", "--port", port, STILLWATCH_TRACKING_URI="https://mlflow.example.org")
+    assert result.returncode == 2
+    assert "open its address in a browser" in result.stderr
