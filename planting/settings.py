@@ -21,9 +21,9 @@ class Planting:
     Attributes:
         families: names of the simulator's families.
         campaigns: number of campaigns of each family.
-        made_up: further campaigns, with templates of random sentences.
-        accounts: of a campaign, least and most.
-        share: planted accounts at most, over those that they borrow from; but two campaigns there are always.
+        random_templates: number of further campaigns, whose templates are random sentences.
+        accounts: smallest and largest size of a campaign.
+        share: most planted accounts per account to borrow from; two campaigns are planted in any case.
         seed: of every draw.
     """
 
@@ -135,13 +135,13 @@ def draw_campaigns(planting: Planting, donor_count: int, days: float) -> Iterato
             shared=float(rng.uniform(0.0, 0.4)),
             aged=float(rng.uniform(0.0, 1.0)),
             burst=float(np.exp(rng.uniform(0.0, np.log(240.0)))),
-            pooled=_sometimes(rng, 0.5, 0.7),
-            payment=_sometimes(rng, 0.5, 0.8),
+            pooled=_zero_or_up_to(rng, 0.5, 0.7),
+            payment=_zero_or_up_to(rng, 0.5, 0.8),
             instrument=int(rng.integers(2, 9)),
             single=float(rng.uniform(0.0, 1.0)),
             systems=float(rng.uniform(0.0, 1.0)),
         )
 
 
-def _sometimes(rng: np.random.Generator, chance: float, most: float) -> float:
+def _zero_or_up_to(rng: np.random.Generator, chance: float, most: float) -> float:
     return float(rng.uniform(0.0, most)) if rng.random() < chance else 0.0

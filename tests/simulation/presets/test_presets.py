@@ -185,13 +185,6 @@ def test_unseen_tactics_are_in_no_other_world() -> None:
         assert (len(unusual) >= 3) == (name == "unseen-tactics")
 
 
-def test_sessions_run_on_past_midnight(tmp_path: Path) -> None:
-    simulate(SimulationRequest(scenario="small", out=tmp_path, scale=0.5, days=3))
-    requests = pl.read_parquet(tmp_path / "requests" / "*.parquet").filter(pl.col("conversation_id").is_not_null())
-    days = requests.group_by("conversation_id").agg(pl.col("timestamp").dt.date().n_unique())["timestamp"]
-    assert (days == 2).sum() > 0
-
-
 def test_a_large_world_is_made_in_parts_that_hold_the_same_accounts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
