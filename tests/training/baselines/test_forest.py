@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from training.examples.extremes import TrainingRows
+from training.examples.rows import TrainingRows
 
 from training.baselines import IsolationForest
 from training.fitting.plan import Plan
