@@ -94,7 +94,7 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
 
 
 def reduce_prompts(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
-    """What is kept of each prompt: `words`, `KEYS`, `CODES`, `topic`, `flags`."""
+    """Reduce prompts to `words`, `KEYS`, `CODES`, `topic` and `flags`; nothing else of them is stored."""
     clipped = prompts.rename("prompt").to_frame().select(clip_text(pl.col("prompt")))
     numbers = reduce_texts(clipped["prompt"], keyring.text)
     return numbers.hstack(clipped.select(flags=flag_bits(pl.col("prompt")).cast(pl.Int64))).with_columns(
@@ -103,7 +103,7 @@ def reduce_prompts(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
 
 
 def reduce_system_prompts(systems: pl.Series, keyring: Keyring) -> pl.DataFrame:
-    """What is kept of each system prompt beside its key: `system_skeleton` and `system_flags`.
+    """Reduce system prompts to `system_skeleton` and `system_flags`, stored beside their keys.
 
     Many requests carry the same one, so each is read once.
     """

@@ -69,11 +69,11 @@ class Lake:
     root: Path
 
     def has(self, table: str, source: int) -> bool:
-        """Was this input appended to this table?"""
+        """Tell whether an input was appended to a table."""
         return not self.missing_sources(table, [source])
 
     def missing_sources(self, table: str, sources: Iterable[int]) -> set[int]:
-        """Which of these inputs were not appended to this table; looks into the table once."""
+        """Return the inputs that were not appended to a table; opens the table once."""
         delta_table = self._open(table)
         if delta_table is None:
             return set(sources)
@@ -107,7 +107,7 @@ class Lake:
             self.roll_up(source)
 
     def scan(self, table: str) -> pl.LazyFrame:
-        """The whole table; an empty frame of its contract where nothing was appended yet."""
+        """Scan a whole table; a frame of its contract without rows where nothing was appended yet."""
         delta_table = self._open(table)
         schema = _schema(table)
         if delta_table is None:
@@ -175,7 +175,7 @@ class Lake:
         return ".".join("-" if table is None else str(table.version()) for table in tables)
 
     def _stored_history(self, table: str, as_of: datetime) -> tuple[datetime, pl.LazyFrame]:
-        """The running hour's begin, and the stored rollups of the history before it."""
+        """Return the begin of the running hour, and the stored rollups of the history before it."""
         hour = full_hour(as_of)
         within = pl.col("hour").is_between(hour - HISTORY, hour, closed="left")
         return hour, self.scan(table).filter(within)

@@ -30,9 +30,14 @@ def agreement(counts: pl.Expr) -> pl.Expr:
 
 
 def chance_to_be_drawn(count: pl.Expr, total: pl.Expr, draws: int) -> pl.Expr:
-    """The chance that a key with so many of all requests is among some drawn ones; null for fewer requests.
+    """Return the probability that a random draw of requests shows a key; null for fewer requests than draws.
 
-    Its sum is how many different keys to expect (Hurlbert 1971): unlike their number, it does not grow with requests.
+    The sum over keys is the expected number of different keys (Hurlbert 1971), which does not grow with the requests.
+
+    Args:
+        count: requests that show the key.
+        total: all requests of the account.
+        draws: how many of them are drawn.
     """
     absent = pl.lit(1.0)
     for taken in range(draws):
@@ -41,7 +46,7 @@ def chance_to_be_drawn(count: pl.Expr, total: pl.Expr, draws: int) -> pl.Expr:
 
 
 def shrink(part: pl.Expr, whole: pl.Expr, mean: pl.Expr, weight: int) -> pl.Expr:
-    """Part over whole, as if so many more had been seen at the mean: few requests say little."""
+    """Return part over whole, after adding `weight` requests at the mean: few requests say little."""
     return (part + weight * mean) / (whole + weight)
 
 

@@ -69,7 +69,7 @@ class History:
 
 
 def read_histories(lake: Lake, as_of: datetime) -> Iterator[History]:
-    """The history of all accounts as of a time, in parts of bounded size that share what crosses accounts."""
+    """Read the history of all accounts as of a time, in parts of bounded size; what crosses accounts is read once."""
     seen, accounts = lake.seen(as_of), lake.accounts(as_of)
     keys = lake.key_rollups(as_of)
     sharing = _sharing(keys, accounts, as_of)
@@ -98,7 +98,7 @@ def read_histories(lake: Lake, as_of: datetime) -> Iterator[History]:
 
 
 def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> Iterator[History]:
-    """The history of accounts that stand in another lake, as if one group of them at a time were in this one.
+    """Read the history of another lake's accounts, as if one group of them at a time were in this lake.
 
     `groups` (`account_id`, `group`) says which accounts of `added` come together. What crosses accounts is counted
     over all accounts of `lake` and the group's own, never over two groups: their number must not show.

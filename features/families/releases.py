@@ -17,13 +17,13 @@ _COMPARED = {f"pivot_{label}": f"pivot_{label}_on_plan_28d" for label in PIVOTS}
 
 
 def read_out(history: History) -> pl.DataFrame:
-    """The family's features of each account, and `pivot_1d`, `pivot_3d`, which `against_plan` compares."""
+    """The family's features of each account, and `pivot_1d`, `pivot_3d`, which `compare_with_plan` compares."""
     moved = _count_moves(history.hours.lazy(), history.adopted.lazy(), history.release, history.as_of).collect()
     return moved.join(_left(history), on="account_id", how="full", coalesce=True)
 
 
 def read_moves(lake: Lake, as_of: datetime) -> pl.DataFrame:
-    """What `against_plan` compares, of every account of a lake."""
+    """Read what `compare_with_plan` compares, for every account of a lake."""
     release = find_latest_release(lake, as_of)
     adopted = count_adoption(lake.key_rollups(as_of), release)
     moves = _count_moves(lake.account_rollups(as_of), adopted, release, as_of)

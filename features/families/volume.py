@@ -56,7 +56,7 @@ def read_out(history: History) -> pl.DataFrame:
 
 
 def read_usage(rollups: pl.LazyFrame) -> pl.DataFrame:
-    """What `against_plan` compares, of every account of the added rollups (`AccountRollups` of 28 days)."""
+    """Add up what `compare_with_plan` compares, for every account of `AccountRollups` of 28 days."""
     sums = rollups.group_by("account_id").agg(pl.col("requests", "output_tokens").sum().name.suffix("_28d"))
     return sums.collect(engine="streaming")
 

@@ -19,7 +19,7 @@ LINEAGE_SCHEMA = pl.Schema(
 
 @dataclass(frozen=True)
 class CampaignIds:
-    """Groups with the ids they go by.
+    """The lasting ids of some groups, and what they have in common with campaigns of the past.
 
     Attributes:
         ids: `group`, `campaign_id`; sorted by group.
@@ -32,12 +32,12 @@ class CampaignIds:
 
 
 def assign_ids(members: pl.DataFrame, past: pl.DataFrame) -> CampaignIds:
-    """Give groups their ids.
+    """Assign a lasting id to each group.
 
     Args:
         members: `group`, `account_id`, `strength`, `created_at`.
-        past: `campaign_id`, `account_id`, `is_now`: campaigns as they were last known, and if as of this very time:
-            these keep their ids before others, so that asking again changes none.
+        past: `campaign_id`, `account_id`, `is_now`: the last stored campaigns, and whether they are of this very time.
+            Those that are keep their ids before others, so that asking again changes none.
     """
     common = _overlaps(members, past)
     id_of_group: dict[int, str] = {}
@@ -90,7 +90,7 @@ def _founders(members: pl.DataFrame) -> pl.DataFrame:
 
 
 def _new_id(founder: str, used_ids: set[str]) -> str:
-    """An id that is not known yet, from the founder's."""
+    """Derive an unused campaign id from the founder's account id."""
     candidate = founder
     while (campaign_id := f"campaign_{hashlib.sha256(candidate.encode()).hexdigest()[:16]}") in used_ids:
         candidate += "'"

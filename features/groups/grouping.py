@@ -57,14 +57,14 @@ class Groups:
     keys: pl.DataFrame
 
     def campaigns(self, least: float = LEAST_SURPRISE) -> "Groups":
-        """Those that chance does not explain."""
+        """Return the groups that chance does not explain."""
         surprising = self.groups.filter(pl.col("surprise") >= least)
         numbers = surprising.select("group")
         return Groups(self.members.join(numbers, on="group"), surprising, self.keys.join(numbers, on="group"))
 
 
 def group_accounts(links: Links, seed: int = 0) -> Groups:
-    """Part the accounts into groups.
+    """Group the accounts that act together.
 
     Args:
         links: what ties them.

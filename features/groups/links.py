@@ -113,12 +113,12 @@ class Links:
 
 
 def read_links(lake: Lake, as_of: datetime) -> Links:
-    """Read what ties accounts out of the lake; nothing after as_of is looked at."""
+    """Read from the lake what ties accounts; nothing after as_of is looked at."""
     return weigh_pairs(*read_pairs(lake, as_of))
 
 
 def read_pairs(lake: Lake, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Accounts and pairs as `weighted` takes them; of the keys of requests those that two or more customers show."""
+    """Read accounts and pairs for `weigh_pairs`; of the keys of requests only those of two or more customers."""
     accounts = _read_accounts(lake, as_of)
     pairs = pl.concat([_read_traffic_pairs(lake, as_of, accounts), _list_account_pairs(accounts)])
     return accounts.select("account_id", "customer", "created_at", "young"), pairs

@@ -16,7 +16,7 @@ _SPREAD = np.array([sum(((b >> i) & 1) << (8 * i) for i in range(8)) for b in ra
 
 
 def select_counted(words: Words) -> Words:
-    """Of each text the first 191 and the last 64 words."""
+    """Select the first 191 and the last 64 words of each text."""
     if not len(words.hashes) or words.counts.max() <= COUNTED_WORDS:
         return words
     to_end = np.repeat(words.offsets[1:], words.counts) - np.arange(len(words.hashes))

@@ -35,7 +35,7 @@ _TOPIC = slice(_ASKS.stop, _ASKS.stop + TOPIC_SIZE)
 
 @dataclass(frozen=True)
 class TextCodes:
-    """What the words of some texts say: language and capability codes, topics (texts, 16) and their cells."""
+    """Codes of some texts: language and capability, topics of shape (texts, 16), and the cells of these."""
 
     language: Ints
     capability: Ints
@@ -64,7 +64,7 @@ class Lexicon:
 
     @classmethod
     def hashed_with(cls, hasher: WordHasher) -> "Lexicon":
-        """The lexicon under a workspace's secret."""
+        """Build the lexicon with a workspace's hashes."""
         words, weights, frames = _entries()
         word_hashes = read_words(pl.Series(words), hasher).hashes
         begin = len(frames) - len(words)
@@ -86,7 +86,7 @@ class Lexicon:
         return entries
 
     def read_codes(self, entries: npt.NDArray[np.int32], offsets: Ints) -> TextCodes:
-        """What texts say, given their words' entries."""
+        """Add up the codes of texts from the entries of their words."""
         shape = (len(offsets) - 1, len(self.weights))
         ones = np.ones(len(entries), dtype=np.float32)
         sums = csr_array((ones, entries, offsets.astype(np.int32)), shape=shape) @ self.weights

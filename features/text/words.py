@@ -121,7 +121,7 @@ class Words:
 
 
 def clip_text(text: pl.Expr) -> pl.Expr:
-    """The part of a text that is read: all of it up to `LONGEST` bytes, else its head and tail."""
+    """Return the part of a text that is read: all of it up to `LONGEST` bytes, else its head and tail."""
     ends = pl.concat_str(text.str.head(_HEAD), pl.lit(" "), text.str.tail(_TAIL))
     return pl.when(text.str.len_bytes() > LONGEST).then(ends).otherwise(text)
 

@@ -123,8 +123,10 @@ def make_requests(accounts: int, requests: int, seed: int = 0, days: float = 40)
     mine = _own_words(who)
     away = (who % 9 == 4) & (second < 3 * 86_400)  # to another network and client, of late
     octet = pl.Series((who % 40 + rng.integers(1 + who % 4, size=requests) + 100 * away).astype(str))
-    known, moved = (pl.lit(pl.Series(x)) for x in ((who % 6 > 0) & ((who % 7 != 3) | (second >= 9 * 86_400)), away))
-    address = pl.when(known).then(pl.format("10.{}.0.{}", octet, octet))
+    has_address, moved = (
+        pl.lit(pl.Series(x)) for x in ((who % 6 > 0) & ((who % 7 != 3) | (second >= 9 * 86_400)), away)
+    )
+    address = pl.when(has_address).then(pl.format("10.{}.0.{}", octet, octet))
     written = pl.when(mine.is_not_null()).then(pl.format("{} {} on {}", _frames(who), mine, pl.Series(topics)))
     system = pl.Series(pick(["Be terse.", None, "You grade essays.", None]))
     agent = pl.when(moved).then(pl.lit("go/1")).otherwise(pl.Series(pick(["curl/8", "py/3", "node/20", None])))
@@ -164,18 +166,18 @@ def make_requests(accounts: int, requests: int, seed: int = 0, days: float = 40)
 def make_accounts(accounts: int, seed: int = 0) -> pl.DataFrame:
     """The world's registrations, `Accounts`."""
     rng = np.random.default_rng(seed)
-    one = np.arange(accounts)
-    age = np.where(one % 4 == 1, 24 * 9, 24 * 40) + rng.integers(400, size=accounts) // 9
+    numbers = np.arange(accounts)
+    age = np.where(numbers % 4 == 1, 24 * 9, 24 * 40) + rng.integers(400, size=accounts) // 9
     columns = {
-        "account_id": pl.Series([f"acct-{i:04d}" for i in one]),
+        "account_id": pl.Series([f"acct-{i:04d}" for i in numbers]),
         "created_at": pl.lit(AS_OF) - pl.duration(hours=pl.Series(age)),
-        "plan": pl.Series([("free", "pro", "team", "enterprise")[i % 4] for i in one]),
-        "organization_id": pl.Series([f"org{i % 9}" if i % 3 else None for i in one]),
-        "programme": pl.Series([("research", None)[i % 2] for i in one]),
-        "email_domain": pl.Series([("Gmail.com", "uni.example", None)[i % 7 % 3] for i in one]),
-        "payment_fingerprint": pl.Series([f"card{i % 11}" if i % 2 else None for i in one]),
-        "signup_address": pl.Series([f"10.{i % 23}.0.9" for i in one]),
-        "billing_country": pl.Series([("US", "DE", None)[i % 3] for i in one]),
+        "plan": pl.Series([("free", "pro", "team", "enterprise")[i % 4] for i in numbers]),
+        "organization_id": pl.Series([f"org{i % 9}" if i % 3 else None for i in numbers]),
+        "programme": pl.Series([("research", None)[i % 2] for i in numbers]),
+        "email_domain": pl.Series([("Gmail.com", "uni.example", None)[i % 7 % 3] for i in numbers]),
+        "payment_fingerprint": pl.Series([f"card{i % 11}" if i % 2 else None for i in numbers]),
+        "signup_address": pl.Series([f"10.{i % 23}.0.9" for i in numbers]),
+        "billing_country": pl.Series([("US", "DE", None)[i % 3] for i in numbers]),
     }
     types = {name: column.dtype for name, column in Accounts.columns().items()}
     return pl.select(**columns).select(pl.col(name).cast(dtype) for name, dtype in types.items())
@@ -272,10 +274,10 @@ class Past:
 def past(world: World) -> Past:
     as_of = AS_OF - timedelta(days=1, hours=2, minutes=13)
     begin = as_of.replace(minute=0, second=0, microsecond=0) - timedelta(days=28)
-    known = world.events.filter(pl.col("timestamp") <= as_of)
-    first = dict(known.group_by("account_id").agg(pl.col("timestamp").min()).rows())
+    events_until = world.events.filter(pl.col("timestamp") <= as_of)
+    first = dict(events_until.group_by("account_id").agg(pl.col("timestamp").min()).rows())
     events: dict[str, list[dict[str, Any]]] = {account: [] for account in first}
-    for row in known.filter(pl.col("timestamp") >= begin).sort("timestamp").iter_rows(named=True):
+    for row in events_until.filter(pl.col("timestamp") >= begin).sort("timestamp").iter_rows(named=True):
         events[row["account_id"]].append(row)
     registered = world.accounts.filter(pl.col("created_at") <= as_of)
     features = read_out(make_lake([world.events[::2], world.events[1::2]], world.accounts), as_of)

@@ -170,9 +170,9 @@ class Then:
         self.world, self.lake_of = world, lake_of
         some = world.events["timestamp"].sort()[60::24].to_list()
         self.times = [*some, *[time - MOMENT for time in some[::2]], *[full_hour(time) for time in some[1::2]]]
-        self.known = cache(self._known)
+        self.tables_at = cache(self._read_tables)
 
-    def _known(self, time: datetime) -> tuple[Any, dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame]:
+    def _read_tables(self, time: datetime) -> tuple[Any, dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame]:
         """The features, the rollups of full hours, the running hour's events, and the registrations."""
         events = self.world.events.filter(pl.col("timestamp") <= time)
         accounts = self.world.accounts.filter(pl.col("created_at") <= time)
@@ -183,7 +183,7 @@ class Then:
 
     def lake(self, time: datetime, later: pl.DataFrame, registered: pl.DataFrame) -> Lake:
         """All that was known, and more events and registrations, ingested in two parts."""
-        _, rolled, running, accounts = self.known(time)
+        _, rolled, running, accounts = self.tables_at(time)
         lake = self.lake_of([pl.concat([running, later])], pl.concat([registered, accounts]))
         events = pl.concat([self.world.events.filter(pl.col("timestamp") < full_hour(time)), lake.tables["events"]])
         stored = {name: pl.concat([frame, lake.tables[name]]) for name, frame in rolled.items()}
@@ -239,11 +239,11 @@ def test_no_event_or_account_after_a_time_changes_a_feature_as_of_it(
     ]
     late = world.accounts.filter(pl.col("created_at") > time)  # some of these were active before
     lake = then.lake(time, later, pl.concat([late, *registered]))
-    assert bits(read_out(lake, time)) == then.known(time)[0]
+    assert bits(read_out(lake, time)) == then.tables_at(time)[0]
 
 
 def test_the_look_ahead_test_would_notice_one_event_at_the_time_itself(then: Then) -> None:
     time = then.times[0]
     event = then.world.events[:1].with_columns(timestamp=pl.lit(time), day=pl.lit(time.date()))
     changed = read_out(then.lake(time, event, then.world.accounts.clear()), time)
-    assert bits(changed) != then.known(time)[0]
+    assert bits(changed) != then.tables_at(time)[0]

@@ -20,10 +20,10 @@ from features.catalogue import (
 )
 from features.catalogue.coordination import ACTING
 
-each = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+each_feature = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 
 
-@each
+@each_feature
 def test_a_feature_is_fully_described(feature: Any) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]*", feature.name)
     assert feature.window in ("1h", "1d", "7d", "28d", "life")
@@ -33,7 +33,7 @@ def test_a_feature_is_fully_described(feature: Any) -> None:
     assert feature.unit
 
 
-@each
+@each_feature
 def test_a_phrase_can_say_any_value_in_one_line(feature: Any) -> None:
     for value in (0.0, 0.25, 1.0, -3.5, 123_456.0):
         said = feature.describe(value)
@@ -83,7 +83,7 @@ def test_modes_name_features_and_leave_some() -> None:
     assert MODES["neither"] == MODES["no text"] | MODES["no infrastructure"]
 
 
-@each
+@each_feature
 def test_a_mode_blanks_what_cannot_be_known_in_it(feature: Any) -> None:
     blank = {mode for mode, names in MODES.items() if feature.name in names}
     expected = {f"no {need}" for need in feature.signal.needs}
@@ -95,10 +95,10 @@ def test_families_of_text_and_of_infrastructure_are_blank_without_them() -> None
         assert {feature.name for feature in FEATURES if feature.family == family} <= MODES[mode]
 
 
-@each
+@each_feature
 def test_a_signal_names_its_disclosure_its_cost_and_its_evasion(feature: Any) -> None:
     signal = feature.signal
-    assert all(re.search(r"[a-z]", told) for told in (signal.name, signal.disclosure, signal.cost, signal.evasion))
+    assert all(re.search(r"[a-z]", words) for words in (signal.name, signal.disclosure, signal.cost, signal.evasion))
     assert signal.disclosure.endswith(".")
     assert "Costs" in signal.evasion
     assert set(signal.needs) <= {"text", "infrastructure"}

@@ -77,10 +77,10 @@ def test_a_request_id_tells_requests_apart_whatever_they_hold(requests_of: Any, 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\t\n"])
 def test_without_an_id_the_content_tells_requests_apart(requests_of: Any, keyring: Keyring, blank: str) -> None:
-    one = plain(requests_of, keyring, request_id=[blank, blank])[0]
+    request = plain(requests_of, keyring, request_id=[blank, blank])[0]
     for column, value in (("prompt", "other"), ("account_id", "z"), ("input_tokens", 9), ("system_prompt", None)):
-        changed = one.with_columns(pl.lit(value).cast(one[column].dtype).alias(column))
-        both = pl.concat([one, changed, one]).with_columns(request_key=request_key(keyring))
+        changed = request.with_columns(pl.lit(value).cast(request[column].dtype).alias(column))
+        both = pl.concat([request, changed, request]).with_columns(request_key=request_key(keyring))
         first, other, replay = both["request_key"]
         assert first == replay
         assert first != other, column

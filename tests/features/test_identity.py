@@ -83,8 +83,8 @@ def test_a_key_is_the_hmac_of_the_standard_library_cut_to_60_bits(value: str, pu
 def test_purposes_and_workspaces_cannot_be_joined() -> None:
     values = ["10.0.0.1", "", "x"]
     other = Keyring(bytes(32))
-    found = [keys(RING, "address", *values), keys(RING, "payment", *values), keys(other, "address", *values)]
-    assert len({key for some in found for key in some}) == 9
+    keys_by_purpose = [keys(RING, "address", *values), keys(RING, "payment", *values), keys(other, "address", *values)]
+    assert len({key for some in keys_by_purpose for key in some}) == 9
 
 
 def test_a_keyring_shows_a_fingerprint_and_no_secret() -> None:

@@ -106,10 +106,10 @@ def test_rollups_as_of_a_time_are_those_of_the_events_up_to_it(lake: Lake, event
     )
     ingest(lake, events[::2], 1)
     ingest(lake, events[1::2], 2)
-    known = events.filter(pl.col("timestamp") <= as_of).lazy()
-    assert lake.account_rollups(as_of).sort(BY).collect().equals(roll_up(known).sort(BY).collect())
+    events_until = events.filter(pl.col("timestamp") <= as_of).lazy()
+    assert lake.account_rollups(as_of).sort(BY).collect().equals(roll_up(events_until).sort(BY).collect())
     added = lake.key_rollups(as_of).group_by(KEY_BY).agg(pl.col("requests").sum()).sort(KEY_BY).collect()
-    assert added.equals(roll_up_keys(known).sort(KEY_BY).collect())
+    assert added.equals(roll_up_keys(events_until).sort(KEY_BY).collect())
 
 
 def test_an_event_at_the_very_time_is_known_and_one_a_microsecond_later_is_not(lake: Lake, events_of: Make) -> None:
@@ -212,7 +212,7 @@ def test_the_stamp_changes_when_something_is_appended_that_features_are_read_fro
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "difference"),
     [
         (["source", "row"], "lacks rule, table"),
         (["source", "table", "row", "rule", "size"], "still has size"),
@@ -220,13 +220,13 @@ def test_the_stamp_changes_when_something_is_appended_that_features_are_read_fro
     ],
 )
 def test_a_table_of_an_older_version_is_refused_with_what_is_other(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, columns: list[str], told: str
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, columns: list[str], difference: str
 ) -> None:
     older = type("Older", (dy.Schema,), {name: dy.Int64() for name in columns})
     with monkeypatch.context() as then:
         then.setitem(TABLES, "rejects", older)
         lake.append("rejects", [pl.DataFrame({name: [1] for name in columns})], 1)
-    with pytest.raises(IntegrityError, match=f"older version and {told}: ingest the logs into a new workspace"):
+    with pytest.raises(IntegrityError, match=f"older version and {difference}: ingest the logs into a new workspace"):
         lake.scan("rejects")
 
 

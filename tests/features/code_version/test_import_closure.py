@@ -30,8 +30,8 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_what_is_imported_goes_along_and_nothing_else(tree: Path) -> None:
-    found = {path.relative_to(tree).as_posix() for path in import_closure(tree, "serving.service").files}
-    assert found == {
+    files = {path.relative_to(tree).as_posix() for path in import_closure(tree, "serving.service").files}
+    assert files == {
         "features/__init__.py",
         "features/a.py",
         "features/b.py",

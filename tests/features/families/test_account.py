@@ -71,11 +71,11 @@ def test_a_burst_of_registrations_shows_in_octaves(features_of: Read, as_of: Any
 
 
 def test_an_account_alone_in_its_hour_looks_the_same_at_providers_of_any_size(features_of: Read, as_of: Any) -> None:
-    found = []
+    bursts = []
     for every in (10, 40):  # hours from one registration to the next
         registered = [{"account_id": f"a{i}", "created_at": as_of - timedelta(hours=every * i)} for i in range(20)]
-        found.append(features_of([{"account_id": "a3"}], registered)["a3"]["signup_burst"])
-    assert abs(found[0] - found[1]) < 0.15
+        bursts.append(features_of([{"account_id": "a3"}], registered)["a3"]["signup_burst"])
+    assert abs(bursts[0] - bursts[1]) < 0.15
 
 
 def test_the_first_request_counts_however_long_ago_it_was(features_of: Read, as_of: Any) -> None:

@@ -29,9 +29,9 @@ def risen(before: list[float], late: list[float]) -> float | None:
 
 def new(events: list[Event], kind: str, cut: datetime) -> float | None:
     shown = [event for event in events if event[kind] is not None]
-    known = {event[kind] for event in shown if event["timestamp"] < cut}
-    late = [event[kind] not in known for event in shown if event["timestamp"] >= cut]
-    return sum(late) / len(late) if known and late else None
+    shown_before = {event[kind] for event in shown if event["timestamp"] < cut}
+    late = [event[kind] not in shown_before for event in shown if event["timestamp"] >= cut]
+    return sum(late) / len(late) if shown_before and late else None
 
 
 def gone(events: list[Event], kind: str) -> float | None:

@@ -41,10 +41,10 @@ def growth(events: list[Event], kind: str) -> float | None:
     half = hours[(len(hours) + 1) // 2 - 1]
     early = [event for event in events if full(event["timestamp"]) <= half]
     late = [event for event in events if full(event["timestamp"]) > half]
-    known, every = ({event[kind] for event in part if event[kind] is not None} for part in (early, events))
+    early_keys, every = ({event[kind] for event in part if event[kind] is not None} for part in (early, events))
     if not late or not every:
         return None
-    return math.log2((len(every - known) + 1) / (len(late) + 2) / ((len(known) + 1) / (len(early) + 2)))
+    return math.log2((len(every - early_keys) + 1) / (len(late) + 2) / ((len(early_keys) + 1) / (len(early) + 2)))
 
 
 def plain(events: list[Event]) -> dict[str, float | None]:

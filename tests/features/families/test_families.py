@@ -22,12 +22,12 @@ NO_FAMILIES = {"fixed_point", "history", "families"}  # what read-outs are made 
 
 def missing(root: Path, listed: Collection[str], read_out: Collection[str]) -> list[str]:
     """Name every place that lacks a family which another place has."""
-    places = {"features.catalogue.FAMILIES": set(listed), "features.accounts.READ_OUTS": set(read_out)}
+    names_of = {"features.catalogue.FAMILIES": set(listed), "features.accounts.READ_OUTS": set(read_out)}
     for folder, mark in FILES.items():
         files = [path for path in (root / folder).glob("*.py") if mark.search(path.read_text(encoding="utf-8"))]
-        places[folder] = {path.stem.removeprefix("test_") for path in files} - NO_FAMILIES
-    families = set().union(*places.values())
-    return sorted(f"{place} lacks {name}" for place, names in places.items() for name in families - names)
+        names_of[folder] = {path.stem.removeprefix("test_") for path in files} - NO_FAMILIES
+    families = set().union(*names_of.values())
+    return sorted(f"{where} lacks {name}" for where, names in names_of.items() for name in families - names)
 
 
 def test_lists_and_files_of_families_agree() -> None:

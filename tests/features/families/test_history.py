@@ -69,14 +69,14 @@ def test_what_is_used_is_compared_with_the_medians_of_the_lake_alone(
     world: Any, base: Lake, added: Lake, as_of: datetime, of: str, ratios: dict[str, str]
 ) -> None:
     group = dict(world.accounts.select("account_id", of).iter_rows())
-    known = [row for row in read_out(base, as_of).iter_rows(named=True) if row["requests_28d"] is not None]
+    with_requests = [row for row in read_out(base, as_of).iter_rows(named=True) if row["requests_28d"] is not None]
     beside = read_out_beside(base, added, as_of, groups())
     for ratio, name in ratios.items():
         placed = [row for row in beside.iter_rows(named=True) if group[row["account_id"]] is not None]
         assert placed
         assert beside[ratio].count() == len(placed)
         for row in placed:
-            same = [other[name] for other in known if group[other["account_id"]] == group[row["account_id"]]]
+            same = [other[name] for other in with_requests if group[other["account_id"]] == group[row["account_id"]]]
             median = pl.Series(same).median()
             assert isinstance(median, float)
             expected = pl.Series([(row[name] + 1) / (median + 1)]).log(2)[0]

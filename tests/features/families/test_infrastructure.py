@@ -82,6 +82,6 @@ def test_metadata_that_no_exporter_gave_is_unknown_and_not_zero(names_of: Names,
 
 def test_an_account_without_metadata_that_others_have_is_told_by_that(names_of: Names, features_of: Read) -> None:
     read = features_of([{}, {}, {"account_id": "b", "address": 1}])["a"]
-    known = {name for name in names_of("infrastructure") if read[name] is not None}
-    assert known == {"models_28d", "channels_28d", "without_address_share_28d", "without_agent_share_28d"}
+    with_value = {name for name in names_of("infrastructure") if read[name] is not None}
+    assert with_value == {"models_28d", "channels_28d", "without_address_share_28d", "without_agent_share_28d"}
     assert read["without_address_share_28d"] == read["without_agent_share_28d"] == 1

@@ -27,17 +27,17 @@ def plain(events: list[dict[str, Any]]) -> dict[str, float | None]:
 
     def means(some: list[dict[str, Any]], differ: Callable[[Any, Any], float]) -> tuple[float | None, float | None]:
         within, between = [], []
-        for one, other in combinations(some, 2):
-            hours = {e["timestamp"].replace(minute=0, second=0, microsecond=0) for e in (one, other)}
-            (within if len(hours) == 1 else between).append(differ(one, other))
+        for first, second in combinations(some, 2):
+            hours = {e["timestamp"].replace(minute=0, second=0, microsecond=0) for e in (first, second)}
+            (within if len(hours) == 1 else between).append(differ(first, second))
         return (mean(within) if within else None, mean(between) if between else None)
 
     def less(some: list[dict[str, Any]], differ: Callable[[Any, Any], float]) -> float | None:
         within, between = means(some, differ)
         return None if within is None or not between else 1 - within / between
 
-    def apart(one: Any, other: Any) -> float:
-        dot = sum(a * b for a, b in zip(one["topic"], other["topic"], strict=True))
+    def apart(first: Any, second: Any) -> float:
+        dot = sum(a * b for a, b in zip(first["topic"], second["topic"], strict=True))
         return 1 - dot / TOPIC_LENGTH**2
 
     within, between = means(with_topic, apart)
@@ -79,10 +79,10 @@ def test_two_kinds_at_different_times_show_and_mixed_within_the_hour_do_not(feat
 def test_topics_and_what_is_asked_for_are_compared_by_pairs_and_texts_without_words_in_the_flags_alone(
     features_of: Read, as_of: Any
 ) -> None:
-    one, other = [TOPIC_LENGTH, *[0] * 15], [0, TOPIC_LENGTH, *[0] * 14]
+    along, across = [TOPIC_LENGTH, *[0] * 15], [0, TOPIC_LENGTH, *[0] * 14]
     said = {"words": 5, "flags": 1, "prefix": 1}
     rows = [
-        {**said, "topic": topic, "timestamp": as_of - timedelta(hours=h)} for h, topic in ((1, one), (2, other))
+        {**said, "topic": topic, "timestamp": as_of - timedelta(hours=h)} for h, topic in ((1, along), (2, across))
     ] * 2
     blank = {"words": 0, "topic": None, "flags": 0}
     rows += [{**blank, "timestamp": as_of - timedelta(hours=h)} for h in (1, 1, 3, 3)]

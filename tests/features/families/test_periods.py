@@ -68,14 +68,14 @@ def test_office_hours_come_back_after_a_day_and_more_so_after_a_week(features_of
 
 
 def test_less_than_two_days_have_no_day_and_less_than_two_weeks_no_week(features_of: Read, as_of: Any) -> None:
-    known = {}
+    is_defined = {}
     for hours in (47, 48, 335, 336):
         times = [as_of - HOUR * hours, as_of - HOUR * (hours - 3)]
         read = features_of([{"timestamp": time} for time in times])["a"]
-        known[hours] = {name for name in NAMES if read[name] is not None}
-    assert known[47] == set()
-    assert known[48] == known[335] >= {"day_correlation_28d", "period_strength_28d"}
-    assert known[336] - known[335] == {"week_correlation_28d"}
+        is_defined[hours] = {name for name in NAMES if read[name] is not None}
+    assert is_defined[47] == set()
+    assert is_defined[48] == is_defined[335] >= {"day_correlation_28d", "period_strength_28d"}
+    assert is_defined[336] - is_defined[335] == {"week_correlation_28d"}
 
 
 def test_the_same_requests_in_every_hour_have_no_period(features_of: Read, as_of: Any) -> None:

@@ -39,8 +39,8 @@ def read(lake_of: Any, events_of: Any, account_rows_of: Any, as_of: datetime, mo
             for hours, used in some
         ]
         registered = account_rows_of([{"account_id": name, "plan": plan} for name, plan in plans.items()])
-        found = read_out(lake_of([events_of(rows)], registered, days), as_of)
-        return {row["account_id"]: row for row in found.iter_rows(named=True)}
+        frame = read_out(lake_of([events_of(rows)], registered, days), as_of)
+        return {row["account_id"]: row for row in frame.iter_rows(named=True)}
 
     return features
 
@@ -70,8 +70,8 @@ def test_an_account_that_goes_back_to_another_model_after_a_block_shows_it(featu
         "came blocked": [at(4, 7, 403), at(5, 5)],
         "is throttled": [at(0, 7), at(4, 7, 429), at(5, 5)],
     }
-    found = features_of([{"account_id": name, **row} for name, some in asked.items() for row in some])
-    assert {name: row[LEFT] for name, row in found.items()} == {
+    features = features_of([{"account_id": name, **row} for name, some in asked.items() for row in some])
+    assert {name: row[LEFT] for name, row in features.items()} == {
         "retreats": 0.5, "stays": 0, "came blocked": None, "is throttled": None,
     }  # fmt: skip
 
@@ -87,16 +87,16 @@ def test_the_world_is_read_as_by_plain_python(
     }
     plan = {account: row["plan"] for account, row in past.accounts.items()}
     for account, events in asked.items():
-        used = [time for time, one in events if time >= since and one == new]
+        used = [time for time, used_model in events if time >= since and used_model == new]
         hours = (min(used).replace(minute=0, second=0, microsecond=0) - since) / HOUR if used else None
         want = {
             "newest_share_28d": moved(events, since, new, 28 * DAY),
             "hours_to_newest_28d": None if hours is None else math.log2(1 + hours),
         }
         for name, share in shares.items():
-            known = [s for other, s in share.items() if s is not None and plan.get(other) == plan.get(account)]
+            shares_of_plan = [s for other, s in share.items() if s is not None and plan.get(other) == plan.get(account)]
             own = share[account]
-            want[name] = None if own is None or account not in plan else own - statistics.median(known)
+            want[name] = None if own is None or account not in plan else own - statistics.median(shares_of_plan)
         want[LEFT] = left(past.events[account])
         assert set(want) == set(names_of("releases")) == {*NAMES, LEFT}
         agree(past.features[account], want)
@@ -110,41 +110,43 @@ def test_an_account_that_pivots_is_compared_with_its_plan(read: Read) -> None:
         "pays": [(2, "new"), (90, "old")],
         "was away": [(-3, "old"), (-2, "old")],
     }
-    found = read(asked, dict.fromkeys(("pivots", "stays", "tries", "was away"), "free") | {"pays": "pro"}, {"new": 5})
-    told = {account: [row[name] for name in NAMES] for account, row in found.items()}
-    assert told["pivots"] == [0.5, pytest.approx(0.8 - 0.25), pytest.approx(0.8), 1]
-    assert told["stays"] == [-0.5, -0.25, 0, None]
-    assert told["tries"] == [0, 0, 0.25, pytest.approx(math.log2(7))]
-    assert told["pays"] == [0, 0, 0.5, pytest.approx(math.log2(3))]
-    assert told["was away"] == [None] * 4
+    features = read(
+        asked, dict.fromkeys(("pivots", "stays", "tries", "was away"), "free") | {"pays": "pro"}, {"new": 5}
+    )
+    values = {account: [row[name] for name in NAMES] for account, row in features.items()}
+    assert values["pivots"] == [0.5, pytest.approx(0.8 - 0.25), pytest.approx(0.8), 1]
+    assert values["stays"] == [-0.5, -0.25, 0, None]
+    assert values["tries"] == [0, 0, 0.25, pytest.approx(math.log2(7))]
+    assert values["pays"] == [0, 0, 0.5, pytest.approx(math.log2(3))]
+    assert values["was away"] == [None] * 4
 
 
 def test_an_account_without_a_known_plan_has_nothing_to_be_compared_with(read: Read) -> None:
-    found = read({"a": [(1, "new")]}, {}, {"new": 5})["a"]
-    assert [found[name] for name in NAMES] == [None, None, 1, 1]
+    features = read({"a": [(1, "new")]}, {}, {"new": 5})["a"]
+    assert [features[name] for name in NAMES] == [None, None, 1, 1]
 
 
 @pytest.mark.parametrize("days", [{}, {"new": 0.9}, {"new": 29}, {"new": -1}])
 def test_without_a_release_that_a_day_has_passed_since_nothing_is_known(read: Read, days: dict[str, float]) -> None:
-    found = read({"a": [(1, "new"), (119, "new")]}, {"a": "free"}, days)["a"]
-    assert [found[name] for name in NAMES] == [None] * 4
+    features = read({"a": [(1, "new"), (119, "new")]}, {"a": "free"}, days)["a"]
+    assert [features[name] for name in NAMES] == [None] * 4
 
 
 def test_a_pivot_of_three_days_is_unknown_until_they_have_passed(read: Read) -> None:
     asked = {"a": [(80, "new"), (100, "old")]}  # 40 hours ago and 20
-    found = read(asked, {"a": "free"}, {"new": 2, "old": 10})["a"]
-    assert [found[name] for name in NAMES] == [0, None, 0.5, pytest.approx(math.log2(9))]
+    features = read(asked, {"a": "free"}, {"new": 2, "old": 10})["a"]
+    assert [features[name] for name in NAMES] == [0, None, 0.5, pytest.approx(math.log2(9))]
 
 
 def test_models_that_were_released_in_the_same_hour_are_one_release(read: Read) -> None:
     asked = {"a": [(1, "large"), (2, "small"), (3, "old"), (4, "old")]}
-    found = read(asked, {"a": "free"}, {"large": 5, "small": 5 + 1 / 144, "old": 9})["a"]
-    assert found["newest_share_28d"] == 0.5
+    features = read(asked, {"a": "free"}, {"large": 5, "small": 5 + 1 / 144, "old": 9})["a"]
+    assert features["newest_share_28d"] == 0.5
 
 
 def test_releases_after_the_time_change_nothing(world: Any, lake_of: Any, as_of: datetime) -> None:
-    then, known = as_of - 2 * DAY, {"m1": 20, "m2": 6}
-    read = [read_out(lake_of([world.events], world.accounts, known | later), then) for later in ({}, {"m3": 1.9})]
+    then, released = as_of - 2 * DAY, {"m1": 20, "m2": 6}
+    read = [read_out(lake_of([world.events], world.accounts, released | later), then) for later in ({}, {"m3": 1.9})]
     assert read[0].equals(read[1])
     assert read[0]["newest_share_28d"].drop_nulls().n_unique() > 1
     assert read[0].columns[2:] == list(FEATURE_NAMES)

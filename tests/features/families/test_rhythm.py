@@ -76,13 +76,11 @@ def plain_week(times: list[datetime], cut: datetime) -> dict[str, float | None]:
 
 
 def plain_probes(minutes: list[int]) -> float | None:
-    lone = [one for one in minutes if not any(0 < abs(one - other) <= 10 for other in minutes)]
+    lone = [minute for minute in minutes if not any(0 < abs(minute - other) <= 10 for other in minutes)]
     gaps = Counter(b - a for a, b in pairwise(lone))
     if gaps.total() < 3:
         return None
-    return (
-        max(gaps[one - 1] + gaps[one] + gaps[one + 1] for gap in gaps for one in (gap - 1, gap, gap + 1)) / gaps.total()
-    )
+    return max(gaps[at - 1] + gaps[at] + gaps[at + 1] for gap in gaps for at in (gap - 1, gap, gap + 1)) / gaps.total()
 
 
 def plain_gaps(times: list[datetime]) -> dict[str, float | None]:

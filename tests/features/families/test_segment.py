@@ -136,9 +136,9 @@ def test_accounts_beyond_those_that_are_held_at_once_are_read_alike(
     assert together["b1"]["topic_mmd_28d"] is not None
 
 
-def kernel(one: int, other: int, widths: Sequence[float], cells: Any) -> float:
+def kernel(cell: int, other_cell: int, widths: Sequence[float], cells: Any) -> float:
     """Mean of the Gaussian kernels of two cells."""
-    squared = float(((cells[one] - cells[other]) ** 2).sum())
+    squared = float(((cells[cell] - cells[other_cell]) ** 2).sum())
     return sum(math.exp(-squared / (2 * width**2)) for width in widths) / len(widths)
 
 

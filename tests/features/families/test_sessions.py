@@ -26,7 +26,7 @@ def runs(minutes: list[int]) -> list[int]:
 def plain(events: list[dict[str, Any]], first: datetime, as_of: datetime) -> dict[str, float | None]:
     """The family's features of one account."""
     times = [event["timestamp"] for event in events]
-    found = runs(sorted({int(time.timestamp()) // 60 for time in times}))
+    sessions = runs(sorted({int(time.timestamp()) // 60 for time in times}))
     hours, days = Counter(map(full, times)), Counter(time.date() for time in times)
     busy = [event for event in events if hours[full(event["timestamp"])] * 2 >= max(hours.values())]
     slots = Counter(time.minute // 5 for time in times)
@@ -37,11 +37,11 @@ def plain(events: list[dict[str, Any]], first: datetime, as_of: datetime) -> dic
     near = [day for day, n in days.items() if n >= 0.8 * max(days.values())]
     half = min(hour for hour in hours if hours[hour] * 2 >= max(hours.values()))
     return {
-        "sessions_per_day_28d": len(found) / len(days),
-        "session_minutes_28d": sum(round(math.log2(1 + n) * 64) for n in found) / len(found) / 64,
-        "longest_session_28d": math.log2(1 + max(found)),
-        "session_requests_28d": math.log2(len(times) / len(found)),
-        "brief_sessions_28d": found.count(0) / len(found),
+        "sessions_per_day_28d": len(sessions) / len(days),
+        "session_minutes_28d": sum(round(math.log2(1 + n) * 64) for n in sessions) / len(sessions) / 64,
+        "longest_session_28d": math.log2(1 + max(sessions)),
+        "session_requests_28d": math.log2(len(times) / len(sessions)),
+        "brief_sessions_28d": sessions.count(0) / len(sessions),
         "clock_focus_28d": 12 * sum(n * (n - 1) for n in slots.values()) / pairs if pairs else None,
         "same_hour_share_28d": sum(hour - DAY in hours for hour in later) / len(later) if later else None,
         "first_day_share_28d": sum(full(t) - full(first) < DAY for t in times) / len(times) if is_new else None,

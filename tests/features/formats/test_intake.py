@@ -36,10 +36,10 @@ def test_a_file_a_folder_and_a_glob_find_the_same_files_in_order(tmp_path: Path,
 def test_the_same_content_is_one_file_and_the_source_tells_contents_apart(tmp_path: Path, log: pl.DataFrame) -> None:
     for name, rows in (("a", 5), ("b", 6), ("c", 5)):
         log[:rows].write_parquet(tmp_path / f"{name}.parquet")
-    found = find_input_files(tmp_path, "requests")
-    assert [file.path.name for file in found] == ["a.parquet", "b.parquet"]
-    assert all(0 <= file.source < 1 << 63 for file in found)
-    assert found[0].source != found[1].source
+    files = find_input_files(tmp_path, "requests")
+    assert [file.path.name for file in files] == ["a.parquet", "b.parquet"]
+    assert all(0 <= file.source < 1 << 63 for file in files)
+    assert files[0].source != files[1].source
 
 
 @pytest.mark.parametrize("name", ["", "nothing.parquet", "*.parquet", "deep/**"])
@@ -163,5 +163,5 @@ def test_no_row_vanishes_and_none_is_both_good_and_broken(
         fits = fits and values["finish_reason"] in (None, "stop") and 0 <= (values["tool_count"] or 0) < 2**16
         fits = fits and (values["temperature"] is None or 0 <= values["temperature"] < float("inf"))
         assert (row in good) == bool(fits)
-    kept = batch.filter(pl.col("row").is_in(good)).select("row", "input_tokens", "prompt")
-    assert checked.good.select("row", "input_tokens", "prompt").cast(dict(kept.schema)).equals(kept)
+    unchanged = batch.filter(pl.col("row").is_in(good)).select("row", "input_tokens", "prompt")
+    assert checked.good.select("row", "input_tokens", "prompt").cast(dict(unchanged.schema)).equals(unchanged)

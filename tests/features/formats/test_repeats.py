@@ -27,11 +27,11 @@ def frame(rows: Rows) -> pl.DataFrame:
 
 def dropped(scratch: Path, files: list[Rows], stored: list[int] | None = None) -> list[list[int]]:
     """Positions to drop from each file."""
-    found = Repeats(scratch)
+    collected = Repeats(scratch)
     for source, rows in enumerate(files):
-        found.note(source, frame(rows))
-    found.find(pl.LazyFrame({"request_key": stored or []}, schema={"request_key": pl.Int64}))
-    return [found.of(source).sort().to_list() for source in range(len(files))]
+        collected.note(source, frame(rows))
+    collected.find(pl.LazyFrame({"request_key": stored or []}, schema={"request_key": pl.Int64}))
+    return [collected.of(source).sort().to_list() for source in range(len(files))]
 
 
 def test_different_keys_all_stay(tmp_path: Path) -> None:
@@ -51,12 +51,12 @@ def test_what_is_stored_stays_even_against_an_earlier_row(tmp_path: Path) -> Non
 
 
 def test_a_file_is_noted_batch_by_batch(tmp_path: Path) -> None:
-    found = Repeats(tmp_path)
-    found.note(4, frame([(1, 0), (2, 0)]))
-    found.note(4, frame([(2, 0), (1, -1)]).with_columns(pl.col("row") + 2))
-    found.find(pl.LazyFrame(schema={"request_key": pl.Int64}))
-    assert found.of(4).sort().to_list() == [0, 2]
-    assert found.of(5).to_list() == []
+    collected = Repeats(tmp_path)
+    collected.note(4, frame([(1, 0), (2, 0)]))
+    collected.note(4, frame([(2, 0), (1, -1)]).with_columns(pl.col("row") + 2))
+    collected.find(pl.LazyFrame(schema={"request_key": pl.Int64}))
+    assert collected.of(4).sort().to_list() == [0, 2]
+    assert collected.of(5).to_list() == []
 
 
 def test_nothing_noted_drops_nothing(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_the_rule_holds_whatever_the_number_of_buckets(
     for source, rows in enumerate(files):
         for row, (key, minute) in enumerate(rows):
             best[key] = min(best.get(key, (minute, source, row)), (minute, source, row))
-    kept = {(source, row) for key, (_, source, row) in best.items() if key not in stored}
-    expected = [[row for row in range(len(rows)) if (source, row) not in kept] for source, rows in enumerate(files)]
+    staying = {(source, row) for key, (_, source, row) in best.items() if key not in stored}
+    expected = [[row for row in range(len(rows)) if (source, row) not in staying] for source, rows in enumerate(files)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(repeats, "_BUCKET_ROWS", bucket)
         assert dropped(tmp_path_factory.mktemp("keys"), files, stored) == expected

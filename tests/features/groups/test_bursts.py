@@ -17,9 +17,9 @@ RECENT = timedelta(days=56)
 def registered(ago: list[float | None], customers: list[int] | None = None) -> pl.DataFrame:
     """Accounts that registered so many days before `AS_OF`, each a customer of its own unless told."""
     times = [None if days is None else AS_OF - timedelta(days=days) for days in ago]
-    told = range(len(ago)) if customers is None else customers
+    customer_numbers = range(len(ago)) if customers is None else customers
     return pl.DataFrame({
-        "customer": pl.Series(list(told), dtype=pl.Int64),
+        "customer": pl.Series(list(customer_numbers), dtype=pl.Int64),
         "created_at": pl.Series(times, dtype=pl.Datetime("us", "UTC")),
     })  # fmt: skip
 
@@ -35,9 +35,9 @@ def bursts(accounts: pl.DataFrame) -> list[bool]:
 @pytest.mark.parametrize("a_day", [1, 40])
 def test_many_in_one_sitting_are_a_burst_where_so_many_are_not_usual(a_day: int) -> None:
     usual, sitting = evenly(a_day), [10.1 + i / 1000 for i in range(40)]
-    found = bursts(registered([*usual, *sitting]))
-    assert all(found[len(usual) :])
-    assert sum(found[: len(usual)]) <= a_day
+    in_burst = bursts(registered([*usual, *sitting]))
+    assert all(in_burst[len(usual) :])
+    assert sum(in_burst[: len(usual)]) <= a_day
 
 
 def test_even_registrations_are_no_burst_however_many() -> None:
@@ -57,9 +57,9 @@ def test_the_seats_of_one_customer_are_no_burst() -> None:
 
 def test_bursts_of_long_ago_and_unknown_times_are_none() -> None:
     long_ago = [80.1 + i / 1000 for i in range(40)]
-    found = mark_bursts(registered([*long_ago, None, None]), AS_OF, RECENT)
-    assert not found["burst"].any()
-    assert found["signup_time"].null_count() == 2
+    marked = mark_bursts(registered([*long_ago, None, None]), AS_OF, RECENT)
+    assert not marked["burst"].any()
+    assert marked["signup_time"].null_count() == 2
 
 
 def test_nobody_and_nobody_lately_have_no_burst() -> None:
@@ -71,11 +71,11 @@ def test_nobody_and_nobody_lately_have_no_burst() -> None:
 @given(st.lists(st.floats(0, 120), max_size=60), st.randoms(use_true_random=False))
 def test_rows_keep_their_order_and_say_the_same_in_any(ago: list[float], random: np.random.RandomState) -> None:
     accounts = registered(list(ago)).with_row_index("row")
-    found = mark_bursts(accounts, AS_OF, RECENT)
-    assert found["row"].to_list() == list(range(len(ago)))
+    marked = mark_bursts(accounts, AS_OF, RECENT)
+    assert marked["row"].to_list() == list(range(len(ago)))
     order = list(range(len(ago)))
     random.shuffle(order)
     again = mark_bursts(accounts[order], AS_OF, RECENT).sort("row")
-    assert again.equals(found)
-    hours = found.select((pl.col("created_at").dt.epoch("s") // 3600 - HOURS * pl.col("signup_time")).alias("hours"))
+    assert again.equals(marked)
+    hours = marked.select((pl.col("created_at").dt.epoch("s") // 3600 - HOURS * pl.col("signup_time")).alias("hours"))
     assert hours["hours"].is_between(0, HOURS - 1).all()

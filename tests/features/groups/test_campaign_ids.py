@@ -41,26 +41,26 @@ def ids(result: CampaignIds) -> dict[int, str]:
     return dict(result.ids.iter_rows())
 
 
-def told(result: CampaignIds) -> set[tuple[str, str, str]]:
+def relations(result: CampaignIds) -> set[tuple[str, str, str]]:
     return set(result.lineage.select("campaign_id", "past_id", "relation").iter_rows())
 
 
 def test_a_campaign_that_grows_keeps_its_id() -> None:
     grown = assign_ids(members({7: "abcdefghij"}), past({"one": "abc"}))
     assert ids(grown) == {7: "one"}
-    assert told(grown) == {("one", "one", "continues")}
+    assert relations(grown) == {("one", "one", "continues")}
 
 
 def test_of_a_campaign_that_splits_the_larger_part_keeps_the_id_and_the_other_names_its_origin() -> None:
     parted = assign_ids(members({0: "abc", 1: "defgh"}), past({"one": "abcdefgh"}))
     other = ids(parted)[0]
     assert ids(parted)[1] == "one" and other != "one"
-    assert told(parted) == {("one", "one", "continues"), (other, "one", "split")}
+    assert relations(parted) == {("one", "one", "continues"), (other, "one", "split")}
 
 
 def test_a_merger_keeps_the_id_of_the_larger_and_records_the_smaller() -> None:
     joined = assign_ids(members({0: "abcdefgh"}), past({"one": "abc", "two": "defgh"}))
-    assert told(joined) == {("two", "two", "continues"), ("two", "one", "merged")}
+    assert relations(joined) == {("two", "two", "continues"), ("two", "one", "merged")}
 
 
 def test_a_few_accounts_in_common_do_not_pass_an_id_on() -> None:
@@ -108,12 +108,12 @@ def test_ids_are_one_to_one_and_do_not_depend_on_order(
     for items in shuffled:
         order.shuffle(items)
     again = assign_ids(members(dict(shuffled[0])), past(dict(shuffled[1])))
-    assert ids(again) == ids(forward) and told(again) == told(forward)
+    assert ids(again) == ids(forward) and relations(again) == relations(forward)
 
 
 @given(st.dictionaries(st.integers(0, 9), st.sets(st.sampled_from("abcdefghijklmnop"), min_size=2), max_size=1))
 def test_asking_again_changes_no_id(now: dict[int, set[str]]) -> None:
     groups = {group: "".join(sorted(letters)) for group, letters in now.items()}
     first = assign_ids(members(groups), past({}))
-    told_before = members(groups).join(first.ids, on="group").with_columns(is_now=False).select(PAST.names())
-    assert ids(assign_ids(members(groups), told_before)) == ids(first)
+    named_before = members(groups).join(first.ids, on="group").with_columns(is_now=False).select(PAST.names())
+    assert ids(assign_ids(members(groups), named_before)) == ids(first)

@@ -47,8 +47,8 @@ class Graph:
         pairs = pl.DataFrame(self.rows, schema=schema, orient="row").unique(["account", "kind", "key"], keep="last")
         if order is not None:
             pairs = pairs.sample(fraction=1.0, shuffle=True, seed=order)
-        known = accounts.with_columns(created_at=pl.lit(None, pl.Datetime("us", "UTC")), young=pl.lit(False))
-        return weigh_pairs(known, pairs)
+        registered = accounts.with_columns(created_at=pl.lit(None, pl.Datetime("us", "UTC")), young=pl.lit(False))
+        return weigh_pairs(registered, pairs)
 
 
 def campaign(graph: Graph, size: int, template: int, share: float = 0.5) -> list[int]:
@@ -64,8 +64,8 @@ def sets(groups: Groups) -> list[set[int]]:
 
 def test_two_campaigns_are_found_whole_and_apart() -> None:
     graph = Graph()
-    one, other = campaign(graph, 30, 2000), campaign(graph, 12, 3000)
-    assert sorted(sets(group_accounts(graph.links())), key=len) == [set(other), set(one)]
+    large, small = campaign(graph, 30, 2000), campaign(graph, 12, 3000)
+    assert sorted(sets(group_accounts(graph.links())), key=len) == [set(small), set(large)]
 
 
 def test_wordings_that_the_same_accounts_rotate_are_one_campaign() -> None:
@@ -107,8 +107,8 @@ def test_a_group_that_shows_little_is_a_campaign_if_hardly_anybody_shows_as_much
 
 def test_a_pool_that_serves_two_operators_is_in_both_groups_by_its_shares() -> None:
     graph = Graph()
-    one, both, other = graph.people(20), graph.people(6), graph.people(20)
-    for accounts, template in ((one, 2000), (other, 3000)):
+    first, both, second = graph.people(20), graph.people(6), graph.people(20)
+    for accounts, template in ((first, 2000), (second, 3000)):
         for part in ("prefix", "suffix"):
             graph.show(accounts, part, template, 0.6, True)
             graph.show(both, part, template, 0.3, True)
@@ -170,12 +170,12 @@ def test_what_only_supports_makes_no_campaign_by_itself_but_joins_what_wordings_
     wave.show(wave.people(80), kind, 8000, 1.0, True)
     assert sets(group_accounts(wave.links())) == []
     graph = Graph()
-    one, other = campaign(graph, 14, 2000, 0.2), campaign(graph, 14, 3000, 0.2)
+    first, second = campaign(graph, 14, 2000, 0.2), campaign(graph, 14, 3000, 0.2)
     apart = group_accounts(graph.links()).campaigns().groups["surprise"].sum()
-    graph.show([*one, *other], kind, 8000, 1.0, True)
-    found = group_accounts(graph.links()).campaigns()
-    assert set().union(*sets(found)) == {*one, *other}
-    assert found.groups["surprise"].sum() > apart
+    graph.show([*first, *second], kind, 8000, 1.0, True)
+    campaigns = group_accounts(graph.links()).campaigns()
+    assert set().union(*sets(campaigns)) == {*first, *second}
+    assert campaigns.groups["surprise"].sum() > apart
 
 
 def test_a_farm_that_shares_instruments_but_no_template_is_found() -> None:
@@ -199,9 +199,9 @@ def test_the_order_of_rows_changes_no_bit(order: int, seed: int) -> None:
     graph = Graph(seed)
     for i in range(3):
         campaign(graph, 8 + 6 * i, 2000 + i, 0.4)
-    one, other = group_accounts(graph.links()), group_accounts(graph.links(order))
+    in_order, shuffled = group_accounts(graph.links()), group_accounts(graph.links(order))
     for name in ("members", "groups", "keys"):
-        assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+        assert_frame_equal(getattr(in_order, name), getattr(shuffled, name), check_exact=True)
 
 
 @settings(max_examples=5, deadline=None)
@@ -209,10 +209,10 @@ def test_the_order_of_rows_changes_no_bit(order: int, seed: int) -> None:
 def test_memberships_are_shares_and_a_campaign_has_two_customers_or_more(seed: int) -> None:
     graph = Graph(seed)
     campaign(graph, 9, 2000)
-    found = group_accounts(graph.links())
-    assert found.members["membership"].is_between(LEAST_MEMBERSHIP, 1).all()
-    assert (found.members.group_by("account").agg(pl.col("membership").sum())["membership"] < 1 + 1e-6).all()
-    assert (found.groups["customers"] > 1).all()
+    groups = group_accounts(graph.links())
+    assert groups.members["membership"].is_between(LEAST_MEMBERSHIP, 1).all()
+    assert (groups.members.group_by("account").agg(pl.col("membership").sum())["membership"] < 1 + 1e-6).all()
+    assert (groups.groups["customers"] > 1).all()
 
 
 def test_where_nothing_is_shared_there_is_no_group() -> None:
@@ -224,7 +224,7 @@ def test_where_nothing_is_shared_there_is_no_group() -> None:
 
 def test_a_campaign_of_any_size_surprises_by_a_finite_number() -> None:
     graph = Graph()
-    found = group_accounts((campaign(graph, 900, 5_000, 0.9), graph.links())[1])
-    surprise = found.groups["surprise"]
+    groups = group_accounts((campaign(graph, 900, 5_000, 0.9), graph.links())[1])
+    surprise = groups.groups["surprise"]
     assert surprise.is_finite().all()
     assert surprise.max() > 250

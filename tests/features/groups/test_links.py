@@ -32,8 +32,8 @@ def pairs(rows: Sequence[tuple[int, int, int, float, bool]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def ties(found: Links) -> dict[tuple[int, int], float]:
-    return {(kind, key): tie for kind, key, tie in found.keys.select("kind", "key", "tie").iter_rows()}
+def ties(links: Links) -> dict[tuple[int, int], float]:
+    return {(kind, key): tie for kind, key, tie in links.keys.select("kind", "key", "tie").iter_rows()}
 
 
 def shown(count: int, new: Callable[[int], bool], key: int, share: float = 0.5, first: int = 0) -> Any:
@@ -42,9 +42,9 @@ def shown(count: int, new: Callable[[int], bool], key: int, share: float = 0.5, 
 
 def test_a_template_new_to_a_few_ties_and_one_that_many_have_always_sent_does_not() -> None:
     old = shown(800, lambda i: i % 10 == 0, COMMON)
-    found = ties(weigh_pairs(accounts(1000), pairs([*old, *shown(30, lambda i: True, RARE, first=500)])))
-    assert found[PREFIX, RARE] > 0.3
-    assert found.get((PREFIX, COMMON), 0.0) == 0.0
+    tie_of = ties(weigh_pairs(accounts(1000), pairs([*old, *shown(30, lambda i: True, RARE, first=500)])))
+    assert tie_of[PREFIX, RARE] > 0.3
+    assert tie_of.get((PREFIX, COMMON), 0.0) == 0.0
 
 
 def test_a_rare_key_of_sharers_as_old_as_others_ties_nobody() -> None:
@@ -78,11 +78,11 @@ def test_a_pair_appears_once_and_carries_its_share() -> None:
 
 def test_the_order_of_pairs_changes_nothing() -> None:
     rows = pairs([*shown(300, lambda i: i % 3 == 0, COMMON, 0.1), *shown(40, lambda i: i % 7 > 0, RARE, 0.3, 200)])
-    one, other = (
+    in_order, shuffled = (
         weigh_pairs(accounts(400), frame) for frame in (rows, rows.sample(fraction=1.0, shuffle=True, seed=3))
     )
-    assert_frame_equal(one.keys, other.keys, check_exact=True)
-    assert_frame_equal(one.pairs, other.pairs, check_exact=True)
+    assert_frame_equal(in_order.keys, shuffled.keys, check_exact=True)
+    assert_frame_equal(in_order.pairs, shuffled.pairs, check_exact=True)
 
 
 def test_every_kind_of_link_is_a_key_of_requests_or_known_from_registrations() -> None:
@@ -110,10 +110,10 @@ def test_an_old_account_that_takes_a_template_up_is_new_to_it(
     for i in range(9):
         rows += habit(f"turned{i}", as_of, 1000 + i, range(9, 20)) + habit(f"turned{i}", as_of, RARE, range(9))
     registered = account_rows_of([{"account_id": name} for name in sorted({row["account_id"] for row in rows})])
-    found = read_links(lake_of([events_of(rows)], registered), as_of)
-    assert found.keys.filter(pl.col("kind") == PREFIX)["key"].to_list() == [RARE]
-    assert found.pairs["new"].all()
-    assert found.pairs["share"].to_list() == [pytest.approx(45 / 100)] * 9
+    links = read_links(lake_of([events_of(rows)], registered), as_of)
+    assert links.keys.filter(pl.col("kind") == PREFIX)["key"].to_list() == [RARE]
+    assert links.pairs["new"].all()
+    assert links.pairs["share"].to_list() == [pytest.approx(45 / 100)] * 9
 
 
 def test_a_template_of_old_accounts_ties_from_the_day_on_that_some_of_them_are_banned(
@@ -126,10 +126,10 @@ def test_a_template_of_old_accounts_ties_from_the_day_on_that_some_of_them_are_b
     bans = [{"account_id": f"ours{i}", "action": BAN, "acted_at": banned_at} for i in range(4)]
     bans.append({"account_id": "ours5", "action": "warning", "acted_at": banned_at})
     schema = {"account_id": pl.String, "action": pl.String, "acted_at": pl.Datetime("us", "UTC")}
-    known = replace(lake, tables={**lake.tables, "enforcement": pl.DataFrame(bans, schema=schema)})
+    with_bans = replace(lake, tables={**lake.tables, "enforcement": pl.DataFrame(bans, schema=schema)})
     assert not len(read_links(lake, as_of).keys)
-    assert not len(read_links(known, banned_at - timedelta(hours=1)).keys)
-    tied = read_links(known, as_of)
+    assert not len(read_links(with_bans, banned_at - timedelta(hours=1)).keys)
+    tied = read_links(with_bans, as_of)
     assert set(tied.keys["key"]) == {RARE}
     assert not tied.accounts["young"].any()
 
@@ -151,11 +151,11 @@ def test_who_registered_in_one_sitting_is_tied_a_little_and_who_registered_evenl
     times |= {f"sitting{i}": as_of - timedelta(days=12, minutes=i) for i in range(20)}
     rows = [row for name in times for row in habit(name, as_of, hash(name) % 10**9, [0])]
     registered = account_rows_of([{"account_id": name, "created_at": time} for name, time in times.items()])
-    found = read_links(lake_of([events_of(rows)], registered), as_of)
+    links = read_links(lake_of([events_of(rows)], registered), as_of)
     kind = next(code for code, kind in enumerate(LINK_KINDS) if kind.name == SIGNUP_TIME)
-    by_time = found.keys.with_row_index("row").filter(pl.col("kind") == kind)
-    tied = found.pairs.join(by_time, left_on="key", right_on="row")
-    names = found.accounts["account_id"].gather(tied["account"]).to_list()
+    by_time = links.keys.with_row_index("row").filter(pl.col("kind") == kind)
+    tied = links.pairs.join(by_time, left_on="key", right_on="row")
+    names = links.accounts["account_id"].gather(tied["account"]).to_list()
     assert {name for name, new in zip(names, tied["new"], strict=True) if new} >= {f"sitting{i}" for i in range(20)}
     assert by_time["tie"].max() < LINK_KINDS[kind].weight == 0.1
     assert len(by_time) <= 2
@@ -174,12 +174,12 @@ def test_who_goes_over_to_a_new_model_in_the_same_hours_is_tied_and_who_only_tri
 
     rows = [row for i in range(12) for row in uses(f"together{i}", 4, 0.9)]
     rows += [row for i in range(90) for row in uses(f"tries{i}", i % 22, 0.2)]
-    found = read_links(lake_of([events_of(rows)], None, {"m3": 5}), as_of)
+    links = read_links(lake_of([events_of(rows)], None, {"m3": 5}), as_of)
     code = next(code for code, kind in enumerate(LINK_KINDS) if kind.name == PIVOT)
-    keys = found.keys.with_row_index("key_number").filter(pl.col("kind") == code)
+    keys = links.keys.with_row_index("key_number").filter(pl.col("kind") == code)
     assert len(keys) == 1
-    tied = found.pairs.filter((pl.col("key") == keys["key_number"].item()) & pl.col("new"))["account"].to_list()
-    assert set(found.accounts["account_id"].gather(tied)) == {f"together{i}" for i in range(12)}
+    tied = links.pairs.filter((pl.col("key") == keys["key_number"].item()) & pl.col("new"))["account"].to_list()
+    assert set(links.accounts["account_id"].gather(tied)) == {f"together{i}" for i in range(12)}
     unreleased = read_links(lake_of([events_of(rows)], None, {"m1": 99}), as_of)
     assert not len(unreleased.keys.filter(pl.col("kind") == code))
 
@@ -188,17 +188,17 @@ def test_what_becomes_known_later_changes_no_link(world: Any, lake_of: Callable[
     early = as_of - timedelta(days=3, minutes=7)
     older = pl.when(pl.int_range(pl.len()) % 3 > 0).then(pl.col("created_at").dt.offset_by("-60d"))
     accounts = world.accounts.with_columns(created_at=older.otherwise("created_at"))
-    known = lake_of([world.events.filter(pl.col("timestamp") <= early)], accounts)
+    until_early = lake_of([world.events.filter(pl.col("timestamp") <= early)], accounts)
     whole = lake_of([world.events[::2], world.events[1::2]], accounts)
-    one, other = read_links(known, early), read_links(whole, early)
-    assert len(one.pairs)
+    early_links, later_links = read_links(until_early, early), read_links(whole, early)
+    assert len(early_links.pairs)
     for name in ("accounts", "keys", "pairs"):
-        assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+        assert_frame_equal(getattr(early_links, name), getattr(later_links, name), check_exact=True)
 
 
 def test_an_account_without_a_registration_is_a_customer_of_its_own(
     lake_of: Callable[..., Lake], events_of: Callable[[Rows], pl.DataFrame], as_of: datetime
 ) -> None:
-    found = read_links(lake_of([events_of(habit("a", as_of, COMMON, [1]) + habit("b", as_of, COMMON, [1]))]), as_of)
-    assert found.accounts["customer"].n_unique() == 2
-    assert not found.accounts["young"].any()
+    links = read_links(lake_of([events_of(habit("a", as_of, COMMON, [1]) + habit("b", as_of, COMMON, [1]))]), as_of)
+    assert links.accounts["customer"].n_unique() == 2
+    assert not links.accounts["young"].any()

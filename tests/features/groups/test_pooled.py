@@ -42,10 +42,10 @@ def test_a_campaign_has_the_features_of_one_account_that_sent_all_its_requests(
 def test_an_account_of_two_campaigns_counts_in_both_and_a_campaign_without_requests_in_none(
     world: Any, lake_of: Callable[..., Lake], as_of: datetime
 ) -> None:
-    one = world.events["account_id"][0]
-    members = pl.DataFrame({"account_id": [one, one, "nobody"], "campaign_id": ["c1", "c2", "c3"]})
+    account = world.events["account_id"][0]
+    members = pl.DataFrame({"account_id": [account, account, "nobody"], "campaign_id": ["c1", "c2", "c3"]})
     pooled = read_pooled(lake_of([world.events], world.accounts), members, as_of)
-    alone = read_out(lake_of([world.events], world.accounts), as_of).filter(pl.col("account_id") == one)
+    alone = read_out(lake_of([world.events], world.accounts), as_of).filter(pl.col("account_id") == account)
     assert pooled["campaign_id"].to_list() == ["c1", "c2"]
     assert pooled["requests_28d"].to_list() == alone["requests_28d"].to_list() * 2
 

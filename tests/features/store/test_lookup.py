@@ -91,12 +91,12 @@ def test_a_historical_read_keeps_rows_order_repeats_and_further_columns(
         "as_of": pl.Series([as_of, EARLY, as_of, as_of, as_of], dtype=FEATURES_SCHEMA["as_of"]),
         "label": [True, None, False, None, True],
     })  # fmt: skip
-    found = lookup.historical(asked)
-    assert found.select(asked.columns).equals(asked)
-    assert found.columns == [*asked.columns, *FEATURE_NAMES]
+    joined = lookup.historical(asked)
+    assert joined.select(asked.columns).equals(asked)
+    assert joined.columns == [*asked.columns, *FEATURE_NAMES]
     want = asked.join(pl.concat(snapshots.values()), on=["account_id", "as_of"], how="left", maintain_order="left")
-    assert found.equals(want)
-    assert found.row(2, named=True)["requests_28d"] is None
+    assert joined.equals(want)
+    assert joined.row(2, named=True)["requests_28d"] is None
 
 
 def test_a_historical_read_does_not_look_ahead_nor_back_further_than_a_day(
@@ -214,10 +214,14 @@ def test_an_account_has_its_campaign_online_and_others_have_none(
     lookup: FeatureLookup, as_of: datetime, tmp_path: Path
 ) -> None:
     copied = FeatureLookup(shutil.copytree(lookup.root, tmp_path / "copied"))
-    told = {"account_id": ["acct-0001"], "campaign_id": ["campaign_1"], "ties": ["subnets (1 key, up to 4 accounts)"]}
-    assert copied.materialize(as_of, campaigns=pl.DataFrame(told))
-    found = copied.online(["acct-0002", "acct-0001", "nobody"])
-    assert found.campaigns == [None, "campaign_1", None]
-    assert found.ties == [None, *told["ties"], None]
+    membership = {
+        "account_id": ["acct-0001"],
+        "campaign_id": ["campaign_1"],
+        "ties": ["subnets (1 key, up to 4 accounts)"],
+    }
+    assert copied.materialize(as_of, campaigns=pl.DataFrame(membership))
+    online = copied.online(["acct-0002", "acct-0001", "nobody"])
+    assert online.campaigns == [None, "campaign_1", None]
+    assert online.ties == [None, *membership["ties"], None]
     assert copied.materialize(as_of)
     assert (copied.online(["acct-0001"]).campaigns, copied.online(["acct-0001"]).ties) == ([None], [None])

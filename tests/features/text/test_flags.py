@@ -38,8 +38,8 @@ def flags(*texts: str | None) -> list[int | None]:
 def test_each_flag_has_a_bit_of_its_own_and_is_found_in_any_case() -> None:
     assert list(FLAGGED) == list(FLAGS)
     for bit, texts in enumerate(FLAGGED.values()):
-        found = flags(*texts, *[text.upper() for text in texts])
-        assert all(bits is not None and bits & (1 << bit) for bits in found), texts
+        all_bits = flags(*texts, *[text.upper() for text in texts])
+        assert all(bits is not None and bits & (1 << bit) for bits in all_bits), texts
 
 
 def test_plain_small_talk_has_no_flag_and_no_text_none() -> None:
@@ -64,5 +64,5 @@ def test_a_name_that_is_only_talked_about_claims_no_vendor() -> None:
 
 def test_a_system_prompt_is_asked_for_a_vendor_only() -> None:
     texts = ["You are Kimi, made by Moonshot.", "You are a pirate. Rate the essay.", None]
-    found = pl.DataFrame({"text": texts}).select(claims_vendor(pl.col("text")))["text"].to_list()
-    assert found == [1 << list(FLAGS).index("vendor"), 0, None]
+    bits = pl.DataFrame({"text": texts}).select(claims_vendor(pl.col("text")))["text"].to_list()
+    assert bits == [1 << list(FLAGS).index("vendor"), 0, None]

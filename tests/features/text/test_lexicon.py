@@ -52,8 +52,8 @@ def test_texts_on_one_subject_have_topics_near_each_other() -> None:
 
 def test_texts_in_a_language_that_no_list_covers_have_topics_that_differ() -> None:
     texts = ["τι κάνεις σήμερα φίλε μου", "θέλω ένα βιβλίο για την ιστορία", "τι κάνεις σήμερα φίλη μου"]
-    one, other, near = np.array(reduced(*texts)["topic"].to_list()) / TOPIC_LENGTH
-    assert one @ near > one @ other
+    topic, other_topic, near_topic = np.array(reduced(*texts)["topic"].to_list()) / TOPIC_LENGTH
+    assert topic @ near_topic > topic @ other_topic
 
 
 @pytest.mark.parametrize("secret", [bytes(range(16)), bytes(range(50, 66)), SECRET])
@@ -122,9 +122,9 @@ def test_every_common_word_is_found_by_its_hash(secret: bytes) -> None:
     hasher = WordHasher.from_secret(secret)
     lexicon = Lexicon.hashed_with(hasher)
     words = pl.read_parquet(TABLES / "topics.parquet")["word"]
-    found = lexicon.find_entries(read_words(words, hasher))
-    assert len(set(found.tolist())) == len(words)
-    assert np.array_equal(lexicon.hashes[found], read_words(words, hasher).hashes)
+    entries = lexicon.find_entries(read_words(words, hasher))
+    assert len(set(entries.tolist())) == len(words)
+    assert np.array_equal(lexicon.hashes[entries], read_words(words, hasher).hashes)
 
 
 def test_sums_of_weights_are_exact_whatever_their_order() -> None:

@@ -163,16 +163,16 @@ def test_case_digits_and_punctuation_do_not_hide_a_template(words: list[str], be
 
 
 @given(WORDS, WORDS)
-def test_two_texts_have_the_same_exact_key_only_for_the_same_words(one: list[str], other: list[str]) -> None:
-    keys = reduced(" ".join(one), " ".join(other))["exact"]
-    assert (keys[0] == keys[1]) == (one == other)
+def test_two_texts_have_the_same_exact_key_only_for_the_same_words(words: list[str], other_words: list[str]) -> None:
+    keys = reduced(" ".join(words), " ".join(other_words))["exact"]
+    assert (keys[0] == keys[1]) == (words == other_words)
 
 
 @given(WORDS, WORDS)
-def test_beginning_and_ending_are_keyed_by_five_words(one: list[str], other: list[str]) -> None:
-    keys = reduced(" ".join(one), " ".join(other))
-    assert (keys["prefix"][0] == keys["prefix"][1]) == (one[:5] == other[:5])
-    assert (keys["suffix"][0] == keys["suffix"][1]) == (one[-5:] == other[-5:])
+def test_beginning_and_ending_are_keyed_by_five_words(words: list[str], other_words: list[str]) -> None:
+    keys = reduced(" ".join(words), " ".join(other_words))
+    assert (keys["prefix"][0] == keys["prefix"][1]) == (words[:5] == other_words[:5])
+    assert (keys["suffix"][0] == keys["suffix"][1]) == (words[-5:] == other_words[-5:])
 
 
 def test_another_secret_gives_other_keys() -> None:
@@ -228,31 +228,31 @@ def test_the_widest_characters_can_be_reduced_after_clipping() -> None:
 
 def test_the_keyring_gives_one_hasher_per_secret() -> None:
     texts = pl.Series(["some words"])
-    one, again, other = Keyring(SECRET), Keyring(SECRET), Keyring(SECRET[::-1])
-    assert reduce_texts(texts, one.text).equals(reduce_texts(texts, again.text))
-    assert not reduce_texts(texts, one.text).equals(reduce_texts(texts, other.text))
+    ring, again, other = Keyring(SECRET), Keyring(SECRET), Keyring(SECRET[::-1])
+    assert reduce_texts(texts, ring.text).equals(reduce_texts(texts, again.text))
+    assert not reduce_texts(texts, ring.text).equals(reduce_texts(texts, other.text))
 
 
 PAYLOADS = st.text(st.sampled_from("abc dog 42 é😀\0\n,."), max_size=80)
 
 
 @given(PAYLOADS, PAYLOADS)
-def test_the_frame_of_a_prompt_outlives_a_changed_payload(one: str, other: str) -> None:
+def test_the_frame_of_a_prompt_outlives_a_changed_payload(payload: str, other_payload: str) -> None:
     template = "Read the passage and answer the question.\n{}"
-    first, second = reduced(template.format(one), template.format(other))["skeleton"]
+    first, second = reduced(template.format(payload), template.format(other_payload))["skeleton"]
     assert first is not None
     assert first == second
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("prompt", "paraphrase"),
     [
         ("Write a title for this text: a", "Compose a headline for the following article: b"),
         ("请改写这段文本:苹果", "请把下面的文本润色,谢谢"),
     ],
 )
-def test_words_of_one_meaning_make_the_same_frame(one: str, other: str) -> None:
-    frames = reduced(one, other)["skeleton"]
+def test_words_of_one_meaning_make_the_same_frame(prompt: str, paraphrase: str) -> None:
+    frames = reduced(prompt, paraphrase)["skeleton"]
     assert frames.null_count() == 0
 
 
