@@ -1,7 +1,9 @@
 """Commands for tests, and one workspace that the real commands filled from a small world with canaries in it."""
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -25,6 +27,7 @@ KEY = "5a" * 32
 AS_OF = datetime(2026, 4, 17, 13, 37, 21, 250_000, tzinfo=UTC)  # the world goes on until 20 April
 Result = subprocess.CompletedProcess[str]
 Run = Callable[..., Result]
+Once = Callable[[str, Callable[[Path], None]], Path]
 
 MARK = "zqxcanary"
 V4, V6, SIGNUP = "198.51.100.213", "2001:db8:dead:beef::77", "203.0.113.219"
@@ -92,16 +95,39 @@ def as_of() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def made_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a folder for all processes of a test run: the first that asks for a name has it made, others wait."""
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def make_once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def made_world(once: Once) -> Path:
     """A folder of input tables: about 1,000 accounts; canaries in good and in broken rows; many labels."""
-    out = tmp_path_factory.mktemp("inputs") / "world"
+    return once("inputs", _make_world) / "world"
+
+
+def _make_world(folder: Path) -> None:
+    out = folder / "world"
     simulate(SimulationRequest(scenario="small", out=out, scale=0.95, days=14))
     day = out / "requests" / f"{AS_OF:%Y-%m-%d}.parquet"
     _with_canaries(pl.read_parquet(day)).write_parquet(day)
     accounts = out / "accounts.parquet"
     _with_account_canaries(pl.read_parquet(accounts)).write_parquet(accounts)
     _labels(pl.read_parquet(out / "truth.parquet")).write_parquet(out / "labels.parquet")
-    return out
 
 
 def _with_canaries(requests: pl.DataFrame) -> pl.DataFrame:
@@ -147,43 +173,36 @@ def _labels(truth: pl.DataFrame) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def outer_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Home and draft folder of the commands that fill the shared workspace."""
-    return tmp_path_factory.mktemp("home")
+def filled(made_world: Path, command: list[str], once: Once) -> Path:
+    """A folder with the shared `workspace`, the `home` of the commands that filled it, and what these `said`."""
+
+    def fill(folder: Path) -> None:
+        """`ingest`, `retrain` and `score` as of `as_of`, each in a process of its own, into `scores.parquet`."""
+        root, home = folder / "workspace", folder / "home"
+        tables = [
+            part
+            for name in ("accounts", "enforcement", "releases")
+            for part in (f"--{name}", made_world / f"{name}.parquet")
+        ]
+        calls = (
+            ["ingest", "--requests", made_world / "requests", *tables],
+            ["retrain", "--labels", made_world / "labels.parquet", "--as-of", AS_OF.isoformat()],
+            ["score", "--as-of", AS_OF.isoformat(), "--out", root / "scores.parquet"],
+        )
+        for call in calls:
+            call_line = [*command, *map(str, call), "--workspace", str(root)]
+            done = subprocess.run(call_line, capture_output=True, text=True, env=environment(home), cwd=folder)
+            assert done.returncode == 0, f"{call[0]} ended with {done.returncode}: {done.stdout}{done.stderr}"
+            with (folder / "said").open("a") as said:
+                said.write(done.stdout + done.stderr)
+
+    return once("filled", fill)
 
 
 @pytest.fixture(scope="session")
-def journal() -> list[str]:
-    """Everything that those commands said."""
-    return []
-
-
-@pytest.fixture(scope="session")
-def filled_workspace(
-    made_world: Path,
-    command: list[str],
-    outer_home: Path,
-    journal: list[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """`ingest`, `retrain` and `score` as of `as_of`, each in a process of its own, into `scores.parquet`."""
-    root = tmp_path_factory.mktemp("filled") / "workspace"
-    tables = [
-        part
-        for name in ("accounts", "enforcement", "releases")
-        for part in (f"--{name}", made_world / f"{name}.parquet")
-    ]
-    calls = (
-        ["ingest", "--requests", made_world / "requests", *tables],
-        ["retrain", "--labels", made_world / "labels.parquet", "--as-of", AS_OF.isoformat()],
-        ["score", "--as-of", AS_OF.isoformat(), "--out", root / "scores.parquet"],
-    )
-    for call in calls:
-        call_line = [*command, *map(str, call), "--workspace", str(root)]
-        done = subprocess.run(call_line, capture_output=True, text=True, env=environment(outer_home), cwd=root.parent)
-        journal += [done.stdout, done.stderr]
-        assert done.returncode == 0, f"{call[0]} ended with {done.returncode}: {done.stdout}{done.stderr}"
-    return root
+def filled_workspace(filled: Path) -> Path:
+    """The workspace that all processes of a test run share; a test that changes it changes a copy."""
+    return filled / "workspace"
 
 
 @pytest.fixture(scope="session")
@@ -193,10 +212,14 @@ def scores(filled_workspace: Path) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def blind_workspace(made_world: Path, filled_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def blind_workspace(made_world: Path, once: Once) -> Path:
     """Like the shared workspace, but it never saw a row that became known after `as_of`."""
-    inputs = _cut(made_world, tmp_path_factory.mktemp("known"))
-    root = tmp_path_factory.mktemp("blind") / "workspace"
+    return once("blind", lambda folder: _fill_blind(made_world, folder)) / "workspace"
+
+
+def _fill_blind(made_world: Path, folder: Path) -> None:
+    (folder / "known").mkdir()
+    inputs, root = _cut(made_world, folder / "known"), folder / "workspace"
     labels = pl.read_parquet(made_world / "labels.parquet").filter(pl.col("labelled_at") <= AS_OF)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STILLWATCH_KEY", KEY)
@@ -212,7 +235,6 @@ def blind_workspace(made_world: Path, filled_workspace: Path, tmp_path_factory: 
         request = VersionRequest(labels=labels, as_of=AS_OF, planting=Planting())
         retrain(workspace, request, progress=_silent, now=AS_OF)
     settings.cache_clear()
-    return root
 
 
 def _silent(step: str, done: float) -> None:
@@ -237,7 +259,9 @@ def endpoint(filled_workspace: Path) -> Iterator[str]:
     from serving.server import Options, running_server
 
     options = Options(store=filled_workspace / "features")
-    with running_server(last_packaged(filled_workspace / "bento"), options, log=filled_workspace / "serve.log") as url:
+    with running_server(
+        last_packaged(filled_workspace / "bento"), options, log=filled_workspace / f"serve-{os.getpid()}.log"
+    ) as url:
         yield url
 
 
