@@ -7,7 +7,7 @@ import polars as pl
 from benchmarks.worlds.training_worlds import TrainingWorld
 from docs_tools.documents import table
 from training.evaluation.metrics import Estimate, recall_name
-from training.evaluation.report import Report, evaluate
+from training.evaluation.report import EvaluationRequest, Report, evaluate
 from training.evaluation.slices import false_positive_name
 from training.examples.test_set import make_test_set
 from training.fitting.candidates import FittedCandidate
@@ -23,8 +23,9 @@ def evaluate_together(model: FittedCandidate, worlds: Sequence[TrainingWorld], s
     slices = pl.concat(world.slices for world in worlds)
     test = make_test_set(rows, "held-out worlds", slices=slices)
     as_of = max(world.as_of for world in worlds)
-    return evaluate(test, model.risk, model="stillwatch", as_of=as_of, seed=seed,
-                    review_threshold=model.thresholds["review"])  # fmt: skip
+    threshold = model.thresholds["review"]
+    request = EvaluationRequest(model="stillwatch", as_of=as_of, seed=seed, review_threshold=threshold)
+    return evaluate(test, model.risk, request)
 
 
 def _with_truth(world: TrainingWorld) -> pl.DataFrame:

@@ -177,14 +177,14 @@ class Clean:
     def estimates(self, trained: Trained) -> dict[str, Estimate]:
         """A model's figures."""
         risk: Numbers = trained.model.predict(matrix(self.rows, trained.model.features), is_in_campaign(self.rows))
-        found = estimates(self.label, risk, self.campaign, seed=0)
-        return {estimate.name: estimate for estimate in found if estimate.name in ESTIMATE_NAMES}
+        measured = estimates(self.label, risk, self.campaign, seed=0)
+        return {estimate.name: estimate for estimate in measured if estimate.name in ESTIMATE_NAMES}
 
 
 def clean(champion: Trained, truth: pl.DataFrame) -> Clean:
     """The accounts of a champion's test set under the truth (`account_id`, `label`, `family`)."""
-    known = truth.select("account_id", true="label", of=pl.when("label").then("family"))
-    rows = champion.split.test.frame.join(known, on="account_id", maintain_order="left")
+    truth_of = truth.select("account_id", true="label", of=pl.when("label").then("family"))
+    rows = champion.split.test.frame.join(truth_of, on="account_id", maintain_order="left")
     codes = rows.select(pl.col("of").rank("dense").fill_null(0).cast(pl.Int64) - 1).to_series().to_numpy()
     return Clean(rows, rows["true"].to_numpy(), codes)
 
@@ -200,23 +200,23 @@ def drill(
     examples: pl.DataFrame, truth: pl.DataFrame, setting: Setting
 ) -> tuple[Mapping[str, Estimate], list[Attempt]]:
     """The first champion's figures on clean data, and all attempts to replace it."""
-    known = examples.drop(REPORT_COLUMNS, strict=False) if setting.slices is None else examples
-    first = setting.trained(known)
+    shown = examples.drop(REPORT_COLUMNS, strict=False) if setting.slices is None else examples
+    first = setting.trained(shown)
     data = clean(first, truth)
     honest = first.split.train.filter(pl.col("label").is_null())["account_id"].unique()
     honest = honest.filter(honest.is_in(truth.filter(~pl.col("label"))["account_id"].implode()))
     asleep = sleepers(honest.to_list(), data.rows.filter(data.label)["account_id"].to_list(), setting.seed)
-    poisons = {("flipped", share, seed): flipped(known, share, seed) for share in SHARES for seed in SEEDS}
-    poisons |= {("sleepers", float(step), 0): moved(known, asleep, step / RETRAINS) for step in range(1, RETRAINS + 1)}
-    poisons |= {("clean", 0.0, seed): _thinned(known, seed) for seed in SEEDS}
+    poisons = {("flipped", share, seed): flipped(shown, share, seed) for share in SHARES for seed in SEEDS}
+    poisons |= {("sleepers", float(step), 0): moved(shown, asleep, step / RETRAINS) for step in range(1, RETRAINS + 1)}
+    poisons |= {("clean", 0.0, seed): _thinned(shown, seed) for seed in SEEDS}
     with ThreadPoolExecutor(2) as hands:
         challengers = dict(zip(poisons, hands.map(partial(_trained, setting), poisons.items()), strict=True))
-    champion, found = first, []
+    champion, attempts = first, []
     for (name, dose, _), challenger in challengers.items():
         against = champion if name == "sleepers" else first
-        found.append(attempt(name, dose, challenger, against, first, data))
-        champion = challenger if name == "sleepers" and found[-1].decision.promote else champion
-    return data.estimates(first), found
+        attempts.append(attempt(name, dose, challenger, against, first, data))
+        champion = challenger if name == "sleepers" and attempts[-1].decision.promote else champion
+    return data.estimates(first), attempts
 
 
 def _trained(setting: Setting, poison: tuple[tuple[str, float, int], pl.DataFrame]) -> Trained:
@@ -237,17 +237,21 @@ def lines(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list
     head = ("learned from", "PR-AUC", "recall at 1 %", "recall at 0.1 %", "worse on clean data", "gate",
             "its first reason")  # fmt: skip
     rows = [["clean labels (the champion)", *_cells(champion), "", "", ""]]
-    for one in attempts:
-        dose = f"{one.dose:.0%} of labels flipped" if one.name == "flipped" else f"sleepers, retraining {one.dose:.0f}"
-        named = "clean labels, 5 % of accounts gone" if one.name == "clean" else dose
-        verdict = "promoted" if one.decision.promote else "blocked"
-        reason = "" if one.decision.promote else one.decision.reasons[0]
-        rows.append([named, *_cells(one.clean), "yes" if one.is_worse else "no", verdict, reason])
-    poisoned = [one for one in attempts if one.name != "clean"]
-    worse = [one for one in poisoned if one.is_worse]
-    stopped = sum(not one.decision.promote for one in worse)
-    others = [one for one in attempts if not one.is_worse]
-    passed = sum(one.decision.promote for one in others)
+    for attempt in attempts:
+        dose = (
+            f"{attempt.dose:.0%} of labels flipped"
+            if attempt.name == "flipped"
+            else f"sleepers, retraining {attempt.dose:.0f}"
+        )
+        named = "clean labels, 5 % of accounts gone" if attempt.name == "clean" else dose
+        verdict = "promoted" if attempt.decision.promote else "blocked"
+        reason = "" if attempt.decision.promote else attempt.decision.reasons[0]
+        rows.append([named, *_cells(attempt.clean), "yes" if attempt.is_worse else "no", verdict, reason])
+    poisoned = [attempt for attempt in attempts if attempt.name != "clean"]
+    worse = [attempt for attempt in poisoned if attempt.is_worse]
+    stopped = sum(not attempt.decision.promote for attempt in worse)
+    others = [attempt for attempt in attempts if not attempt.is_worse]
+    passed = sum(attempt.decision.promote for attempt in others)
     summary = (
         f"Of {len(poisoned)} poisoned challengers {len(worse)} are worse on clean data, and the gate blocks {stopped} "
         f"of these. Of the {len(others)} that are not worse, controls included, it promotes {passed}."
@@ -255,8 +259,10 @@ def lines(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list
     return [*table(head, rows), "", summary]
 
 
-def _cells(found: Mapping[str, Estimate]) -> list[str]:
-    return ["too few" if found[name].value is None else format_estimate(found[name]) for name in ESTIMATE_NAMES[:3]]
+def _cells(estimates: Mapping[str, Estimate]) -> list[str]:
+    return [
+        "too few" if estimates[name].value is None else format_estimate(estimates[name]) for name in ESTIMATE_NAMES[:3]
+    ]
 
 
 def dose_panels(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list[DosePanel]:
@@ -288,11 +294,11 @@ def main() -> None:
     made = prepare_world("mixed", options.pools, scale=options.scale, seed=options.seed, cache=options.cache)
     with threadpool_limits(1, user_api="blas"):
         champion, attempts = drill(made.examples, made.truth, setting_of(made, options.seed))
-    found = [f"{made.name}:", "", *lines(champion, attempts)]
-    print("\n".join(found))
+    page = [f"{made.name}:", "", *lines(champion, attempts)]
+    print("\n".join(page))
     if options.docs:
         draw_doses(RESULTS / "poisoning.png", dose_panels(champion, attempts))
-        write_part("judging.md", "poisoning", [*found, "", "![Poisoned labels](poisoning.png)"])
+        write_part("judging.md", "poisoning", [*page, "", "![Poisoned labels](poisoning.png)"])
 
 
 if __name__ == "__main__":

@@ -172,11 +172,13 @@ def train_version(
         uri,
         workspace.artifacts,
         trained,
-        params={"as_of": request.as_of.isoformat(), "seed": request.seed, "schema_version": SCHEMA_VERSION},
-        code_version=_code_version(),
-        tags={tracking.INPUTS: inputs} | dict(tags or {}),
-        reference=_reference(gathered.examples, trained),
-        owner=workspace.identity,
+        tracking.RunContext(
+            params={"as_of": request.as_of.isoformat(), "seed": request.seed, "schema_version": SCHEMA_VERSION},
+            code_version=_code_version(),
+            tags={tracking.INPUTS: inputs} | dict(tags or {}),
+            reference=_reference(gathered.examples, trained),
+            owner=workspace.identity,
+        ),
         sign=sign,
     )
     progress("training", 1.0)

@@ -40,7 +40,9 @@ def uri(store: Path) -> str:
 def version(uri: str, store: Path, trained: Trained) -> int:
     assert tracking.champion(uri) is None
     assert tracking.latest_version(uri) is None
-    return tracking.record(uri, store / "artifacts", trained, params={"weak": 0.5}, code_version="abc")
+    return tracking.record(
+        uri, store / "artifacts", trained, tracking.RunContext(params={"weak": 0.5}, code_version="abc")
+    )
 
 
 def runs(uri: str) -> list:
@@ -161,7 +163,7 @@ def test_a_run_that_a_kill_left_without_a_version_is_swept(
     experiment = _experiment(client, store / "artifacts")
     left, logged = _log(experiment, half, {}, {UNREGISTERED: "mine"})
     others, _ = _log(experiment, half, {}, {UNREGISTERED: "another workspace"})
-    tracking.record(uri, store / "artifacts", half, owner="mine")
+    tracking.record(uri, store / "artifacts", half, tracking.RunContext(owner="mine"))
     assert len(runs(uri)) == before + 6
     assert {left, others} & {run.info.run_id for run in runs(uri)} == {others}
     assert logged not in {model.model_id for model in client.search_logged_models([experiment])}
@@ -175,7 +177,7 @@ def test_a_training_that_was_killed_before_its_run_was_closed_stays(uri: str, st
     client.set_tag(run, UNREGISTERED, "mine")
     sweep(client, _experiment(client, store / "artifacts"), "mine")
     assert UNREGISTERED not in client.get_run(run).data.tags
-    assert run in {found.info.run_id for found in runs(uri)}
+    assert run in {child.info.run_id for child in runs(uri)}
 
 
 def test_a_new_store_appears_with_all_its_tables_or_not_at_all(tmp_path: Path) -> None:
@@ -195,14 +197,16 @@ def test_a_new_store_appears_with_all_its_tables_or_not_at_all(tmp_path: Path) -
 
 def test_what_belongs_to_a_version_is_found_again(uri: str, store: Path, trained: Trained) -> None:
     model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "10"})
-    kept = reference(
+    stored = reference(
         trained.split.test.frame, trained.model.features, schema_version="s1", expected=expect(np.array([0.5]), 0.4)
     )
-    told = {"inputs": "abcd", "why": "because"}
-    version = tracking.record(uri, store / "artifacts", replace(trained, model=model), tags=told, reference=kept)
+    marks = {"inputs": "abcd", "why": "because"}
+    version = tracking.record(
+        uri, store / "artifacts", replace(trained, model=model), tracking.RunContext(tags=marks, reference=stored)
+    )
     assert tracking.made_from(uri, "abcd") == version
     assert tracking.made_from(uri, "dcba") is None
-    assert tracking.reference(uri, version) == kept
+    assert tracking.reference(uri, version) == stored
     assert tracking.counts(uri, version) == trained.counts
     assert tracking.rivals(uri, version) == {k: v for k, v in trained.reports.items() if k != OURS}
     risks = tracking.risks(uri, version)
@@ -216,7 +220,7 @@ def test_a_version_that_lost_its_risks_says_so(uri: str, store: Path, trained: T
     model: Model = replace(trained.model, origin={**trained.model.origin, "seed": f"of {damage!r}"})
     version = tracking.record(uri, store / "artifacts", replace(trained, model=model))
     run = registered_version(connect(uri), version).run_id
-    [file] = [found for found in (store / "artifacts").rglob("risks.parquet") if run in found.parts]
+    [file] = [path for path in (store / "artifacts").rglob("risks.parquet") if run in path.parts]
     file.unlink() if damage is None else file.write_bytes(damage)
     with pytest.raises(IntegrityError, match="has lost the risks that it was judged by"):
         tracking.risks(uri, version)
@@ -226,11 +230,13 @@ def test_a_version_that_is_found_by_its_inputs_waits_at_the_gate_unless_it_is_th
     uri: str, store: Path, trained: Trained
 ) -> None:
     model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "11"})
-    found = tracking.record(uri, store / "artifacts", replace(trained, model=model), tags={"inputs": "ef"})
+    version = tracking.record(
+        uri, store / "artifacts", replace(trained, model=model), tracking.RunContext(tags={"inputs": "ef"})
+    )
     connect(uri).delete_registered_model_alias(tracking.NAME, tracking.CHALLENGER)
-    assert tracking.made_from(uri, "ef") == found == tracking.challenger(uri)
-    tracking.promote(uri, found, Decision(True, ("Good.",)))
-    assert tracking.made_from(uri, "ef") == found
+    assert tracking.made_from(uri, "ef") == version == tracking.challenger(uri)
+    tracking.promote(uri, version, Decision(True, ("Good.",)))
+    assert tracking.made_from(uri, "ef") == version
     assert tracking.challenger(uri) is None
 
 
@@ -281,8 +287,9 @@ def test_importing_the_module_does_not_import_mlflow() -> None:
 
 
 def test_the_test_set_of_a_version_is_what_it_was_judged_on(uri: str, trained: Trained, version: int) -> None:
-    test, kept = trained.split.test, tracking.judged_on(uri, version)
-    assert (kept.name, kept.digest) == (test.name, test.digest)
-    assert kept.frame.equals(test.frame)
-    assert kept.course.equals(test.course)
-    assert kept.slices.equals(test.slices)
+    test, stored = trained.split.test, tracking.judged_on(uri, version)
+    assert (stored.name, stored.digest) == (test.name, test.digest)
+    assert stored.frame.equals(test.frame)
+    assert stored.course.equals(test.course)
+    assert stored.slices.equals(test.slices)
+    assert stored.notes == test.notes

@@ -1,8 +1,8 @@
 """Time to detection: how early in their course true accounts cross the threshold, and what was served until then.
 
 The threshold is the one that flags 0.1 % of the honest accounts at their last snapshot (1 % where these are too few).
-Accounts are looked at on their snapshots only, so days and requests are upper bounds. An account that is never found
-counts as found never, not as absent: quantiles are over all true accounts.
+Accounts are looked at on their snapshots only, so days and requests are upper bounds. An account that is never detected
+counts as such, not as absent: quantiles are over all true accounts.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,28 +27,28 @@ from training.examples.test_set import TestSet
 
 DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 56, 91)
 NAMES = ("detected", "days", "days_90", "requests", "requests_90", "served_share")
-MOST = 0.9  # of the accounts: when that many are found is told beside when half of them are
+MOST = 0.9  # of the accounts: the second quantile that is reported, beside the median
 Predict = Callable[[pl.DataFrame], Numbers]
 
 
 class Point(Value):
-    """The share of all true accounts that is found within so many days of their first request."""
+    """The share of all true accounts that is detected within so many days of their first request."""
 
     days: int
     share: float
 
 
 class Detection(Value):
-    """How early true accounts are found.
+    """How early true accounts are detected.
 
     Attributes:
         false_positive_rate: of the last snapshots, that gives the threshold; None if there are too few to say.
-        threshold: risk at and above which an account is found.
+        threshold: risk at and above which an account is detected.
         accounts: true accounts with a course.
-        figures: share `detected`; until half of them are found: `days` since the first request and `requests` served,
-            and `days_90`, `requests_90` until `MOST` are; `served_share`: of all their requests, those served before
-            they were found.
-        curve: share found over days.
+        estimates: share `detected`; `days` since the first request and `requests` served until half of them are
+            detected, and `days_90`, `requests_90` until `MOST` are; `served_share`: of all their requests, those served
+            before they were detected.
+        curve: share detected over days.
         note: what the figures lack.
     """
 
@@ -66,7 +66,7 @@ class Detection(Value):
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """Of each true account, (n,): days and requests until it was found (infinite: never), requests in all."""
+    """Of each true account, (n,): days and requests until it was detected (infinite: never), requests in all."""
 
     days: Numbers
     requests: Numbers
@@ -74,7 +74,7 @@ class _Course:
 
     @property
     def until(self) -> Numbers:
-        """Requests served before it was found, or all."""
+        """Requests served before it was detected, or all."""
         return np.where(np.isfinite(self.requests), self.requests, self.served)
 
 
@@ -107,11 +107,11 @@ def _rate(honest: int) -> tuple[float | None, str]:
 
 
 def _course(test: TestSet, hit: Flags) -> _Course:
-    """When each true account of the test set, in its order, was found first."""
-    told = test.course
-    began = pl.col("began") if "began" in told.columns else pl.col("as_of").min().over("account_id")
-    served = pl.col("served") if "served" in told.columns else pl.lit(None)
-    steps = told.select("account_id", "as_of", began=began, served=served.cast(pl.Float64), hit=pl.Series(hit))
+    """When each true account of the test set, in its order, was detected first."""
+    course = test.course
+    began = pl.col("began") if "began" in course.columns else pl.col("as_of").min().over("account_id")
+    served = pl.col("served") if "served" in course.columns else pl.lit(None)
+    steps = course.select("account_id", "as_of", began=began, served=served.cast(pl.Float64), hit=pl.Series(hit))
     ordered = steps.sort("account_id", "as_of")
     first = ordered.filter("hit").group_by("account_id").first()
     last = ordered.group_by("account_id").last().select("account_id", total="served")
@@ -134,8 +134,8 @@ def _estimates(course: _Course, draws: Draws) -> Iterator[Estimate]:
     if accounts < FEWEST:
         yield from (unknown(name, f"needs {FEWEST} true accounts, there are {accounts}") for name in NAMES)
         return
-    found = np.isfinite(course.days).astype(np.float64)
-    yield _mean("detected", found, np.ones(accounts), draws, accounts)
+    is_detected = np.isfinite(course.days).astype(np.float64)
+    yield _mean("detected", is_detected, np.ones(accounts), draws, accounts)
     yield _until("days", course.days, 0.5, draws)
     yield _until("days_90", course.days, MOST, draws)
     if np.isnan(course.served).any():
@@ -166,17 +166,17 @@ def _until(name: str, value: Numbers, share: float, draws: Draws) -> Estimate:
 
     def quantile(weight: Numbers) -> Numbers:
         below = np.cumsum(weight[:, order], axis=-1)
-        place = (below < below[:, -1:] * share).sum(axis=-1)
-        return np.where(below[:, -1] > 0, value[order][np.minimum(place, value.size - 1)], np.nan)
+        index = (below < below[:, -1:] * share).sum(axis=-1)
+        return np.where(below[:, -1] > 0, value[order][np.minimum(index, value.size - 1)], np.nan)
 
-    told = "half" if share == 0.5 else f"{share:.0%}"
+    quota = "half" if share == 0.5 else f"{share:.0%}"
     point = float(quantile(np.ones((1, value.size)))[0])
     if not np.isfinite(point):
-        return unknown(name, f"fewer than {told} of the true accounts are found")
+        return unknown(name, f"fewer than {quota} of the true accounts are detected")
     drawn = measured(draws, quantile)
     estimate = with_interval(name, point, drawn)
     if np.isinf(drawn).mean() <= 0.025:
         return estimate
     return Estimate(
-        name=name, value=point, low=estimate.low, note=f"no upper bound: {told} of them may not be found at all"
+        name=name, value=point, low=estimate.low, note=f"no upper bound: {quota} of them may never be detected"
     )

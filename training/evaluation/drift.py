@@ -148,28 +148,28 @@ def objections(drift: Drift, limits: DriftLimits) -> Iterator[str]:
 
 
 def _histogram(name: str, values: Numbers) -> Histogram:
-    known = values[np.isfinite(values)]
-    edges = _edges(known) if known.size else np.zeros(0)
+    finite = values[np.isfinite(values)]
+    edges = _edges(finite) if finite.size else np.zeros(0)
     return Histogram(name=name, edges=tuple(edges.tolist()), counts=tuple(_count(values, edges).tolist()))
 
 
-def _edges(known: Numbers) -> Numbers:
+def _edges(values: Numbers) -> Numbers:
     """Inner quantiles; a value that fills several of them gets a bin of its own.
 
-    It has a little room on both sides, since what is told in relation to all accounts (a rank, a ratio to the mean)
+    It has a little room on both sides, since a feature that is relative to all accounts (a rank, a ratio to the mean)
     moves a little for everybody every day.
     """
-    quantiles = np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf")
+    quantiles = np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf")
     edges, times = np.unique(quantiles, return_counts=True)
     common = edges[times > 1]
-    room = ROOM * max(float(np.ptp(known)), float(np.abs(common).max(initial=0.0)))
+    room = ROOM * max(float(np.ptp(values)), float(np.abs(common).max(initial=0.0)))
     return np.unique(np.concatenate([edges[times == 1], common - room, common + room]))
 
 
 def _count(values: Numbers, edges: Numbers) -> NDArray[np.int64]:
     """Accounts in each bin, unknown values last."""
-    place = np.where(np.isnan(values), edges.size + 1, np.searchsorted(edges, values, side="left"))
-    return np.bincount(place, minlength=edges.size + 2)
+    bin_of = np.where(np.isnan(values), edges.size + 1, np.searchsorted(edges, values, side="left"))
+    return np.bincount(bin_of, minlength=edges.size + 2)
 
 
 def _shift(then: Histogram, values: Numbers) -> Shift:

@@ -65,8 +65,8 @@ def estimates(
     ranking = rank(label, risk)
     point = _measure(label, risk, ranking, np.ones(label.size))
     table = measured(drawn, lambda weight: _measure(label, risk, ranking, weight)).reshape(-1, len(NAMES))
-    one = np.unique(campaign[label & (campaign >= 0)]).size == 1
-    return tuple(_estimate(name, float(point[i]), table[:, i], label, one) for i, name in enumerate(NAMES))
+    is_one_campaign = np.unique(campaign[label & (campaign >= 0)]).size == 1
+    return tuple(_estimate(name, float(point[i]), table[:, i], label, is_one_campaign) for i, name in enumerate(NAMES))
 
 
 def _measure(label: Flags, risk: Numbers, ranking: Ranking, weight: Numbers) -> Numbers:
@@ -78,11 +78,11 @@ def _measure(label: Flags, risk: Numbers, ranking: Ranking, weight: Numbers) -> 
     return np.stack([*areas, *recalls, *errors], axis=-1)
 
 
-def _estimate(name: str, value: float, drawn: Numbers, label: Flags, one: bool) -> Estimate:
+def _estimate(name: str, value: float, drawn: Numbers, label: Flags, is_one_campaign: bool) -> Estimate:
     negatives, positives = int((~label).sum()), int(label.sum())
     if not math.isfinite(value):
         return unknown(name, f"{positives} true and {negatives} other accounts: nothing to measure")
     if negatives < NEEDED.get(name, 0):
         return unknown(name, needs(name, negatives))
-    note = ONE_CAMPAIGN if one and name not in ERRORS else ""
+    note = ONE_CAMPAIGN if is_one_campaign and name not in ERRORS else ""
     return with_interval(name, value, drawn, positives if name.startswith("recall") else None, note)

@@ -1,6 +1,6 @@
 """How sure a figure is: resamples of campaigns and accounts, and intervals that small counts keep wide.
 
-The bootstrap draws campaigns, then accounts within them, never rows: accounts of one campaign are found together or
+The bootstrap draws campaigns, then accounts within them, never rows: accounts of one campaign are detected or
 missed together. All figures of a report share one set of draws.
 """
 
@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from training.evaluation.metrics import Estimate, Flags, Numbers
 
-FEWEST = 10  # accounts that a share needs to be told
+FEWEST = 10  # accounts that a share needs to be reported
+Z_95 = float(norm.ppf(0.975))
 _CELLS = 2_000_000  # of a block of draws: bounds the memory
 Draws = NDArray[np.uint16]
 
@@ -62,10 +64,13 @@ def unknown(name: str, note: str) -> Estimate:
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
-    """95 % interval of a share of `count` independent rows (Wilson 1927); never empty, also at 0 and 1."""
+    """95 % interval of a share of `count` independent rows (Wilson 1927); never empty, also at 0 and 1.
+
+    `scipy.stats.binomtest` gives the same for whole hits, but ties at the head of a queue count in fractions.
+    """
     if count == 0:
         return 0.0, 1.0
-    z = 1.959964
+    z = Z_95
     centre = share + z * z / (2 * count)
     spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count

@@ -144,9 +144,9 @@ def calibration_bins(risk: Numbers, bins: int = ECE_BINS) -> NDArray[np.int64]:
 
 def expected_calibration_error(label: Flags, risk: Numbers, weight: Numbers, bins: int = ECE_BINS) -> Numbers:
     """Mean distance of risk and share of true rows over bins of equal width (Guo et al. 2017)."""
-    place = calibration_bins(risk, bins)
-    order = np.argsort(place, kind="stable")
-    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    bin_of = calibration_bins(risk, bins)
+    order = np.argsort(bin_of, kind="stable")
+    starts = np.flatnonzero(np.diff(bin_of[order], prepend=-1))
     gap = np.add.reduceat((weight * (risk - label))[..., order], starts, axis=-1)
     return _over(np.abs(gap).sum(axis=-1), weight.sum(axis=-1))
 

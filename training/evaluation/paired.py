@@ -38,11 +38,11 @@ def differences(
     """
     rankings = rank(label, ours), rank(label, theirs)
 
-    def gain(weight: Numbers) -> Numbers:
+    def difference(weight: Numbers) -> Numbers:
         return _measure(label, ours, rankings[0], weight) - _measure(label, theirs, rankings[1], weight)
 
-    point = gain(np.ones(label.size))
-    drawn = measured(draw(label, campaign, replicates, seed), gain).reshape(-1, len(NAMES))
+    point = difference(np.ones(label.size))
+    drawn = measured(draw(label, campaign, replicates, seed), difference).reshape(-1, len(NAMES))
     return tuple(_estimate(name, float(point[i]), drawn[:, i], int((~label).sum())) for i, name in enumerate(NAMES))
 
 

@@ -4,6 +4,7 @@ elsewhere.
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -18,12 +19,12 @@ from training.evaluation.headline import estimates
 from training.evaluation.intervals import Draws, draw
 from training.evaluation.metrics import ECE_BINS, Estimate, Flags, Numbers, Value, calibration_bins, named
 from training.evaluation.review import Review, queue, review
-from training.evaluation.slices import CampaignRecall, Codes, Slice, campaigns_of, estimate_slices, found
+from training.evaluation.slices import CampaignRecall, Codes, Slice, campaigns_of, estimate_slices, recall_campaigns
 from training.examples.dataset import DETECTOR_COLUMNS, IN_CAMPAIGN, targets
 from training.examples.test_set import TestSet
 
 FORMAT = 3
-# What the rivals' detectors read is text too; and which campaigns would be found without a part is not known.
+# What the rivals' detectors read is text too; and nobody can say which campaigns would be grouped without a part.
 BLANK = {
     name: blank.union(DETECTOR_COLUMNS if blank >= MODES["no text"] else (), (IN_CAMPAIGN,) if blank else ())
     for name, blank in MODES.items()
@@ -83,9 +84,9 @@ class Report(Value):
         """The group of a kind with the lowest recall or PR-AUC, or the highest false-positive rate, called `name`; None
         if none has a value.
         """
-        known = [(part.estimate(name).value, part) for part in self.of_kind(kind) if _has(part, name)]
+        measured = [(part.estimate(name).value, part) for part in self.of_kind(kind) if _has(part, name)]
         sign = -1 if name.startswith("false_positive") else 1
-        return min(known, key=lambda one: sign * (one[0] or 0.0), default=(None, None))[1]
+        return min(measured, key=lambda pair: sign * (pair[0] or 0.0), default=(None, None))[1]
 
 
 def _has(part: Slice, name: str) -> bool:
@@ -100,10 +101,10 @@ def read_report(content: bytes) -> Report:
     """
     try:
         plain = json.loads(content)
-        found = plain.get("format") if isinstance(plain, dict) else None
-        if found not in READABLE:
-            raise IntegrityError(f"The report has format {found!r}, expected {FORMAT}: use a matching release.")
-        current = content if found == FORMAT else json.dumps(json.loads(content, object_hook=_renamed))
+        version = plain.get("format") if isinstance(plain, dict) else None
+        if version not in READABLE:
+            raise IntegrityError(f"The report has format {version!r}, expected {FORMAT}: use a matching release.")
+        current = content if version == FORMAT else json.dumps(json.loads(content, object_hook=_renamed))
         return Report.model_validate_json(current)
     except (ValueError, ValidationError, RecursionError) as error:
         raise IntegrityError("The report is not as stillwatch writes it: train again.") from error
@@ -114,25 +115,36 @@ def _renamed(fields: dict[str, object]) -> dict[str, object]:
     return {RENAMED.get(name, name): value for name, value in fields.items()}
 
 
-def evaluate(
-    test: TestSet,
-    predict: Predict,
-    *,
-    model: str,
-    as_of: datetime,
-    seed: int,
-    review_threshold: float,
-    replicates: int = 300,
-    modes: Mapping[str, frozenset[str]] = BLANK,
-) -> Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRequest:
+    """How to judge a model.
+
+    Attributes:
+        model: its name in the report.
+        as_of: the time that it is judged at.
+        seed: of the resamples.
+        review_threshold: of the model.
+        replicates: resamples behind the intervals. 300 settle the ends of a 95 % interval; doubled, they take twice the
+            time.
+        modes: the features that a provider lacks, by the name of the mode.
+    """
+
+    model: str
+    as_of: datetime
+    seed: int
+    review_threshold: float
+    replicates: int = 300
+    modes: Mapping[str, frozenset[str]] = field(default_factory=lambda: BLANK)
+
+
+def evaluate(test: TestSet, predict: Predict, request: EvaluationRequest) -> Report:
     """Judge a model; `predict` maps rows of examples to calibrated risks (n,)."""
-    label, risk = targets(test.frame), predict(test.frame)
+    label, risk, seed = targets(test.frame), predict(test.frame), request.seed
     names, codes = campaigns_of(test.frame)
-    draws = draw(label, codes, replicates, seed)
-    slices = estimate_slices(test, label, risk, codes, draws)
+    draws = draw(label, codes, request.replicates, seed)
     return Report(
-        model=model,
-        as_of=as_of,
+        model=request.model,
+        as_of=request.as_of,
         seed=seed,
         test_name=test.name,
         test_digest=test.digest,
@@ -140,10 +152,10 @@ def evaluate(
         positives=int(label.sum()),
         base_rate=float(label.mean()),
         estimates=estimates(label, risk, codes, seed=seed, draws=draws),
-        review=review(label, risk, review_threshold),
-        campaigns=found(label, risk, names, codes),
+        review=review(label, risk, request.review_threshold),
+        campaigns=recall_campaigns(label, risk, names, codes),
         reliability=_reliability(label, risk),
-        slices=(*slices, *_modes(test, label, predict, codes, draws, seed, modes)),
+        slices=(*estimate_slices(test, label, risk, codes, draws), *_modes(test, predict, codes, draws, request)),
         queue=queue(label, risk, draws),
         detection=detect(test, label, risk, predict, draws),
         costs=costs(label, risk, draws),
@@ -151,19 +163,12 @@ def evaluate(
     )
 
 
-def _modes(
-    test: TestSet,
-    label: Flags,
-    predict: Predict,
-    codes: Codes,
-    draws: Draws,
-    seed: int,
-    modes: Mapping[str, frozenset[str]],
-) -> Iterator[Slice]:
+def _modes(test: TestSet, predict: Predict, codes: Codes, draws: Draws, request: EvaluationRequest) -> Iterator[Slice]:
     """The whole set again as a provider sees it who lacks texts, infrastructure or both."""
-    for name, blank in modes.items():
+    label = targets(test.frame)
+    for name, blank in request.modes.items():
         risk = predict(blanked(test.frame, blank))
-        again = estimates(label, risk, codes, seed=seed, draws=draws)
+        again = estimates(label, risk, codes, seed=request.seed, draws=draws)
         yield Slice(kind="mode", name=name, accounts=label.size, positives=int(label.sum()), estimates=again)
 
 
@@ -174,10 +179,10 @@ def blanked(frame: pl.DataFrame, names: frozenset[str]) -> pl.DataFrame:
 
 def _reliability(label: Flags, risk: Numbers) -> tuple[Bin, ...]:
     """The bins that the calibration error is made of; empty bins are left out."""
-    place = calibration_bins(risk)
-    count = np.bincount(place, minlength=ECE_BINS)
-    total = np.bincount(place, weights=risk, minlength=ECE_BINS)
-    true = np.bincount(place, weights=label, minlength=ECE_BINS)
+    bins = calibration_bins(risk)
+    count = np.bincount(bins, minlength=ECE_BINS)
+    total = np.bincount(bins, weights=risk, minlength=ECE_BINS)
+    true = np.bincount(bins, weights=label, minlength=ECE_BINS)
     return tuple(
         Bin(accounts=int(n), risk=float(total[i] / n), true=float(true[i] / n)) for i, n in enumerate(count) if n
     )

@@ -1,6 +1,6 @@
 """The figures of parts of a test set: families, cohorts, plans, countries, request counts, campaigns.
 
-Parts are judged at thresholds of the whole set, as reviewers would act: how much of a family is found, and how many
+Parts are judged at thresholds of the whole set, as reviewers would act: the recall of a family, and how many
 honest accounts of a cohort are flagged, where 1 % or 0.1 % of all honest accounts are.
 """
 
@@ -48,7 +48,7 @@ class Slice(Value):
 
 
 class CampaignRecall(Value):
-    """How much of one campaign is found at false-positive rate 1 % of this test set."""
+    """The recall of one campaign at a false-positive rate of 1 % of this test set."""
 
     name: str
     accounts: int
@@ -76,14 +76,24 @@ class _Parts:
 
     def of_side(self, side: Flags) -> tuple[Codes, Codes]:
         """Rows and groups of one side (n,) only."""
-        kept = side[self.rows]
-        return self.rows[kept], self.part[kept]
+        is_on_side = side[self.rows]
+        return self.rows[is_on_side], self.part[is_on_side]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Labels, risks and campaigns of the whole test set, (n,), and its resamples, (R, n)."""
+
+    label: Flags
+    risk: Numbers
+    campaign: Codes
+    draws: Draws
 
 
 def _parts(test: TestSet) -> _Parts:
-    place = test.frame.select("account_id").with_row_index("row")
+    row_of = test.frame.select("account_id").with_row_index("row")
     order = {name: i for i, name in enumerate((*KINDS, *BUCKETS))}
-    keyed = test.slices.join(place, on="account_id").with_columns(
+    keyed = test.slices.join(row_of, on="account_id").with_columns(
         first=pl.col("kind").replace_strict(order, default=len(order)),
         second=pl.when(pl.col("kind") == "requests").then(pl.col("name").replace_strict(order, default=len(order))),
     )
@@ -101,6 +111,7 @@ def _parts(test: TestSet) -> _Parts:
 def estimate_slices(test: TestSet, label: Flags, risk: Numbers, campaign: Codes, draws: Draws) -> tuple[Slice, ...]:
     """Every group of the test set; label, risk and campaign (n,) as in `training.evaluation.headline`."""
     parts, ranking = _parts(test), rank(label, risk)
+    judged = _Judged(label=label, risk=risk, campaign=campaign, draws=draws)
     shares = _shares(parts, label, ranking, np.ones((1, label.size)))[0]
     drawn = measured(draws, lambda weight: _shares(parts, label, ranking, weight))
     return tuple(
@@ -109,7 +120,7 @@ def estimate_slices(test: TestSet, label: Flags, risk: Numbers, campaign: Codes,
             name=parts.names[i],
             accounts=parts.of(i).size,
             positives=int(label[parts.of(i)].sum()),
-            estimates=tuple(_estimates(parts, i, label, risk, campaign, shares[i], drawn[:, i], draws)),
+            estimates=tuple(_estimates(judged, parts.of(i), parts.kinds[i] == "family", shares[i], drawn[:, i])),
         )
         for i in range(len(parts.names))
     )
@@ -140,18 +151,8 @@ def _sums(values: Numbers, part: Codes, count: int) -> Numbers:
     return sums
 
 
-def _estimates(
-    parts: _Parts,
-    i: int,
-    label: Flags,
-    risk: Numbers,
-    campaign: Codes,
-    shares: Numbers,
-    drawn: Numbers,
-    draws: Draws,
-) -> Iterator[Estimate]:
-    rows = parts.of(i)
-    is_family = parts.kinds[i] == "family"
+def _estimates(judged: _Judged, rows: Codes, is_family: bool, shares: Numbers, drawn: Numbers) -> Iterator[Estimate]:
+    label, risk, campaign, draws = judged.label, judged.risk, judged.campaign, judged.draws
     true, honest = int(label[rows].sum()), int((~label[rows]).sum())
     members = campaign[rows][label[rows]]
     note = ONE_CAMPAIGN if true and members.min() == members.max() >= 0 else ""
@@ -204,8 +205,8 @@ def campaigns_of(frame: pl.DataFrame) -> tuple[list[str], Codes]:
     return names.to_list(), joined["number"].fill_null(-1).to_numpy()
 
 
-def found(label: Flags, risk: Numbers, names: list[str], codes: Codes) -> tuple[CampaignRecall, ...]:
-    """How much of each campaign is found; names and codes of `campaigns_of`."""
+def recall_campaigns(label: Flags, risk: Numbers, names: list[str], codes: Codes) -> tuple[CampaignRecall, ...]:
+    """The recall of each campaign; names and codes of `campaigns_of`."""
     if not names or label.all():
         return ()
     taken = risk >= threshold_at(label, risk, FALSE_POSITIVE_RATES[0])

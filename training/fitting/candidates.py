@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from training.evaluation.metrics import threshold_at
-from training.evaluation.report import Report, evaluate
+from training.evaluation.report import EvaluationRequest, Report, evaluate
 from training.examples.dataset import is_in_campaign, matrix
 from training.examples.test_set import TestSet
 from training.fitting.request import TrainingRequest
@@ -87,11 +87,13 @@ def judge_candidate(
     report = evaluate(
         test,
         fitted.risk,
-        model=candidate.name,
-        as_of=request.as_of,
-        seed=request.seed,
-        review_threshold=fitted.thresholds["review"],
-        replicates=request.plan.replicates,
+        EvaluationRequest(
+            model=candidate.name,
+            as_of=request.as_of,
+            seed=request.seed,
+            review_threshold=fitted.thresholds["review"],
+            replicates=request.plan.replicates,
+        ),
     )
     return JudgedCandidate(fitted, report, fitted.risk(test.frame))
 

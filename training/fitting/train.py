@@ -8,7 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from training.baselines import VolumeRule
-from training.evaluation.report import Report, evaluate
+from training.evaluation.report import EvaluationRequest, Report, evaluate
 from training.examples.dataset import digest, is_in_campaign, matrix
 from training.examples.splits import Split, campaign_digests
 from training.examples.test_set import TestSet
@@ -111,11 +111,9 @@ def judge(
     return evaluate(
         test,
         lambda examples: model.predict(matrix(examples, model.features), is_in_campaign(examples)),
-        model=name,
-        as_of=as_of,
-        seed=seed,
-        review_threshold=model.review_threshold,
-        replicates=replicates,
+        EvaluationRequest(
+            model=name, as_of=as_of, seed=seed, review_threshold=model.review_threshold, replicates=replicates
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from training.evaluation.metrics import FALSE_POSITIVE_RATES, rank, recall_name
+from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, rank, recall_name
 from training.evaluation.report import Report
 from training.evaluation.slices import false_positive_name
 
@@ -109,40 +109,47 @@ def importance(features: Sequence[str], gain: Numbers, most: int = 25) -> Figure
 def by_slice(reports: Mapping[str, Report], kind: str, name: str, words: str, most: int = 30) -> Figure | None:
     """One figure of each group of a kind with its interval, the first report's worst on top; None if there is none."""
     first = next(iter(reports.values()))
-    known = {
+    values = {
         g.name: (g.estimate(name).value, g.accounts) for g in first.of_kind(kind) if g.estimate(name).value is not None
     }
-    if not known:
+    if not values:
         return None
     sign = -1 if name.startswith("false_positive") else 1
-    worst = sorted(known, key=lambda part: (sign * (known[part][0] or 0.0), part))[:most]
+    worst = sorted(values, key=lambda part: (sign * (values[part][0] or 0.0), part))[:most]
     figure, axes = _canvas(f"{words}, by {kind}", words, "")
     for i, (model, report) in enumerate(reports.items()):
         shift = 0.6 * ((i + 0.5) / len(reports) - 0.5)
-        _bars(axes, report, kind, name, worst, shift, model)
-    axes.set_yticks(range(len(worst)), [f"{part} ({known[part][1]:,})" for part in worst], fontsize=7)
+        _bars(axes, model, [_of_kind(report, kind, name).get(part) for part in worst], shift)
+    axes.set_yticks(range(len(worst)), [f"{part} ({values[part][1]:,})" for part in worst], fontsize=7)
     axes.set(ylim=(len(worst) - 0.5, -0.5), xlim=(0, None))
     axes.legend()
     return figure
 
 
-def _bars(axes: Axes, report: Report, kind: str, name: str, slices: Sequence[str], shift: float, model: str) -> None:
-    """A dot and its interval for each group that the report has a value of."""
-    found = {part.name: part.estimate(name) for part in report.of_kind(kind)}
-    told = [(i, found[g]) for i, g in enumerate(slices) if g in found and found[g].value is not None]
-    values = np.array([(f.value, f.low, f.high) for _, f in told], dtype=np.float64).reshape(-1, 3)
+def _of_kind(report: Report, kind: str, name: str) -> dict[str, Estimate]:
+    return {part.name: part.estimate(name) for part in report.of_kind(kind)}
+
+
+def _bars(axes: Axes, model: str, estimates: Sequence[Estimate | None], shift: float) -> None:
+    """A dot and its interval on the line of each estimate that has a value."""
+    lines = [(i, e) for i, e in enumerate(estimates) if e is not None and e.value is not None]
+    values = np.array([(e.value, e.low, e.high) for _, e in lines], dtype=np.float64).reshape(-1, 3)
     reach = np.abs(values[:, 1:] - values[:, :1]).T
-    places = [i + shift for i, _ in told]
-    axes.errorbar(values[:, 0], places, xerr=reach, fmt="o", markersize=4, elinewidth=1, label=model)
+    heights = [i + shift for i, _ in lines]
+    axes.errorbar(values[:, 0], heights, xerr=reach, fmt="o", markersize=4, elinewidth=1, label=model)
 
 
 def time_to_detection(reports: Mapping[str, Report]) -> Figure:
-    """The share of true accounts found over the days since their first request."""
-    figure, axes = _canvas("Time to detection", "days since the first request (log)", "share of true accounts found")
+    """The share of true accounts detected over the days since their first request."""
+    figure, axes = _canvas("Time to detection", "days since the first request (log)", "share of true accounts detected")
     for name, report in reports.items():
-        found = report.detection
-        rate = "too few accounts" if found.false_positive_rate is None else f"FPR {found.false_positive_rate * 100:g} %"
-        days, share = [point.days for point in found.curve], [point.share for point in found.curve]
+        detection = report.detection
+        rate = (
+            "too few accounts"
+            if detection.false_positive_rate is None
+            else f"FPR {detection.false_positive_rate * 100:g} %"
+        )
+        days, share = [point.days for point in detection.curve], [point.share for point in detection.curve]
         axes.step(days, share, where="post", label=f"{name} ({rate})", marker="o", markersize=3)
     axes.set(xscale="log", ylim=(0, 1.02))
     axes.legend()
@@ -152,12 +159,14 @@ def time_to_detection(reports: Mapping[str, Report]) -> Figure:
 def cost(reports: Mapping[str, Report]) -> Figure:
     """What 1,000 accounts cost over the price of a miss; without a model, the better of flagging all and nobody."""
     figure, axes = _canvas(
-        "Cost of acting on the risk", "a miss costs so many false alarms (log)", "false alarms' worth"
+        "Cost of acting on the risk",
+        "cost of a miss, in false positives (log)",
+        "cost of 1,000 accounts, in false positives",
     )
     for name, report in reports.items():
-        at = [one.misses_over_alarms for one in report.costs]
-        axes.plot(at, [max(one.cost.value or 0.0, 0.1) for one in report.costs], marker="o", label=name)
-    plain = [(one.misses_over_alarms, one.plain) for one in next(iter(reports.values())).costs]
+        at = [cost.misses_over_alarms for cost in report.costs]
+        axes.plot(at, [max(cost.cost.value or 0.0, 0.1) for cost in report.costs], marker="o", label=name)
+    plain = [(cost.misses_over_alarms, cost.plain) for cost in next(iter(reports.values())).costs]
     axes.plot([at for at, _ in plain], [value for _, value in plain], color="grey", linestyle=":", label="no model")
     axes.set(xscale="log", yscale="log")
     axes.legend()

@@ -26,19 +26,19 @@ WORST = (
     ("worst cohort, FPR where all have 1 %", "cohort", false_positive_name(WIDE)),
 )
 COURSE = {
-    "detected": "found in their course",
-    "days": "days until half are found",
-    "days_90": "days until 90 % are found",
-    "requests": "requests until half are found",
-    "requests_90": "requests until 90 % are found",
-    "served_share": "share served until found",
+    "detected": "share detected",
+    "days": "days until half are detected",
+    "days_90": "days until 90 % are detected",
+    "requests": "requests until half are detected",
+    "requests_90": "requests until 90 % are detected",
+    "served_share": "share of requests served before detection",
 }
 
 
 def render(reports: Mapping[str, Report]) -> str:
     """A table with one column per report and one row per figure, value and 95 % interval, then notes.
 
-    Of groups only the worst is told; all are in the report. Reports must not be none.
+    Of slices only the worst is shown; all are in the report. Reports must not be none.
     """
     first = next(iter(reports.values()))
     head = (
@@ -62,33 +62,39 @@ def show(estimate: Estimate) -> str:
 
 
 def _rows(reports: list[Report]) -> Iterator[list[str]]:
-    """What the table tells, as the first report has it, and how each report tells it."""
+    """The lines of the table: words for a figure of the first report, then its value in each report."""
     first = reports[0]
     for estimate in first.estimates:
-        yield [WORDS.get(estimate.name, estimate.name), *(_told(r.estimates, estimate.name) for r in reports)]
+        yield [WORDS.get(estimate.name, estimate.name), *(_named(r.estimates, estimate.name) for r in reports)]
     for mode in first.of_kind("mode"):
         yield [f"PR-AUC, {mode.name}", *(_in_mode(r, mode.name) for r in reports)]
     for words, kind, name in WORST:
         if first.worst(kind, name):
             yield [words, *(_worst(r, kind, name) for r in reports)]
     for estimate in [estimate for estimate in first.queue if estimate.value is not None][-1:]:
-        yield [f"precision of the {estimate.name.replace('_', ' ')}", *(_told(r.queue, estimate.name) for r in reports)]
+        yield [
+            f"precision of the {estimate.name.replace('_', ' ')}",
+            *(_named(r.queue, estimate.name) for r in reports),
+        ]
     for name in [estimate.name for estimate in first.detection.estimates]:
-        yield [COURSE[name], *(_told(r.detection.estimates, name) for r in reports)]
+        yield [COURSE[name], *(_named(r.detection.estimates, name) for r in reports)]
     if first.costs:
-        yield [f"cost of 1,000 accounts, a miss = {SHOWN_RATIO} alarms", *map(_cost, reports)]
-    worst = sorted(first.campaigns, key=lambda found: (found.recall.value or 0.0, found.name))[:SHOWN_CAMPAIGNS]
-    for found in worst:
-        yield [f"campaign {found.name} ({found.accounts})", *(_campaign(r, found.name) for r in reports)]
+        yield [f"cost of 1,000 accounts, a miss costs {SHOWN_RATIO} false positives", *map(_cost, reports)]
+    worst = sorted(first.campaigns, key=lambda campaign: (campaign.recall.value or 0.0, campaign.name))[
+        :SHOWN_CAMPAIGNS
+    ]
+    for campaign in worst:
+        name = campaign.name
+        yield [f"campaign {name} ({campaign.accounts})", *(_campaign(r, name) for r in reports)]
 
 
-def _told(estimates: tuple[Estimate, ...], name: str) -> str:
+def _named(estimates: tuple[Estimate, ...], name: str) -> str:
     """A figure of a report, or a dash in a report that has none of that name."""
     return next((show(estimate) for estimate in estimates if estimate.name == name), "-")
 
 
 def _in_mode(report: Report, mode: str) -> str:
-    return next((_told(part.estimates, "pr_auc") for part in report.of_kind("mode") if part.name == mode), "-")
+    return next((_named(part.estimates, "pr_auc") for part in report.of_kind("mode") if part.name == mode), "-")
 
 
 def _worst(report: Report, kind: str, name: str) -> str:
@@ -97,12 +103,12 @@ def _worst(report: Report, kind: str, name: str) -> str:
 
 
 def _cost(report: Report) -> str:
-    found = next((cost for cost in report.costs if cost.misses_over_alarms == SHOWN_RATIO), None)
-    return "-" if found is None else f"{found.cost.value:,.0f} (without a model {found.plain:,.0f})"
+    shown = next((cost for cost in report.costs if cost.misses_over_alarms == SHOWN_RATIO), None)
+    return "-" if shown is None else f"{shown.cost.value:,.0f} (without a model {shown.plain:,.0f})"
 
 
 def _campaign(report: Report, name: str) -> str:
-    return next((show(found.recall) for found in report.campaigns if found.name == name), "-")
+    return next((show(campaign.recall) for campaign in report.campaigns if campaign.name == name), "-")
 
 
 def _notes(report: Report) -> Iterator[str]:
@@ -114,9 +120,10 @@ def _notes(report: Report) -> Iterator[str]:
     if report.detection.note:
         lacking.setdefault(report.detection.note, []).append("time to detection")
     hidden = len(report.campaigns) - SHOWN_CAMPAIGNS
-    told = [f"the {SHOWN_CAMPAIGNS} campaigns found least are shown, {hidden} others are not"] if hidden > 0 else []
+    lowest = f"the {SHOWN_CAMPAIGNS} campaigns with the lowest recall are shown, {hidden} others are not"
+    omitted = [lowest] if hidden > 0 else []
     of_figures = [f"{', '.join(names)}: {note}" if names else note for note, names in lacking.items()]
-    return (f"note: {note}" for note in (*report.notes, *of_figures, *told))
+    return (f"note: {note}" for note in (*report.notes, *of_figures, *omitted))
 
 
 def flat(report: Report) -> dict[str, float]:

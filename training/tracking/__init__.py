@@ -24,7 +24,7 @@ from training.tracking.registry import (
     rivals,
     tags,
 )
-from training.tracking.runs import record
+from training.tracking.runs import RunContext, record
 
 __all__ = [
     "CHALLENGER",
@@ -32,6 +32,7 @@ __all__ = [
     "EXPERIMENT",
     "INPUTS",
     "NAME",
+    "RunContext",
     "challenger",
     "champion",
     "champion_version",

@@ -104,11 +104,11 @@ def _line(client: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     champion = aliased(client, CHAMPION)
     if champion is None:
         return (), ()
-    told = tuple(map(int, client.get_registered_model(NAME).tags.get(LINE, "").split()))
-    if champion not in told:
-        return (*told, champion), ()
-    end = len(told) - told[::-1].index(champion)
-    return told[:end], told[end:]
+    line = tuple(map(int, client.get_registered_model(NAME).tags.get(LINE, "").split()))
+    if champion not in line:
+        return (*line, champion), ()
+    end = len(line) - line[::-1].index(champion)
+    return line[:end], line[end:]
 
 
 def _write(client: Any, line: tuple[int, ...]) -> None:
@@ -128,7 +128,7 @@ def _journal(client: Any, run: str) -> list[dict[str, Any]]:
         return []
     with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
         try:
-            known = json.loads(Path(client.download_artifacts(run, DECISION, scratch)).read_text(encoding="utf-8"))
+            journal = json.loads(Path(client.download_artifacts(run, DECISION, scratch)).read_text(encoding="utf-8"))
         except ValueError:
             return []
-    return known if isinstance(known, list) else [known]
+    return journal if isinstance(journal, list) else [journal]

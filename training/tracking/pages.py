@@ -20,7 +20,7 @@ DIGEST = 36  # characters of a data set's digest, MLflow's limit
 ABOUT = {
     KIND: "custom_model_development",  # else MLflow takes it for an experiment with language models
     NOTE: "One run for each training; below it its rivals and the champion it was judged against, all on the same "
-    "frozen test set: tick them and press *Compare*, or open `comparison.html` among the artifacts.",
+    "test set: tick them and press *Compare*, or open `comparison.html` among the artifacts.",
 }
 
 
@@ -29,10 +29,10 @@ def runs_page(uri: str) -> str | None:
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
         return None  # a look should not create the file
     client = connect(uri)
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None or not client.search_runs([found.experiment_id], max_results=1):
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None or not client.search_runs([experiment.experiment_id], max_results=1):
         return None
-    return f"#/experiments/{found.experiment_id}/runs?workflowType=machine_learning"
+    return f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
 
 
 def log_report(client: Any, run: str, judged: Report) -> None:
@@ -49,7 +49,7 @@ def describe(judged: Report) -> str:
     rows = [f"| {WORDS.get(estimate.name, estimate.name)} | {show(estimate)} |" for estimate in judged.estimates]
     head = (
         f"Judged as of {judged.as_of:%Y-%m-%d %H:%M} UTC on {judged.accounts:,} accounts, {judged.positives:,} of them "
-        f"true, of the frozen test set *{judged.test_name}* ({judged.test_digest[:12]}). Beside champion and rivals: "
+        f"true, of the test set *{judged.test_name}* ({judged.test_digest[:12]}). Beside champion and rivals: "
         f"`{COMPARISON}` of the run."
     )
     return "\n".join([head, "", "| figure | value with 95 % interval |", "|---|---|", *rows])
@@ -89,5 +89,5 @@ def _test_set(judged: Report) -> Any:
     """By name and digest only: the table itself is an artifact of the training."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    found = Dataset(judged.test_name, judged.test_digest[:DIGEST], source_type="code", source="{}")
-    return DatasetInput(found, [InputTag("mlflow.data.context", "test")])
+    dataset = Dataset(judged.test_name, judged.test_digest[:DIGEST], source_type="code", source="{}")
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "test")])

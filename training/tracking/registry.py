@@ -44,8 +44,8 @@ def challenger(uri: str) -> int | None:
 
 def latest_version(uri: str) -> int | None:
     """The highest registered version; None without one."""
-    found = connect(uri).search_model_versions(f"name='{NAME}'")
-    return max((int(v.version) for v in found), default=None)
+    versions = connect(uri).search_model_versions(f"name='{NAME}'")
+    return max((int(v.version) for v in versions), default=None)
 
 
 def report(uri: str, version: int) -> Report:
@@ -57,8 +57,8 @@ def report(uri: str, version: int) -> Report:
 def made_from(uri: str, inputs: str) -> int | None:
     """The version made from these very inputs, if any; unless it is the champion, it waits at the gate again."""
     client = connect(uri)
-    found = client.search_model_versions(f"name='{NAME}'")
-    version = max((int(v.version) for v in found if v.tags.get(INPUTS) == inputs), default=None)
+    versions = client.search_model_versions(f"name='{NAME}'")
+    version = max((int(v.version) for v in versions if v.tags.get(INPUTS) == inputs), default=None)
     if version is not None and aliased(client, CHAMPION) != version:
         client.set_registered_model_alias(NAME, CHALLENGER, str(version))
     return version
@@ -77,12 +77,12 @@ def rivals(uri: str, version: int) -> dict[str, Report]:
     run = client.get_run(registered_version(client, version).run_id)
     own = f"tags.mlflow.parentRunId = '{run.info.run_id}' and tags.role = 'rival'"
     children = client.search_runs([run.info.experiment_id], own)
-    found = {}
+    reports = {}
     for child in sorted(children, key=lambda child: child.info.start_time):
         with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
             path = client.download_artifacts(child.info.run_id, REPORT, scratch)
-            found[str(child.info.run_name)] = read_report(Path(path).read_bytes())
-    return found
+            reports[str(child.info.run_name)] = read_report(Path(path).read_bytes())
+    return reports
 
 
 def risks(uri: str, version: int) -> pl.DataFrame:
@@ -174,8 +174,8 @@ def judged_on(uri: str, version: int) -> TestSet:
 
 def find(client: Any, key: str) -> int | None:
     """The version of the model with this fingerprint, if it is registered."""
-    found = client.search_model_versions(f"name='{NAME}'")
-    return max((int(v.version) for v in found if v.tags.get(MARK) == key), default=None)
+    versions = client.search_model_versions(f"name='{NAME}'")
+    return max((int(v.version) for v in versions if v.tags.get(MARK) == key), default=None)
 
 
 def aliased(client: Any, alias: str) -> int | None:
@@ -231,7 +231,7 @@ def downloaded(uri: str, version: int, path: str) -> Iterator[Path]:
     run = registered_version(client, version).run_id
     with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
         try:
-            found = Path(client.download_artifacts(run, path, scratch))
+            local = Path(client.download_artifacts(run, path, scratch))
         except Exception as error:
             raise IntegrityError(f"Version {version} of {NAME} has lost its {path}: train again.") from error
-        yield found
+        yield local

@@ -8,6 +8,7 @@ version and never half a version; recording the same training again gives the ve
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,39 +40,58 @@ from training.tracking.registry import (
 from training.tracking.sweep import UNREGISTERED, registered, sweep
 
 
-def record(
-    uri: str,
-    artifact_root: Path,
-    trained: Trained,
-    *,
-    params: Mapping[str, str | int | float] | None = None,
-    code_version: str = "unknown",
-    tags: Mapping[str, str] | None = None,
-    reference: Reference | None = None,
-    owner: str = "",
-    sign: Sign | None = None,
-) -> int:
-    """Log a training and register our model as a new version with the alias `challenger`; returns the
-    version.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What is recorded beside a training.
 
-    `uri` such as `sqlite:///.../mlflow.db`, `artifact_root` a folder beside it; `params` are shown with
-    those of the candidates, `tags` with run and version, `reference` is kept to measure drift against. What a kill left
-    of an earlier training of the same `owner` is removed. The same training recorded twice gives one version; a stored
-    model that was damaged is written again, and with `sign` it is signed, also where it was not the first time.
+    Attributes:
+        params: shown with those of the candidates.
+        code_version: of the code that trained.
+        tags: of run and version.
+        reference: stored to measure drift against.
+        owner: whose training it is; what a kill left of an earlier one of the same owner is removed.
     """
+
+    params: Mapping[str, str | int | float] = field(default_factory=dict)
+    code_version: str = "unknown"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    reference: Reference | None = None
+    owner: str = ""
+
+
+def record(
+    uri: str, artifact_root: Path, trained: Trained, context: RunContext | None = None, *, sign: Sign | None = None
+) -> int:
+    """Log a training and register our model as a new version with the alias `challenger`.
+
+    The same training recorded twice gives one version. A stored model that was damaged is written again, and with
+    `sign` it is signed, also where it was not the first time.
+
+    Args:
+        uri: such as `sqlite:///.../mlflow.db`.
+        artifact_root: a folder beside it.
+        trained: the training.
+        context: what is recorded beside it.
+        sign: signs the model's folder.
+
+    Returns:
+        The version.
+    """
+    context = context or RunContext()
     client = connect(uri)
     key = fingerprint(trained.model)
     version = find(client, key)
     if version is None:
         experiment = _experiment(client, artifact_root)
-        sweep(client, experiment, owner)
-        marks = _tags(trained, code_version) | dict(tags or {})
-        run, model = _log(experiment, trained, dict(params or {}), marks | {UNREGISTERED: owner}, reference, sign)
+        sweep(client, experiment, context.owner)
+        marks = _tags(trained, context.code_version) | dict(context.tags)
+        logged = replace(context, tags=marks | {UNREGISTERED: context.owner})
+        run, model = _log(experiment, trained, logged, sign)
         version = register(client, run, model, marks, describe(trained.report))
         client.update_run(run, name=f"version {version}, as of {trained.as_of:%Y-%m-%d %H:%M}")
         registered(client, run)
     else:
-        note(uri, version, tags or {})
+        note(uri, version, context.tags)
         if not holds(uri, version):
             _log_folder(client, registered_version(client, version).run_id, trained.model, sign)
         elif sign is not None:
@@ -82,35 +102,28 @@ def record(
 
 
 def _experiment(client: Any, artifact_root: Path) -> str:
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is not None:
-        for name in ABOUT.keys() - found.tags.keys():
-            client.set_experiment_tag(found.experiment_id, name, ABOUT[name])
-        return str(found.experiment_id)
+    stored = client.get_experiment_by_name(EXPERIMENT)
+    if stored is not None:
+        for name in ABOUT.keys() - stored.tags.keys():
+            client.set_experiment_tag(stored.experiment_id, name, ABOUT[name])
+        return str(stored.experiment_id)
     artifact_root.mkdir(parents=True, exist_ok=True)
-    place = artifact_root.resolve().as_uri()
-    return str(client.create_experiment(EXPERIMENT, artifact_location=place, tags=ABOUT))
+    location = artifact_root.resolve().as_uri()
+    return str(client.create_experiment(EXPERIMENT, artifact_location=location, tags=ABOUT))
 
 
-def _log(
-    experiment: str,
-    trained: Trained,
-    params: Mapping[str, str | int | float],
-    tags: Mapping[str, str],
-    reference: Reference | None = None,
-    sign: Sign | None = None,
-) -> tuple[str, str]:
+def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | None) -> tuple[str, str]:
     """Log the parent run and its children; returns the ids of the run and of its logged model."""
     mlflow = library()
-    name, told = f"train {trained.as_of:%Y-%m-%d %H:%M}", describe(trained.report)
-    own = {**tags, ROLE: "candidate"}
-    with mlflow.start_run(experiment_id=experiment, run_name=name, tags=own, description=told) as run:
+    name, description = f"train {trained.as_of:%Y-%m-%d %H:%M}", describe(trained.report)
+    own = {**context.tags, ROLE: "candidate"}
+    with mlflow.start_run(experiment_id=experiment, run_name=name, tags=own, description=description) as run:
         ours = trained.candidates[OURS]
         chosen = {**ours.fitted.parameters, "seed": trained.seed, "features": len(trained.model.features)}
         plan = {
             f"plan.{name}": str(value) for name, value in json.loads(trained.model.origin.get("plan", "{}")).items()
         }
-        mlflow.log_params({**params, **plan, **chosen, **trained.counts})
+        mlflow.log_params({**context.params, **plan, **chosen, **trained.counts})
         client = mlflow.MlflowClient()
         log_report(client, run.info.run_id, ours.report)
         _pictures(mlflow, trained)
@@ -120,8 +133,8 @@ def _log(
             write_test_set(trained.split.test, Path(scratch))
             mlflow.log_artifacts(scratch, TEST_SET)
         _log_risks(mlflow, trained)
-        if reference is not None:
-            mlflow.log_text(reference.model_dump_json(indent=1), DRIFT)
+        if context.reference is not None:
+            mlflow.log_text(context.reference.model_dump_json(indent=1), DRIFT)
         logged = mlflow.lightgbm.log_model(
             trained.model.booster,
             name="model",
@@ -130,7 +143,7 @@ def _log(
         )
         for rival, judged in trained.candidates.items():
             if rival != OURS:
-                _child(mlflow, experiment, rival, judged, {k: v for k, v in tags.items() if k != UNREGISTERED})
+                _child(mlflow, experiment, rival, judged, {k: v for k, v in context.tags.items() if k != UNREGISTERED})
         return str(run.info.run_id), str(logged.model_id)
 
 
@@ -164,8 +177,8 @@ def _signature(features: Sequence[str]) -> Any:
 
 def _tags(trained: Trained, code_version: str) -> dict[str, str]:
     digests = {f"digest_{name}": value for name, value in trained.digests.items()}
-    known = {"as_of": trained.as_of.isoformat(), "code_version": code_version}
-    return {**known, MARK: fingerprint(trained.model), **digests}
+    training = {"as_of": trained.as_of.isoformat(), "code_version": code_version}
+    return {**training, MARK: fingerprint(trained.model), **digests}
 
 
 def _pictures(mlflow: Any, trained: Trained) -> None:
@@ -173,8 +186,8 @@ def _pictures(mlflow: Any, trained: Trained) -> None:
     risks = {name: judged.risk for name, judged in trained.candidates.items()}
     model = trained.model
     drawn = plots.plots(label, risks, trained.reports, model.features, model.importance())
-    for name, estimate in drawn.items():
-        mlflow.log_figure(estimate, f"plots/{name}.png")
+    for name, figure in drawn.items():
+        mlflow.log_figure(figure, f"plots/{name}.png")
 
 
 def _child(mlflow: Any, experiment: str, name: str, judged: JudgedCandidate, tags: Mapping[str, str]) -> None:

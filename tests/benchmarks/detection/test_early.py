@@ -65,7 +65,7 @@ def test_the_course_of_an_account_begins_with_its_campaign() -> None:
     [
         (Estimate(name="days", value=4.0, low=2.6, high=9.0), "4 [3, 9]"),
         (Estimate(name="days", value=4.0, low=2.0, note="no upper bound: half of them may"), "4 [2, never]"),
-        (Estimate(name="days", value=None, note="fewer than half of the true accounts are found"), "never"),
+        (Estimate(name="days", value=None, note="fewer than half of the true accounts are detected"), "never"),
         (Estimate(name="days", value=None, note="needs 10 true accounts, there are 9"), "-"),
     ],
 )

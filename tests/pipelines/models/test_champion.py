@@ -82,12 +82,12 @@ def test_a_forced_version_is_champion_and_the_record_says_who_knew_better_than_w
     assert said.stdout.startswith("version 2 is the champion:\n  forced: the auditors asked\n")
     uri = Workspace(copied).tracking_uri
     assert tracking.champions(uri) == (1, 2)
-    kept = tracking.decided(uri, 2)[-1]
-    assert (kept["promote"], kept["forced"], kept["champion"]) == (True, "the auditors asked", 1)
-    assert kept["reasons"]
-    assert set(kept["differences"]) == {"champion", "volume_rule", "logistic_regression"}
-    assert {gain["name"] for gain in kept["differences"]["champion"]} == set(NAMES)
-    for footprint in kept["footprints"].values():
+    record = tracking.decided(uri, 2)[-1]
+    assert (record["promote"], record["forced"], record["champion"]) == (True, "the auditors asked", 1)
+    assert record["reasons"]
+    assert set(record["differences"]) == {"champion", "volume_rule", "logistic_regression"}
+    assert {difference["name"] for difference in record["differences"]["champion"]} == set(NAMES)
+    for footprint in record["footprints"].values():
         assert footprint["size_bytes"] > 10_000
         assert 0 < footprint["seconds_per_account"] < 0.1
 
@@ -109,12 +109,12 @@ def test_a_rollback_brings_the_previous_champion_and_its_bento_back_and_a_second
         assert tracking.rolled_back(uri, away) == "it flags a reseller"
         assert tracking.decided(uri, away)[-1]["rolled_back"] == "it flags a reseller"
     assert_says_once(stillwatch("rollback", "--workspace", copied), 2, "no champion to go back to")
-    kept = stillwatch(
+    again = stillwatch(
         "retrain", "--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--seed", 5,
         "--workspace", copied,
     )  # fmt: skip
-    assert kept.returncode == 3, kept.stderr
-    assert "Why not: It was rolled back before (it flags a reseller)." in kept.stdout
+    assert again.returncode == 3, again.stderr
+    assert "Why not: It was rolled back before (it flags a reseller)." in again.stdout
     assert reigning(copied) == 1
 
 
@@ -142,9 +142,9 @@ def test_a_challenger_that_learned_campaigns_to_be_honest_does_not_pass(
 ) -> None:
     """Labels that are wrong in the newest data are wrong in the newest test set too; the champion's is older."""
     test = tracking.judged_on(Workspace(copied).tracking_uri, 1)
-    known = test.frame.filter("label")["campaign"].unique()
+    campaigns = test.frame.filter("label")["campaign"].unique()
     labels = pl.read_parquet(made_world / "labels.parquet").filter(pl.col("labelled_at") <= as_of)
-    honest = pl.col("campaign").is_in(known.implode())
+    honest = pl.col("campaign").is_in(campaigns.implode())
     turned = labels.with_columns(
         label=pl.col("label") & ~honest.fill_null(False), campaign=pl.when(~honest).then("campaign")
     )

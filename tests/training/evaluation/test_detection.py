@@ -18,11 +18,11 @@ DAYS_BEFORE = (14, 7, 3, 1, 0)
 TIME = pl.Datetime("us", "UTC")
 
 
-def course(found: list[int | None], honest: int = 1000, began: int | None = 20, served: bool = True) -> TestSet:
+def course(detected_on: list[int | None], honest: int = 1000, began: int | None = 20, served: bool = True) -> TestSet:
     """True accounts whose risk crosses the threshold so many days before the end (None: never), and honest ones."""
     rows = []
-    for i, at in enumerate([*found, *[None] * honest]):
-        true = i < len(found)
+    for i, at in enumerate([*detected_on, *[None] * honest]):
+        true = i < len(detected_on)
         for day in DAYS_BEFORE:
             high = true and at is not None and day <= at
             rows.append((f"a{i:05d}", T - timedelta(days=day), True if true else None, 1.0 if high else i / 1e9))
@@ -41,8 +41,8 @@ def judge(test: TestSet, replicates: int = 40) -> Detection:
     return detect(test, label, test.frame["risk"].to_numpy(), lambda rows: rows["risk"].to_numpy(), draws)
 
 
-def values(found: Detection) -> dict[str, float | None]:
-    return {estimate.name: estimate.value for estimate in found.estimates}
+def values(detection: Detection) -> dict[str, float | None]:
+    return {estimate.name: estimate.value for estimate in detection.estimates}
 
 
 def test_days_and_requests_are_counted_from_the_first_request_to_the_first_crossing() -> None:
@@ -63,7 +63,7 @@ def test_days_and_requests_are_counted_from_the_first_request_to_the_first_cross
 def test_an_account_that_is_never_found_counts_as_found_never() -> None:
     got = judge(course([3] * 5 + [None] * 6))
     assert values(got)["days"] is None
-    assert got.estimate("days").note == "fewer than half of the true accounts are found"
+    assert got.estimate("days").note == "fewer than half of the true accounts are detected"
     assert got.estimate("requests").value is None
     assert values(got)["detected"] == pytest.approx(5 / 11)
 
@@ -72,7 +72,7 @@ def test_nine_of_ten_take_longer_than_half_and_may_never_be_found() -> None:
     got = judge(course([14] * 6 + [1] * 4 + [None] * 2))
     assert values(got)["days"] == 6.0
     assert values(got)["days_90"] is values(got)["requests_90"] is None
-    assert got.estimate("days_90").note == "fewer than 90% of the true accounts are found"
+    assert got.estimate("days_90").note == "fewer than 90% of the true accounts are detected"
 
 
 def test_half_that_may_not_be_found_leaves_the_interval_open() -> None:
@@ -114,8 +114,8 @@ def test_a_set_without_a_course_says_so() -> None:
 
 
 @given(st.lists(st.sampled_from([14, 7, 3, 1, 0, None]), min_size=10, max_size=25))
-def test_the_curve_rises_to_the_share_that_is_found(found: list[int | None]) -> None:
-    got = judge(course(found, honest=200), replicates=3)
+def test_the_curve_rises_to_the_share_that_is_found(detected_on: list[int | None]) -> None:
+    got = judge(course(detected_on, honest=200), replicates=3)
     shares = [point.share for point in got.curve]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(values(got)["detected"])

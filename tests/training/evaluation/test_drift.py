@@ -39,8 +39,8 @@ def learned(values: dict[str, np.ndarray]) -> Reference:
 
 
 def shift(before: np.ndarray, after: np.ndarray) -> Shift:
-    (found,) = measure(learned({"x": before}), frame({"x": after}), CALM).shifts
-    return found
+    (moved,) = measure(learned({"x": before}), frame({"x": after}), CALM).shifts
+    return moved
 
 
 @given(counts, counts)
@@ -66,9 +66,9 @@ def test_both_measures_are_symmetric_and_zero_only_for_equal_shares(before: np.n
 
 
 @given(arrays.arrays(np.float32, st.integers(1, 300), elements=st.floats(-100, 100, width=32)), st.integers(0, 50))
-def test_every_account_is_in_one_bin_and_the_last_bin_counts_the_unknown(known: np.ndarray, unknown: int) -> None:
-    (histogram,) = learned({"x": np.append(known, np.full(unknown, np.nan))}).histograms
-    assert sum(histogram.counts) == known.size + unknown
+def test_every_account_is_in_one_bin_and_the_last_bin_counts_the_unknown(finite: np.ndarray, unknown: int) -> None:
+    (histogram,) = learned({"x": np.append(finite, np.full(unknown, np.nan))}).histograms
+    assert sum(histogram.counts) == finite.size + unknown
     assert histogram.counts[-1] == unknown
     assert len(histogram.counts) == len(histogram.edges) + 2
     assert list(histogram.edges) == sorted(set(histogram.edges))
@@ -77,16 +77,16 @@ def test_every_account_is_in_one_bin_and_the_last_bin_counts_the_unknown(known: 
 @given(st.integers(0, 2**32 - 1))
 def test_another_sample_of_the_same_accounts_has_not_moved_beyond_chance(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    found = shift(rng.lognormal(size=60), rng.lognormal(size=60))
-    assume(found.psi > 0.25)  # which happens, with so few accounts
-    assert found.chance > 0.25
+    moved = shift(rng.lognormal(size=60), rng.lognormal(size=60))
+    assume(moved.psi > 0.25)  # which happens, with so few accounts
+    assert moved.chance > 0.25
 
 
 def test_a_constant_that_changes_has_moved() -> None:
     for after in (0.0, 2.0, np.nan):
-        found = shift(np.ones(500), np.full(500, after))
-        assert found.psi > 5
-        assert found.distance > 0.95
+        moved = shift(np.ones(500), np.full(500, after))
+        assert moved.psi > 5
+        assert moved.distance > 0.95
 
 
 def test_a_common_value_that_gets_rarer_has_moved() -> None:
@@ -98,9 +98,9 @@ def test_a_common_value_that_gets_rarer_has_moved() -> None:
 def test_values_that_become_unknown_have_moved() -> None:
     rng = np.random.default_rng(2)
     values = rng.normal(size=1000)
-    found = shift(values, np.where(rng.random(1000) < 0.6, np.nan, values))
-    assert found.psi > 0.25
-    assert found.distance > 0.2
+    moved = shift(values, np.where(rng.random(1000) < 0.6, np.nan, values))
+    assert moved.psi > 0.25
+    assert moved.distance > 0.2
 
 
 def test_a_shift_of_two_standard_deviations_has_moved_and_one_of_a_tenth_has_not() -> None:
@@ -111,21 +111,21 @@ def test_a_shift_of_two_standard_deviations_has_moved_and_one_of_a_tenth_has_not
 
 
 def test_nobody_today_has_not_moved_beyond_chance() -> None:
-    found = shift(np.random.default_rng(6).normal(size=400), np.zeros(0))
-    assert found.psi < found.chance
+    moved = shift(np.random.default_rng(6).normal(size=400), np.zeros(0))
+    assert moved.psi < moved.chance
 
 
 def test_a_reference_is_plain_text_and_comes_back_equal() -> None:
     rng = np.random.default_rng(4)
-    kept = learned({"x": rng.normal(size=200), "y": np.repeat([0.0, 1.0], 100), "z": np.full(200, np.nan)})
-    assert Reference.model_validate_json(kept.model_dump_json()) == kept
+    stored = learned({"x": rng.normal(size=200), "y": np.repeat([0.0, 1.0], 100), "z": np.full(200, np.nan)})
+    assert Reference.model_validate_json(stored.model_dump_json()) == stored
 
 
 def test_features_are_found_by_name_whatever_their_order() -> None:
     rng = np.random.default_rng(5)
     now = {"x": rng.normal(size=400), "y": rng.normal(5, 1, size=400)}
-    found = measure(learned(now), frame({"y": now["y"], "x": now["x"]}), CALM)
-    assert [round(one.psi, 9) for one in found.shifts] == [0, 0]
+    drift = measure(learned(now), frame({"y": now["y"], "x": now["x"]}), CALM)
+    assert [round(shift.psi, 9) for shift in drift.shifts] == [0, 0]
 
 
 def moved(count: int, of: int, now: Expectation = CALM) -> Drift:
@@ -148,7 +148,7 @@ def test_a_feature_counts_as_moved_only_beyond_both_limits_and_chance() -> None:
         Shift("c", 0.2, 0.3, 0.1),
         Shift("d", 0.3, 0.3, 0.4),
     )
-    assert [one.name for one in Drift(shifts, CALM, CALM).moved(DriftLimits())] == ["a"]
+    assert [shift.name for shift in Drift(shifts, CALM, CALM).moved(DriftLimits())] == ["a"]
 
 
 def test_a_model_that_expects_less_of_itself_is_an_objection() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from training.evaluation.intervals import draw, measured, resample, unknown, wilson, with_interval
 
@@ -49,11 +50,29 @@ def test_an_interval_holds_its_value_and_is_not_narrower_than_that_of_the_count(
     assert wide.high >= max(high, plain.high)
 
 
-def test_the_interval_of_a_share_is_that_of_wilson() -> None:
-    # 8 of 10: Wilson (1927) by the published formula
-    assert wilson(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+@given(st.integers(1, 3000).flatmap(lambda count: st.tuples(st.integers(0, count), st.just(count))))
+def test_the_interval_of_whole_hits_is_that_of_scipy(hits_of: tuple[int, int]) -> None:
+    hits, count = hits_of
+    low, high = binomtest(hits, count).proportion_ci(method="wilson")
+    assert wilson(hits / count, count) == pytest.approx((low, high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "low", "high"),
+    [  # by the closed formula with z = 1.959964, which was rounded in its seventh digit
+        (0, 1, 0.0, 0.7934506882081973),
+        (8, 10, 0.4901624691221323, 0.9433178490622331),
+        (2.5, 10, 0.08094782352695022, 0.5578185779860787),
+        (10, 10, 0.7224671969739421, 0.9999999999999999),
+        (37, 1000, 0.026961180808506433, 0.05058239760480626),
+    ],
+)
+def test_the_interval_of_a_share_is_that_of_wilson(hits: float, count: int, low: float, high: float) -> None:
+    assert wilson(hits / count, count) == pytest.approx((low, high), abs=1e-8)
+
+
+def test_no_account_says_nothing_about_a_share() -> None:
     assert wilson(0.0, 0) == (0.0, 1.0)
-    assert wilson(1.0, 10)[0] == pytest.approx(0.7225, abs=1e-4)
 
 
 def test_what_the_counts_cannot_carry_has_no_value_and_says_why() -> None:

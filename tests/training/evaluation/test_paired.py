@@ -30,15 +30,18 @@ def test_a_model_gains_nothing_on_itself(label: np.ndarray) -> None:
         assert (gain.value, gain.low, gain.high) == (0, 0, 0)
 
 
-def test_gains_are_the_differences_of_the_figures_with_errors_turned_round(label: np.ndarray) -> None:
+def test_differences_are_those_of_the_figures_with_errors_turned_round(label: np.ndarray) -> None:
     ours, theirs = risks(label, 2.0, 0), risks(label, 1.0, 1)
-    found = {gain.name: gain.value for gain in differences(label, ours, theirs, NOBODY, seed=1, replicates=20)}
-    assert found["pr_auc"] == pytest.approx(
+    values = {
+        difference.name: difference.value
+        for difference in differences(label, ours, theirs, NOBODY, seed=1, replicates=20)
+    }
+    assert values["pr_auc"] == pytest.approx(
         average_precision_score(label, ours) - average_precision_score(label, theirs)
     )
-    assert found["brier"] == pytest.approx(brier_score_loss(label, theirs) - brier_score_loss(label, ours))
-    one, other = (recall(label, risk, 0.01) for risk in (ours, theirs))
-    assert found["recall_at_fpr_0.01"] == pytest.approx(one - other)
+    assert values["brier"] == pytest.approx(brier_score_loss(label, theirs) - brier_score_loss(label, ours))
+    ours_recall, theirs_recall = (recall(label, risk, 0.01) for risk in (ours, theirs))
+    assert values["recall_at_fpr_0.01"] == pytest.approx(ours_recall - theirs_recall)
 
 
 def test_the_interval_of_a_difference_is_shorter_than_that_of_either_model(label: np.ndarray) -> None:
@@ -62,8 +65,11 @@ def test_a_much_better_model_gains_surely_and_the_other_loses_as_much(label: np.
 
 def test_what_the_counts_cannot_carry_is_left_empty() -> None:
     label = np.arange(500) < 20
-    found = {g.name: g for g in differences(label, risks(label, 1.0, 0), risks(label, 1.0, 1), NOBODY[:500], seed=1)}
-    assert found["recall_at_fpr_0.001"].value is None
-    assert found["recall_at_fpr_0.01"].value is not None
+    estimates = {
+        difference.name: difference
+        for difference in differences(label, risks(label, 1.0, 0), risks(label, 1.0, 1), NOBODY[:500], seed=1)
+    }
+    assert estimates["recall_at_fpr_0.001"].value is None
+    assert estimates["recall_at_fpr_0.01"].value is not None
     nothing = differences(np.zeros(50, bool), np.zeros(50), np.zeros(50), NOBODY[:50], seed=1)
     assert next(g for g in nothing if g.name == "pr_auc").value is None

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from features.catalogue import MODES
 from features.errors import IntegrityError
 from training.evaluation.metrics import recall_name
-from training.evaluation.report import BLANK, Report, blanked, evaluate, read_report
+from training.evaluation.report import BLANK, EvaluationRequest, Report, blanked, evaluate, read_report
 from training.examples.dataset import is_in_campaign, targets
 from training.examples.splits import split_by_campaign
 from training.examples.test_set import make_test_set
@@ -32,12 +32,14 @@ def judge(world, slices_of, as_of) -> Judge:
         return evaluate(
             make_test_set(examples, "some", (), slices_of(examples)),
             lambda rows: rows[column].fill_null(0).to_numpy().astype(float),
-            model="m",
-            as_of=as_of,
-            seed=1,
-            review_threshold=0.5,
-            replicates=replicates,
-            **({} if modes is None else {"modes": modes}),
+            EvaluationRequest(
+                model="m",
+                as_of=as_of,
+                seed=1,
+                review_threshold=0.5,
+                replicates=replicates,
+                **({} if modes is None else {"modes": modes}),
+            ),
         )
 
     return run
@@ -114,7 +116,9 @@ def test_an_unknown_figure_or_group_is_a_key_error(trained: Trained) -> None:
 def test_the_review_block_counts_at_or_above_the_threshold(world, as_of) -> None:
     test = split_by_campaign(world(honest=60, campaigns=2, size=4), 1).test
     report = evaluate(
-        test, lambda rows: targets(rows) * 0.5, model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5
+        test,
+        lambda rows: targets(rows) * 0.5,
+        EvaluationRequest(model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5),
     )
     assert (report.review.flagged, report.review.recall, report.review.precision) == (4, 1.0, 1.0)
     assert report.campaigns[0].recall.value == 1.0
@@ -123,7 +127,9 @@ def test_the_review_block_counts_at_or_above_the_threshold(world, as_of) -> None
 def test_the_notes_of_the_test_set_reach_the_report(world, as_of) -> None:
     test = replace(split_by_campaign(world(honest=60, campaigns=2, size=4), 1).test, notes=("mind this",))
     report = evaluate(
-        test, lambda rows: np.full(rows.height, 0.1), model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5
+        test,
+        lambda rows: np.full(rows.height, 0.1),
+        EvaluationRequest(model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5),
     )
     assert report.notes == ("mind this",)
 
@@ -144,12 +150,14 @@ def test_a_mode_that_blanks_nothing_gives_the_same_figures(world, slices_of, as_
     report = evaluate(
         make_test_set(examples, "some"),
         lambda rows: 1 / (1 + np.exp(-np.nan_to_num(rows[column].to_numpy().astype(float)))),
-        model="m",
-        as_of=as_of,
-        seed=1,
-        review_threshold=0.5,
-        replicates=5,
-        modes={"nothing": frozenset(), "not there": frozenset({"other"})},
+        EvaluationRequest(
+            model="m",
+            as_of=as_of,
+            seed=1,
+            review_threshold=0.5,
+            replicates=5,
+            modes={"nothing": frozenset(), "not there": frozenset({"other"})},
+        ),
     )
     assert report.of_kind("mode")[0].estimates == report.of_kind("mode")[1].estimates == report.estimates
 
@@ -188,11 +196,7 @@ def test_the_same_seed_gives_the_same_report_and_another_one_other_intervals(wor
         return evaluate(
             test,
             lambda rows: rows["template_share"].to_numpy().astype(float),
-            model="m",
-            as_of=as_of,
-            seed=seed,
-            review_threshold=0.5,
-            replicates=9,
+            EvaluationRequest(model="m", as_of=as_of, seed=seed, review_threshold=0.5, replicates=9),
         )
 
     assert run(1) == run(1)
@@ -203,11 +207,7 @@ def test_a_test_set_without_true_accounts_can_be_judged(world, as_of) -> None:
     report = evaluate(
         make_test_set(world(honest=300, campaigns=0, snapshots=1), "calm"),
         lambda rows: np.linspace(0, 1, rows.height),
-        model="m",
-        as_of=as_of,
-        seed=1,
-        review_threshold=0.5,
-        replicates=5,
+        EvaluationRequest(model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5),
     )
     assert report.positives == 0
     assert report.estimate("pr_auc").value is None
@@ -222,7 +222,7 @@ def test_rows_of_the_course_are_judged_as_they_were(world, as_of) -> None:
         return rows["template_share"].to_numpy().astype(float)
 
     test = make_test_set(world(honest=200, campaigns=3, size=12, snapshots=2), "some")
-    evaluate(test, predict, model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5)
+    evaluate(test, predict, EvaluationRequest(model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5))
     assert any(rows.equals(test.course) for rows in seen)
     assert seen[0].equals(test.frame)
 

@@ -17,13 +17,13 @@ def judged(count: int, seed: int = 0, levels: int = 1000) -> tuple[np.ndarray, n
 
 def test_the_review_block_counts_at_or_above_the_threshold() -> None:
     label = np.array([True, True, False, False])
-    found = review(label, np.array([0.5, 0.2, 0.5, 0.1]), 0.5)
-    assert (found.flagged, found.recall, found.precision, found.false_positive_rate) == (2, 0.5, 0.5, 0.5)
+    reviewed = review(label, np.array([0.5, 0.2, 0.5, 0.1]), 0.5)
+    assert (reviewed.flagged, reviewed.recall, reviewed.precision, reviewed.false_positive_rate) == (2, 0.5, 0.5, 0.5)
 
 
 def test_shares_of_nothing_are_unknown() -> None:
-    found = review(np.zeros(3, dtype=bool), np.zeros(3), 0.5)
-    assert (found.flagged, found.recall, found.precision) == (0, None, None)
+    reviewed = review(np.zeros(3, dtype=bool), np.zeros(3), 0.5)
+    assert (reviewed.flagged, reviewed.recall, reviewed.precision) == (0, None, None)
 
 
 @given(seed=st.integers(0, 2**32), levels=st.sampled_from([3, 1000]))

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 
 from training.evaluation.intervals import draw
 from training.evaluation.metrics import recall_name, threshold_at
-from training.evaluation.slices import Slice, campaigns_of, estimate_slices, false_positive_name, found
+from training.evaluation.slices import Slice, campaigns_of, estimate_slices, false_positive_name, recall_campaigns
 from training.examples.dataset import targets
 from training.examples.test_set import BUCKETS, TestSet, make_test_set
 
@@ -140,6 +140,6 @@ def test_how_much_of_each_campaign_is_found_is_told_at_one_percent(whole: TestSe
     assert names == ["c0", "c1", "c2", "c3"]
     assert set(codes[~label]) == {-1}
     taken = risk >= threshold_at(label, risk, WIDE)
-    for i, one in enumerate(found(label, risk, names, codes)):
-        assert (one.name, one.accounts) == (names[i], 20)
-        assert one.recall.value == pytest.approx(taken[codes == i].mean())
+    for i, campaign in enumerate(recall_campaigns(label, risk, names, codes)):
+        assert (campaign.name, campaign.accounts) == (names[i], 20)
+        assert campaign.recall.value == pytest.approx(taken[codes == i].mean())

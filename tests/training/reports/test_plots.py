@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.report import evaluate
+from training.evaluation.report import EvaluationRequest, evaluate
 from training.examples.dataset import targets
 from training.examples.test_set import make_test_set
 from training.fitting.train import OURS, Trained
@@ -39,11 +39,7 @@ def test_groups_are_drawn_from_the_worst_down_with_their_accounts(world, slices_
     report = evaluate(
         make_test_set(examples, "some", (), slices_of(examples)),
         lambda rows: rows["template_share"].to_numpy().astype(float),
-        model="m",
-        as_of=as_of,
-        seed=1,
-        review_threshold=0.5,
-        replicates=5,
+        EvaluationRequest(model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5),
     )
     label = targets(make_test_set(examples, "some").frame)
     risk = np.zeros(label.size)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.evaluation.metrics import Estimate
-from training.evaluation.report import Report, evaluate
+from training.evaluation.report import EvaluationRequest, Report, evaluate
 from training.examples.splits import split_by_campaign
 from training.examples.test_set import BUCKETS, make_test_set
 from training.fitting.train import OURS, Trained
@@ -25,11 +25,7 @@ def report(world, slices_of, as_of) -> Report:
     return evaluate(
         make_test_set(examples, "some", (), slices_of(examples)),
         lambda rows: rows["template_share"].to_numpy().astype(float),
-        model="m",
-        as_of=as_of,
-        seed=1,
-        review_threshold=0.5,
-        replicates=5,
+        EvaluationRequest(model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5),
     )
 
 
@@ -46,13 +42,13 @@ def test_the_table_is_a_screenful_and_names_the_worst_groups(report: Report) -> 
     assert report.worst("family", "recall_at_fpr_0.01").name in family
     assert any(line.startswith("worst cohort, FPR") for line in lines)
     assert sum(line.startswith("campaign c") for line in lines) == 5
-    assert "note: the 5 campaigns found least are shown, 4 others are not" in lines
+    assert "note: the 5 campaigns with the lowest recall are shown, 4 others are not" in lines
 
 
 def test_each_row_of_the_table_ends_before_the_next_begins(report: Report) -> None:
     table = [line for line in render({"m": report, "n": report}).splitlines()[1:] if not line.startswith("note")]
-    place = table[0].index("n")
-    assert {line[place - 1] for line in table if len(line) >= place} == {" "}
+    column = table[0].index("n")
+    assert {line[column - 1] for line in table if len(line) >= column} == {" "}
 
 
 def test_a_report_of_another_format_has_dashes_where_it_knows_nothing(report: Report) -> None:
@@ -65,7 +61,9 @@ def test_a_report_of_another_format_has_dashes_where_it_knows_nothing(report: Re
 def test_the_notes_of_the_test_set_are_printed(world, as_of) -> None:
     test = replace(split_by_campaign(world(honest=60, campaigns=2, size=4), 1).test, notes=("mind this",))
     report = evaluate(
-        test, lambda rows: np.full(rows.height, 0.1), model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5
+        test,
+        lambda rows: np.full(rows.height, 0.1),
+        EvaluationRequest(model="m", as_of=as_of, seed=1, review_threshold=0.5, replicates=5),
     )
     assert "note: mind this" in render({"m": report})
 

@@ -71,9 +71,9 @@ def test_champion_challenger_and_baselines_are_selected_and_compared_with_their_
         for name in METRICS:
             seen = [float(text) for text in metric(page, name)]
             assert seen == pytest.approx([column[name] for column in columns], abs=0.06 if "cost" in name else 0.0006)
-        told = open_comparison(page, address, CHALLENGER)
-        told.get_by_role("heading", name="Comparison of models").wait_for()
-        text = told.locator("body").inner_text()
+        opened = open_comparison(page, address, CHALLENGER)
+        opened.get_by_role("heading", name="Comparison of models").wait_for()
+        text = opened.locator("body").inner_text()
     assert outside == []
     assert all(name in text for name in ("challenger, version 2", *reports))
     assert all(reason in text for reason in at_the_gate.decision.reasons)

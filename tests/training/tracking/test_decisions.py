@@ -72,8 +72,8 @@ def test_a_decision_against_moves_nothing_and_every_decision_stays_on_record(uri
     assert promote(uri, 3, force(BAD, "the auditors asked"), {"champion": 1})
     assert reigning(uri) == 3
     assert tags(uri, 3) == {"gate": "forced", "gate_reasons": "Worse. Much worse.", "forced": "the auditors asked"}
-    kept, forced = tracking.decided(uri, 3)
-    assert kept == {"promote": False, "reasons": ["Worse.", "Much worse."], "forced": "", "champion": 1}
+    refused, forced = tracking.decided(uri, 3)
+    assert refused == {"promote": False, "reasons": ["Worse.", "Much worse."], "forced": "", "champion": 1}
     assert (forced["promote"], forced["forced"]) == (True, "the auditors asked")
     assert tracking.decided(uri, 2) == []
 

@@ -42,8 +42,8 @@ def run_of(uri: str, version: int) -> str:
 def children(uri: str, version: int) -> dict:
     client = connect(uri)
     run = client.get_run(run_of(uri, version))
-    found = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{run.info.run_id}'")
-    return {child.info.run_name: child for child in found}
+    children = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{run.info.run_id}'")
+    return {child.info.run_name: child for child in children}
 
 
 def shown_page(uri: str, version: int) -> str:
@@ -112,8 +112,8 @@ def test_after_the_gate_the_comparison_holds_the_champion_and_the_decision(
     for _ in range(2):  # as after a kill
         tracking.compare(uri, challenger, BAD, (version, champion), differences)
     html = shown_page(uri, challenger)
-    assert all(told in html for told in (f"challenger, version {challenger}", f"champion, version {version}"))
-    assert all(told in html for told in ("Worse somewhere.", "volume_rule", "+0.020 [+0.010, +0.030]"))
+    assert all(words in html for words in (f"challenger, version {challenger}", f"champion, version {version}"))
+    assert all(words in html for words in ("Worse somewhere.", "volume_rule", "+0.020 [+0.010, +0.030]"))
     below = children(uri, challenger)
     assert below.keys() == {"volume_rule", "logistic_regression", f"champion, version {version}"}
     beside = below[f"champion, version {version}"]

@@ -33,51 +33,51 @@ def test_a_signature_holds_from_the_registry_to_the_copy_and_a_version_is_signed
     trained: Trained, pair: tuple[Sign, Prove], tmp_path: Path
 ) -> None:
     sign, prove = pair
-    place = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
-    version = tracking.record(*place, trained)
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
+    version = tracking.record(*store, trained)
     with pytest.raises(IntegrityError, match=f"version {version} of stillwatch in the registry .* is not signed"):
-        tracking.fetch(place[0], version, tmp_path / "refused", prove)
+        tracking.fetch(store[0], version, tmp_path / "refused", prove)
     assert not (tmp_path / "refused").exists()
-    assert tracking.record(*place, trained, sign=sign) == version
-    model = load(tracking.fetch(place[0], version, tmp_path / "copy", prove), prove=prove)
+    assert tracking.record(*store, trained, sign=sign) == version
+    model = load(tracking.fetch(store[0], version, tmp_path / "copy", prove), prove=prove)
     assert model.version == str(version)
-    assert tracking.is_registered(place[0], version, model)
+    assert tracking.is_registered(store[0], version, model)
     stored = next((tmp_path / "artifacts").rglob("model_label"))
     assert {path.name: path.read_bytes() for path in stored.iterdir()} == {
         path.name: path.read_bytes() for path in (tmp_path / "copy").iterdir()
     }
-    first = tracking.record(*place, replace(trained, model=replace(trained.model, origin={"seed": "8"})), sign=sign)
-    assert load(tracking.fetch(place[0], first, tmp_path / "first", prove), prove=prove).version == str(first)
+    first = tracking.record(*store, replace(trained, model=replace(trained.model, origin={"seed": "8"})), sign=sign)
+    assert load(tracking.fetch(store[0], first, tmp_path / "first", prove), prove=prove).version == str(first)
 
 
 def test_a_model_that_somebody_put_into_the_registry_is_never_signed(
     trained: Trained, pair: tuple[Sign, Prove], tmp_path: Path
 ) -> None:
     sign, prove = pair
-    place = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
     planted = replace(trained.model, thresholds={"review": 2.0})
-    version = tracking.record(*place, trained)
+    version = tracking.record(*store, trained)
     stored = next((tmp_path / "artifacts").rglob("model_label"))
     shutil.rmtree(stored)
     save(planted, stored)
-    connect(place[0]).set_model_version_tag(tracking.NAME, str(version), MARK, fingerprint(planted))
-    assert tracking.holds(place[0], version)
-    assert not tracking.holds(place[0], version, signed=True)
-    again = tracking.record(*place, trained, sign=sign)
+    connect(store[0]).set_model_version_tag(tracking.NAME, str(version), MARK, fingerprint(planted))
+    assert tracking.holds(store[0], version)
+    assert not tracking.holds(store[0], version, signed=True)
+    again = tracking.record(*store, trained, sign=sign)
     assert again == version + 1
-    assert tracking.holds(place[0], again, prove, signed=True)
-    assert not tracking.holds(place[0], version, prove)
+    assert tracking.holds(store[0], again, prove, signed=True)
+    assert not tracking.holds(store[0], version, prove)
 
 
 def test_a_stored_model_that_was_damaged_is_whole_after_the_same_training(
     trained: Trained, pair: tuple[Sign, Prove], tmp_path: Path
 ) -> None:
     sign, prove = pair
-    place = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
-    version = tracking.record(*place, trained, sign=sign)
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
+    version = tracking.record(*store, trained, sign=sign)
     stored = next((tmp_path / "artifacts").rglob("model_label"))
     (stored / "booster.txt").write_text("half")
     (stored / "label.json").unlink()
-    assert not tracking.holds(place[0], version)
-    assert tracking.record(*place, trained, sign=sign) == version
-    assert tracking.holds(place[0], version, prove, signed=True)
+    assert not tracking.holds(store[0], version)
+    assert tracking.record(*store, trained, sign=sign) == version
+    assert tracking.holds(store[0], version, prove, signed=True)
