@@ -20,8 +20,8 @@ def test_what_lies_far_out_is_odder_than_what_is_ordinary(rows: TrainingRows) ->
     scorer = IsolationForest().fit(rows, 0)
     extremes = np.nanmedian(rows.matrix, axis=0)[None, :].repeat(2, axis=0)
     extremes[1] = 100 * np.nanmax(rows.matrix, axis=0)
-    fit_ordinary, odd = scorer.raw(extremes)
-    assert odd > fit_ordinary + 0.1
+    ordinary, unusual = scorer.raw(extremes)
+    assert unusual > ordinary + 0.1
 
 
 def test_labels_change_nothing(rows: TrainingRows) -> None:
