@@ -19,14 +19,12 @@ from scipy import sparse
 from benchmarks.campaigns.rival_groupers import GROUPERS, Groups, grouping_input
 from benchmarks.measure import log_step, print_usage, usage_of
 from benchmarks.options import add_docs_option, new_parser
-from benchmarks.worlds.simulated import ingest_world, midnight_after
+from benchmarks.worlds.simulated import ingest_world, midnight_after, simulate_small
 from docs_tools.documents import table, write_part
 from features.groups.grouping import group_accounts
 from features.groups.links import LINK_KINDS, read_pairs, weigh_pairs
 from features.lake import Lake
 from pipelines.workspace import Workspace
-from simulation import SimulationRequest, simulate
-from simulation.audit.single_column import AUDIT_SIZES, enlarge_families
 from simulation.presets import PRESETS
 from training.evaluation.intervals import wilson
 
@@ -146,20 +144,10 @@ def _overall(accused: Mapping[str, NDArray[np.int64]]) -> list[str]:
 
 def world(scenario: str, pools: Path | None, seed: int, times: float = 1.0) -> dict[str, Agreement]:
     """Make a small world, group its accounts in every way, and compare with the truth."""
-    size, days = AUDIT_SIZES[scenario]
     with tempfile.TemporaryDirectory() as scratch:
         tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
         log_step(f"{scenario}: making")
-        simulate(
-            SimulationRequest(
-                scenario=enlarge_families(PRESETS[scenario]),
-                out=tables,
-                scale=size * times,
-                seed=seed,
-                days=days,
-                pools=pools,
-            )
-        )
+        simulate_small(scenario, tables, seed=seed, pools=pools, times=times)
         ingest_world(workspace, tables)
         log_step(f"{scenario}: grouping")
         truth, registered = (pl.read_parquet(tables / f"{name}.parquet") for name in ("truth", "accounts"))

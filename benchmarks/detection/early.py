@@ -18,15 +18,13 @@ from threadpoolctl import threadpool_limits
 from benchmarks.detection.left_out import TrainingData, ours
 from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, add_world_options, new_parser
-from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_world
+from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_world, simulate_small
 from benchmarks.worlds.training_worlds import TrainingWorld, prepare_world
 from docs_tools.documents import table, write_part
 from features.accounts import read_out
 from pipelines.campaigns.memberships import with_in_campaign
 from pipelines.models.train import VOLUME_FEATURE
 from pipelines.workspace import Workspace
-from simulation import SimulationRequest, simulate
-from simulation.audit.single_column import AUDIT_SIZES, enlarge_families
 from simulation.presets import PRESETS
 from training.evaluation.detection import Detection, detect
 from training.evaluation.intervals import draw
@@ -55,15 +53,10 @@ def train_on(world: TrainingWorld, seed: int) -> FittedCandidate:
 
 def follow(scenario: str, pools: Path | None, seed: int) -> TestSet:
     """Make a scenario's world and read out its accounts time after time."""
-    size, days = AUDIT_SIZES[scenario]
     with tempfile.TemporaryDirectory() as scratch:
         tables, workspace = Path(scratch) / "world", Workspace(Path(scratch) / "workspace")
         log_step(f"{scenario}: making")
-        simulate(
-            SimulationRequest(
-                scenario=enlarge_families(PRESETS[scenario]), out=tables, scale=size, seed=seed, days=days, pools=pools
-            )
-        )
+        simulate_small(scenario, tables, seed=seed, pools=pools)
         ingest_world(workspace, tables)
         truth, requests = pl.read_parquet(tables / "truth.parquet"), pl.scan_parquet(tables / "requests" / "*.parquet")
         first = requests.select(pl.col("timestamp").min()).collect().item()

@@ -22,6 +22,7 @@ from benchmarks.detection.fingerprint_tables import (
     cohort_table,
     dilution_table,
     gain_table,
+    mean_by_dilution,
     part_table,
     volume_panels,
     volume_table,
@@ -151,13 +152,20 @@ def measure(
         ]
         results = [call.result() for call in calls]
     single, several = [result.by_dilution for result in results], [result.pooled for result in results]
+    single_means, several_means = mean_by_dilution(single, seed), mean_by_dilution(several, seed)
     strict = [
-        line for name in (STRICTER, STRICT) for line in ("", f"{name}:", "", *dilution_table(several, name, seed))
+        line
+        for estimate in (STRICTER, STRICT)
+        for line in ("", f"{estimate}:", "", *dilution_table(several, several_means, estimate))
     ]
     trained = f"Trained on {world.name}; judged in"
     single_scope, several_scope = (describe([risks[PURE] for risks in by_family]) for by_family in (single, several))
     tables = {
-        "cells": [f"{trained} a world of the next seed: {single_scope}", "", *dilution_table(single, STRICT, seed)],
+        "cells": [
+            f"{trained} a world of the next seed: {single_scope}",
+            "",
+            *dilution_table(single, single_means, STRICT),
+        ],
         "sent": volume_table(rows),
         "stricter": [f"{trained} several worlds of further seeds together: {several_scope}", *strict],
         "cohorts": cohort_table(results),
@@ -190,7 +198,8 @@ def main() -> None:
         if options.docs:
             for name, lines in tables.items():
                 write_part("fingerprint.md", name, lines)
-            draw_volumes(RESULTS / "fingerprint.png", volume_panels([result.by_dilution for result in results], seed))
+            means = mean_by_dilution([result.by_dilution for result in results], seed)
+            draw_volumes(RESULTS / "fingerprint.png", volume_panels(means))
 
 
 if __name__ == "__main__":

@@ -19,13 +19,14 @@ from docs_tools.pictures import VolumePanel
 from features.catalogue import FEATURES, MODES
 from pipelines.models.train import VOLUME_FEATURE
 from training.evaluation.headline import NEEDED
-from training.evaluation.metrics import recall_name
+from training.evaluation.metrics import Estimate, recall_name
 from training.fitting.train import OURS
 
 STRICT, STRICTER = recall_name(0.001), recall_name(STRICTEST)
 WORST = 12  # cohorts that are shown
 _TRUE = pl.col("true")
 RisksByDilution = Mapping[Dilution, FamilyRisks]
+Means = Mapping[Dilution, Mapping[str, Mapping[str, Estimate]]]  # by dilution, model and name of the estimate
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,29 @@ class FamilyResult:
     flags: pl.DataFrame
 
 
-def dilution_table(by_family: Sequence[RisksByDilution], estimate: str, seed: int) -> list[str]:
+def mean_by_dilution(by_family: Sequence[RisksByDilution], seed: int) -> Means:
+    """All mean estimates over families, of every model at every dilution."""
+    judged = {dilution: [risks[dilution] for risks in by_family] for dilution in by_family[0]}
+    return {
+        dilution: {name: mean_estimates(families, name, seed) for name in families[0].risks}
+        for dilution, families in judged.items()
+    }
+
+
+def dilution_table(by_family: Sequence[RisksByDilution], means: Means, estimate: str) -> list[str]:
     """A row for each dilution: an estimate of every model, mean over families; or why there is none."""
     honest = min(int((~judged.label).sum()) for risks in by_family for judged in risks.values())
     if honest < NEEDED[estimate]:
         return [f"Not to be measured here: it needs {NEEDED[estimate]:,} honest accounts, there are {honest:,}."]
-    names = list(next(iter(by_family[0].values())).risks)
-    rows = []
-    for dilution in by_family[0]:
-        means = [mean_estimates([risks[dilution] for risks in by_family], name, seed)[estimate] for name in names]
-        rows.append([f"{dilution.requests:,}", f"{dilution.share:.0%}", *map(format_estimate, means)])
+    names = list(next(iter(means.values())))
+    rows = [
+        [
+            f"{dilution.requests:,}",
+            f"{dilution.share:.0%}",
+            *(format_estimate(by_model[name][estimate]) for name in names),
+        ]
+        for dilution, by_model in means.items()
+    ]
     return table(["requests", "share", *names], rows)
 
 
@@ -121,17 +135,12 @@ def volume_table(rows: DilutedFeatures) -> list[str]:
     return table(["at most", "median of campaign accounts", "of honest accounts"], medians)
 
 
-def volume_panels(by_family: Sequence[RisksByDilution], seed: int) -> list[VolumePanel]:
+def volume_panels(means: Means) -> list[VolumePanel]:
     """Mean recall at 0.1 % of every model by the number of requests, a panel for each campaign share."""
     panels = []
-    for share in sorted({dilution.share for dilution in by_family[0]}, reverse=True):
-        dilutions = sorted(dilution for dilution in by_family[0] if dilution.share == share)
-        recalls = {
-            name: [
-                mean_estimates([risks[dilution] for risks in by_family], name, seed)[STRICT] for dilution in dilutions
-            ]
-            for name in by_family[0][dilutions[0]].risks
-        }
+    for share in sorted({dilution.share for dilution in means}, reverse=True):
+        dilutions = sorted(dilution for dilution in means if dilution.share == share)
+        recalls = {name: [means[dilution][name][STRICT] for dilution in dilutions] for name in means[dilutions[0]]}
         title = f"{share:.0%} of requests the campaign's"
         panels.append(VolumePanel(title, [dilution.requests for dilution in dilutions], recalls))
     return panels

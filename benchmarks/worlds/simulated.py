@@ -7,8 +7,18 @@ import polars as pl
 
 from pipelines.ingest import Inputs, ingest
 from pipelines.workspace import Workspace
+from simulation import SimulationRequest, simulate
+from simulation.audit.single_column import AUDIT_SIZES, enlarge_families
+from simulation.presets import PRESETS
 
 REJECT_LIMIT = 0.01  # share of bad rows above which an ingest stops, the default of `stillwatch ingest`
+
+
+def simulate_small(scenario: str, world: Path, *, seed: int, pools: Path | None, times: float = 1.0) -> None:
+    """Simulate a scenario at the small size of the audit, or so many times of it, into the folder `world`."""
+    scale, days = AUDIT_SIZES[scenario]
+    enlarged = enlarge_families(PRESETS[scenario])
+    simulate(SimulationRequest(scenario=enlarged, out=world, scale=scale * times, seed=seed, days=days, pools=pools))
 
 
 def ingest_world(workspace: Workspace, world: Path, requests: Path | None = None) -> None:

@@ -4,7 +4,14 @@ import polars as pl
 import pytest
 
 from benchmarks.detection.fingerprint import DILUTIONS, MIXED, PURE, measure
-from benchmarks.detection.fingerprint_tables import STRICT, STRICTER, dilution_table, volume_panels, volume_table
+from benchmarks.detection.fingerprint_tables import (
+    STRICT,
+    STRICTER,
+    dilution_table,
+    mean_by_dilution,
+    volume_panels,
+    volume_table,
+)
 from benchmarks.detection.left_out import draw_families
 from docs_tools.documents import RESULTS
 from features.catalogue import FEATURES, MODES
@@ -34,7 +41,8 @@ def test_every_model_has_an_estimate_at_every_dilution(measured, cells_of) -> No
 
 
 def test_what_so_few_accounts_cannot_tell_is_said_instead_of_a_number(measured) -> None:
-    few = dilution_table([result.by_dilution for result in measured[1]], STRICTER, 1)
+    by_family = [result.by_dilution for result in measured[1]]
+    few = dilution_table(by_family, {}, STRICTER)
     assert few == ["Not to be measured here: it needs 10,000 honest accounts, there are 1,100."]
 
 
@@ -92,7 +100,7 @@ def test_requests_that_were_really_sent_are_shown(accounts, cells_of) -> None:
 
 
 def test_the_picture_shows_the_means_of_the_table(measured, cells_of) -> None:
-    panels = volume_panels([result.by_dilution for result in measured[1]], 1)
+    panels = volume_panels(mean_by_dilution([result.by_dilution for result in measured[1]], 1))
     assert [(panel.title, panel.requests) for panel in panels] == [
         ("100% of requests the campaign's", [100]),
         ("25% of requests the campaign's", [100]),
