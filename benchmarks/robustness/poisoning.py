@@ -233,20 +233,18 @@ def _thinned(examples: pl.DataFrame, seed: int, share: float = 0.05) -> pl.DataF
 
 
 def lines(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list[str]:
-    """What was found, in Markdown."""
+    """The results, in Markdown."""
     head = ("learned from", "PR-AUC", "recall at 1 %", "recall at 0.1 %", "worse on clean data", "gate",
             "its first reason")  # fmt: skip
     rows = [["clean labels (the champion)", *_cells(champion), "", "", ""]]
     for attempt in attempts:
-        dose = (
-            f"{attempt.dose:.0%} of labels flipped"
-            if attempt.name == "flipped"
-            else f"sleepers, retraining {attempt.dose:.0f}"
-        )
-        named = "clean labels, 5 % of accounts gone" if attempt.name == "clean" else dose
+        flips, step = f"{attempt.dose:.0%} of labels flipped", f"sleepers, retraining {attempt.dose:.0f}"
+        learned_from = {"clean": "clean labels, 5 % of accounts gone", "flipped": flips, "sleepers": step}
         verdict = "promoted" if attempt.decision.promote else "blocked"
         reason = "" if attempt.decision.promote else attempt.decision.reasons[0]
-        rows.append([named, *_cells(attempt.clean), "yes" if attempt.is_worse else "no", verdict, reason])
+        rows.append(
+            [learned_from[attempt.name], *_cells(attempt.clean), "yes" if attempt.is_worse else "no", verdict, reason]
+        )
     poisoned = [attempt for attempt in attempts if attempt.name != "clean"]
     worse = [attempt for attempt in poisoned if attempt.is_worse]
     stopped = sum(not attempt.decision.promote for attempt in worse)
@@ -260,9 +258,8 @@ def lines(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list
 
 
 def _cells(estimates: Mapping[str, Estimate]) -> list[str]:
-    return [
-        "too few" if estimates[name].value is None else format_estimate(estimates[name]) for name in ESTIMATE_NAMES[:3]
-    ]
+    shown = [estimates[name] for name in ESTIMATE_NAMES[:3]]
+    return ["too few" if estimate.value is None else format_estimate(estimate) for estimate in shown]
 
 
 def dose_panels(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list[DosePanel]:
