@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks.__main__ import ALL, BENCHMARKS
 from docs_tools.__main__ import PAGES
 from docs_tools.documents import DOCS, RESULTS, ROOT
 from pipelines.cli import app
+from pipelines.settings import Settings
 
 README, GENERATED = ROOT / "README.md", DOCS / "features.md"
 PAGE_FILES = sorted([README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
@@ -25,6 +27,8 @@ FILE = re.compile(rf"(?:{ROOMS}|\.ci)/[\w./-]*|[A-Z]+\.md|Makefile|pyproject\.to
 STILLWATCH = re.compile(r"\bstillwatch +([a-z]\w*)((?: (?!stillwatch)[^\n`#|]*)?)")
 RUN = re.compile(r"python -m (benchmarks|docs_tools)(?:\.\w+)* +([a-z][\w-]*)")
 ARGUMENTS = re.compile(r"python -m benchmarks ([a-z]\w*)((?: +[\[-]?-?[\w.-]+\]?)*)")
+NAME_OF_CODE = re.compile(r"`(?:[\w.]+\.)?((?:[A-Z][a-z]+){2,}|[A-Z]{3,}(?:_[A-Z]+)*)(?:[.(][^`]*)?`")
+PLACEHOLDERS = {"NAME", "DIR", "FOLDER", "FILE", "MODEL"}
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
@@ -49,6 +53,20 @@ def missing_files(text: str) -> list[str]:
     """Paths of this repository in backticks that are not there; NAME stands for a name of the reader's choice."""
     names = [code.strip("`") for code in CODE.findall(text) if FILE.fullmatch(code.strip("`"))]
     return [name for name in names if "NAME" not in name and not (ROOT / name).exists()]
+
+
+def missing_names(text: str) -> list[str]:
+    """Classes, constants and settings in backticks that no source holds."""
+    names = set(NAME_OF_CODE.findall(text)) - PLACEHOLDERS
+    settings = {f"STILLWATCH_{field.upper()}" for field in Settings.model_fields}
+    return sorted(name for name in names - settings if name not in identifiers())
+
+
+@cache
+def identifiers() -> frozenset[str]:
+    """The words of all Python files of the tree."""
+    files = (file for room in ROOMS.split("|") for file in (ROOT / room).rglob("*.py"))
+    return frozenset(word for file in files for word in re.findall(r"\w+", file.read_text(encoding="utf-8")))
 
 
 def unknown_commands(text: str) -> Iterator[str]:
@@ -101,6 +119,11 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     assert missing_files(page.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("page", TEXTS, ids=named)
+def test_every_class_and_constant_that_is_named_exists(page: Path) -> None:
+    assert missing_names(page.read_text(encoding="utf-8")) == []
+
+
 @pytest.mark.parametrize("page", PAGE_FILES, ids=named)
 def test_every_command_and_option_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -141,6 +164,13 @@ def test_a_wrong_measurement_is_noticed() -> None:
 def test_a_wrong_argument_of_a_measurement_is_noticed() -> None:
     text = "`python -m benchmarks grouping words --pools DIR --dogs`, `python -m benchmarks ingest (slow)`"
     assert list(unknown_arguments(text)) == ["grouping words", "grouping --dogs"]
+
+
+def test_a_class_and_a_setting_that_do_not_exist_are_noticed() -> None:
+    text = (
+        "`GateLimits`, `features.catalogue.MODES`, `STILLWATCH_KEY`, `STILLWATCH_" + "LOCK`, `Gate" + "Crashers.most`"
+    )
+    assert missing_names(text) == ["Gate" + "Crashers", "STILLWATCH_" + "LOCK"]
 
 
 def test_a_missing_file_and_a_missing_heading_are_noticed() -> None:
