@@ -150,14 +150,10 @@ def moved(examples: pl.DataFrame, asleep: Sleepers, share: float) -> pl.DataFram
     return pl.concat([others, cleared.select(examples.columns)]).sort("account_id", "as_of")
 
 
-def contender(trained: Trained) -> Contender:
-    """A training as the gate sees it."""
-    return Contender(trained.model, trained.report, trained.split.test)
-
-
 def weigh(challenger: Trained, champion: Trained) -> tuple[Report | None, Evidence]:
     """What `promote` puts before the gate, without footprints: they differ from run to run."""
-    return assemble_evidence(contender(challenger), contender(champion), challenger.risks)
+    new, old = (Contender(side.model, side.report, side.split.test) for side in (challenger, champion))
+    return assemble_evidence(new, old, challenger.risks)
 
 
 def decide(challenger: Trained, champion: Trained) -> Decision:
