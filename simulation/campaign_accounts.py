@@ -85,11 +85,16 @@ def plan_pools(tactics: Tactics, scale: float, days: int) -> list[ProxyPool]:
     begin, end = tactics.days[0] * days, tactics.days[1] * days
     size = max(2, round(tactics.accounts * scale))
     if tactics.purge is None:
-        return [ProxyPool(size, begin, end, tactics.per_day)]
+        return [ProxyPool(accounts=size, begin=begin, end=end, per_day=tactics.per_day)]
     ban = tactics.purge * days
-    first = ProxyPool(size, begin, ban + 0.5, tactics.per_day, purged=ban)
+    first = ProxyPool(accounts=size, begin=begin, end=ban + 0.5, per_day=tactics.per_day, purged=ban)
     second_rate = tactics.second_per_day or tactics.per_day
-    return [first, ProxyPool(max(2, round(tactics.second_pool * scale)), ban, end, second_rate, relieves=True)]
+    return [
+        first,
+        ProxyPool(
+            accounts=max(2, round(tactics.second_pool * scale)), begin=ban, end=end, per_day=second_rate, relieves=True
+        ),
+    ]
 
 
 def enlist(

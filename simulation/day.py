@@ -21,9 +21,10 @@ def make_day(world: World, day: int, part: int = 0) -> pl.DataFrame:
     """
     rng = np.random.default_rng([world.seed, 6, day, part])
     moments = draw_arrivals(world, day, rng)
-    texts = Texts(
-        write_prompts(world, moments, day), write_system_prompts(world, moments), *_draw_tokens(world, moments, rng)
-    )
+    prompts = write_prompts(world, moments, day)
+    context, answer, whole = _draw_tokens(world, moments, rng)
+    system = write_system_prompts(world, moments)
+    texts = Texts(prompt=prompts, system=system, context=context, answer=answer, whole=whole)
     return make_requests(world, (day, part), moments, texts, rng).sort("timestamp", "request_id")
 
 

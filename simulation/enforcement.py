@@ -32,7 +32,13 @@ def enforce_on_honest(cohort: Cohort, accounts: DrawnAccounts, days: int, rng: n
     slowed = np.where(rng.random(count) < assumed.THROTTLED, rng.uniform(1.0, days, count), np.inf)
     wrong = (rng.random(count) < assumed.WRONGLY_BANNED) & (days > 4)
     banned = np.where(wrong, rng.uniform(1.0, max(1.0, days - 2.0), count), np.inf)
-    return Enforcement(labelled, np.zeros(count, dtype=bool), banned, slowed, banned + rng.uniform(0.5, 1.9, count))
+    return Enforcement(
+        labelled=labelled,
+        guilty=np.zeros(count, dtype=bool),
+        banned=banned,
+        throttled=slowed,
+        restored=banned + rng.uniform(0.5, 1.9, count),
+    )
 
 
 def enforce_on_campaign(
@@ -68,7 +74,9 @@ def enforce_on_campaign(
         act = purged + rng.uniform(0.0, 0.25, count)
         banned = np.where(caught, np.minimum(banned, act), banned)
         labelled = np.where(caught & is_labelled, np.minimum(labelled, act - 0.01), labelled)
-    return Enforcement(labelled, np.ones(count, dtype=bool), banned, never, never)
+    return Enforcement(
+        labelled=labelled, guilty=np.ones(count, dtype=bool), banned=banned, throttled=never, restored=never
+    )
 
 
 def enforcement_rows(enforcement: Enforcement, rows: slice) -> Enforcement:

@@ -119,7 +119,7 @@ def make_world(scenario: Scenario, scale: float, seed: int, pools: Path | None, 
     _check_size(scenario, scale)
     clockwork = Clockwork.make() if pools is None else pool_rhythms.read_clockwork(pools)
     operations = _make_operations(scenario, seed, pools)
-    plan = _Plan(scenario, scale, seed, days, start.weekday(), clockwork)
+    plan = _Plan(scenario=scenario, scale=scale, seed=seed, days=days, weekday=start.weekday(), clockwork=clockwork)
     segments = _draw_honest(plan)
     for operation in operations:
         segments += _draw_campaign(plan, operation, segments[-1].first + len(segments[-1].accounts))
@@ -178,7 +178,14 @@ def _draw_honest(plan: _Plan) -> list[Segment]:
         cohort, pace = COHORTS[name], scenario.pace_of(name)
         accounts = make_accounts(cohort, count, first, plan.days, plan.clockwork, plan.seed)
         accounts = accounts.with_arrays(rate=accounts.rate * pace, clock_interval=accounts.clock_interval / pace)
-        segments.append(Segment(first, cohort, accounts, enforce_on_honest(cohort, accounts, plan.days, rng)))
+        segments.append(
+            Segment(
+                first=first,
+                cohort=cohort,
+                accounts=accounts,
+                enforcement=enforce_on_honest(cohort, accounts, plan.days, rng),
+            )
+        )
         first += count
     return segments
 
@@ -213,7 +220,13 @@ def _draw_pool(plan: _Plan, operation: Operation, pool: ProxyPool, first: int) -
         disguised = accounts.select(rows)
         disguised = disguised.with_arrays(rate=disguised.rate * plan.scenario.pace_of(name))
         segments.append(
-            Segment(first + start, COHORTS[name], disguised, enforcement_rows(enforcement, rows), operation)
+            Segment(
+                first=first + start,
+                cohort=COHORTS[name],
+                accounts=disguised,
+                enforcement=enforcement_rows(enforcement, rows),
+                operation=operation,
+            )
         )
         start += count
     return segments

@@ -80,7 +80,13 @@ def _compare_gaps(cohort: str, part: pl.DataFrame, pools: Path) -> list[CohortCo
     gap = pl.col("timestamp").diff().over(key).dt.total_microseconds() / 1e6
     gaps = part.sort("timestamp").select(gap=gap).filter(pl.col("gap").is_between(0.05, 7200.0))["gap"]
     return [
-        CohortComparison(cohort, "log gaps", source, _thin(np.log(gaps.to_numpy())), _thin(np.log(measured[source])))
+        CohortComparison(
+            cohort=cohort,
+            measure="log gaps",
+            source=source,
+            simulated=_thin(np.log(gaps.to_numpy())),
+            observed=_thin(np.log(measured[source])),
+        )
     ]
 
 
@@ -91,7 +97,14 @@ def _compare_lengths(cohort: str, part: pl.DataFrame, pools: Path) -> list[Cohor
     good = part.filter(pl.col("status_code") == 200)
     pair = zip(("input", "output"), pool_rhythms.read_lengths(pools)[source], strict=True)
     return [
-        CohortComparison(cohort, f"{s} tokens", source, _thin(good[f"{s}_tokens"]), _thin(values)) for s, values in pair
+        CohortComparison(
+            cohort=cohort,
+            measure=f"{s} tokens",
+            source=source,
+            simulated=_thin(good[f"{s}_tokens"]),
+            observed=_thin(values),
+        )
+        for s, values in pair
     ]
 
 
@@ -107,7 +120,15 @@ def _compare_days(cohort: str, part: pl.DataFrame, pools: Path) -> list[CohortCo
     rates = windows.group_by(*key, day=pl.col("window_s") // 86_400).agg(pl.col("rate").mean())
     sending = rates.filter(pl.col("rate") > 0.0)  # days without requests are not in the simulated sample either
     real = sending.select(pl.col("rate") / pl.col("rate").mean().over(key))["rate"]
-    return [CohortComparison(cohort, "daily counts", "servegen", _thin(ratio), _thin(real))] if len(ratio) > 20 else []
+    return (
+        [
+            CohortComparison(
+                cohort=cohort, measure="daily counts", source="servegen", simulated=_thin(ratio), observed=_thin(real)
+            )
+        ]
+        if len(ratio) > 20
+        else []
+    )
 
 
 def _compare_texts(cohort: str, part: pl.DataFrame, pools: Path) -> list[CohortComparison]:
@@ -121,6 +142,8 @@ def _compare_texts(cohort: str, part: pl.DataFrame, pools: Path) -> list[CohortC
     sizes = [_thin(texts.str.len_chars()) for texts in drawn]
     shares = [np.array([texts.str.extract(_FIRST_FIVE_WORDS).drop_nulls().n_unique() / count]) for texts in drawn]
     return [
-        CohortComparison(cohort, "characters", pool, sizes[0], sizes[1]),
-        CohortComparison(cohort, "distinct first five words", pool, shares[0], shares[1]),
+        CohortComparison(cohort=cohort, measure="characters", source=pool, simulated=sizes[0], observed=sizes[1]),
+        CohortComparison(
+            cohort=cohort, measure="distinct first five words", source=pool, simulated=shares[0], observed=shares[1]
+        ),
     ]

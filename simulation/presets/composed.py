@@ -193,4 +193,6 @@ CAMPAIGNS = (
     ),
 )
 
-COMPOSED = Scenario("composed", 28, START, 3_300, CAMPAIGNS, cohorts=MIXED, pools=True, pace=0.36)
+COMPOSED = Scenario(
+    name="composed", days=28, start=START, honest=3_300, campaigns=CAMPAIGNS, cohorts=MIXED, pools=True, pace=0.36
+)

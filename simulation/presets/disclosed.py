@@ -32,11 +32,11 @@ def _heavy(factor: float) -> dict[str, float]:
 
 # 150,000 requests of "dozens to hundreds" of accounts; synchronised, shared payment, load balanced
 REASONING = Scenario(
-    "reasoning-2026-02",
-    28,
-    datetime(2026, 2, 1, tzinfo=UTC),
-    2_200,
-    tuple(
+    name="reasoning-2026-02",
+    days=28,
+    start=datetime(2026, 2, 1, tzinfo=UTC),
+    honest=2_200,
+    campaigns=tuple(
         Campaign(
             name,
             family,
@@ -57,11 +57,11 @@ REASONING = Scenario(
 
 # 3.4 million requests of hundreds of accounts "of varied types and access paths"; later reconstruction of reasoning
 AGENTIC = Scenario(
-    "agentic-2026-02",
-    28,
-    datetime(2026, 2, 1, tzinfo=UTC),
-    13_000,
-    tuple(
+    name="agentic-2026-02",
+    days=28,
+    start=datetime(2026, 2, 1, tzinfo=UTC),
+    honest=13_000,
+    campaigns=tuple(
         Campaign(
             name,
             family,
@@ -85,11 +85,11 @@ AGENTIC = Scenario(
 
 # 13 million requests of thousands of accounts; nearly half of the traffic on a new model within a day
 PIVOT = Scenario(
-    "pivot-2026-02",
-    35,
-    datetime(2026, 2, 2, tzinfo=UTC),
-    54_000,
-    tuple(
+    name="pivot-2026-02",
+    days=35,
+    start=datetime(2026, 2, 2, tzinfo=UTC),
+    honest=54_000,
+    campaigns=tuple(
         Campaign(
             name,
             family,
@@ -109,11 +109,11 @@ PIVOT = Scenario(
 
 # 25,000 accounts, 28.8 million requests in 45 days: 1,152 an account, 25.6 a day, mixed with other customers' traffic
 HYDRA = Scenario(
-    "hydra-2026-06",
-    45,
-    datetime(2026, 4, 22, tzinfo=UTC),
-    110_000,
-    tuple(
+    name="hydra-2026-06",
+    days=45,
+    start=datetime(2026, 4, 22, tzinfo=UTC),
+    honest=110_000,
+    campaigns=tuple(
         Campaign(
             name,
             family,
@@ -136,11 +136,11 @@ HYDRA = Scenario(
 
 # one fixed prompt; 5,000 accounts, banned, then 3,500 others: 857 requests an account and day, 3 million a day
 POOLS = Scenario(
-    "pools-2026-07",
-    77,
-    datetime(2026, 5, 11, tzinfo=UTC),
-    70_000,
-    (
+    name="pools-2026-07",
+    days=77,
+    start=datetime(2026, 5, 11, tzinfo=UTC),
+    honest=70_000,
+    campaigns=(
         Campaign(
             "mercury",
             "fixed_prompt",
@@ -157,11 +157,11 @@ POOLS = Scenario(
 
 # 273 accounts, 770,609 requests of the 3.4 million of all in 17 days; an older, weaker model after a block
 CLEANER = Scenario(
-    "cleaner-2026",
-    17,
-    datetime(2026, 6, 1, tzinfo=UTC),
-    8_300,
-    (
+    name="cleaner-2026",
+    days=17,
+    start=datetime(2026, 6, 1, tzinfo=UTC),
+    honest=8_300,
+    campaigns=(
         Campaign(
             "cleaner",
             "trace_cleaning",

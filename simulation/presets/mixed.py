@@ -92,4 +92,4 @@ _CAMPAIGNS = (
     ),
 )  # fmt: skip
 
-MIXED_WORLD = Scenario("mixed", 35, START, 7_000, _CAMPAIGNS, cohorts=MIXED, pace=0.4)
+MIXED_WORLD = Scenario(name="mixed", days=35, start=START, honest=7_000, campaigns=_CAMPAIGNS, cohorts=MIXED, pace=0.4)

@@ -92,4 +92,4 @@ CAMPAIGNS = (
     ),
 )
 
-SMALL = Scenario("small", 21, START, 1_250, CAMPAIGNS, cohorts=MIXED, pace=0.24)
+SMALL = Scenario(name="small", days=21, start=START, honest=1_250, campaigns=CAMPAIGNS, cohorts=MIXED, pace=0.24)

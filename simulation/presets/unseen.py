@@ -10,11 +10,11 @@ _START = datetime(2026, 8, 3, tzinfo=UTC)
 
 # families that no other scenario has, with tactics that others have
 FAMILIES = Scenario(
-    "unseen-families",
-    28,
-    _START,
-    2_600,
-    (
+    name="unseen-families",
+    days=28,
+    start=_START,
+    honest=2_600,
+    campaigns=(
         Campaign(
             "quarry",
             "preference_pairs",
@@ -38,11 +38,11 @@ FAMILIES = Scenario(
 # tactics that no other scenario has, with families that others have: one pool for two operators, metadata that
 # vanishes, probes at fixed intervals, a pool so large that each account sends next to nothing
 TACTICS = Scenario(
-    "unseen-tactics",
-    28,
-    _START,
-    2_800,
-    (
+    name="unseen-tactics",
+    days=28,
+    start=_START,
+    honest=2_800,
+    campaigns=(
         Campaign(
             "tarn",
             "instruction_generation",

@@ -60,7 +60,14 @@ def draw_arrivals(world: World, day: int, rng: np.random.Generator) -> Moments:
     )
     when = day + (begin[session] + offsets) / DAY
     campaign = _draw_campaign(world, account, when, busy, rng)
-    moments = Moments(account, when, session, position, campaign, np.zeros(len(account), dtype=bool))
+    moments = Moments(
+        account=account,
+        when=when,
+        session=session,
+        position=position,
+        campaign=campaign,
+        probe=np.zeros(len(account), dtype=bool),
+    )
     moments = _add_probes(world, day, moments, busy, rng)
     return moments.select(_can_send(world, moments, busy))
 
@@ -157,12 +164,12 @@ def _add_probes(world: World, day: int, moments: Moments, busy: Flags, rng: np.r
     account = rows[source]
     after = int(moments.session.max(initial=-1)) + 1
     probes = Moments(
-        account,
-        when,
-        after + np.arange(len(account)),
-        np.zeros(len(account), dtype=np.int64),
-        np.where(busy[account], accounts.campaign[account], -1),
-        np.ones(len(account), dtype=bool),
+        account=account,
+        when=when,
+        session=after + np.arange(len(account)),
+        position=np.zeros(len(account), dtype=np.int64),
+        campaign=np.where(busy[account], accounts.campaign[account], -1),
+        probe=np.ones(len(account), dtype=bool),
     )
     both = Moments(*(np.concatenate([getattr(m, f.name) for m in (moments, probes)]) for f in fields(Moments)))
     return both.select(np.argsort(both.account, kind="stable"))

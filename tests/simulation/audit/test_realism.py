@@ -17,9 +17,18 @@ POOLS = Path(__file__).parents[4] / "shared" / "data"
 
 def test_the_distance_of_a_sample_to_itself_is_zero_and_to_another_world_one() -> None:
     values = np.arange(100.0)
-    assert CohortComparison("a", "log gaps", "b", values, values).distance == 0.0
-    assert CohortComparison("a", "log gaps", "b", values, values + 1_000.0).distance == 1.0
-    assert CohortComparison("a", "share", "b", np.array([0.5]), np.array([0.7])).distance == pytest.approx(0.2)
+    assert (
+        CohortComparison(cohort="a", measure="log gaps", source="b", simulated=values, observed=values).distance == 0.0
+    )
+    assert (
+        CohortComparison(
+            cohort="a", measure="log gaps", source="b", simulated=values, observed=values + 1_000.0
+        ).distance
+        == 1.0
+    )
+    assert CohortComparison(
+        cohort="a", measure="share", source="b", simulated=np.array([0.5]), observed=np.array([0.7])
+    ).distance == pytest.approx(0.2)
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,9 @@ def test_pooled_addresses_are_shared_and_lie_in_one_country() -> None:
     moments = draw_arrivals(world, 10, rng)
     plain = pl.Series("text", ["a text"] * len(moments.account))
     ones = np.ones(len(moments.account))
-    made = make_requests(world, (10, 0), moments, Texts(plain, plain, ones, ones, ones < 0), rng)
+    made = make_requests(
+        world, (10, 0), moments, Texts(prompt=plain, system=plain, context=ones, answer=ones, whole=ones < 0), rng
+    )
     addresses = made.group_by("client_address").agg(pl.col("account_id", "country", "asn").n_unique())
     assert (addresses["account_id"] > 4).sum() > 5
     assert addresses.filter(pl.col("account_id") > 1).select(pl.col("country", "asn").max()).row(0) == (1, 1)
