@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from training.examples.rows import TrainingRows
 
 from training.baselines import IsolationForest
+from training.examples.rows import TrainingRows
 from training.fitting.plan import Plan
 from training.fitting.training_sets import training_rows
 
