@@ -11,3 +11,15 @@ class InputError(StillwatchError):
 
 class IntegrityError(StillwatchError):
     """A stored model or table is not what its label says; an operator must replace it."""
+
+
+def missing_extra(use: str, extra: str) -> InputError:
+    """The error for an optional package that is used and not installed.
+
+    Args:
+        use: what needs the package, as the caller asked for it: an option or a setting.
+        extra: the name of the extra in `pyproject.toml` that brings the package.
+    """
+    return InputError(
+        f"{use} needs the extra {extra!r}, which is not installed: run `pip install 'stillwatch[{extra}]'`."
+    )

@@ -44,6 +44,15 @@ def resolve_workspace(context: typer.Context, path: Path) -> Path:
     return Path(before)
 
 
+def require_search(trials: int) -> int:
+    """Return the number of trials, after checking that what searches is installed if there are any."""
+    if trials:
+        from training.models.search import require_optuna  # imports LightGBM, which other commands need not wait for
+
+        require_optuna()
+    return trials
+
+
 HOLDS_ALL = "Folder that holds all state of a run."
 Root = Annotated[
     Path,
@@ -74,7 +83,13 @@ PlantShare = Annotated[
 ]
 Search = Annotated[
     int,
-    typer.Option("--search", min=0, metavar="TRIALS", help="Search for better settings; see CHANGELOG.md."),
+    typer.Option(
+        "--search",
+        min=0,
+        metavar="TRIALS",
+        callback=require_search,
+        help="Search for better settings; needs the extra 'search'; see CHANGELOG.md.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random draws.")]
 Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]

@@ -7,6 +7,7 @@ not been measured on families left out of training (CHANGELOG.md).
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from features.errors import missing_extra
 from training.evaluation.metrics import held_out_precision
 from training.examples.rows import TrainingRows
 from training.models.fit import Boosting, BoostingSettings
@@ -25,6 +26,7 @@ def search(rows: TrainingRows, budget: int, seed: int, start: BoostingSettings |
     start = start or BoostingSettings()
     if budget <= 0:
         return start
+    require_optuna()
     import optuna  # slow to import, and seldom needed
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -33,6 +35,18 @@ def search(rows: TrainingRows, budget: int, seed: int, start: BoostingSettings |
     study.optimize(lambda trial: _precision(rows, _suggest(trial, start), seed), n_trials=budget)
     best = _suggest(optuna.trial.FixedTrial(study.best_params), start)
     return best if study.best_value > _precision(rows, start, seed) else start
+
+
+def require_optuna() -> None:
+    """Check that Optuna is installed, so that a command can fail before its work.
+
+    Raises:
+        InputError: the extra `search` is not installed.
+    """
+    try:
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("--search", "search") from error
 
 
 def _precision(rows: TrainingRows, settings: BoostingSettings, seed: int) -> float:

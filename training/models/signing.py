@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from features.errors import InputError, IntegrityError
+from features.errors import InputError, IntegrityError, missing_extra
 from training.models.artifact import REFUSAL, SIGNATURE, Prove, Sign
 
 SIGNING, VERIFYING = "STILLWATCH_SIGNING_KEY", "STILLWATCH_VERIFYING_KEY"
@@ -37,8 +37,10 @@ def signer(key: Path) -> Sign:
         InputError: the key can't be read, or is no private key on P-256 without a passphrase.
     """
     _private(key)
-    from model_signing import signing
-
+    try:
+        from model_signing import signing
+    except ImportError as error:
+        raise missing_extra(SIGNING, "signing") from error
     config = signing.Config().use_elliptic_key_signer(private_key=key).set_hashing_config(_all_files())
 
     def sign(files: Mapping[str, bytes]) -> bytes:
@@ -61,7 +63,10 @@ def verifier(key: Path) -> Prove:
     """
     public_key = _pem(_public(key))
     owner = _hint(public_key)
-    import model_signing.verifying  # noqa: F401  a missing library must not look like a wrong signature
+    try:
+        import model_signing.verifying  # noqa: F401  a missing library must not look like a wrong signature
+    except ImportError as error:
+        raise missing_extra(VERIFYING, "signing") from error
 
     def prove(files: Mapping[str, bytes], signature: bytes | None, folder: Path) -> None:
         if signature is None:
