@@ -1,44 +1,91 @@
-# Needs Python 3.11, pip and make; everything else is installed into .venv from the lock.
-PYTHON ?= python3.11
+# Needs pip, make, bash and Python 3.11, 3.12 or 3.13: the newest of these on the PATH, or PYTHON=/path/to/python.
+# Not Python 3.14 or later: nobody has tried the stack on it. Not 3.10 or earlier: numpy, scipy and pandas have left it.
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
+
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_TO_DEVELOP := $(VENV)/.ready-to-develop
 
-.PHONY: setup demo check test bench lock clean
+.PHONY: setup demo check quick test bench lock clean same-python
 
-setup: $(READY)
+setup: $(READY_TO_DEVELOP)
 
-# The lock is complete. Without --no-deps pip looks for what it needs with extras (pydantic[email]) beside the pins, and
-# stumbles over the first newer release.
+# The locks are complete: --no-deps. With dependencies pip would look for what extras need (pydantic[email]) beside the
+# pins, and stumble over the first newer release.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+count = $$(grep -c '^[a-z0-9]' $(1))
+install = $(PIP) install --require-hashes --no-deps --no-compile --progress-bar off -r $(1) | awk \
+	'/^(Collecting|Processing|Requirement already)/ && ++n % 40 == 0 {print "  " n " of them are here"; fflush()} \
+	 /^Installing collected/ {print "  unpacking those that are new"; fflush()}'
+
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "stillwatch needs Python 3.11: make PYTHON=/path/to/python3.11 ...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@if ! $(BIN)/python -c '' 2>/dev/null; then \
+		python="$(PYTHON)"; python="$${python:-$$(.ci/pythons | head -n 1)}"; \
+		test -n "$$python" || { echo "stillwatch needs Python 3.11, 3.12 or 3.13 (with venv and pip): none is on the PATH; try make PYTHON=/path/to/python"; exit 1; }; \
+		"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+			|| { echo "stillwatch needs Python 3.11, 3.12 or 3.13, and $$python is another or does not run"; exit 1; }; \
+		echo "Making a virtual environment in $(VENV) with $$("$$python" --version) ($$python)."; \
+		"$$python" -m venv --clear $(VENV); \
+	fi
+	@echo "Installing the $(call count,requirements.lock) packages that stillwatch runs on: about 1.3 GB on disk, a minute or two."
+	@$(call install,requirements.lock)
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "Ready: $(BIN)/stillwatch"
 
-demo: setup
+# On top of the first lock, so that both marks hold whichever target comes first.
+$(READY_TO_DEVELOP): $(READY) requirements-dev.lock
+	@echo "Installing what tests and checks need beside them ($(call count,requirements-dev.lock) packages together): about 0.5 GB more, half a minute."
+	@$(call install,requirements-dev.lock)
+	@touch $@
+
+# An environment keeps the Python that it was made with: say so rather than use another than the one asked for.
+ifneq ($(filter command environment,$(firstword $(origin PYTHON))),)
+$(READY): | same-python
+same-python:
+	@if $(BIN)/python -c '' 2>/dev/null; then \
+		version='import sys; print("%d.%d" % sys.version_info[:2])'; \
+		here="$$($(BIN)/python -c "$$version")"; wanted="$$("$(PYTHON)" -c "$$version")"; \
+		test "$$here" = "$$wanted" || { echo "$(VENV) has Python $$here, and $(PYTHON) is $$wanted: run make clean first, or add VENV=.venv-$$wanted"; exit 1; }; \
+	fi
+endif
+
+demo: $(READY)
 	$(BIN)/stillwatch demo
 
-check: setup
+check: $(READY_TO_DEVELOP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_fences.py tests/test_structure.py
 
+# Under a minute, and the same on every Python: the fences, the set-up, and the parts of the product that are pure.
+QUICK := tests/test_fences.py tests/test_structure.py tests/test_setup.py tests/features/text tests/features/families \
+	tests/features/test_catalogue.py tests/features/test_rollups.py tests/serving/test_messages.py \
+	tests/training/evaluation tests/training/gate
+quick: $(READY_TO_DEVELOP)
+	$(BIN)/python -m pytest -q $(QUICK)
+
 # In the order of the files: else those of few long tests come last, and one process waits for the other.
-test: setup
+test: $(READY_TO_DEVELOP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # make bench, or one measurement: make bench WHAT=endpoint; `python -m benchmarks` lists their names.
 WHAT ?= all
-bench: setup
+bench: $(READY_TO_DEVELOP)
 	$(BIN)/python -m benchmarks $(WHAT)
 
-# Needs uv; the only target that does.
+# Needs uv; the only target that does. The pins that are there stay where they can: delete a lock to move everything.
+# The larger lock comes first and binds the smaller, so that the two never disagree.
+# Feast asks for SQLAlchemy's plugin for mypy, and so for mypy and what it needs: nothing that runs imports them.
+TYPE_CHECKING := $(addprefix --no-emit-package ,mypy mypy-extensions librt ast-serialize types-greenlet)
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links pyproject.toml --group install
 lock:
-	uv pip compile --python-version 3.11 --extra dev --generate-hashes --no-header --no-emit-index-url \
-		--no-emit-find-links --quiet pyproject.toml --output-file requirements.lock
+	$(LOCK) --extra dev --output-file requirements-dev.lock
+	$(LOCK) --no-annotate $(TYPE_CHECKING) --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV)
