@@ -34,7 +34,7 @@ IN_CAMPAIGN = "campaign: shares {} with other accounts of its campaign_id, more 
 
 
 @dataclass(frozen=True, slots=True)
-class AccountRows:
+class RowsToScore:
     """Accounts to score, one row each, as the store holds them.
 
     Attributes:
@@ -96,7 +96,7 @@ def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], ties: S
 
 def score_rows(
     model: Model,
-    rows: AccountRows,
+    rows: RowsToScore,
     *,
     features: tuple[Feature, ...] | None,
     fresh_since: datetime,

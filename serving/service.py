@@ -152,7 +152,7 @@ class Endpoint:
     def _answer(self, ids: list[str], online: Online, risks: scorer.Risks | None) -> list[AccountScore]:
         return scorer.score_rows(
             self.model,
-            scorer.AccountRows(
+            scorer.RowsToScore(
                 account_ids=ids,
                 matrix=online.matrix,
                 as_of=online.as_of,

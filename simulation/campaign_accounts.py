@@ -18,7 +18,7 @@ from simulation.cohorts import COHORTS
 from simulation.constants import assumed
 from simulation.constants.assumed import GRACE, RELEASED
 from simulation.draws import Flags, Floats, Ints, choose, keyed, unit
-from simulation.enforcement import Enforcement
+from simulation.enforcement import DrawnEnforcement
 from simulation.families import Family
 from simulation.tactics import Campaign, Tactics
 from simulation.traffic.lengths import LENGTHS
@@ -283,7 +283,7 @@ def mood_factor(factor: Floats) -> Floats:
 
 
 def expected_requests(
-    accounts: DrawnAccounts, enforcement: Enforcement, days: int, weekday: int, clockwork: Clockwork
+    accounts: DrawnAccounts, enforcement: DrawnEnforcement, days: int, weekday: int, clockwork: Clockwork
 ) -> float:
     """The mean number of requests that the accounts will send in service; `weekday` is that of the first day."""
     first = np.maximum(accounts.begin, np.maximum(accounts.created, 0.0))

@@ -12,7 +12,7 @@ from simulation.tactics import Tactics
 
 
 @dataclass(frozen=True, slots=True)
-class Enforcement:
+class DrawnEnforcement:
     """Labels and acts as arrays with one entry per account; days from the start of the world, inf for never."""
 
     labelled: Floats  # day on which the label becomes known
@@ -22,7 +22,7 @@ class Enforcement:
     restored: Floats
 
 
-def enforce_on_honest(cohort: Cohort, accounts: DrawnAccounts, days: int, rng: np.random.Generator) -> Enforcement:
+def enforce_on_honest(cohort: Cohort, accounts: DrawnAccounts, days: int, rng: np.random.Generator) -> DrawnEnforcement:
     """Draw reviews of honest accounts (likelier for busy ones), throttles, and rare bans that are taken back."""
     count = len(accounts)
     weight = np.clip(np.sqrt(accounts.rate / cohort.rate[0]), 0.5, 2.0)
@@ -32,7 +32,7 @@ def enforce_on_honest(cohort: Cohort, accounts: DrawnAccounts, days: int, rng: n
     slowed = np.where(rng.random(count) < assumed.THROTTLED, rng.uniform(1.0, days, count), np.inf)
     wrong = (rng.random(count) < assumed.WRONGLY_BANNED) & (days > 4)
     banned = np.where(wrong, rng.uniform(1.0, max(1.0, days - 2.0), count), np.inf)
-    return Enforcement(
+    return DrawnEnforcement(
         labelled=labelled,
         guilty=np.zeros(count, dtype=bool),
         banned=banned,
@@ -48,7 +48,7 @@ def enforce_on_campaign(
     rng: np.random.Generator,
     purged: float = np.inf,
     pace: float = 1.0,
-) -> Enforcement:
+) -> DrawnEnforcement:
     """Draw labels and bans of a campaign's accounts; the first labels come `found_after` days after its begin.
 
     Args:
@@ -74,24 +74,24 @@ def enforce_on_campaign(
         act = purged + rng.uniform(0.0, 0.25, count)
         banned = np.where(caught, np.minimum(banned, act), banned)
         labelled = np.where(caught & is_labelled, np.minimum(labelled, act - 0.01), labelled)
-    return Enforcement(
+    return DrawnEnforcement(
         labelled=labelled, guilty=np.ones(count, dtype=bool), banned=banned, throttled=never, restored=never
     )
 
 
-def enforcement_rows(enforcement: Enforcement, rows: slice) -> Enforcement:
+def enforcement_rows(enforcement: DrawnEnforcement, rows: slice) -> DrawnEnforcement:
     """Select rows."""
-    return Enforcement(*(getattr(enforcement, f.name)[rows] for f in fields(Enforcement)))
+    return DrawnEnforcement(*(getattr(enforcement, f.name)[rows] for f in fields(DrawnEnforcement)))
 
 
-def overwrite_rows(enforcement: Enforcement, rows: Ints, others: Enforcement) -> Enforcement:
+def overwrite_rows(enforcement: DrawnEnforcement, rows: Ints, others: DrawnEnforcement) -> DrawnEnforcement:
     """Replace the rows by those of another."""
-    changed = [getattr(enforcement, f.name).copy() for f in fields(Enforcement)]
-    for column, field in zip(changed, fields(Enforcement), strict=True):
+    changed = [getattr(enforcement, f.name).copy() for f in fields(DrawnEnforcement)]
+    for column, field in zip(changed, fields(DrawnEnforcement), strict=True):
         column[rows] = getattr(others, field.name)
-    return Enforcement(*changed)
+    return DrawnEnforcement(*changed)
 
 
-def concatenate_enforcement(parts: list[Enforcement]) -> Enforcement:
+def concatenate_enforcement(parts: list[DrawnEnforcement]) -> DrawnEnforcement:
     """Join several into one, in order."""
-    return Enforcement(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Enforcement)))
+    return DrawnEnforcement(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(DrawnEnforcement)))

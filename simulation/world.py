@@ -25,7 +25,7 @@ from simulation.constants import pool_rhythms
 from simulation.constants.assumed import RENTED
 from simulation.draws import Ints
 from simulation.enforcement import (
-    Enforcement,
+    DrawnEnforcement,
     concatenate_enforcement,
     enforce_on_campaign,
     enforce_on_honest,
@@ -67,7 +67,7 @@ class Segment:
     first: int
     cohort: Cohort
     accounts: DrawnAccounts
-    enforcement: Enforcement
+    enforcement: DrawnEnforcement
     operation: Operation | None = None
     guest: Operation | None = None  # that runs on the same accounts
 
@@ -83,7 +83,7 @@ class World:
     segments: tuple[Segment, ...]
     operations: tuple[Operation, ...]
     accounts: DrawnAccounts  # of all segments, in order: the account numbered n is entry n
-    enforcement: Enforcement
+    enforcement: DrawnEnforcement
     systems: pl.Series  # system prompt of each account's ordinary requests, null without one
     material: Material
     clockwork: Clockwork

@@ -146,12 +146,12 @@ def no_test_packages(path: str, source: str) -> Iterator[str]:
 
 def mirror(path: str, source: str) -> Iterator[str]:
     """tests/x/test_y.py is about x/y.py or the package x/y; tests/x/y/test_y.py may be about the package too."""
-    place = PurePosixPath(path)
-    if package_of(path) != "tests" or path in PROJECT_WIDE or not place.name.startswith("test_"):
+    test_file = PurePosixPath(path)
+    if package_of(path) != "tests" or path in PROJECT_WIDE or not test_file.name.startswith("test_"):
         return
-    about = place.relative_to("tests").with_name(place.name.removeprefix("test_"))
+    about = test_file.relative_to("tests").with_name(test_file.name.removeprefix("test_"))
     packages = [about.with_suffix(""), *([about.parent] if about.parent.name == about.stem else [])]
-    if not any((ROOT / found).exists() for found in (about, *(package / "__init__.py" for package in packages))):
+    if not any((ROOT / path).exists() for path in (about, *(package / "__init__.py" for package in packages))):
         yield f"{path} has no {about}: move it, or list it as project-wide"
 
 
@@ -165,9 +165,9 @@ def nothing_left_open(path: str, source: str) -> Iterator[str]:
 
 def _lines(path: str, source: str, pattern: re.Pattern[str], what: str) -> Iterator[str]:
     for number, line in enumerate(source.splitlines(), 1):
-        found = pattern.search(line)
-        if found:
-            yield f"{path}:{number} {what}: {found[0]}"
+        match = pattern.search(line)
+        if match:
+            yield f"{path}:{number} {what}: {match[0]}"
 
 
 CODE_FENCES: tuple[Fence, ...] = (
@@ -184,7 +184,7 @@ TEXT_FENCES: tuple[Fence, ...] = (no_machine_paths, nothing_left_open)
 
 
 def code() -> list[Path]:
-    return [path for place in PLACES for path in sorted((ROOT / place).rglob("*.py"))]
+    return [path for folder in PLACES for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def texts() -> list[Path]:
@@ -192,13 +192,13 @@ def texts() -> list[Path]:
     named = [
         ROOT / name for name in ("Makefile", "pyproject.toml", ".ci/pythons", ".ci/run", ".ci/servers", ".gitignore")
     ]
-    pages = [path for place in (*PLACES, ".github") for path in sorted((ROOT / place).rglob("*.y*ml"))]
+    pages = [path for folder in (*PLACES, ".github") for path in sorted((ROOT / folder).rglob("*.y*ml"))]
     return [*code(), *(path for path in named if path.exists()), *sorted(ROOT.glob("*.md")), *pages]
 
 
 def violations(fence: Fence, paths: list[Path]) -> list[str]:
     named = [(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
-    return [found for path, source in named for found in fence(path, source)]
+    return [violation for path, source in named for violation in fence(path, source)]
 
 
 @pytest.mark.parametrize("fence", CODE_FENCES, ids=lambda fence: fence.__name__)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -13,12 +14,21 @@ ROOMS = ("features", "simulation", "training", "planting", "serving", "pipelines
 SMALL_ROOM, MOST_LOOSE = 12, 8
 SHELVES = {"features/catalogue", "features/families"}  # one file for each entry of a list, as their `__init__` says
 LONGEST_FILE, LONGEST_BODY = 300, 50
+MOST_PARAMETERS = 6
+COMMANDS = ("pipelines/cli.py", "pipelines/commands/")  # a command's parameters are its options
+VAGUE = {"told", "found", "known", "kept", "place", "one"}  # words that fit any value, so say nothing of it
 
 
 def sources(root: Path, *rooms: str) -> dict[str, str]:
     """Source by path from the root of every Python file of some rooms."""
     files = [path for room in rooms for path in sorted((root / room).rglob("*.py"))]
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in files}
+
+
+@cache
+def parse(source: str) -> ast.Module:
+    """Parse a file once for all fences."""
+    return ast.parse(source)
 
 
 def module_of(path: str) -> str:
@@ -31,7 +41,7 @@ def imports(files: Mapping[str, str]) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for path, source in files.items():
         names: set[str] = set()
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(parse(source)):
             if isinstance(node, ast.Import):
                 names |= {name.name for name in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -74,7 +84,7 @@ def long_files(files: Mapping[str, str]) -> list[str]:
 def functions(files: Mapping[str, str]) -> Iterator[tuple[str, Function]]:
     """Every function with `path:line name`."""
     for path, source in files.items():
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(parse(source)):
             if isinstance(node, Function):
                 yield f"{path}:{node.lineno} {node.name}", node
 
@@ -85,6 +95,39 @@ def long_bodies(files: Mapping[str, str]) -> Iterator[str]:
         lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
         if lines > LONGEST_BODY:
             yield f"{name} has a body of {lines} lines"
+
+
+def wide_signatures(files: Mapping[str, str]) -> Iterator[str]:
+    for name, node in functions(files):
+        parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        count = sum(parameter.arg not in {"self", "cls"} for parameter in parameters)
+        if count > MOST_PARAMETERS and not name.startswith(COMMANDS):
+            yield f"{name} takes {count} parameters"
+
+
+def names(source: str) -> Iterator[tuple[int, str]]:
+    """Line and name of everything that a source names: variables, parameters, attributes, functions, classes."""
+    for node in ast.walk(parse(source)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+
+
+def vague_names(files: Mapping[str, str]) -> Iterator[str]:
+    for path, source in files.items():
+        yield from (f"{path}:{line} {name}" for line, name in names(source) if name.lower().strip("_") in VAGUE)
+
+
+def homonyms(files: Mapping[str, str]) -> list[str]:
+    """Public classes of one name in two files."""
+    homes: dict[str, list[str]] = {}
+    for path, source in files.items():
+        for node in parse(source).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(path)
+    return [f"{name}: {', '.join(paths)}" for name, paths in homes.items() if len(paths) > 1]
 
 
 def test_no_files_import_one_another_in_a_circle() -> None:
@@ -100,13 +143,25 @@ def test_no_file_and_no_body_is_too_long() -> None:
     assert [*long_files(files), *long_bodies(files)] == []
 
 
+def test_no_signature_is_too_wide() -> None:
+    assert list(wide_signatures(sources(ROOT, *ROOMS))) == []
+
+
+def test_names_say_what_they_hold() -> None:
+    assert list(vague_names(sources(ROOT, *ROOMS))) == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    assert homonyms(sources(ROOT, *ROOMS)) == []
+
+
 def test_every_folder_with_code_is_a_room() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert folders == set(ROOMS)
 
 
 def test_every_room_says_what_it_is() -> None:
-    silent = [path for path, source in sources(ROOT, *ROOMS).items() if not ast.get_docstring(ast.parse(source))]
+    silent = [path for path, source in sources(ROOT, *ROOMS).items() if not ast.get_docstring(parse(source))]
     assert silent == []
 
 
@@ -137,6 +192,32 @@ def test_a_planted_long_file_is_found() -> None:
 @pytest.mark.parametrize("word", ["def", "async def"])
 def test_a_planted_long_body_is_found_and_a_long_docstring_is_none(word: str) -> None:
     long = f"{word} f():\n" + "    a = 1\n" * (LONGEST_BODY + 1)
-    told = f'{word} f():\n    """' + "\n" * LONGEST_BODY + '"""\n    return 1'
+    documented = f'{word} f():\n    """' + "\n" * LONGEST_BODY + '"""\n    return 1'
     assert len(list(long_bodies({"features/x.py": long}))) == 1
-    assert list(long_bodies({"features/x.py": told})) == []
+    assert list(long_bodies({"features/x.py": documented})) == []
+
+
+def test_a_planted_wide_signature_is_found_but_for_commands() -> None:
+    wide = "class A:\n    def f(self, a, b, c, d, e, *, f, g): ..."
+    assert len(list(wide_signatures({"features/x.py": wide}))) == 1
+    assert list(wide_signatures({"pipelines/cli.py": wide})) == []
+    assert list(wide_signatures({"features/x.py": wide.replace(", g", "")})) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "found = 1",
+        "def f(told): ...",
+        "[one for one in x]",
+        "def _known(): ...",
+        "class A:\n    kept: int",
+        "self.place = 1",
+    ],
+)
+def test_a_planted_vague_name_is_found(source: str) -> None:
+    assert len(list(vague_names({"features/x.py": source}))) == 1
+
+
+def test_planted_homonyms_are_found() -> None:
+    assert homonyms({"features/x.py": "class World: ...", "simulation/y.py": "class World: ...\nclass _X: ..."}) != []

@@ -123,13 +123,15 @@ def make_requests(accounts: int, requests: int, seed: int = 0, days: float = 40)
     mine = _own_words(who)
     away = (who % 9 == 4) & (second < 3 * 86_400)  # to another network and client, of late
     octet = pl.Series((who % 40 + rng.integers(1 + who % 4, size=requests) + 100 * away).astype(str))
-    has_address, moved = (
-        pl.lit(pl.Series(x)) for x in ((who % 6 > 0) & ((who % 7 != 3) | (second >= 9 * 86_400)), away)
-    )
+    has_address = pl.lit(pl.Series((who % 6 > 0) & ((who % 7 != 3) | (second >= 9 * 86_400))))
     address = pl.when(has_address).then(pl.format("10.{}.0.{}", octet, octet))
     written = pl.when(mine.is_not_null()).then(pl.format("{} {} on {}", _frames(who), mine, pl.Series(topics)))
     system = pl.Series(pick(["Be terse.", None, "You grade essays.", None]))
-    agent = pl.when(moved).then(pl.lit("go/1")).otherwise(pl.Series(pick(["curl/8", "py/3", "node/20", None])))
+    agent = (
+        pl.when(pl.lit(pl.Series(away)))
+        .then(pl.lit("go/1"))
+        .otherwise(pl.Series(pick(["curl/8", "py/3", "node/20", None])))
+    )
     time = pl.lit(AS_OF) - pl.duration(seconds=pl.Series(second))
     network = who % 7 + rng.integers(1 + who % 3, size=requests)
     columns = {

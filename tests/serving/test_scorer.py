@@ -30,7 +30,7 @@ def alone(matrix: scorer.Matrix) -> list[str | None]:
 
 
 def scored(model: Model, matrix: scorer.Matrix, as_of: list[datetime | None], ids: list[str]) -> list[AccountScore]:
-    rows = scorer.AccountRows(account_ids=ids, matrix=matrix, as_of=as_of)
+    rows = scorer.RowsToScore(account_ids=ids, matrix=matrix, as_of=as_of)
     return scorer.score_rows(model, rows, features=FEATURES, fresh_since=NOW - DAY)
 
 
@@ -63,7 +63,7 @@ def test_features_exactly_as_old_as_the_limit_are_fresh(model: Model) -> None:
 
 
 def test_a_risk_that_was_assessed_before_is_not_predicted_again(model: Model) -> None:
-    rows, risks = scorer.AccountRows(account_ids=["a"], matrix=features(1), as_of=[NOW]), np.array([0.123])
+    rows, risks = scorer.RowsToScore(account_ids=["a"], matrix=features(1), as_of=[NOW]), np.array([0.123])
     answer = scorer.score_rows(model, rows, features=FEATURES, fresh_since=NOW - DAY, risks=risks)
     assert answer[0].risk == 0.123
 
@@ -163,7 +163,7 @@ def test_an_account_in_a_campaign_has_that_as_a_reason_where_the_lift_ranks_amon
 def test_a_campaign_raises_the_risk_of_its_accounts_alone(model: Model) -> None:
     lifted = replace(model, calibrator=replace(model.calibrator, lift=2.0))
     matrix = features(3)
-    rows = scorer.AccountRows(
+    rows = scorer.RowsToScore(
         account_ids=list("abc"), matrix=matrix, as_of=[NOW, NOW, None], campaigns=["c-1", None, None]
     )
     answer = scorer.score_rows(lifted, rows, features=None, fresh_since=NOW - DAY)

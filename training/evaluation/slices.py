@@ -212,10 +212,10 @@ def recall_campaigns(label: Flags, risk: Numbers, names: list[str], codes: Codes
     taken = risk >= threshold_at(label, risk, FALSE_POSITIVE_RATES[0])
     size = np.bincount(codes[codes >= 0], minlength=len(names))
     hits = np.bincount(codes[(codes >= 0) & taken], minlength=len(names))
-    return tuple(_one(name, int(n), int(hit)) for name, n, hit in zip(names, size, hits, strict=True))
+    return tuple(_campaign_recall(name, int(n), int(hit)) for name, n, hit in zip(names, size, hits, strict=True))
 
 
-def _one(name: str, accounts: int, hits: int) -> CampaignRecall:
+def _campaign_recall(name: str, accounts: int, hits: int) -> CampaignRecall:
     low, high = wilson(hits / accounts, accounts)
     return CampaignRecall(
         name=name, accounts=accounts, recall=Estimate(name="recall", value=hits / accounts, low=low, high=high)
