@@ -123,20 +123,16 @@ def make_requests(accounts: int, requests: int, seed: int = 0, days: float = 40)
     mine = _own_words(who)
     away = (who % 9 == 4) & (second < 3 * 86_400)  # to another network and client, of late
     octet = pl.Series((who % 40 + rng.integers(1 + who % 4, size=requests) + 100 * away).astype(str))
-    has_address = pl.lit(pl.Series((who % 6 > 0) & ((who % 7 != 3) | (second >= 9 * 86_400))))
+    has_network = (who % 6 > 0) & ((who % 7 != 3) | (second >= 9 * 86_400))
+    has_address, moved = pl.lit(pl.Series(has_network)), pl.lit(pl.Series(away))
     address = pl.when(has_address).then(pl.format("10.{}.0.{}", octet, octet))
     written = pl.when(mine.is_not_null()).then(pl.format("{} {} on {}", _frames(who), mine, pl.Series(topics)))
     system = pl.Series(pick(["Be terse.", None, "You grade essays.", None]))
-    agent = (
-        pl.when(pl.lit(pl.Series(away)))
-        .then(pl.lit("go/1"))
-        .otherwise(pl.Series(pick(["curl/8", "py/3", "node/20", None])))
-    )
-    time = pl.lit(AS_OF) - pl.duration(seconds=pl.Series(second))
+    agent = pl.when(moved).then(pl.lit("go/1")).otherwise(pl.Series(pick(["curl/8", "py/3", "node/20", None])))
     network = who % 7 + rng.integers(1 + who % 3, size=requests)
     columns = {
         "request_id": pl.Series([f"r{seed}-{i}" for i in range(requests)]),
-        "timestamp": time.cast(pl.Datetime("us", "UTC")),
+        "timestamp": (pl.lit(AS_OF) - pl.duration(seconds=pl.Series(second))).cast(pl.Datetime("us", "UTC")),
         "account_id": pl.Series([f"acct-{i:04d}" for i in who]),
         "api_key_id": pl.Series(pick(["k1", "k2", "k3", None], 2)),
         "channel": pl.Series(pick(["api", "web", "cloud:x", "aggregator:y"])),
