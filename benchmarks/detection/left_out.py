@@ -15,7 +15,7 @@ from benchmarks.detection.mean_estimates import FamilyRisks
 from benchmarks.worlds.training_worlds import TrainingWorld
 from features.catalogue import FEATURE_NAMES, SIGNS
 from pipelines.models.train import VOLUME_FEATURE
-from training.baselines import VolumeRule, published_rivals
+from training.baselines import SingleColumnRule, published_rivals
 from training.examples.dataset import DETECTOR_COLUMNS, REPORT_COLUMNS
 from training.examples.planted import MARK, add_planted
 from training.examples.splits import hash_fraction
@@ -90,7 +90,11 @@ def ours(data: TrainingData) -> Models:
 
 def against_rivals(data: TrainingData) -> Models:
     """Our model, the same with the campaign lift switched off (rankings only), without planting, and rivals."""
-    rivals = (Boosting(LIGHTGBM_DEFAULTS, name="plain LightGBM"), LogisticRegression(), VolumeRule(VOLUME_FEATURE))
+    rivals = (
+        Boosting(LIGHTGBM_DEFAULTS, name="plain LightGBM"),
+        LogisticRegression(),
+        SingleColumnRule(VOLUME_FEATURE),
+    )
     others = {rival.name: data.learn(rival, data.both[0]) for rival in rivals}
     whole = ours(data)[OURS]
     alone = replace(whole, calibrator=replace(whole.calibrator, lift=0.0))
@@ -100,7 +104,7 @@ def against_rivals(data: TrainingData) -> Models:
 
 def against_literature(data: TrainingData) -> Models:
     """Ours, the published detectors, and the rivals of a training."""
-    plain = (Narrow(LogisticRegression(), FEATURE_NAMES), VolumeRule(VOLUME_FEATURE))
+    plain = (Narrow(LogisticRegression(), FEATURE_NAMES), SingleColumnRule(VOLUME_FEATURE))
     rivals = (*published_rivals(FEATURE_NAMES), *plain)
     return ours(data) | {rival.name: data.learn(rival, data.wide) for rival in rivals}
 

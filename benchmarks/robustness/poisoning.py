@@ -27,7 +27,7 @@ from benchmarks.worlds.training_worlds import TrainingWorld, prepare_world
 from docs_tools.documents import RESULTS, table, write_part
 from docs_tools.pictures import DosePanel, draw_doses
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
-from training.baselines.volume_rule import VOLUME_FEATURE
+from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.evaluation.headline import estimates
 from training.evaluation.metrics import Estimate, Flags, Numbers
 from training.evaluation.report import Report

@@ -26,7 +26,7 @@ from pipelines.workspace import Workspace
 from planting import Planting, ProviderHistory, planted_examples
 from training import tracking
 from training.baselines import published_rivals
-from training.baselines.volume_rule import VOLUME_FEATURE
+from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.evaluation import drift
 from training.evaluation.report import Report
 from training.examples.dataset import DETECTOR_COLUMNS, digest, entities, snapshot_times

@@ -2,11 +2,11 @@
 
 from training.baselines.forest import IsolationForest
 from training.baselines.published import AGGREGATES, published_rivals
-from training.baselines.volume_rule import VolumeRule
+from training.baselines.single_column_rule import SingleColumnRule
 
 __all__ = [
     "AGGREGATES",
     "IsolationForest",
-    "VolumeRule",
+    "SingleColumnRule",
     "published_rivals",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from training.baselines.forest import IsolationForest
-from training.baselines.volume_rule import VolumeRule
+from training.baselines.single_column_rule import SingleColumnRule
 from training.examples.dataset import DETECTOR_COLUMNS
 from training.models.candidate import Candidate
 from training.models.fit import LIGHTGBM_DEFAULTS, Boosting
@@ -46,8 +46,8 @@ def published_rivals(features: Sequence[str]) -> tuple[Candidate, ...]:
     """
     mmd, prada = DETECTOR_COLUMNS
     return (
-        VolumeRule(mmd, name="mmd_window"),
-        VolumeRule(prada, name="prada"),
+        SingleColumnRule(mmd, name="mmd_window"),
+        SingleColumnRule(prada, name="prada"),
         Narrow(IsolationForest(), tuple(features)),
         Narrow(Boosting(LIGHTGBM_DEFAULTS, name="lightgbm_25"), AGGREGATES),
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import polars as pl
 
-from training.baselines.volume_rule import VOLUME_FEATURE
+from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.examples.splits import Split, split_by_campaign, split_without_labels
 from training.fitting.plan import Plan
 from training.models.candidate import Candidate

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
-from training.baselines import VolumeRule
+from training.baselines import SingleColumnRule
 from training.evaluation.report import EvaluationRequest, Report, evaluate
 from training.examples.dataset import digest, is_in_campaign, matrix
 from training.examples.splits import Split, campaign_digests
@@ -118,7 +118,7 @@ def judge(
 
 
 def _plain_rivals(request: TrainingRequest) -> tuple[Candidate, ...]:
-    return VolumeRule(request.volume_feature), Narrow(LogisticRegression(), tuple(request.features))
+    return SingleColumnRule(request.volume_feature), Narrow(LogisticRegression(), tuple(request.features))
 
 
 def _digests(request: TrainingRequest, split: Split) -> dict[str, str]:

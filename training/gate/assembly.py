@@ -72,12 +72,12 @@ def assemble_evidence(
         remembered = _remembered_differences(test, ours, champion.risks, seed)
         return None, Evidence(differences=_differences(test, ours, rivals, seed), remembered=remembered)
     others = rivals | {CHAMPION: risk_of(champion.model, test.frame)}
-    report, earlier, lasting = _judge_both(challenger, champion)
+    report, older_reports, older_differences = _judge_both(challenger, champion)
     evidence = Evidence(
         footprints=footprints,
         differences=_differences(test, ours, others, seed),
-        earlier=earlier,
-        lasting=lasting,
+        older_reports=older_reports,
+        older_differences=older_differences,
     )
     return report, evidence
 
@@ -95,10 +95,10 @@ def _judge_both(
     if old.test_digest == new.test_digest:
         return old, None, ()
     report = judge(champion.model, challenger.test, as_of=new.as_of, seed=new.seed)
-    earlier = judge(challenger.model, champion.test, as_of=old.as_of, seed=old.seed, name=OURS)
+    older_reports = judge(challenger.model, champion.test, as_of=old.as_of, seed=old.seed, name=OURS)
     ours, theirs = (risk_of(contender.model, champion.test.frame) for contender in (challenger, champion))
-    lasting = _differences(champion.test, ours, {CHAMPION: theirs}, old.seed)[CHAMPION]
-    return report, (earlier, old), lasting
+    older_differences = _differences(champion.test, ours, {CHAMPION: theirs}, old.seed)[CHAMPION]
+    return report, (older_reports, old), older_differences
 
 
 def _in_row_order(risks: pl.DataFrame, frame: pl.DataFrame) -> dict[str, Numbers]:

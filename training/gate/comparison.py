@@ -35,9 +35,9 @@ def losses(challenger: Report, champion: Report, evidence: Evidence, limits: Gat
     lost = [difference for difference in on_same_accounts if is_certain_loss(difference, limits)]
     yield from (f"On the same accounts as the champion it loses {describe_loss(difference)}." for difference in lost)
     # without a true account the lowest risks would win, and a first model that nobody could judge would stay for good
-    if evidence.earlier is not None and evidence.earlier[1].positives:
-        yield from (f"On the champion's own test set, {reason}" for reason in _beyond(*evidence.earlier))
-        faded = [difference for difference in guarded(evidence.lasting) if is_faded(difference, limits)]
+    if evidence.older_reports is not None and evidence.older_reports[1].positives:
+        yield from (f"On the champion's own test set, {reason}" for reason in _beyond(*evidence.older_reports))
+        faded = [difference for difference in guarded(evidence.older_differences) if is_faded(difference, limits)]
         yield from (f"On the champion's own test set it loses {describe_loss(difference)}." for difference in faded)
     if evidence.footprints is not None:
         yield from _heavier(*evidence.footprints, limits)
@@ -93,13 +93,14 @@ def _values(slices: Sequence[Slice], figure: str) -> dict[str, Estimate]:
 
 def _heavier(challenger: Footprint, champion: Footprint, limits: GateLimits) -> Iterator[str]:
     size, other = challenger.size_bytes, champion.size_bytes
-    if size > limits.bytes and size > limits.times * other:
-        yield f"It takes {size / 1e6:.1f} MB, the champion {other / 1e6:.1f} MB: more than {limits.times:g} times."
+    if size > limits.always_allowed_bytes and size > limits.largest_ratio * other:
+        ratio = f"more than {limits.largest_ratio:g} times"
+        yield f"It takes {size / 1e6:.1f} MB, the champion {other / 1e6:.1f} MB: {ratio}."
     slow, usual = challenger.seconds_per_account, champion.seconds_per_account
-    if slow > limits.seconds and slow > limits.times * usual:
+    if slow > limits.always_allowed_seconds and slow > limits.largest_ratio * usual:
         yield (
             f"Scoring an account takes {slow * 1e3:.2f} ms, with the champion {usual * 1e3:.2f} ms: more than "
-            f"{limits.times:g} times."
+            f"{limits.largest_ratio:g} times."
         )
 
 
@@ -137,14 +138,18 @@ def _is_apart(challenger: Estimate, champion: Estimate) -> bool:
 
 
 def is_certain_loss(difference: Estimate, limits: GateLimits) -> bool:
-    """Whether the whole interval is a loss, of at least the margin."""
+    """Whether the whole interval is a loss, of at least the smallest that counts."""
     value, high = difference.value, difference.high
-    return value is not None and high is not None and high < 0 and value <= -limits.margin
+    return value is not None and high is not None and high < 0 and value <= -limits.smallest_certain_loss
 
 
 def is_faded(difference: Estimate, limits: GateLimits) -> bool:
     """Whether a certain loss, or so much PR-AUC that certainty does not matter."""
-    is_large = difference.name == "pr_auc" and difference.value is not None and difference.value <= -limits.lasting
+    is_large = (
+        difference.name == "pr_auc"
+        and difference.value is not None
+        and difference.value <= -limits.older_test_pr_auc_loss
+    )
     return is_large or is_certain_loss(difference, limits)
 
 

@@ -14,26 +14,29 @@ class GateLimits:
     """What any champion must reach, and what a challenger may cost.
 
     Attributes:
-        lift: smallest PR-AUC, in multiples of the base rate. 2 is a low bar: doubled, it would keep out models for
+        smallest_lift: of PR-AUC, in multiples of the base rate. 2 is a low bar: doubled, it would keep out models for
             providers with few confirmed accounts.
-        ece: largest calibration error. It is wide because it is measured against labels: a model that ranks accounts
-            high that nobody has confirmed yet looks overconfident.
-        margin: a certain loss on the same accounts blocks from this size on; a smaller one has no practical effect.
-        lasting: PR-AUC that a challenger may lose on the champion's own test set, certain or not. Training again on
-            nearly the same data moves it by a few thousandths, labels that were tampered with by more
-            (docs/results/judging.md).
-        times: largest size and scoring time, in multiples of the champion's.
-        bytes: a model up to this size passes, whatever the champion's size.
-        seconds: a model that scores an account in this time passes, whatever the champion's time.
+        largest_ece: largest calibration error. It is wide because it is measured against labels: a model that ranks
+            accounts high that nobody has confirmed yet looks overconfident.
+        smallest_certain_loss: a loss on the same accounts whose whole interval is a loss blocks from this size on; a
+            smaller one has no practical effect. It holds for PR-AUC, recall, Brier score and calibration error alike,
+            against the champion, the plain rivals, the champion's own test set and its remembered risks. Doubled, it
+            would let a Brier score double where it is 0.01.
+        older_test_pr_auc_loss: PR-AUC that a challenger may lose on the champion's own test set, certain or not.
+            Training again on nearly the same data moves it by a few thousandths, labels that were tampered with by
+            more (docs/results/judging.md).
+        largest_ratio: largest size and scoring time, in multiples of the champion's.
+        always_allowed_bytes: a model up to this size passes, whatever the champion's size.
+        always_allowed_seconds: a model that scores an account in this time passes, whatever the champion's time.
     """
 
-    lift: float = 2.0
-    ece: float = 0.15
-    margin: float = 0.005
-    lasting: float = 0.03
-    times: float = 2.0
-    bytes: int = 20_000_000
-    seconds: float = 0.001
+    smallest_lift: float = 2.0
+    largest_ece: float = 0.15
+    smallest_certain_loss: float = 0.005
+    older_test_pr_auc_loss: float = 0.03
+    largest_ratio: float = 2.0
+    always_allowed_bytes: int = 20_000_000
+    always_allowed_seconds: float = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,15 @@ class Evidence:
     Attributes:
         footprints: of challenger and champion.
         differences: from the champion (key `CHAMPION`) and from each plain rival.
-        earlier: challenger's and champion's reports on the champion's own test set, which is older than the
+        older_reports: challenger's and champion's reports on the champion's own test set, which is older than the
             challenger's data.
-        lasting: differences from the champion on that test set.
+        older_differences: differences from the champion on that test set.
         remembered: differences from the risks that the champion gave when it was trained, on the accounts of both test
             sets. Set only where the champion was made for other features, so that it cannot score again.
     """
 
     footprints: tuple[Footprint, Footprint] | None = None
     differences: Mapping[str, Sequence[Estimate]] = field(default_factory=dict)
-    earlier: tuple[Report, Report] | None = None
-    lasting: Sequence[Estimate] = ()
+    older_reports: tuple[Report, Report] | None = None
+    older_differences: Sequence[Estimate] = ()
     remembered: Sequence[Estimate] | None = None

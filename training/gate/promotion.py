@@ -86,13 +86,13 @@ def _sanity(report: Report, limits: GateLimits, is_first: bool) -> Iterator[str]
     if report.positives == 0 or report.positives == report.accounts or area.value is None:
         yield "The test set lacks true or other accounts, so there is nothing to judge by: give more labels."
         return
-    if area.value < min(limits.lift * report.base_rate, (1 + report.base_rate) / 2):
-        yield f"PR-AUC {area.value:.3f} is below {limits.lift:g} times the base rate {report.base_rate:.3f}."
+    if area.value < min(limits.smallest_lift * report.base_rate, (1 + report.base_rate) / 2):
+        yield f"PR-AUC {area.value:.3f} is below {limits.smallest_lift:g} times the base rate {report.base_rate:.3f}."
     if area.low is not None and area.low <= report.base_rate:
         yield f"The interval of PR-AUC starts at {area.low:.3f}, the base rate is {report.base_rate:.3f}."
     surely = ece.value if ece.low is None else ece.low
-    if surely is None or surely > limits.ece:
-        yield f"The calibration error {plain(ece)} is above the limit {limits.ece:g}."
+    if surely is None or surely > limits.largest_ece:
+        yield f"The calibration error {plain(ece)} is above the limit {limits.largest_ece:g}."
 
 
 def _beaten(differences: Mapping[str, Sequence[Estimate]], limits: GateLimits) -> Iterator[str]:

@@ -128,7 +128,7 @@ def test_the_benchmark_puts_the_same_before_the_gate_as_promote_does(
     at_gate = command.promote(workspace, waiting, now=AS_OF)
     assert at_gate.evidence.footprints is not None
     assert at_gate.evidence.differences.keys() == {CHAMPION, "volume_rule", "logistic_regression"}
-    assert at_gate.evidence.earlier is not None
-    assert at_gate.evidence.lasting
+    assert at_gate.evidence.older_reports is not None
+    assert at_gate.evidence.older_differences
     assert (at_gate.champion, replace(at_gate.evidence, footprints=None)) == weigh(challenger, champion)
     assert at_gate.decision == decide(challenger, champion)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from training.baselines import VolumeRule
+from training.baselines import SingleColumnRule
 from training.examples.dataset import is_in_campaign, matrix
 from training.examples.splits import hold_out
 from training.fitting.plan import Plan
@@ -82,7 +82,7 @@ def test_other_campaigns_can_be_held_out(world, request_of, plan) -> None:
 def test_a_further_rival_is_judged_beside_ours_and_changes_nothing(
     trained: Trained, world, slices_of, request_of, plan
 ) -> None:
-    rival = replace(VolumeRule("sharing"), name="sharing_rule")
+    rival = replace(SingleColumnRule("sharing"), name="sharing_rule")
     with_rival = train(request_of(examples=world(), plan=plan, slices=slices_of(world()), rivals=[rival]))
     assert list(with_rival.reports) == [*trained.reports, "sharing_rule"]
     assert with_rival.report == trained.report

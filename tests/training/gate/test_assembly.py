@@ -43,7 +43,12 @@ def test_a_first_challenger_is_compared_with_the_plain_rivals_only(trained: Trai
     report, evidence = assemble_evidence(challenger, None, risks)
     assert report is None
     assert tuple(evidence.differences) == PLAIN_RIVALS
-    assert (evidence.earlier, evidence.lasting, evidence.remembered, evidence.footprints) == (None, (), None, None)
+    assert (evidence.older_reports, evidence.older_differences, evidence.remembered, evidence.footprints) == (
+        None,
+        (),
+        None,
+        None,
+    )
 
 
 def test_rivals_risks_are_matched_by_account_whatever_their_order(trained: Trained, challenger: Contender) -> None:
@@ -64,7 +69,7 @@ def test_on_one_test_set_the_champions_report_is_used_as_it_is(trained: Trained,
     twin = replace(challenger)
     report, evidence = assemble_evidence(challenger, twin, trained.risks, FOOTPRINTS)
     assert report is twin.report
-    assert (evidence.earlier, evidence.lasting, evidence.footprints) == (None, (), FOOTPRINTS)
+    assert (evidence.older_reports, evidence.older_differences, evidence.footprints) == (None, (), FOOTPRINTS)
     assert {estimate.value for estimate in evidence.differences[CHAMPION]} == {
         0.0,
         None,
@@ -77,13 +82,13 @@ def test_on_two_test_sets_both_models_are_judged_on_both(
     report, evidence = assemble_evidence(challenger, champion, trained.risks)
     new, old = challenger.report, champion.report
     assert report == judge(champion.model, challenger.test, as_of=new.as_of, seed=new.seed)
-    assert evidence.earlier == (
+    assert evidence.older_reports == (
         judge(challenger.model, champion.test, as_of=old.as_of, seed=old.seed, name=OURS),
         champion.report,
     )
     for test, seed, estimates in (
         (challenger.test, new.seed, evidence.differences[CHAMPION]),
-        (champion.test, old.seed, evidence.lasting),
+        (champion.test, old.seed, evidence.older_differences),
     ):
         ours, theirs = (risk_of(model, test.frame) for model in (challenger.model, champion.model))
         assert estimates == differences(targets(test.frame), ours, theirs, campaigns_of(test.frame)[1], seed=seed)

@@ -66,7 +66,7 @@ def test_a_loss_within_the_interval_is_borne_for_an_improvement_elsewhere(report
 
 
 def test_the_limits_are_arguments(report: MakeReport) -> None:
-    assert not gate(report(room=0.001), None, GateLimits(ece=0.005)).promote
+    assert not gate(report(room=0.001), None, GateLimits(largest_ece=0.005)).promote
 
 
 def test_a_calibration_error_that_may_be_chance_is_borne(report: MakeReport) -> None:
@@ -137,7 +137,7 @@ def test_a_rival_that_is_better_calibrated_only_does_not_block(report: MakeRepor
 def test_a_loss_on_the_champions_own_test_set_blocks(report: MakeReport) -> None:
     """Labels that are wrong in the newest data are wrong in the newest test set too; the older one is clean of them."""
     older = report({"pr_auc": 0.6}, digest=OLDER), report(digest=OLDER)
-    decision = gate(report({"pr_auc": 0.9}), report(), evidence=Evidence(earlier=older))
+    decision = gate(report({"pr_auc": 0.9}), report(), evidence=Evidence(older_reports=older))
     assert decision.reasons == (
         "On the champion's own test set, pr_auc is 0.6000 against the champion's 0.8000, worse beyond the interval.",
     )
@@ -153,7 +153,7 @@ def test_a_plain_loss_on_the_champions_own_test_set_blocks_though_it_is_not_sure
         Estimate(name="pr_auc", value=-lost, low=-0.1, high=0.01),
         Estimate(name="ece", value=-0.2, low=-0.3, high=0.0),
     )
-    decision = gate(report(), report(), evidence=Evidence(earlier=(older, older), lasting=differences))
+    decision = gate(report(), report(), evidence=Evidence(older_reports=(older, older), older_differences=differences))
     assert decision.promote is is_let_through
     if not is_let_through:
         assert decision.reasons == ("On the champion's own test set it loses 0.040 [-0.010, 0.100] of pr_auc.",)
@@ -161,7 +161,7 @@ def test_a_plain_loss_on_the_champions_own_test_set_blocks_though_it_is_not_sure
 
 def test_a_test_set_of_the_champions_without_a_true_account_decides_nothing(report: MakeReport) -> None:
     worse, better = (report(UNKNOWN_RANKING | {"brier": brier}, digest=OLDER, positives=0) for brier in (0.2, 0.001))
-    assert gate(report(), report(), evidence=Evidence(earlier=(worse, better))).promote
+    assert gate(report(), report(), evidence=Evidence(older_reports=(worse, better))).promote
 
 
 def test_where_nothing_is_confirmed_the_gate_lets_the_first_model_pass_and_no_later_one(report: MakeReport) -> None:

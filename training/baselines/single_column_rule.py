@@ -1,4 +1,4 @@
-"""The plainest rival: an account that sends more is riskier."""
+"""The plainest rivals: the more of one column, the riskier. Of the volume, or of a published detector's score."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ VOLUME_FEATURE = "requests_28d"
 
 
 @dataclass(frozen=True, slots=True)
-class LogVolume:
+class LogColumn:
     """A scorer: the log of one column; an unknown value counts as zero."""
 
     column: int
@@ -24,25 +24,25 @@ class LogVolume:
 
 
 @dataclass(frozen=True, slots=True)
-class VolumeRule:
-    """The candidate `volume_rule`; `feature` names the volume."""
+class SingleColumnRule:
+    """A candidate that ranks by one column; by default `volume_rule`, which ranks by the requests of 28 days."""
 
     feature: str = VOLUME_FEATURE
     name: str = "volume_rule"
 
-    def tune(self, rows: TrainingRows, seed: int) -> tuple["VolumeRule", NDArray[np.float64]]:
+    def tune(self, rows: TrainingRows, seed: int) -> tuple["SingleColumnRule", NDArray[np.float64]]:
         """Return the rule itself and its scores (n,): there is nothing to choose, and no label is used."""
         return self, self.fit(rows, seed).raw(rows.matrix)
 
-    def fit(self, rows: TrainingRows, seed: int) -> LogVolume:
+    def fit(self, rows: TrainingRows, seed: int) -> LogColumn:
         """Find the column.
 
         Raises:
             InputError: the feature is not among those of the rows.
         """
         if self.feature not in rows.features:
-            raise InputError(f"The volume rule needs feature {self.feature!r}, which is not among the features.")
-        return LogVolume(rows.features.index(self.feature))
+            raise InputError(f"The rule {self.name} needs feature {self.feature!r}, which is not among the features.")
+        return LogColumn(rows.features.index(self.feature))
 
     def parameters(self) -> dict[str, float | int | str]:
         """The name of the feature."""

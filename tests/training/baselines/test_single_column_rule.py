@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from features.errors import InputError
-from training.baselines.volume_rule import VolumeRule
+from training.baselines.single_column_rule import SingleColumnRule
 from training.examples.rows import TrainingRows
 from training.fitting.plan import Plan
 from training.fitting.training_sets import training_rows
@@ -16,7 +16,7 @@ def rows(world, features) -> TrainingRows:
 
 
 def test_the_volume_rule_ranks_by_volume_and_unknown_is_none(rows: TrainingRows) -> None:
-    scorer = VolumeRule("requests_28d").fit(rows, 0)
+    scorer = SingleColumnRule("requests_28d").fit(rows, 0)
     matrix = np.zeros((3, len(rows.features)), dtype=np.float32)
     matrix[:, 0] = [10, np.nan, 1000]
     assert np.argsort(scorer.raw(matrix)).tolist() == [1, 0, 2]
@@ -24,4 +24,4 @@ def test_the_volume_rule_ranks_by_volume_and_unknown_is_none(rows: TrainingRows)
 
 def test_the_volume_rule_needs_its_feature(rows: TrainingRows) -> None:
     with pytest.raises(InputError, match="'nope', which is not among"):
-        VolumeRule("nope").fit(rows, 0)
+        SingleColumnRule("nope").fit(rows, 0)
