@@ -90,7 +90,6 @@ LINK_KINDS: tuple[LinkKind, ...] = (
     LinkKind(name=SIGNUP_TIME, words="hours of registration", evidence="registration", weight=0.1, supports=True),
     LinkKind(name=PIVOT, words="hours of moving to a new model", evidence="release", weight=0.1, supports=True),
 )
-EVIDENCE: tuple[str, ...] = tuple(dict.fromkeys(kind.evidence for kind in LINK_KINDS))
 
 
 @dataclass(frozen=True)

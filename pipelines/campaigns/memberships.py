@@ -6,9 +6,9 @@ from datetime import datetime
 import polars as pl
 
 from features.code_version import code_version
-from features.groups.campaign_ids import assign_ids
-from features.groups.grouping import Groups, group_accounts
-from features.groups.links import LINK_KINDS, Links, read_links
+from features.groups.grouping import Groups
+from features.groups.links import Links
+from features.groups.members import group_lake, name_members
 from features.lake import Lake
 from features.progress import Progress
 from pipelines.workspace import Workspace
@@ -16,14 +16,6 @@ from training.examples.dataset import IN_CAMPAIGN
 
 MEMBERS_SCHEMA = pl.Schema({"campaign_id": pl.String(), "account_id": pl.String(), "membership": pl.Float64()})
 _MEMBER_COLUMNS = (*MEMBERS_SCHEMA.names(), "ties")
-_KINDS = 3  # kinds of shared keys named for a member, the heaviest first; twice as many would not fit a line
-_SEED = 0  # of the grouping: another seed may give other campaigns
-
-
-def group_lake(lake: Lake, as_of: datetime) -> tuple[Links, Groups]:
-    """Compute the links between accounts as of a time, and the campaigns among them."""
-    account_links = read_links(lake, as_of)
-    return account_links, group_accounts(account_links, _SEED).campaigns()
 
 
 def ensure_campaigns(workspace: Workspace, as_of: datetime, progress: Progress) -> pl.DataFrame:
@@ -62,64 +54,17 @@ def store_members(lake: Lake, as_of: datetime, account_links: Links, groups: Gro
     Returns:
         One row per member, with `group`, `campaign_id` and `ties`, sorted by campaign and account.
     """
-    accounts = account_links.accounts.select("account_id", "created_at").with_row_index("account")
-    grouped = groups.members.join(accounts, on="account", maintain_order="left")
     stored_answer, stamp = _stored_answer(lake, as_of), _stamp(lake)
-    names = assign_ids(grouped, _past(lake, as_of))
-    words = _words(evidence_of(account_links, groups))
-    named_members = grouped.join(names.ids, on="group").join(words, on=["group", "account"], how="left")
-    members = named_members.with_columns(pl.col("ties").fill_null("")).sort("campaign_id", "account_id")
+    members, lineage = name_members(account_links, groups, _past(lake, as_of))
     if stored_answer and stored_answer[1] == stamp:
         return members
     version = stored_answer[0] + 1 if stored_answer else 0
     stamped = [_at(as_of).alias("as_of"), pl.lit(version, pl.Int64).alias("version")]
     source = int(hashlib.sha256(f"{as_of.isoformat()} {version} {stamp}".encode()).hexdigest()[:15], 16)
-    lake.append("campaign_lineage", [names.lineage.with_columns(stamped)], source)
+    lake.append("campaign_lineage", [lineage.with_columns(stamped)], source)
     lake.append("campaigns", [members.with_columns(*stamped, pl.lit(stamp).alias("stamp"))], source)
     lake.append("campaign_answers", [pl.select(*stamped, pl.lit(stamp).alias("stamp"))], source)
     return members
-
-
-def evidence_of(account_links: Links, groups: Groups) -> pl.DataFrame:
-    """Sum up what ties each member to its group, by kind of key.
-
-    Returns:
-        One row per `group`, `account` and `kind` (position in `LINK_KINDS`), sorted by group and account, the heaviest
-        kind first. `keys`: how many of the group's keys the account shows; `others`: the most other members that show
-        one of them; `weight`: the sum of traffic share times tie.
-    """
-    kinds = account_links.keys.select("tie", "kind").with_row_index("key")
-    shown = (
-        groups.members.select("group", "account")
-        .join(account_links.pairs, on="account")
-        .join(groups.keys.select("group", "key"), on=["group", "key"])
-        .join(kinds, on="key")
-        .with_columns(others=pl.len().over("group", "key").cast(pl.Int64) - 1)
-        .filter(pl.col("others") > 0)
-    )
-    return (
-        shown.sort("group", "account", "key")
-        .group_by("group", "account", "kind", maintain_order=True)
-        .agg(
-            keys=pl.len().cast(pl.Int64),
-            others=pl.col("others").max(),
-            weight=(pl.col("share") * pl.col("tie")).sum(),
-        )
-        .sort("group", "account", "weight", "kind", descending=[False, False, True, False])
-    )
-
-
-def _words(evidence: pl.DataFrame) -> pl.DataFrame:
-    """Word the evidence: `group`, `account`, `ties` (`openings of prompts (12 keys, up to 61 accounts), ...`)."""
-    names = {code: kind.words for code, kind in enumerate(LINK_KINDS)}
-    counts = [
-        pl.format("{} {}", column, pl.when(pl.col(column) == 1).then(pl.lit(noun)).otherwise(pl.lit(f"{noun}s")))
-        for column, noun in (("keys", "key"), ("others", "account"))
-    ]
-    kind = pl.col("kind").replace_strict(names, return_dtype=pl.String)
-    return evidence.group_by("group", "account", maintain_order=True).agg(
-        ties=pl.format("{} ({}, up to {})", kind, *counts).head(_KINDS).str.join(", ")
-    )
 
 
 def _at(time: datetime) -> pl.Expr:
@@ -127,8 +72,8 @@ def _at(time: datetime) -> pl.Expr:
 
 
 def _stamp(lake: Lake) -> str:
-    """Identify the lake's content and the grouping code; campaigns under another stamp are grouped again."""
-    return f"{lake.stamp('enforcement')}/{code_version('features.groups.grouping')}"
+    """Identify the lake's content and the code that groups; campaigns under another stamp are grouped again."""
+    return f"{lake.stamp('enforcement')}/{code_version('features.groups.members')}"
 
 
 def _newest(lake: Lake, as_of: datetime) -> pl.LazyFrame:

@@ -11,11 +11,12 @@ from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.errors import InputError
 from features.groups.grouping import Groups
 from features.groups.links import LINK_KINDS, Links
+from features.groups.members import evidence_of, group_lake
 from features.groups.pooled import read_pooled
 from features.lake import HISTORY, full_hour
 from features.progress import Progress
 from pipelines.build import check_requests, ensure_features
-from pipelines.campaigns.memberships import MEMBERS_SCHEMA, evidence_of, group_lake, store_members
+from pipelines.campaigns.memberships import MEMBERS_SCHEMA, store_members
 from pipelines.models.champion import champion_model
 from pipelines.outputs import check_out, write_table
 from pipelines.settings import settings

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from features.groups.grouping import Groups
+from features.groups.members import group_lake
 from pipelines.campaigns.memberships import (
     MEMBERS_SCHEMA,
     ensure_campaigns,
-    group_lake,
     store_members,
     strongest,
     with_in_campaign,
