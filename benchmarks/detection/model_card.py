@@ -40,18 +40,21 @@ def card_lines(report: Report) -> list[str]:
     lines = [f"{report.accounts:,} accounts, {report.positives:,} of campaigns: base rate {report.base_rate:.1%}.", ""]
     lines += table(["estimate", "value, 95 %"], [[name, _formatted(report.estimate(name))] for name in SHOWN])
     lines += ["", "Recall at thresholds that flag 1 % and 0.1 % of all honest accounts, the worst family first:", ""]
-    lines += _parts(report, "family", (recall_name(0.01), recall_name(0.001), "pr_auc"), 1.0)
+    lines += _slice_table(report, "family", (recall_name(0.01), recall_name(0.001), "pr_auc"), 1.0)
     lines += ["", "False positives at the same two thresholds, the worst slice first:", ""]
     for kind in ("cohort", "plan", "country", "requests"):
-        lines += [*_parts(report, kind, (WIDE, STRICT), -1.0), ""]
+        lines += [*_slice_table(report, kind, (WIDE, STRICT), -1.0), ""]
     lines += ["Without texts, without addresses and clients, and without both:", ""]
-    return lines + _parts(report, "mode", SHOWN[:3], 1.0)
+    return lines + _slice_table(report, "mode", SHOWN[:3], 1.0)
 
 
-def _parts(report: Report, kind: str, names: Sequence[str], sign: float) -> list[str]:
-    slices = [part for part in report.of_kind(kind) if part.estimate(names[0]).value is not None]
-    worst = sorted(slices, key=lambda part: sign * (part.estimate(names[0]).value or 0.0))[:WORST]
-    rows = [[part.name, f"{part.accounts:,}", *(_formatted(part.estimate(name)) for name in names)] for part in worst]
+def _slice_table(report: Report, kind: str, names: Sequence[str], sign: float) -> list[str]:
+    slices = [test_slice for test_slice in report.of_kind(kind) if test_slice.estimate(names[0]).value is not None]
+    worst = sorted(slices, key=lambda test_slice: sign * (test_slice.estimate(names[0]).value or 0.0))[:WORST]
+    rows = [
+        [test_slice.name, f"{test_slice.accounts:,}", *(_formatted(test_slice.estimate(name)) for name in names)]
+        for test_slice in worst
+    ]
     heads = {WIDE: "flagged at 1 %", STRICT: "flagged at 0.1 %", recall_name(0.01): "recall at 1 %"}
     heads |= {recall_name(0.001): "recall at 0.1 %", "pr_auc": "PR-AUC"}
     return table([kind, "accounts", *(heads[name] for name in names)], rows)

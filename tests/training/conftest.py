@@ -81,8 +81,8 @@ def make_slices(examples: pl.DataFrame) -> pl.DataFrame:
         "country": pl.when(number % 3 == 0).then(pl.lit("DE")).otherwise(pl.lit("IN")),
         "requests": pl.when(pl.col("requests_28d") <= 50).then(pl.lit("<= 50")).otherwise(pl.lit("more")),
     }
-    parts = [accounts.select("account_id", kind=pl.lit(kind), name=name) for kind, name in kinds.items()]
-    return pl.concat(parts).drop_nulls()
+    slices = [accounts.select("account_id", kind=pl.lit(kind), name=name) for kind, name in kinds.items()]
+    return pl.concat(slices).drop_nulls()
 
 
 @pytest.fixture(scope="session")

@@ -70,27 +70,29 @@ class Report(Value):
         return named(self.estimates, name)
 
     def slice(self, kind: str, name: str) -> Slice:
-        """The group of that kind and name; `KeyError` if there is none."""
-        for part in self.of_kind(kind):
-            if part.name == name:
-                return part
+        """The slice of that kind and name; `KeyError` if there is none."""
+        for test_slice in self.of_kind(kind):
+            if test_slice.name == name:
+                return test_slice
         raise KeyError(name)
 
     def of_kind(self, kind: str) -> tuple[Slice, ...]:
-        """The groups of one kind: family, cohort, plan, country, requests or mode."""
-        return tuple(part for part in self.slices if part.kind == kind)
+        """The slices of one kind: family, cohort, plan, country, requests or mode."""
+        return tuple(test_slice for test_slice in self.slices if test_slice.kind == kind)
 
     def worst(self, kind: str, name: str) -> Slice | None:
-        """The group of a kind with the lowest recall or PR-AUC, or the highest false-positive rate, called `name`; None
+        """The slice of a kind with the lowest recall or PR-AUC, or the highest false-positive rate, called `name`; None
         if none has a value.
         """
-        measured = [(part.estimate(name).value, part) for part in self.of_kind(kind) if _has(part, name)]
+        measured = [
+            (test_slice.estimate(name).value, test_slice) for test_slice in self.of_kind(kind) if _has(test_slice, name)
+        ]
         sign = -1 if name.startswith("false_positive") else 1
         return min(measured, key=lambda pair: sign * (pair[0] or 0.0), default=(None, None))[1]
 
 
-def _has(part: Slice, name: str) -> bool:
-    return any(estimate.name == name and estimate.value is not None for estimate in part.estimates)
+def _has(test_slice: Slice, name: str) -> bool:
+    return any(estimate.name == name and estimate.value is not None for estimate in test_slice.estimates)
 
 
 def read_report(content: bytes) -> Report:

@@ -1,6 +1,6 @@
-"""The figures of parts of a test set: families, cohorts, plans, countries, request counts, campaigns.
+"""The figures of slices of a test set: families, cohorts, plans, countries, request counts, campaigns.
 
-Parts are judged at thresholds of the whole set, as reviewers would act: the recall of a family, and how many
+Slices are judged at thresholds of the whole set, as reviewers would act: the recall of a family, and how many
 honest accounts of a cohort are flagged, where 1 % or 0.1 % of all honest accounts are.
 """
 
@@ -34,7 +34,7 @@ Codes = NDArray[np.int64]
 
 
 class Slice(Value):
-    """The figures of a part of the test set: a family, cohort, plan, country, request count or mode."""
+    """The figures of a slice of the test set: a family, cohort, plan, country, request count or mode."""
 
     kind: str
     name: str
@@ -56,28 +56,37 @@ class CampaignRecall(Value):
 
 
 def false_positive_name(rate: float) -> str:
-    """The name of a part's false-positive rate where that of the whole is `rate`: `false_positive_rate_at_fpr_0.01`."""
+    """The name of a slice's false-positive rate where the whole test set has `rate`:
+    `false_positive_rate_at_fpr_0.01`.
+    """
     return f"false_positive_rate_at_fpr_{rate:g}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """The rows (m,) of all groups, one group after the other, and each row's group; an account may be in many."""
+class _SliceRows:
+    """The rows (m,) of all slices, one slice after the other; an account may be in many.
+
+    Attributes:
+        kinds: of each slice.
+        names: of each slice.
+        rows: of the test set.
+        codes: the number of each row's slice, rising.
+    """
 
     kinds: list[str]
     names: list[str]
     rows: Codes
-    part: Codes
+    codes: Codes
 
     def of(self, i: int) -> Codes:
-        """The rows of one group."""
-        begin, end = np.searchsorted(self.part, [i, i + 1])
+        """The rows of one slice."""
+        begin, end = np.searchsorted(self.codes, [i, i + 1])
         return self.rows[begin:end]
 
     def of_side(self, side: Flags) -> tuple[Codes, Codes]:
-        """Rows and groups of one side (n,) only."""
+        """Rows and slices of one side (n,) only."""
         is_on_side = side[self.rows]
-        return self.rows[is_on_side], self.part[is_on_side]
+        return self.rows[is_on_side], self.codes[is_on_side]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,7 @@ class _Judged:
     draws: Draws
 
 
-def _parts(test: TestSet) -> _Parts:
+def _slice_rows(test: TestSet) -> _SliceRows:
     row_of = test.frame.select("account_id").with_row_index("row")
     order = {name: i for i, name in enumerate((*KINDS, *BUCKETS))}
     keyed = test.slices.join(row_of, on="account_id").with_columns(
@@ -98,56 +107,56 @@ def _parts(test: TestSet) -> _Parts:
         second=pl.when(pl.col("kind") == "requests").then(pl.col("name").replace_strict(order, default=len(order))),
     )
     ordered = keyed.sort("first", "kind", "second", "name", "row")
-    part = ordered.select(pl.struct("kind", "name").rle_id()).to_series()
-    named = ordered.filter(part.is_first_distinct())
-    return _Parts(
-        named["kind"].to_list(),
-        named["name"].to_list(),
-        ordered["row"].to_numpy().astype(np.int64),
-        part.to_numpy().astype(np.int64),
+    codes = ordered.select(pl.struct("kind", "name").rle_id()).to_series()
+    named = ordered.filter(codes.is_first_distinct())
+    return _SliceRows(
+        kinds=named["kind"].to_list(),
+        names=named["name"].to_list(),
+        rows=ordered["row"].to_numpy().astype(np.int64),
+        codes=codes.to_numpy().astype(np.int64),
     )
 
 
 def estimate_slices(test: TestSet, label: Flags, risk: Numbers, campaign: Codes, draws: Draws) -> tuple[Slice, ...]:
-    """Every group of the test set; label, risk and campaign (n,) as in `training.evaluation.headline`."""
-    parts, ranking = _parts(test), rank(label, risk)
+    """Every slice of the test set; label, risk and campaign (n,) as in `training.evaluation.headline`."""
+    slices, ranking = _slice_rows(test), rank(label, risk)
     judged = _Judged(label=label, risk=risk, campaign=campaign, draws=draws)
-    shares = _shares(parts, label, ranking, np.ones((1, label.size)))[0]
-    drawn = measured(draws, lambda weight: _shares(parts, label, ranking, weight))
+    shares = _shares(slices, label, ranking, np.ones((1, label.size)))[0]
+    drawn = measured(draws, lambda weight: _shares(slices, label, ranking, weight))
     return tuple(
         Slice(
-            kind=parts.kinds[i],
-            name=parts.names[i],
-            accounts=parts.of(i).size,
-            positives=int(label[parts.of(i)].sum()),
-            estimates=tuple(_estimates(judged, parts.of(i), parts.kinds[i] == "family", shares[i], drawn[:, i])),
+            kind=slices.kinds[i],
+            name=slices.names[i],
+            accounts=slices.of(i).size,
+            positives=int(label[slices.of(i)].sum()),
+            estimates=tuple(_estimates(judged, slices.of(i), slices.kinds[i] == "family", shares[i], drawn[:, i])),
         )
-        for i in range(len(parts.names))
+        for i in range(len(slices.names))
     )
 
 
-def _shares(parts: _Parts, label: Flags, ranking: Ranking, weight: Numbers) -> Numbers:
-    """Recall and false-positive rate of each group at each of `RATES`, (r, groups, rates, 2); NaN of nothing."""
+def _shares(slices: _SliceRows, label: Flags, ranking: Ranking, weight: Numbers) -> Numbers:
+    """Recall and false-positive rate of each slice at each of `RATES`, (r, slices, rates, 2); NaN of nothing."""
     false = ranking.cumulate(weight)[1]
-    shares = np.full((weight.shape[0], len(parts.names), len(RATES), 2), np.nan)
+    shares = np.full((weight.shape[0], len(slices.names), len(RATES), 2), np.nan)
     for j, side in enumerate((label, ~label)):
-        rows, part = parts.of_side(side)
-        total = _sums(weight[:, rows], part, len(parts.names))
+        rows, codes = slices.of_side(side)
+        total = _sums(weight[:, rows], codes, len(slices.names))
         for i, rate in enumerate(RATES):
             cut = cut_at(false, rate)[:, None]
             near = ranking.tie[rows] < cut.max()  # most are far below any threshold
             taken = weight[:, rows[near]] * (ranking.tie[rows[near]] < cut)
-            hits = _sums(taken, part[near], len(parts.names))
+            hits = _sums(taken, codes[near], len(slices.names))
             np.divide(hits, total, out=shares[:, :, i, j], where=total > 0)
     return shares
 
 
-def _sums(values: Numbers, part: Codes, count: int) -> Numbers:
-    """Sums of values (r, m) over the rows of each group, (r, count); groups are in order, some may have no row."""
+def _sums(values: Numbers, codes: Codes, count: int) -> Numbers:
+    """Sums of values (r, m) over the rows of each slice, (r, count); slices are in order, some may have no row."""
     sums = np.zeros((values.shape[0], count))
-    if part.size:
-        starts = np.flatnonzero(np.diff(part, prepend=-1))
-        sums[:, part[starts]] = np.add.reduceat(values, starts, axis=1)
+    if codes.size:
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+        sums[:, codes[starts]] = np.add.reduceat(values, starts, axis=1)
     return sums
 
 
@@ -176,7 +185,7 @@ def _estimates(judged: _Judged, rows: Codes, is_family: bool, shares: Numbers, d
 
 
 def _area(label: Flags, risk: Numbers, draws: Draws, note: str) -> Estimate:
-    """PR-AUC within a group; of a family among all accounts that are not true."""
+    """PR-AUC within a slice; of a family among all accounts that are not true."""
     few = _few(int(label.sum()), "true accounts") or _few(int((~label).sum()), "accounts that are not true")
     if few:
         return unknown("pr_auc", few)

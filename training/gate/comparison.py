@@ -84,9 +84,9 @@ def _worst(challenger: Report, champion: Report, kind: str, figure: str) -> Iter
 def _values(slices: Sequence[Slice], figure: str) -> dict[str, Estimate]:
     """One figure of each slice that has a value for it, by the slice's name."""
     return {
-        cohort.name: estimate
-        for cohort in slices
-        for estimate in cohort.estimates
+        test_slice.name: estimate
+        for test_slice in slices
+        for estimate in test_slice.estimates
         if estimate.name == figure and estimate.value is not None
     }
 

@@ -150,17 +150,19 @@ def _worst(
     kind, name = figure
     sign = -1 if name == FALSE_POSITIVES else 1
     measured = [
-        (value, cohort) for cohort in judged[0].of_kind(kind) if (value := cohort.estimate(name).value) is not None
+        (value, test_slice)
+        for test_slice in judged[0].of_kind(kind)
+        if (value := test_slice.estimate(name).value) is not None
     ]
     measured.sort(key=lambda pair: (sign * pair[0], pair[1].name))
     subtitle = f"{what}; the worst {SHOWN} of {len(measured)}" if len(measured) > SHOWN else what
     rows = tuple(
         Row(
-            words=cohort.name,
-            cells=_cells([_of_slice(report, cohort, name) for report in judged]),
-            accounts=cohort.accounts,
+            words=test_slice.name,
+            cells=_cells([_of_slice(report, test_slice, name) for report in judged]),
+            accounts=test_slice.accounts,
         )
-        for _, cohort in measured[:SHOWN]
+        for _, test_slice in measured[:SHOWN]
     )
     return Section(title, subtitle, columns, rows)
 
@@ -195,8 +197,8 @@ def _named(estimates: Sequence[Estimate], name: str) -> Estimate:
     return next((estimate for estimate in estimates if estimate.name == name), NOTHING)
 
 
-def _of_slice(report: Report, cohort: Slice, name: str) -> Estimate:
-    same = (other for other in report.of_kind(cohort.kind) if other.name == cohort.name)
+def _of_slice(report: Report, test_slice: Slice, name: str) -> Estimate:
+    same = (other for other in report.of_kind(test_slice.kind) if other.name == test_slice.name)
     return next((_named(other.estimates, name) for other in same), NOTHING)
 
 

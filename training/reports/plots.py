@@ -107,27 +107,29 @@ def importance(features: Sequence[str], gain: Numbers, most: int = 25) -> Figure
 
 
 def by_slice(reports: Mapping[str, Report], kind: str, name: str, words: str, most: int = 30) -> Figure | None:
-    """One figure of each group of a kind with its interval, the first report's worst on top; None if there is none."""
+    """One figure of each slice of a kind with its interval, the first report's worst on top; None if there is none."""
     first = next(iter(reports.values()))
     values = {
-        g.name: (g.estimate(name).value, g.accounts) for g in first.of_kind(kind) if g.estimate(name).value is not None
+        test_slice.name: (test_slice.estimate(name).value, test_slice.accounts)
+        for test_slice in first.of_kind(kind)
+        if test_slice.estimate(name).value is not None
     }
     if not values:
         return None
     sign = -1 if name.startswith("false_positive") else 1
-    worst = sorted(values, key=lambda part: (sign * (values[part][0] or 0.0), part))[:most]
+    worst = sorted(values, key=lambda label: (sign * (values[label][0] or 0.0), label))[:most]
     figure, axes = _canvas(f"{words}, by {kind}", words, "")
     for i, (model, report) in enumerate(reports.items()):
         shift = 0.6 * ((i + 0.5) / len(reports) - 0.5)
-        _bars(axes, model, [_of_kind(report, kind, name).get(part) for part in worst], shift)
-    axes.set_yticks(range(len(worst)), [f"{part} ({values[part][1]:,})" for part in worst], fontsize=7)
+        _bars(axes, model, [_of_kind(report, kind, name).get(label) for label in worst], shift)
+    axes.set_yticks(range(len(worst)), [f"{label} ({values[label][1]:,})" for label in worst], fontsize=7)
     axes.set(ylim=(len(worst) - 0.5, -0.5), xlim=(0, None))
     axes.legend()
     return figure
 
 
 def _of_kind(report: Report, kind: str, name: str) -> dict[str, Estimate]:
-    return {part.name: part.estimate(name) for part in report.of_kind(kind)}
+    return {test_slice.name: test_slice.estimate(name) for test_slice in report.of_kind(kind)}
 
 
 def _bars(axes: Axes, model: str, estimates: Sequence[Estimate | None], shift: float) -> None:

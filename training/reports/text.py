@@ -94,12 +94,17 @@ def _named(estimates: tuple[Estimate, ...], name: str) -> str:
 
 
 def _in_mode(report: Report, mode: str) -> str:
-    return next((_named(part.estimates, "pr_auc") for part in report.of_kind("mode") if part.name == mode), "-")
+    return next(
+        (_named(test_slice.estimates, "pr_auc") for test_slice in report.of_kind("mode") if test_slice.name == mode),
+        "-",
+    )
 
 
 def _worst(report: Report, kind: str, name: str) -> str:
-    part = report.worst(kind, name)
-    return "-" if part is None else f"{show(part.estimate(name))} {part.name} ({part.accounts:,})"
+    test_slice = report.worst(kind, name)
+    return (
+        "-" if test_slice is None else f"{show(test_slice.estimate(name))} {test_slice.name} ({test_slice.accounts:,})"
+    )
 
 
 def _cost(report: Report) -> str:
@@ -128,13 +133,16 @@ def _notes(report: Report) -> Iterator[str]:
 
 def flat(report: Report) -> dict[str, float]:
     """What the tracking compares: `test/<figure>` with `_low` and `_high`, `family/<name>/<figure>` and so on for
-    groups, `queue/…`, `detection/…`, `cost/<ratio>`; figures without a value are left out.
+    slices, `queue/…`, `detection/…`, `cost/<ratio>`; figures without a value are left out.
     """
     values: dict[str, float | None] = {"test/base_rate": report.base_rate}
     for estimate in report.estimates:
         values |= {f"test/{estimate.name}{end}": v for end, v in (("", estimate.value), *_bounds(estimate))}
-    for part in report.slices:
-        values |= {f"{part.kind}/{legal(part.name)}/{estimate.name}": estimate.value for estimate in part.estimates}
+    for test_slice in report.slices:
+        values |= {
+            f"{test_slice.kind}/{legal(test_slice.name)}/{estimate.name}": estimate.value
+            for estimate in test_slice.estimates
+        }
     values |= {f"queue/{estimate.name}": estimate.value for estimate in report.queue}
     values |= {f"detection/{estimate.name}": estimate.value for estimate in report.detection.estimates}
     for cost in report.costs:
@@ -148,7 +156,7 @@ def _bounds(estimate: Estimate) -> tuple[tuple[str, float | None], ...]:
 
 
 def legal(name: str) -> str:
-    """A group's name as a part of a metric's name: letters, digits, `_`, `-`, blanks; a change leaves a mark."""
+    """A slice's name as a part of a metric's name: letters, digits, `_`, `-`, blanks; a change leaves a mark."""
     if name in BUCKETS:
         return name.replace("<=", "up to").replace(",", "")
     clean = re.sub(r"[^A-Za-z0-9_\- ]+", "-", name).strip()[:80]

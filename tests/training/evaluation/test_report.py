@@ -25,7 +25,7 @@ Judge = Callable[..., Report]
 
 @pytest.fixture
 def judge(world, slices_of, as_of) -> Judge:
-    """Judges a feature as if it were a risk, on a set with groups."""
+    """Judges a feature as if it were a risk, on a set with slices."""
 
     def run(column: str = "template_share", modes: dict | None = None, replicates: int = 5, **of: int) -> Report:
         examples = world(**({"honest": 400, "campaigns": 4, "size": 12, "snapshots": 2} | of))
@@ -62,11 +62,11 @@ def test_a_report_of_the_first_format_is_read_without_what_it_did_not_know(train
 
 def test_a_report_of_the_second_format_is_read_under_its_new_names(trained: Trained) -> None:
     plain = json.loads(trained.report.model_dump_json()) | {"format": 2}
-    plain["groups"] = [part | {"figures": part["estimates"]} for part in plain.pop("slices")]
-    for part in plain["groups"]:
-        del part["estimates"]
-    for each in (plain, plain["detection"]):
-        each["figures"] = each.pop("estimates")
+    plain["groups"] = [fields | {"figures": fields["estimates"]} for fields in plain.pop("slices")]
+    for fields in plain["groups"]:
+        del fields["estimates"]
+    for fields in (plain, plain["detection"]):
+        fields["figures"] = fields.pop("estimates")
     old = read_report(json.dumps(plain).encode())
     assert old == trained.report.model_copy(update={"format": 2})
 
@@ -136,7 +136,8 @@ def test_the_notes_of_the_test_set_reach_the_report(world, as_of) -> None:
 
 def test_a_report_tells_all_groups_modes_the_queue_the_course_and_the_costs(judge: Judge) -> None:
     report = judge()
-    assert {part.kind for part in report.slices} == {"family", "cohort", "plan", "country", "requests", "mode"}
+    kinds = {"family", "cohort", "plan", "country", "requests", "mode"}
+    assert {test_slice.kind for test_slice in report.slices} == kinds
     assert [mode.name for mode in report.of_kind("mode")] == ["no text", "no infrastructure", "neither"]
     assert report.detection.accounts == report.positives == 48
     assert report.queue[0].value is not None
@@ -183,7 +184,11 @@ def test_the_worst_group_has_the_lowest_recall_or_most_false_positives(judge: Ju
         ("cohort", "false_positive_rate_at_fpr_0.01", max),
         ("cohort", "pr_auc", min),
     ):
-        values = [part.estimate(name).value for part in report.of_kind(kind) if part.estimate(name).value is not None]
+        values = [
+            estimate.value
+            for test_slice in report.of_kind(kind)
+            if (estimate := test_slice.estimate(name)).value is not None
+        ]
         assert report.worst(kind, name).estimate(name).value == pick(values)
     assert report.worst("cohort", recall_name(0.001)) is None
     assert report.worst("nothing", "pr_auc") is None

@@ -1,4 +1,4 @@
-"""Figures of parts of a test set."""
+"""Figures of slices of a test set."""
 
 import numpy as np
 import polars as pl
@@ -20,7 +20,7 @@ def judged(test: TestSet, risk: np.ndarray, replicates: int = 20) -> dict[tuple[
     label = targets(test.frame)
     codes = campaigns_of(test.frame)[1]
     got = estimate_slices(test, label, risk, codes, draw(label, codes, replicates, 1))
-    return {(part.kind, part.name): part for part in got}
+    return {(test_slice.kind, test_slice.name): test_slice for test_slice in got}
 
 
 @pytest.fixture(scope="module")
@@ -43,25 +43,26 @@ def test_the_counts_of_the_groups_of_a_kind_add_up(
     test = make_test_set(examples, "some", (), slices_of(examples))
     got = judged(test, test.frame["noise_a"].to_numpy().astype(float), 2)
     for kind in ("cohort", "plan", "country", "requests"):
-        mine = [part for (of, _), part in got.items() if of == kind]
-        assert sum(part.accounts for part in mine) == test.frame.height
-        assert sum(part.positives for part in mine) == campaigns * size
-    families = [part for (of, _), part in got.items() if of == "family"]
-    assert sum(part.accounts for part in families) == sum(part.positives for part in families) == campaigns * size
+        mine = [test_slice for (of, _), test_slice in got.items() if of == kind]
+        assert sum(test_slice.accounts for test_slice in mine) == test.frame.height
+        assert sum(test_slice.positives for test_slice in mine) == campaigns * size
+    families = [family for (kind, _), family in got.items() if kind == "family"]
+    assert sum(family.accounts for family in families) == campaigns * size
+    assert sum(family.positives for family in families) == campaigns * size
 
 
 @pytest.mark.parametrize("rate", [WIDE, STRICT])
 def test_groups_are_judged_at_the_threshold_of_the_whole_set(whole: TestSet, risk: np.ndarray, rate: float) -> None:
     label = targets(whole.frame)
     taken = risk >= threshold_at(label, risk, rate)
-    for (kind, name), part in judged(whole, risk).items():
+    for (kind, name), test_slice in judged(whole, risk).items():
         members = whole.slices.filter((pl.col("kind") == kind) & (pl.col("name") == name))["account_id"]
         inside = whole.frame["account_id"].is_in(members.implode()).to_numpy()
-        recall = part.estimate(recall_name(rate))
+        recall = test_slice.estimate(recall_name(rate))
         assert recall.value == pytest.approx(taken[inside & label].mean())
         assert recall.low <= recall.value <= recall.high
         if kind != "family":
-            assert part.estimate(false_positive_name(rate)).value == pytest.approx(taken[inside & ~label].mean())
+            assert test_slice.estimate(false_positive_name(rate)).value == pytest.approx(taken[inside & ~label].mean())
 
 
 def test_the_area_of_a_group_is_that_of_scikit_learn(whole: TestSet, risk: np.ndarray) -> None:
@@ -110,11 +111,11 @@ def test_groups_come_in_one_order_and_request_counts_by_size(world) -> None:
     examples = world(honest=40, campaigns=1, size=2, snapshots=1)
     names = [*BUCKETS[::-1], "unheard of"]
     accounts = examples["account_id"]
-    parts = [
+    slices = [
         pl.DataFrame({"account_id": accounts, "kind": "requests", "name": [names[i % 6] for i in range(42)]}),
         pl.DataFrame({"account_id": accounts, "kind": "cohort", "name": [f"c{i % 2}" for i in range(42)]}),
     ]
-    test = make_test_set(examples, "some", (), pl.concat(parts))
+    test = make_test_set(examples, "some", (), pl.concat(slices))
     got = judged(test, test.frame["noise_a"].to_numpy().astype(float), 2)
     assert list(got) == [("cohort", "c0"), ("cohort", "c1"), *(("requests", name) for name in (*BUCKETS, "unheard of"))]
 

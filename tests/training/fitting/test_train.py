@@ -95,8 +95,8 @@ def test_groups_are_reported_on_and_never_learnt_from(trained: Trained, world, r
     assert plain.model.thresholds == trained.model.thresholds
     assert plain.report.estimates == trained.report.estimates
     assert plain.digests["train"] == trained.digests["train"]
-    assert {group.kind for group in plain.report.slices} == {"mode"}
-    assert {"family", "cohort", "plan"} <= {group.kind for group in trained.report.slices}
+    assert {test_slice.kind for test_slice in plain.report.slices} == {"mode"}
+    assert {"family", "cohort", "plan"} <= {test_slice.kind for test_slice in trained.report.slices}
 
 
 @pytest.mark.parametrize("campaigns,singles", [(1, 0), (1, 4), (2, 0), (0, 5)])

@@ -66,7 +66,12 @@ def is_apart(ours: Estimate, theirs: Estimate) -> bool:
 
 def estimates_of(slices: tuple[Slice, ...]) -> dict[str, Estimate]:
     """The one figure of each slice, where it has a value."""
-    return {cohort.name: estimate for cohort in slices for estimate in cohort.estimates if estimate.value is not None}
+    return {
+        test_slice.name: estimate
+        for test_slice in slices
+        for estimate in test_slice.estimates
+        if estimate.value is not None
+    }
 
 
 def subjects(decision: Decision) -> list[str]:

@@ -46,7 +46,7 @@ def read(html: str) -> Reader:
 
 def renamed(report: Report, name: str) -> Report:
     """With a name that somebody else chose wherever a report holds one."""
-    slices = tuple(cohort.model_copy(update={"name": name}) for cohort in report.slices)
+    slices = tuple(test_slice.model_copy(update={"name": name}) for test_slice in report.slices)
     noted = report.detection.model_copy(update={"note": name})
     update = {"slices": slices, "notes": (name,), "test_name": name, "detection": noted}
     return report.model_copy(update=update)

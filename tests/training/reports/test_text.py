@@ -20,7 +20,7 @@ LEGAL = re.compile(r"[A-Za-z0-9_\-. /]+")
 
 @pytest.fixture(scope="module")
 def report(world, slices_of, as_of) -> Report:
-    """A report with groups and many campaigns."""
+    """A report with slices and many campaigns."""
     examples = world(honest=1100, campaigns=9, size=10, snapshots=2)
     return evaluate(
         make_test_set(examples, "some", (), slices_of(examples)),

@@ -84,8 +84,8 @@ def test_parent_and_rivals_have_the_same_metrics_and_name_the_same_test_set(
 def test_a_report_with_more_metrics_than_mlflow_takes_at_once_is_logged_whole(
     uri: str, version: int, trained: Trained
 ) -> None:
-    part = trained.report.of_kind("plan")[0]
-    many = tuple(part.model_copy(update={"name": f"plan {i}"}) for i in range(BATCH))
+    plan = trained.report.of_kind("plan")[0]
+    many = tuple(plan.model_copy(update={"name": f"plan {i}"}) for i in range(BATCH))
     report = trained.report.model_copy(update={"slices": many})
     assert len(flat(report)) > BATCH
     client = connect(uri)
