@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     if name != ALL and name not in BENCHMARKS:
         print(f"benchmarks: there is no measurement {name!r}\n\n{listing()}", file=sys.stderr)
         return 2
-    chosen = [each for each in BENCHMARKS.values() if each.in_all] if name == ALL else [BENCHMARKS[name]]
+    chosen = [benchmark for benchmark in BENCHMARKS.values() if benchmark.in_all] if name == ALL else [BENCHMARKS[name]]
     for benchmark in chosen:
         status = run(benchmark, options)
         if status:

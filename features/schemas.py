@@ -247,7 +247,7 @@ class KeyRollups(dy.Schema):
 
 
 class CampaignRows(dy.Schema):
-    """Who was in which campaign as of a time, as it was told; of one time the highest version holds."""
+    """Who was in which campaign as of a time, as it was answered; of one time the highest version holds."""
 
     as_of = dy.Datetime(time_unit="us", time_zone="UTC")
     version = dy.Int64(description="of the answer: the same time may be asked about again when the lake holds more")
@@ -268,7 +268,7 @@ class CampaignAnswers(dy.Schema):
 
 
 class CampaignLineage(dy.Schema):
-    """What a campaign has in common with one that was told before."""
+    """What a campaign has in common with one of an earlier answer."""
 
     as_of = dy.Datetime(time_unit="us", time_zone="UTC")
     version = dy.Int64(description="as in CampaignRows")

@@ -87,8 +87,8 @@ def retrain(
     if done.objections and not reason:
         return done
     done = replace(done, built=build(workspace, as_of, progress, now=now))
-    gathered = gather(workspace, request.labels, as_of, progress)
-    drift = _drift(workspace, before, gathered.examples)
+    examples = gather(workspace, request.labels, as_of, progress)
+    drift = _drift(workspace, before, examples.frame)
     if drift is not None:
         limits = settings().drift_limits()
         done = replace(done, drift=drift, moved=len(drift.moved(limits)))
@@ -96,7 +96,7 @@ def retrain(
     if done.objections and not reason:
         return done
     tags = {"forced_training": reason, "forced_over": " ".join(done.objections)} if reason else {}
-    fitted = train_version(workspace, request, progress, gathered=gathered, tags=tags)
+    fitted = train_version(workspace, request, progress, examples=examples, tags=tags)
     done = _at_the_gate(workspace, replace(done, fitted=fitted), fitted.version, now)
     champion = tracking.champion_version(uri)
     progress("packaging", 0.0)

@@ -126,10 +126,11 @@ def worlds(scenarios: Iterable[str], pools: Path | None, seed: int, times: float
     head = ("world", "groups by", "precision", "recall", "F1", "best Jaccard", "members found", "reported are honest",
             "honest are reported")  # fmt: skip
     described += f", {times:g} times the accounts" if times != 1 else ""
-    return [f"Worlds of seed {seed}, {described}; pairs of accounts.", "", *table(head, rows), "", *_overall(accused)]
+    title = f"Worlds of seed {seed}, {described}; pairs of accounts."
+    return [title, "", *table(head, rows), "", *_headline_table(accused)]
 
 
-def _overall(accused: Mapping[str, NDArray[np.int64]]) -> list[str]:
+def _headline_table(accused: Mapping[str, NDArray[np.int64]]) -> list[str]:
     """Over all worlds: how many honest groups and accounts each way to group reports."""
     rows = []
     for name, counts in accused.items():

@@ -57,10 +57,10 @@ def of_family(world: TrainingWorld, rows: DilutedFeatures, family: str, seed: in
 
 def summarize(by_family: Sequence[Sequence[Losses]]) -> pl.DataFrame:
     """`feature`, `most` (the highest mean over families of all dilutions and modes) and `mean` over all; sorted."""
-    means = {
-        name: np.array([[part[name] for part in family] for family in by_family]).mean(axis=0) for name in FEATURE_NAMES
+    family_means = {
+        name: np.mean([[losses[name] for losses in family] for family in by_family], axis=0) for name in FEATURE_NAMES
     }
-    rows = [(name, float(mean.max()), float(mean.mean())) for name, mean in means.items()]
+    rows = [(name, float(by_part.max()), float(by_part.mean())) for name, by_part in family_means.items()]
     schema = {"feature": pl.String(), "most": pl.Float64(), "mean": pl.Float64()}
     return pl.DataFrame(rows, schema, orient="row").sort("most", "feature", descending=[True, False])
 

@@ -21,8 +21,8 @@ from benchmarks.detection.fingerprint_tables import (
     FamilyResult,
     cohort_table,
     dilution_table,
+    estimates_by_dilution,
     gain_table,
-    mean_by_dilution,
     part_table,
     volume_panels,
     volume_table,
@@ -152,11 +152,11 @@ def measure(
         ]
         results = [call.result() for call in calls]
     single, several = [result.by_dilution for result in results], [result.pooled for result in results]
-    single_means, several_means = mean_by_dilution(single, seed), mean_by_dilution(several, seed)
+    single_estimates, several_estimates = estimates_by_dilution(single, seed), estimates_by_dilution(several, seed)
     strict = [
         line
         for estimate in (STRICTER, STRICT)
-        for line in ("", f"{estimate}:", "", *dilution_table(several, several_means, estimate))
+        for line in ("", f"{estimate}:", "", *dilution_table(several, several_estimates, estimate))
     ]
     trained = f"Trained on {world.name}; judged in"
     single_scope, several_scope = (describe([risks[PURE] for risks in by_family]) for by_family in (single, several))
@@ -164,7 +164,7 @@ def measure(
         "cells": [
             f"{trained} a world of the next seed: {single_scope}",
             "",
-            *dilution_table(single, single_means, STRICT),
+            *dilution_table(single, single_estimates, STRICT),
         ],
         "sent": volume_table(rows),
         "stricter": [f"{trained} several worlds of further seeds together: {several_scope}", *strict],
@@ -198,8 +198,8 @@ def main() -> None:
         if options.docs:
             for name, lines in tables.items():
                 write_part("fingerprint.md", name, lines)
-            means = mean_by_dilution([result.by_dilution for result in results], seed)
-            draw_volumes(RESULTS / "fingerprint.png", volume_panels(means))
+            estimates = estimates_by_dilution([result.by_dilution for result in results], seed)
+            draw_volumes(RESULTS / "fingerprint.png", volume_panels(estimates))
 
 
 if __name__ == "__main__":

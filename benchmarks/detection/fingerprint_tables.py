@@ -26,7 +26,8 @@ STRICT, STRICTER = recall_name(0.001), recall_name(STRICTEST)
 WORST = 12  # cohorts that are shown
 _TRUE = pl.col("true")
 RisksByDilution = Mapping[Dilution, FamilyRisks]
-Means = Mapping[Dilution, Mapping[str, Mapping[str, Estimate]]]  # by dilution, model and name of the estimate
+# by dilution, model and name of the estimate
+EstimatesByDilution = Mapping[Dilution, Mapping[str, Mapping[str, Estimate]]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class FamilyResult:
     flags: pl.DataFrame
 
 
-def mean_by_dilution(by_family: Sequence[RisksByDilution], seed: int) -> Means:
+def estimates_by_dilution(by_family: Sequence[RisksByDilution], seed: int) -> EstimatesByDilution:
     """All mean estimates over families, of every model at every dilution."""
     judged = {dilution: [risks[dilution] for risks in by_family] for dilution in by_family[0]}
     return {
@@ -55,19 +56,19 @@ def mean_by_dilution(by_family: Sequence[RisksByDilution], seed: int) -> Means:
     }
 
 
-def dilution_table(by_family: Sequence[RisksByDilution], means: Means, estimate: str) -> list[str]:
+def dilution_table(by_family: Sequence[RisksByDilution], estimates: EstimatesByDilution, estimate: str) -> list[str]:
     """A row for each dilution: an estimate of every model, mean over families; or why there is none."""
     honest = min(int((~judged.label).sum()) for risks in by_family for judged in risks.values())
     if honest < NEEDED[estimate]:
         return [f"Not to be measured here: it needs {NEEDED[estimate]:,} honest accounts, there are {honest:,}."]
-    names = list(next(iter(means.values())))
+    names = list(next(iter(estimates.values())))
     rows = [
         [
             f"{dilution.requests:,}",
             f"{dilution.share:.0%}",
             *(format_estimate(by_model[name][estimate]) for name in names),
         ]
-        for dilution, by_model in means.items()
+        for dilution, by_model in estimates.items()
     ]
     return table(["requests", "share", *names], rows)
 
@@ -84,8 +85,9 @@ def part_table(results: Sequence[FamilyResult], seed: int) -> list[str]:
     for name in by_family[0][dilutions[0]].risks:
         if ", " in name:  # a part in a mode: `gain_table` has it
             continue
-        means = [mean_estimates([risks[dilution] for risks in by_family], name, seed) for dilution in dilutions]
-        rows.append([name, *(format_estimate(mean[estimate]) for mean in means for estimate in (STRICT, "pr_auc"))])
+        by_dilution = [mean_estimates([risks[dilution] for risks in by_family], name, seed) for dilution in dilutions]
+        shown = [estimates[estimate] for estimates in by_dilution for estimate in (STRICT, "pr_auc")]
+        rows.append([name, *map(format_estimate, shown)])
     head = ["ours", *(f"{what}, {dilution.name}" for dilution in dilutions for what in ("recall at 0.1 %", "PR-AUC"))]
     families = ", ".join(risks[dilutions[0]].family for risks in by_family)
     return [f"Means over {len(by_family)} families, drawn by the seed: {families}.", "", *table(head, rows)]
@@ -135,12 +137,14 @@ def volume_table(rows: DilutedFeatures) -> list[str]:
     return table(["at most", "median of campaign accounts", "of honest accounts"], medians)
 
 
-def volume_panels(means: Means) -> list[VolumePanel]:
+def volume_panels(estimates: EstimatesByDilution) -> list[VolumePanel]:
     """Mean recall at 0.1 % of every model by the number of requests, a panel for each campaign share."""
     panels = []
-    for share in sorted({dilution.share for dilution in means}, reverse=True):
-        dilutions = sorted(dilution for dilution in means if dilution.share == share)
-        recalls = {name: [means[dilution][name][STRICT] for dilution in dilutions] for name in means[dilutions[0]]}
+    for share in sorted({dilution.share for dilution in estimates}, reverse=True):
+        dilutions = sorted(dilution for dilution in estimates if dilution.share == share)
+        recalls = {
+            name: [estimates[dilution][name][STRICT] for dilution in dilutions] for name in estimates[dilutions[0]]
+        }
         title = f"{share:.0%} of requests the campaign's"
         panels.append(VolumePanel(title, [dilution.requests for dilution in dilutions], recalls))
     return panels

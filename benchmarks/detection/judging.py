@@ -4,7 +4,7 @@ python -m benchmarks judging --pools DIR [--scale F] [--seed N] [--cache DIR] [-
 python -m benchmarks judging --pools DIR --variants [--scenario composed] [--families NAME ...]
 
 Each family is left out in turn, both its labels and planted campaigns like it: "never labelled", its accounts are in
-the history without a label; "never seen", training does not have its accounts. Then: three confirmed families only;
+the history without a label; "held out", training does not have its accounts. Then: three confirmed families only;
 calibration in held-out worlds and at other base rates. `--variants` judges ours with one thing changed at a time.
 """
 
@@ -79,8 +79,8 @@ def model_table(judged: Sequence[FamilyRisks], seed: int, head: Sequence[str] = 
     """A row for each model: means over families."""
     rows = []
     for name in judged[0].risks:
-        means = mean_estimates(judged, name, seed)
-        rows.append([name, *(format_estimate(means[estimate]) for estimate in ESTIMATE_NAMES[: len(head) - 1])])
+        family_means = mean_estimates(judged, name, seed)
+        rows.append([name, *(format_estimate(family_means[estimate]) for estimate in ESTIMATE_NAMES[: len(head) - 1])])
     return table(head, rows)
 
 

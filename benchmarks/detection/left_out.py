@@ -31,9 +31,9 @@ from training.models.logistic_regression import LogisticRegression
 from training.models.narrow import Narrow
 from training.models.search import search
 
-LABELLED, SEEN = "never labelled", "never seen"
-CASES = (LABELLED, SEEN)
-STRANGERS = 0.5  # share of the honest accounts that training does not have either where a family was never seen
+LABELLED, HELD_OUT = "never labelled", "held out"
+CASES = (LABELLED, HELD_OUT)
+STRANGERS = 0.5  # share of the honest accounts that are held out of training too, with a family
 STRANGER_SEED = 97
 TRIALS = 10  # of the variant that searches
 
@@ -155,7 +155,7 @@ def data_without(world: TrainingWorld, left_out: Collection[str], case: str) -> 
     examples = world.examples.drop(REPORT_COLUMNS, strict=False)
     away = world.truth.filter(pl.col("family").is_in(list(left_out)) & pl.col("label"))["account_id"]
     theirs = pl.col("account_id").is_in(away.implode())
-    if case == SEEN:
+    if case == HELD_OUT:
         strangers = world.truth.filter(~pl.col("label") & _is_stranger(world))["account_id"]
         examples = examples.filter(~theirs & ~pl.col("account_id").is_in(strangers.implode()))
     else:
@@ -178,12 +178,12 @@ def _is_planted_of(families: Collection[str]) -> pl.Expr:
 def judge_families(world: TrainingWorld, left_out: Collection[str], models: Models, case: str) -> list[FamilyRisks]:
     """Each family's accounts among the honest ones, each account by its latest snapshot.
 
-    Where a family was never seen, the honest ones are held out of training too: a model that memorised these very
+    Where a family is held out, the honest ones are held out of training too: a model that memorised these very
     accounts as honest would look better than it is.
     """
     truth = world.truth.select("account_id", "family", _is_stranger(world).alias("stranger"), true="label")
     rows = latest(world.examples).join(truth, on="account_id")
-    honest = ~pl.col("true") & (pl.col("stranger") if case == SEEN else True)
+    honest = ~pl.col("true") & (pl.col("stranger") if case == HELD_OUT else True)
     rows = rows.filter(honest | (pl.col("true") & pl.col("family").is_in(list(left_out))))
     true, family = rows["true"].to_numpy(), rows["family"].fill_null("").to_numpy()
     risks = {name: model.risk(rows) for name, model in models.items()}

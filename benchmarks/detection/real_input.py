@@ -1,6 +1,6 @@
 """Recall on campaign families held out of training, on accounts composed of real prompts and rhythms.
 
-python -m benchmarks real_input --pools ../shared/data [--families 3] [--case "never seen"] [--seed 0]
+python -m benchmarks real_input --pools ../shared/data [--families 3] [--case "held out"] [--seed 0]
 
 For each family: a workspace is filled with all but the requests of the family, `retrain` learns from the labels known
 by then, the family's requests are ingested too, and `score` judges all accounts. Everything goes through the commands;
@@ -34,7 +34,7 @@ from training.examples.dataset import matrix
 from training.fitting.candidates import FittedCandidate
 from training.fitting.train import OURS, TrainingRequest, train
 
-CASES = ("never seen", "never labelled")
+CASES = ("held out", "never labelled")
 SHOWN = ESTIMATE_NAMES[:3]
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 
@@ -92,7 +92,7 @@ def leave_out(world: ComposedWorld, family: str, case: str, scratch: Path, seed:
     labels = scratch / "labels.parquet"
     pl.read_parquet(world.folder / "labels.parquet").join(out, on="account_id", how="anti").write_parquet(labels)
     root = scratch / "workspace"
-    first, later = (["rest"], ["family"]) if case == "never seen" else (["rest", "family"], [])
+    first, later = (["rest"], ["family"]) if case == "held out" else (["rest", "family"], [])
     for part in first:
         store(world, parts[part], root)
     command(
@@ -132,7 +132,7 @@ def store(world: ComposedWorld, requests: Path, root: Path) -> None:
 
 def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, FittedCandidate]:
     """The rivals of `retrain`, fitted again from the same examples, since only our model is registered."""
-    examples = gather(workspace, pl.read_parquet(labels), as_of, ignore_progress).examples
+    examples = gather(workspace, pl.read_parquet(labels), as_of, ignore_progress).frame
     request = TrainingRequest(
         examples=examples, features=FEATURE_NAMES, as_of=as_of, seed=seed, schema_version=SCHEMA_VERSION
     )
@@ -158,8 +158,9 @@ def show(case: str, judged: list[FamilyRisks], seed: int) -> None:
     """Print, by model, means over families with intervals by bootstrap over families and accounts."""
     print(f"\nfamily {case}: {describe(judged)}")
     for name in judged[0].risks:
-        means = mean_estimates(judged, name, seed)
-        print(f"  {name:<22}" + "   ".join(f"{estimate} {format_estimate(means[estimate])}" for estimate in SHOWN))
+        family_means = mean_estimates(judged, name, seed)
+        values = "   ".join(f"{estimate} {format_estimate(family_means[estimate])}" for estimate in SHOWN)
+        print(f"  {name:<22}{values}")
     for risks in judged:
         by_model = "; ".join(f"{name} {in_short(risks, name)}" for name in risks.risks)
         accounts, base_rate = int(risks.label.sum()), risks.label.mean()

@@ -67,12 +67,12 @@ def dilution_table(by_family: Sequence[RisksByDilution], seed: int) -> list[str]
     rows = []
     for dilution in by_family[0]:
         judged = [risks[dilution] for risks in by_family]
-        means = {name: mean_estimates(judged, name, seed) for name in judged[0].risks}
-        for name, mean in means.items():
-            recall, other = (estimates[STRICT].value or 0.0 for estimates in (means[OURS], mean))
+        family_means = {name: mean_estimates(judged, name, seed) for name in judged[0].risks}
+        for name, model_means in family_means.items():
+            recall, other = (estimates[STRICT].value or 0.0 for estimates in (family_means[OURS], model_means))
             multiple = f"{recall / other:.2f}" if other else "-"
-            stricter = format_estimate(mean[STRICTER]) if honest >= NEEDED[STRICTER] else "-"
-            row = [format_estimate(mean[STRICT]), stricter, format_estimate(mean["pr_auc"]), multiple]
+            stricter = format_estimate(model_means[STRICTER]) if honest >= NEEDED[STRICTER] else "-"
+            row = [format_estimate(model_means[STRICT]), stricter, format_estimate(model_means["pr_auc"]), multiple]
             rows.append([dilution.name, name, *row])
     head = ["at most", "model", "recall at 0.1 %", "at 0.01 %", "PR-AUC", "ours, times this recall at 0.1 %"]
     lines = table(head, rows)

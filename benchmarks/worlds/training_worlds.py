@@ -72,7 +72,7 @@ def _make(name: str, request: SimulationRequest, workspace: Workspace, folder: P
     ingest_world(workspace, world)
     log_step(f"{name}: reading features out")
     labels, as_of = read_labels(world / "labels.parquet", 0.0), end_of_world(world)
-    examples = gather(workspace, labels, as_of, ignore_progress).examples
+    examples = gather(workspace, labels, as_of, ignore_progress).frame
     truth = pl.read_parquet(world / "truth.parquet").unique("account_id", keep="first", maintain_order=True)
     account_truth = world / "truth_by_account.parquet"
     truth.write_parquet(account_truth)

@@ -50,12 +50,12 @@ def _growth(history: History) -> pl.DataFrame:
     so_far = pl.col("requests").cum_sum().over("account_id")
     total = pl.col("requests").sum().over("account_id")
     half = history.hours.select("account_id", "hour", "requests", so_far=so_far, total=total)
-    halves = (
+    midpoints = (
         half.filter(pl.col("so_far") * 2 >= pl.col("total"))
         .group_by("account_id", maintain_order=True)
         .agg(pl.col("hour", "so_far", "total").first())
     )
-    keys = history.of_kind(*_GROWING).join(halves, on="account_id")
+    keys = history.of_kind(*_GROWING).join(midpoints, on="account_id")
     late = pl.col("first") > pl.col("hour")
     asked_late = (pl.col("total") - pl.col("so_far")).first()
     rate_late = (late.sum() + 1) / (asked_late + 2)

@@ -67,13 +67,13 @@ def champion_folder(workspace: Workspace) -> Path:
     version = tracking.champion_version(workspace.tracking_uri)
     if version is None:
         raise InputError(f"{workspace.root} has no champion: run `stillwatch retrain`, or `train` and `promote`.")
-    folder, prove = workspace.root / "champion", settings().verifier()
-    if folder.exists():
+    model_folder, prove = workspace.root / "champion", settings().verifier()
+    if model_folder.exists():
         with suppress(IntegrityError):  # it is a copy: a damaged one is fetched again
-            if tracking.is_registered(workspace.tracking_uri, version, models.load(folder, prove=prove)):
-                return folder
-        shutil.rmtree(folder)
-    return tracking.fetch(workspace.tracking_uri, version, folder, prove)
+            if tracking.is_registered(workspace.tracking_uri, version, models.load(model_folder, prove=prove)):
+                return model_folder
+        shutil.rmtree(model_folder)
+    return tracking.fetch(workspace.tracking_uri, version, model_folder, prove)
 
 
 def champion_model(workspace: Workspace, *, is_current: bool) -> models.Model:
@@ -82,8 +82,8 @@ def champion_model(workspace: Workspace, *, is_current: bool) -> models.Model:
     Raises what `champion_folder` raises.
     """
     features, schema = (FEATURE_NAMES, SCHEMA_VERSION) if is_current else (None, None)
-    folder = champion_folder(workspace)
-    return models.load(folder, features=features, schema_version=schema, prove=settings().verifier())
+    model_folder = champion_folder(workspace)
+    return models.load(model_folder, features=features, schema_version=schema, prove=settings().verifier())
 
 
 def package_champion(workspace: Workspace) -> Path:
@@ -115,12 +115,12 @@ def promote(workspace: Workspace, version: int | None = None, *, now: datetime, 
         raise InputError(f"{workspace.root} has no challenger: run `stillwatch train` first, or give --version.")
     before = tracking.champion_version(uri)
     with TemporaryDirectory(prefix="stillwatch-") as scratch:
-        folder = tracking.fetch(uri, chosen, Path(scratch) / "model", settings().verifier())
-        model = models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
+        model_folder = tracking.fetch(uri, chosen, Path(scratch) / "model", settings().verifier())
+        model = models.load(model_folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
         report = tracking.report(uri, chosen)
         try:
             challenger = Contender(model, report, tracking.judged_on(uri, chosen))
-            champion, evidence = _weigh(workspace, challenger, chosen, before, folder)
+            champion, evidence = _weigh(workspace, challenger, chosen, before, model_folder)
         except IntegrityError:
             if not reason:
                 raise
@@ -143,8 +143,8 @@ def rollback(workspace: Workspace, *, now: datetime, reason: str = "") -> Restor
     uri = workspace.tracking_uri
     for version in tracking.champions(uri)[-2:-1]:  # before anything moves
         with TemporaryDirectory(prefix="stillwatch-") as scratch:
-            folder = tracking.fetch(uri, version, Path(scratch) / "model", settings().verifier())
-            models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
+            model_folder = tracking.fetch(uri, version, Path(scratch) / "model", settings().verifier())
+            models.load(model_folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
     removed, champion = tracking.rollback(uri, reason or "no reason was given", {"at": now.isoformat()})
     bento = package_champion(workspace)
     tracking.settle(uri)
@@ -152,15 +152,15 @@ def rollback(workspace: Workspace, *, now: datetime, reason: str = "") -> Restor
 
 
 def _weigh(
-    workspace: Workspace, challenger: Contender, version: int, before: int | None, folder: Path
+    workspace: Workspace, challenger: Contender, version: int, before: int | None, model_folder: Path
 ) -> tuple[Report | None, Evidence]:
-    """What `assemble_evidence` says of a version, whose model lies in `folder`, and the champion of before."""
+    """What `assemble_evidence` says of a version, whose model lies in `model_folder`, and the champion of before."""
     rival_risks = tracking.risks(workspace.tracking_uri, version)
     champion = _champion_at_gate(workspace, challenger, version, before)
     footprints = None
     if isinstance(champion, Contender) and champion is not challenger:
         stored = (champion.model, champion_folder(workspace))
-        footprints = _footprints(challenger.test.frame, (challenger.model, folder), stored)
+        footprints = _footprints(challenger.test.frame, (challenger.model, model_folder), stored)
     return assemble_evidence(challenger, champion, rival_risks, footprints)
 
 
@@ -193,7 +193,7 @@ def _footprints(
             begin = perf_counter()
             model.predict(rows[i])
             times[i].append((perf_counter() - begin) / len(rows[i]))
-    sizes = [sum(file.stat().st_size for file in folder.iterdir()) for _, folder in (challenger, champion)]
+    sizes = [sum(file.stat().st_size for file in model_folder.iterdir()) for _, model_folder in (challenger, champion)]
     ours, theirs = (Footprint(size, min(seconds)) for size, seconds in zip(sizes, times, strict=True))
     return ours, theirs
 

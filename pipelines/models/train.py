@@ -79,7 +79,7 @@ class TrainedVersion:
 class GatheredExamples:
     """Examples for a training, and how many labels became known too late for it."""
 
-    examples: pl.DataFrame
+    frame: pl.DataFrame
     labels_too_late: int
 
 
@@ -122,7 +122,9 @@ def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress
     is_active = pl.col(VOLUME_FEATURE).is_not_null()
     examples = with_in_campaign(workspace, examples.filter(is_active), progress)
     with threadpool_limits(1, user_api="blas"):
-        return GatheredExamples(with_detectors(workspace.lake, examples), accounts.labels_too_late)
+        return GatheredExamples(
+            frame=with_detectors(workspace.lake, examples), labels_too_late=accounts.labels_too_late
+        )
 
 
 def plant(
@@ -138,7 +140,7 @@ def train_version(
     request: VersionRequest,
     progress: Progress,
     *,
-    gathered: GatheredExamples | None = None,
+    examples: GatheredExamples | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> TrainedVersion:
     """Fit and judge candidates on what was known at a time, and register ours as the challenger.
@@ -156,9 +158,9 @@ def train_version(
         settings().signer(),
         settings().verifier(),
     )  # first, so that an unusable key is reported before the work
-    gathered = gathered or gather(workspace, request.labels, request.as_of, progress)
-    later = workspace.lake.later(request.as_of) | {"labels": gathered.labels_too_late}
-    training = _training_request(workspace, request, gathered.examples, progress)
+    examples = examples or gather(workspace, request.labels, request.as_of, progress)
+    later = workspace.lake.later(request.as_of) | {"labels": examples.labels_too_late}
+    training = _training_request(workspace, request, examples.frame, progress)
     uri, inputs = workspace.tracking_uri, _inputs(training)
     recorded = tracking.made_from(uri, inputs)
     # A model is signed right after its training, never as it lies in the registry: somebody may have put it there.
@@ -176,7 +178,7 @@ def train_version(
             params={"as_of": request.as_of.isoformat(), "seed": request.seed, "schema_version": SCHEMA_VERSION},
             code_version=_code_version(),
             tags={tracking.INPUTS: inputs} | dict(tags or {}),
-            reference=_reference(gathered.examples, trained),
+            reference=_reference(examples.frame, trained),
             owner=workspace.identity,
         ),
         sign=sign,

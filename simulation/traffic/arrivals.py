@@ -79,12 +79,12 @@ def _draw_begins(world: World, day: int, owner: Ints, habits: tuple[Ints, Ints],
     zone = _HOURS[accounts.country[owner]]
     hours = world.clockwork.hours(profile, weekday, rng.random(len(owner))) - zone
     jitter = ANCHORS[rhythm]
-    lesson = in_class(world, day)[owner]
+    in_lesson = in_class(world, day)[owner]
     # classes are held between eight and three, local time
-    anchor = np.where(lesson, 8.0 + accounts.anchor[owner] * 7.0 / 24.0 - zone, accounts.anchor[owner])
-    spread = np.where(lesson, assumed.CLASS_SPREAD, np.nan_to_num(jitter))
+    anchor = np.where(in_lesson, 8.0 + accounts.anchor[owner] * 7.0 / 24.0 - zone, accounts.anchor[owner])
+    spread = np.where(in_lesson, assumed.CLASS_SPREAD, np.nan_to_num(jitter))
     own = anchor + rng.normal(0.0, 1.0, len(owner)) * spread
-    out: Floats = np.where(np.isnan(jitter) & ~lesson, hours, own) * 3600.0 % DAY
+    out: Floats = np.where(np.isnan(jitter) & ~in_lesson, hours, own) * 3600.0 % DAY
     return out
 
 
@@ -141,10 +141,12 @@ def _draw_ordinary_rate(world: World, day: int, factor: Floats, rng: np.random.G
     accounts = world.accounts
     release = world.days * assumed.RELEASED
     rush = np.where((day + 1 > release) & (day < release + assumed.RUSH_DAYS), accounts.rush, 1.0)
-    lesson = in_class(world, day)
+    in_lesson = in_class(world, day)
     chance = accounts.active * np.clip(factor, 0.1, 1.15) * rush
-    chance = np.where(_CLASSES[accounts.cohort], np.where(lesson, assumed.IN_CLASS, chance * assumed.OFF_CLASS), chance)
-    rate = accounts.rate * rush * np.where(lesson, assumed.CLASS_FACTOR, 1.0)
+    chance = np.where(
+        _CLASSES[accounts.cohort], np.where(in_lesson, assumed.IN_CLASS, chance * assumed.OFF_CLASS), chance
+    )
+    rate = accounts.rate * rush * np.where(in_lesson, assumed.CLASS_FACTOR, 1.0)
     return np.asarray(np.where(rng.random(world.size) < chance, rate * rng.gamma(3.0, 1.0 / 3.0, world.size), 0.0))
 
 

@@ -46,7 +46,7 @@ def test_a_blocked_challenger_is_drawn_hollow(tmp_path: Path) -> None:
 def test_every_model_has_its_colour_and_every_panel_its_width(tmp_path: Path) -> None:
     mean = Estimate(name="recall", value=0.5, low=0.3, high=0.7)
     families = FamilyPanel(
-        "never seen", ["a", "b"], {"ours": [0.4, 0.6], "rival": [0.1, 0.2]}, {"ours": mean, "rival": mean}
+        "held out", ["a", "b"], {"ours": [0.4, 0.6], "rival": [0.1, 0.2]}, {"ours": mean, "rival": mean}
     )
     volumes = VolumePanel("all", [25, 100], {"ours": [mean, mean], "rival": [mean, mean]})
     for name, draw, panel in (("families", draw_families, families), ("volumes", draw_volumes, volumes)):

@@ -126,8 +126,8 @@ def _difference(challenger: Estimate, champion: Estimate) -> float:
 def _is_beyond(challenger: Estimate, champion: Estimate) -> bool:
     """Is the challenger below all that the champion's own interval allows?"""
     assert champion.value is not None
-    edge = champion.high if champion.name in FALLING else champion.low
-    room = 0.0 if edge is None else abs(edge - champion.value)
+    worst_likely = champion.high if champion.name in FALLING else champion.low
+    room = 0.0 if worst_likely is None else abs(worst_likely - champion.value)
     return _difference(challenger, champion) < -room
 
 

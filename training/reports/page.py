@@ -110,7 +110,7 @@ def comparison(
     """What the page shows of these reports; arguments as in `page`."""
     columns, judged = tuple(reports), tuple(reports.values())
     sections = [
-        _overall(columns, judged),
+        _headline(columns, judged),
         *_worst_slices(columns, judged),
         _modes(columns, judged),
         Section("In use", "", columns, tuple(_in_use(judged))),
@@ -124,7 +124,7 @@ def comparison(
     )
 
 
-def _overall(columns: tuple[str, ...], judged: Sequence[Report]) -> Section:
+def _headline(columns: tuple[str, ...], judged: Sequence[Report]) -> Section:
     rows = tuple(
         Row(
             words=WORDS.get(estimate.name, estimate.name),

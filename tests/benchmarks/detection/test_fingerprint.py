@@ -8,7 +8,7 @@ from benchmarks.detection.fingerprint_tables import (
     STRICT,
     STRICTER,
     dilution_table,
-    mean_by_dilution,
+    estimates_by_dilution,
     volume_panels,
     volume_table,
 )
@@ -100,7 +100,7 @@ def test_requests_that_were_really_sent_are_shown(accounts, cells_of) -> None:
 
 
 def test_the_picture_shows_the_means_of_the_table(measured, cells_of) -> None:
-    panels = volume_panels(mean_by_dilution([result.by_dilution for result in measured[1]], 1))
+    panels = volume_panels(estimates_by_dilution([result.by_dilution for result in measured[1]], 1))
     assert [(panel.title, panel.requests) for panel in panels] == [
         ("100% of requests the campaign's", [100]),
         ("25% of requests the campaign's", [100]),
