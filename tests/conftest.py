@@ -173,7 +173,7 @@ def _labels(truth: pl.DataFrame) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def filled(made_world: Path, command: list[str], once: Once) -> Path:
+def filled_folder(made_world: Path, command: list[str], once: Once) -> Path:
     """A folder with the shared `workspace`, the `home` of the commands that filled it, and what these `said`."""
 
     def fill(folder: Path) -> None:
@@ -200,9 +200,9 @@ def filled(made_world: Path, command: list[str], once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def filled_workspace(filled: Path) -> Path:
+def filled_workspace(filled_folder: Path) -> Path:
     """The workspace that all processes of a test run share; a test that changes it changes a copy."""
-    return filled / "workspace"
+    return filled_folder / "workspace"
 
 
 @pytest.fixture(scope="session")

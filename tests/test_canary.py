@@ -71,14 +71,14 @@ def test_the_canaries_are_in_the_input(made_world: Path, canaries: tuple[str, ..
 
 
 def test_no_canary_is_left_by_ingest_retrain_score_and_serve(
-    filled: Path, filled_workspace: Path, scores: pl.DataFrame, ask: Ask, canaries: tuple[str, ...]
+    filled_folder: Path, filled_workspace: Path, scores: pl.DataFrame, ask: Ask, canaries: tuple[str, ...]
 ) -> None:
     assert len(ask(scores["account_id"].head(50).to_list())["scores"]) == 50
     names = {path.name.partition("-")[0] for path in filled_workspace.iterdir()}
     assert names >= {"lake", "features", "mlruns", "bento", "champion", "serve"}
     assert found_in(filled_workspace, canaries) == []
-    assert found_in(filled / "home", canaries) == []
-    said = (filled / "said").read_text(encoding="utf-8")
+    assert found_in(filled_folder / "home", canaries) == []
+    said = (filled_folder / "said").read_text(encoding="utf-8")
     assert [needle for needle in canaries if needle in said.lower()] == []
     assert "rows rejected" in said
 
