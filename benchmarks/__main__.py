@@ -59,11 +59,11 @@ BENCHMARKS: dict[str, Benchmark] = {
 def main(arguments: Sequence[str]) -> int:
     """Run each measurement in a process of its own, so that its memory peak is its own."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(listing())
+        print(list_benchmarks())
         return 0
     name, *options = arguments
     if name != ALL and name not in BENCHMARKS:
-        print(f"benchmarks: there is no measurement {name!r}\n\n{listing()}", file=sys.stderr)
+        print(f"benchmarks: there is no measurement {name!r}\n\n{list_benchmarks()}", file=sys.stderr)
         return 2
     chosen = [benchmark for benchmark in BENCHMARKS.values() if benchmark.in_all] if name == ALL else [BENCHMARKS[name]]
     for benchmark in chosen:
@@ -80,7 +80,7 @@ def run(benchmark: Benchmark, options: Sequence[str]) -> int:
     return subprocess.run(call, cwd=ROOT, check=False, env=os.environ | threads).returncode
 
 
-def listing() -> str:
+def list_benchmarks() -> str:
     """Usage, and every name with its line."""
     rows = [
         f"  {name:<12} {benchmark.about}{' [needs real data]' if benchmark.needs_pools else ''}"

@@ -15,16 +15,16 @@ PAGES: dict[str, tuple[str, str]] = {
 def main(arguments: Sequence[str]) -> int:
     """Write the page that is named."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(listing())
+        print(list_pages())
         return 0
     if len(arguments) > 1 or arguments[0] not in PAGES:
-        print(f"docs_tools: there is no page {' '.join(arguments)!r}\n\n{listing()}", file=sys.stderr)
+        print(f"docs_tools: there is no page {' '.join(arguments)!r}\n\n{list_pages()}", file=sys.stderr)
         return 2
     status: int = import_module(PAGES[arguments[0]][0]).main()
     return status
 
 
-def listing() -> str:
+def list_pages() -> str:
     """Usage, and every name with what it writes."""
     rows = [f"  {name:<14} {about}" for name, (_, about) in PAGES.items()]
     return "\n".join(["usage: python -m docs_tools NAME", "", *rows])

@@ -93,7 +93,7 @@ def select(page: "Page", parent: str | re.Pattern[str], children: Sequence[str |
         run_named(page, name).locator("input.ag-checkbox-input").check()
 
 
-def compare(page: "Page") -> list[str]:
+def press_compare(page: "Page") -> list[str]:
     """Press Compare; gives the names of the runs, in the order of the columns."""
     page.get_by_role("button", name="Compare").click()
     names = page.get_by_role("row").filter(has_text="Run Name:")

@@ -18,7 +18,7 @@ evasion are our judgement.
 """
 
 
-def page() -> str:
+def feature_page() -> str:
     """The whole page in Markdown: families, their signals, and the features of each signal."""
     lines = [_HEAD]
     for family, members in groupby(FEATURES, key=lambda feature: feature.family):
@@ -50,5 +50,5 @@ def _section(group: list[Feature]) -> list[str]:
 
 def main() -> int:
     """Write the page."""
-    (DOCS / "features.md").write_text(page(), encoding="utf-8")
+    (DOCS / "features.md").write_text(feature_page(), encoding="utf-8")
     return 0

@@ -50,7 +50,7 @@ def main() -> int:
 
 def overview(workspace: Path) -> str:
     """The page in HTML, from a workspace that `stillwatch demo` has filled."""
-    shown = accounts(pl.read_parquet(workspace / "scores.parquet"))
+    shown = pick_accounts(pl.read_parquet(workspace / "scores.parquet"))
     requests = pl.scan_parquet(workspace / "world" / "requests" / "*.parquet")
     first = shown.row(0, named=True)
     return Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8")).substitute(
@@ -62,7 +62,7 @@ def overview(workspace: Path) -> str:
     )
 
 
-def accounts(scores: pl.DataFrame) -> pl.DataFrame:
+def pick_accounts(scores: pl.DataFrame) -> pl.DataFrame:
     """The riskiest members of the largest campaign, and the median accounts in none; the columns of scores."""
     largest = scores["campaign_id"].drop_nulls().mode().sort()[0]
     members = scores.filter(pl.col("campaign_id") == largest).sort("risk", "account_id", descending=True)

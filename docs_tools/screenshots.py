@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from docs_tools.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
+from docs_tools.browsing import browser, chromium, metric, open_comparison, open_runs, press_compare, select, shown
 from docs_tools.documents import DOCS
 from pipelines.commands.demo import run_demo
 from pipelines.models.slices import read_slices
@@ -33,7 +33,7 @@ def main() -> int:
         with shown(root) as address, browser(address, height=960) as (page, _):
             open_runs(page, address)
             select(page, CHALLENGER, ["champion, version 1", "logistic_regression", "volume_rule"])
-            compare(page)
+            press_compare(page)
             metric(page, "test/pr_auc")
             page.locator("main").screenshot(path=DOCS / "comparing-models.png")
             page.set_viewport_size({"width": 1560, "height": 1100})

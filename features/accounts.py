@@ -69,7 +69,7 @@ def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:
         `FEATURES_SCHEMA`: one row for every account with a request at or before as_of, sorted; null where nothing is
         known.
     """
-    parts = [read_families(history) for history in read_histories(lake, as_of)]
+    parts = [read_out_families(history) for history in read_histories(lake, as_of)]
     if not parts:
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     features = _stack(parts)
@@ -88,7 +88,7 @@ def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFra
     Returns:
         `FEATURES_SCHEMA`, sorted; accounts without a request at or before as_of are left out.
     """
-    features = _stack([read_families(history) for history in read_histories_beside(lake, added, as_of, groups)])
+    features = _stack([read_out_families(history) for history in read_histories_beside(lake, added, as_of, groups)])
     if not len(features):
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     accounts = pl.concat([lake.accounts(as_of), added.accounts(as_of)])
@@ -96,7 +96,7 @@ def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFra
     return _to_schema(_compare_with_plan(features, usage, moves, accounts), lake, as_of)
 
 
-def read_families(history: History) -> pl.DataFrame:
+def read_out_families(history: History) -> pl.DataFrame:
     """Read every family's features of the accounts of one history, without those that compare all accounts."""
     features = history.seen.select("account_id")
     for family in FAMILIES:

@@ -16,7 +16,7 @@ from pipelines.models.train import TrainedVersion, VersionRequest, gather, train
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training import tracking
-from training.evaluation.drift import Drift, expect, measure, objections
+from training.evaluation.drift import Drift, expect, measure_drift, objections
 from training.examples.dataset import is_in_campaign, matrix
 from training.examples.test_set import latest
 
@@ -119,12 +119,12 @@ def _stale(workspace: Workspace, as_of: datetime) -> Iterator[str]:
 
 def _drift(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -> Drift | None:
     """Measure how today's accounts differ from those of the champion's training, and its expected quality on them."""
-    then = None if champion is None else tracking.reference(workspace.tracking_uri, champion)
+    then = None if champion is None else tracking.drift_reference(workspace.tracking_uri, champion)
     if then is None or then.schema_version != SCHEMA_VERSION:
         return None
     model, accounts = champion_model(workspace, is_current=True), latest(examples)
     now = expect(model.predict(matrix(accounts, model.features), is_in_campaign(accounts)), model.review_threshold)
-    return measure(then, accounts, now)
+    return measure_drift(then, accounts, now)
 
 
 def _at_the_gate(workspace: Workspace, done: Retrained, version: int, now: datetime) -> Retrained:

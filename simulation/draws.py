@@ -23,7 +23,7 @@ _NUCLEI = ("a", "e", "i", "o", "u", "ai", "au", "ea", "ei", "ia", "ie", "io", "o
 _NAME_BITS = np.uint64((1 << 40) - 1)
 
 
-def mix(values: U64) -> U64:
+def next_state(values: U64) -> U64:
     """The finaliser of splitmix64 (Steele, Lea and Flood 2014): a bijection of the 64-bit integers."""
     with np.errstate(over="ignore"):
         z = values + np.uint64(0x9E3779B97F4A7C15)
@@ -37,7 +37,7 @@ def keyed(*parts: npt.ArrayLike) -> U64:
     """Mix the parts (integers, broadcast against each other) into one 64-bit number per row."""
     state: U64 = np.zeros(1, dtype=np.uint64)
     for part in parts:
-        state = mix(state ^ np.asarray(part).astype(np.uint64))
+        state = next_state(state ^ np.asarray(part).astype(np.uint64))
     return state
 
 

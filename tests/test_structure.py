@@ -17,6 +17,11 @@ LONGEST_FILE, LONGEST_BODY = 300, 50
 MOST_PARAMETERS = 6
 COMMANDS = ("pipelines/cli.py", "pipelines/commands/")  # a command's parameters are its options
 VAGUE = {"told", "found", "known", "kept", "place", "one"}  # words that fit any value, so say nothing of it
+ONE_CONCEPT = {  # functions that several files define, because they are the same thing in each
+    "main",  # what `python -m` runs
+    "read_out", "compare_with_plan",  # the steps of a family of features
+    "build", "ingest", "promote", "retrain", "rollback", "score", "simulate", "train",  # a command and its step
+}  # fmt: skip
 
 
 def sources(root: Path, *rooms: str) -> dict[str, str]:
@@ -121,13 +126,15 @@ def vague_names(files: Mapping[str, str]) -> Iterator[str]:
 
 
 def homonyms(files: Mapping[str, str]) -> list[str]:
-    """Public classes of one name in two files."""
+    """Public classes, and public functions outside of classes, of one name in two files."""
     homes: dict[str, list[str]] = {}
     for path, source in files.items():
         for node in parse(source).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(path)
-    return [f"{name}: {', '.join(paths)}" for name, paths in homes.items() if len(paths) > 1]
+    return [
+        f"{name}: {', '.join(paths)}" for name, paths in homes.items() if len(paths) > 1 and name not in ONE_CONCEPT
+    ]
 
 
 def test_no_files_import_one_another_in_a_circle() -> None:
@@ -151,7 +158,7 @@ def test_names_say_what_they_hold() -> None:
     assert list(vague_names(sources(ROOT, *ROOMS))) == []
 
 
-def test_no_two_classes_have_one_name() -> None:
+def test_no_two_classes_or_functions_have_one_name() -> None:
     assert homonyms(sources(ROOT, *ROOMS)) == []
 
 
@@ -219,5 +226,20 @@ def test_a_planted_vague_name_is_found(source: str) -> None:
     assert len(list(vague_names({"features/x.py": source}))) == 1
 
 
-def test_planted_homonyms_are_found() -> None:
-    assert homonyms({"features/x.py": "class World: ...", "simulation/y.py": "class World: ...\nclass _X: ..."}) != []
+@pytest.mark.parametrize("line", ["class World: ...", "def measure(): ...", "async def measure(): ..."])
+def test_planted_homonyms_are_found(line: str) -> None:
+    assert len(homonyms({"features/x.py": line, "simulation/y.py": f"{line}\nclass _X: ..."})) == 1
+
+
+@pytest.mark.parametrize(
+    "source", ["def main(): ...", "def _hidden(): ...", "class _X: ...", "def f():\n    def inner(): ..."]
+)
+def test_names_of_one_concept_and_private_names_are_no_homonyms(source: str) -> None:
+    other = source.replace("def f()", "def g()")
+    assert homonyms({"features/x.py": source, "simulation/y.py": other}) == []
+
+
+def test_every_name_of_one_concept_is_still_used_twice() -> None:
+    nodes = [node for source in sources(ROOT, *ROOMS).values() for node in parse(source).body]
+    defined = [node.name for node in nodes if isinstance(node, Function)]
+    assert [name for name in sorted(ONE_CONCEPT) if defined.count(name) < 2] == []

@@ -125,7 +125,7 @@ def _require_same_members(grown: pl.DataFrame, fresh: pl.DataFrame) -> None:
         raise SystemExit("the campaigns of a history that grew are not those of the same history at once")
 
 
-def lines(scenario: str, scale: float, days: Iterable[int], seed: int) -> list[str]:
+def day_lines(scenario: str, scale: float, days: Iterable[int], seed: int) -> list[str]:
     """The part of the page."""
     rows = [measure_day(scenario, scale, count, seed) for count in days]
     return [f"`{scenario}` at scale {scale:g}, seed {seed}, lengthened.", "", *table(_HEAD, rows)]
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     add_docs_option(parser, f"docs/results/{PAGE}")
     options = parser.parse_args()
-    page_lines = lines(options.scenario, options.scale, options.days or HISTORIES, options.seed)
+    page_lines = day_lines(options.scenario, options.scale, options.days or HISTORIES, options.seed)
     print("\n".join(page_lines))
     if options.docs:
         write_part(PAGE, PART, page_lines)

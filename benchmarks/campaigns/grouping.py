@@ -152,10 +152,12 @@ def world(scenario: str, pools: Path | None, seed: int, times: float = 1.0) -> d
         ingest_world(workspace, tables)
         log_step(f"{scenario}: grouping")
         truth, registered = (pl.read_parquet(tables / f"{name}.parquet") for name in ("truth", "accounts"))
-        return compared(workspace.lake, midnight_after(workspace.lake.scan("events")), truth, registered)
+        return compare_groupings(workspace.lake, midnight_after(workspace.lake.scan("events")), truth, registered)
 
 
-def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame, registered: pl.DataFrame) -> dict[str, Agreement]:
+def compare_groupings(
+    lake: Lake, as_of: datetime, truth: pl.DataFrame, registered: pl.DataFrame
+) -> dict[str, Agreement]:
     """Agreement of every way to group with the truth as of a time."""
     accounts, pairs = read_pairs(lake, as_of)
     numbers = accounts.select("account_id").with_row_index("account")
@@ -168,7 +170,7 @@ def compared(lake: Lake, as_of: datetime, truth: pl.DataFrame, registered: pl.Da
         log_step(f"  {name}")
         by_name[name] = grouper(data)
     honest = registered.join(truth.filter("label"), on="account_id", how="anti").join(numbers, on="account_id")
-    return {name: agreement(groups, true, belonging(honest), len(honest)) for name, groups in by_name.items()}
+    return {name: measure_agreement(groups, true, belonging(honest), len(honest)) for name, groups in by_name.items()}
 
 
 def belonging(honest: pl.DataFrame) -> list[Groups]:
@@ -184,7 +186,9 @@ def belonging(honest: pl.DataFrame) -> list[Groups]:
     return [[set(accounts) for accounts in sort if len(accounts) > 1] for sort in groups]
 
 
-def agreement(groups: Groups, true: Groups, honest: Sequence[Groups] = (), honest_accounts: int = 0) -> Agreement:
+def measure_agreement(
+    groups: Groups, true: Groups, honest: Sequence[Groups] = (), honest_accounts: int = 0
+) -> Agreement:
     """How groups agree with true campaigns, and with honest accounts that belong together.
 
     An account may be in several groups and several campaigns.

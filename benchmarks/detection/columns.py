@@ -14,7 +14,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.fingerprint import PURE, QUICK, among_honest
-from benchmarks.detection.left_out import LABELLED, data_without, draw_families, ours
+from benchmarks.detection.left_out import LABELLED, data_without, ours, sample_families
 from benchmarks.measure import log_step
 from benchmarks.options import add_world_options, new_parser
 from benchmarks.worlds.diluted_worlds import DilutedFeatures, DilutedWorlds
@@ -29,7 +29,7 @@ from training.fitting.train import OURS
 Losses = Mapping[str, float]
 
 
-def losses(model: FittedCandidate, rows: pl.DataFrame, seed: int) -> Losses:
+def shuffling_losses(model: FittedCandidate, rows: pl.DataFrame, seed: int) -> Losses:
     """By feature, the PR-AUC on these accounts minus that with the column shuffled; 0 where all values are null."""
     order = np.random.default_rng(seed).permutation(len(rows))
     label = rows["true"].to_numpy()
@@ -50,7 +50,8 @@ def of_family(world: TrainingWorld, rows: DilutedFeatures, family: str, seed: in
     by_part = []
     for frame in rows.values():
         here = among_honest(frame, family)
-        by_part += [losses(model, blanked(here, blank), seed) for blank in (frozenset[str](), *MODES.values())]
+        modes = (frozenset[str](), *MODES.values())
+        by_part += [shuffling_losses(model, blanked(here, blank), seed) for blank in modes]
     log_step(f"without {family}: done")
     return by_part
 
@@ -75,7 +76,7 @@ def main() -> None:
     world = prepare_world(options.scenario, options.pools, scale=options.scale, seed=options.seed, cache=options.cache)
     worlds = DilutedWorlds(options.scenario, options.pools, options.scale, options.cache)
     rows = worlds.read_out(QUICK, options.seed + 1)
-    left_out = draw_families(world, rows[PURE], options.seed, options.families)
+    left_out = sample_families(world, rows[PURE], options.seed, options.families)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(2) as hands:
         by_family = list(hands.map(lambda family: of_family(world, rows, family, options.seed), left_out))
     lines = [[row["feature"], f"{row['most']:.4f}", f"{row['mean']:.4f}"] for row in summarize(by_family).to_dicts()]

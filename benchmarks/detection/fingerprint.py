@@ -27,10 +27,10 @@ from benchmarks.detection.fingerprint_tables import (
     volume_panels,
     volume_table,
 )
-from benchmarks.detection.left_out import LABELLED, TrainingData, against_literature, data_without, draw_families
+from benchmarks.detection.left_out import LABELLED, TrainingData, against_literature, data_without, sample_families
 from benchmarks.detection.mean_estimates import (
     FamilyRisks,
-    describe,
+    describe_families,
 )
 from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, add_world_options, new_parser
@@ -55,7 +55,7 @@ _TRUE = pl.col("true")
 Modes = Mapping[str, tuple[FittedCandidate, frozenset[str]]]  # a model, and the features that are blanked for it
 
 
-def judge_family(
+def judge_all_models(
     world: TrainingWorld, rows: DilutedFeatures, pooled: DilutedFeatures, family: str, seed: int, *, with_parts: bool
 ) -> FamilyResult:
     """Train without a family and judge it at all dilutions; `with_parts` also without parts of the features."""
@@ -132,7 +132,7 @@ def _with_modes(judged: FamilyRisks, modes: Modes, rows: pl.DataFrame) -> Family
     return replace(judged, risks=risks | in_mode)
 
 
-def measure(
+def measure_fingerprint(
     world: TrainingWorld,
     rows: DilutedFeatures,
     pooled: DilutedFeatures,
@@ -147,7 +147,7 @@ def measure(
     dissected = set(np.random.default_rng(seed).permutation(left_out)[:dissect])
     with ThreadPoolExecutor(2) as threads:
         calls = [
-            threads.submit(judge_family, world, rows, pooled, family, seed, with_parts=family in dissected)
+            threads.submit(judge_all_models, world, rows, pooled, family, seed, with_parts=family in dissected)
             for family in left_out
         ]
         results = [call.result() for call in calls]
@@ -159,7 +159,9 @@ def measure(
         for line in ("", f"{estimate}:", "", *dilution_table(several, several_estimates, estimate))
     ]
     trained = f"Trained on {world.name}; judged in"
-    single_scope, several_scope = (describe([risks[PURE] for risks in by_family]) for by_family in (single, several))
+    single_scope, several_scope = (
+        describe_families([risks[PURE] for risks in by_family]) for by_family in (single, several)
+    )
     tables = {
         "cells": [
             f"{trained} a world of the next seed: {single_scope}",
@@ -191,9 +193,9 @@ def main() -> None:
     worlds = DilutedWorlds(options.scenario, options.pools, options.scale, options.cache)
     rows = worlds.read_out(QUICK if options.quick else DILUTIONS, seed + 1)
     pooled = worlds.read_out_together(QUICK, range(seed + 1, seed + 1 + options.worlds))
-    left_out = draw_families(world, rows[PURE], seed, options.families if options.quick else None)
+    left_out = sample_families(world, rows[PURE], seed, options.families if options.quick else None)
     with threadpool_limits(1, user_api="blas"):
-        tables, results = measure(world, rows, pooled, left_out, seed, 0 if options.no_parts else DISSECTED)
+        tables, results = measure_fingerprint(world, rows, pooled, left_out, seed, 0 if options.no_parts else DISSECTED)
         print("\n".join("\n".join([f"\n{name}", *lines]) for name, lines in tables.items()))
         if options.docs:
             for name, lines in tables.items():

@@ -32,7 +32,7 @@ from benchmarks.detection.left_out import (
 from benchmarks.detection.mean_estimates import (
     ESTIMATE_NAMES,
     FamilyRisks,
-    describe,
+    describe_families,
     format_estimate,
     mean_estimates,
 )
@@ -105,18 +105,18 @@ def calibration_table(errors: Sequence[HeldOutCalibration]) -> list[str]:
     ])  # fmt: skip
 
 
-def measure(
+def measure_left_out(
     world: TrainingWorld, seed: int, only: Sequence[str]
 ) -> tuple[list[str], Mapping[str, Sequence[FamilyRisks]]]:
     """All tables of families left out, and the risks by case."""
     cases = {case: leave_out_each(world, case, seed, against_rivals, only) for case in CASES}
     lines = [f"World: {world.name}.", ""]
     for case, judged in cases.items():
-        lines += [f"### Family {case}", "", describe(judged), "", *model_table(judged, seed), ""]
+        lines += [f"### Family {case}", "", describe_families(judged), "", *model_table(judged, seed), ""]
     lines += [f"### By family ({LABELLED}): PR-AUC / recall at 1 %", "", *family_table(cases[LABELLED]), ""]
     confirmed, judged = confirm_three(world, seed)
     title = f"### Three confirmed families only: {', '.join(confirmed)}"
-    return [*lines, title, "", describe(judged), "", *model_table(judged, seed)], cases
+    return [*lines, title, "", describe_families(judged), "", *model_table(judged, seed)], cases
 
 
 def measure_elsewhere(world: TrainingWorld, others: Sequence[TrainingWorld], seed: int) -> tuple[list[str], list[str]]:
@@ -155,12 +155,12 @@ def main() -> None:
         world = prepare(options.scenario, scale=options.scale)
         if options.variants:
             judged = leave_out_each(world, LABELLED, seed, variants, options.families)
-            scope = f"World: {world.name}. {describe(judged)}"
+            scope = f"World: {world.name}. {describe_families(judged)}"
             parts = {"variants": [scope, "", *model_table(judged, seed, HEAD[:4])]}
         else:
             others = [prepare(scenario, scale=scale) for scenario, scale in OTHER_WORLDS]
             calibration, card = measure_elsewhere(world, others, seed)
-            tables, cases = measure(world, seed, options.families)
+            tables, cases = measure_left_out(world, seed, options.families)
             parts = {"judging": tables, "calibration": calibration, "card": card}
             panels = [family_panel(case, judged, seed) for case, judged in cases.items()]
     print("\n".join("\n".join(part) for part in parts.values()))

@@ -143,7 +143,7 @@ def families(world: TrainingWorld) -> list[str]:
     return seen.filter("label")["family"].drop_nulls().unique().sort().to_list()
 
 
-def draw_families(world: TrainingWorld, judged: pl.DataFrame, seed: int, count: int | None = None) -> list[str]:
+def sample_families(world: TrainingWorld, judged: pl.DataFrame, seed: int, count: int | None = None) -> list[str]:
     """Families both of the world and of the judged accounts (`true`, `family`); of these `count`, drawn by the seed."""
     in_judged = set(judged.filter("true")["family"])
     both = [family for family in families(world) if family in in_judged]

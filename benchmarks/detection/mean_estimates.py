@@ -91,7 +91,7 @@ def _measure(label: NDArray[np.bool_], risk: Numbers, weight: Numbers) -> Number
     return np.stack([average_precision(true, false), *recalls, error, recall_at(true, false, STRICTEST)], axis=-1)
 
 
-def describe(judged: Sequence[FamilyRisks]) -> str:
+def describe_families(judged: Sequence[FamilyRisks]) -> str:
     """One sentence on how many families and accounts were judged."""
     honest, members = int((~judged[0].label).sum()), sum(int(risks.label.sum()) for risks in judged)
     return f"{len(judged)} families, {members} accounts of theirs, each family among {honest:,} honest accounts."

@@ -21,7 +21,13 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.detection.mean_estimates import ESTIMATE_NAMES, FamilyRisks, describe, format_estimate, mean_estimates
+from benchmarks.detection.mean_estimates import (
+    ESTIMATE_NAMES,
+    FamilyRisks,
+    describe_families,
+    format_estimate,
+    mean_estimates,
+)
 from benchmarks.options import new_parser
 from benchmarks.worlds.simulated import end_of_world, ignore_progress
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
@@ -74,7 +80,7 @@ def main() -> None:
                 print(f"  {case}: {family} done", file=sys.stderr, flush=True)
                 if family == chosen[-1]:
                     ask_over_http(world, Workspace(Path(scratch) / f"{case} {family}" / "workspace"))
-            show(case, judged, arguments.seed)
+            print_case(case, judged, arguments.seed)
 
 
 def composed(folder: Path, pools: Path, seed: int) -> ComposedWorld:
@@ -94,13 +100,13 @@ def leave_out(world: ComposedWorld, family: str, case: str, scratch: Path, seed:
     root = scratch / "workspace"
     first, later = (["rest"], ["family"]) if case == "held out" else (["rest", "family"], [])
     for part in first:
-        store(world, parts[part], root)
+        ingest_requests(world, parts[part], root)
     command(
         "retrain", "--labels", labels, "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", "--seed", seed, workspace=root
     )
-    trained = rivals(Workspace(root), labels, world.as_of, seed)
+    trained = fit_rivals(Workspace(root), labels, world.as_of, seed)
     for part in later:
-        store(world, parts[part], root)
+        ingest_requests(world, parts[part], root)
     scores = root / "scores.parquet"
     command("score", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", "--out", scores, workspace=root)
     table = pl.read_parquet(scores).join(world.truth.select("account_id", "label", "family"), on="account_id")
@@ -122,7 +128,7 @@ def split(world: ComposedWorld, out: pl.DataFrame, scratch: Path) -> dict[str, P
     return folders
 
 
-def store(world: ComposedWorld, requests: Path, root: Path) -> None:
+def ingest_requests(world: ComposedWorld, requests: Path, root: Path) -> None:
     """Ingest one part of the requests; the accounts' registrations are known to the provider all along."""
     tables: list[object] = []
     for name in ("accounts", "enforcement", "releases"):
@@ -130,7 +136,7 @@ def store(world: ComposedWorld, requests: Path, root: Path) -> None:
     command("ingest", "--requests", requests, *tables, workspace=root)
 
 
-def rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, FittedCandidate]:
+def fit_rivals(workspace: Workspace, labels: Path, as_of: datetime, seed: int) -> dict[str, FittedCandidate]:
     """The rivals of `retrain`, fitted again from the same examples, since only our model is registered."""
     examples = gather(workspace, pl.read_parquet(labels), as_of, ignore_progress).frame
     request = TrainingRequest(
@@ -154,9 +160,9 @@ def ask_over_http(world: ComposedWorld, workspace: Workspace) -> None:
     print("  1,000 accounts over HTTP: the very risks of the score file", file=sys.stderr)
 
 
-def show(case: str, judged: list[FamilyRisks], seed: int) -> None:
+def print_case(case: str, judged: list[FamilyRisks], seed: int) -> None:
     """Print, by model, means over families with intervals by bootstrap over families and accounts."""
-    print(f"\nfamily {case}: {describe(judged)}")
+    print(f"\nfamily {case}: {describe_families(judged)}")
     for name in judged[0].risks:
         family_means = mean_estimates(judged, name, seed)
         values = "   ".join(f"{estimate} {format_estimate(family_means[estimate])}" for estimate in SHOWN)

@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.fingerprint import among_honest, fit_on, judged_by
 from benchmarks.detection.fingerprint_tables import RisksByDilution
-from benchmarks.detection.left_out import LABELLED, TrainingData, data_without, draw_families, ours
-from benchmarks.detection.mean_estimates import STRICTEST, describe, format_estimate, mean_estimates
+from benchmarks.detection.left_out import LABELLED, TrainingData, data_without, ours, sample_families
+from benchmarks.detection.mean_estimates import STRICTEST, describe_families, format_estimate, mean_estimates
 from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, add_world_options, new_parser
 from benchmarks.worlds.diluted import Dilution
@@ -53,7 +53,7 @@ def without_lift(model: FittedCandidate) -> FittedCandidate:
     return replace(model, calibrator=replace(model.calibrator, lift=0.0))
 
 
-def judge_family(world: TrainingWorld, rows: DilutedFeatures, family: str, seed: int) -> RisksByDilution:
+def judge_with_and_without(world: TrainingWorld, rows: DilutedFeatures, family: str, seed: int) -> RisksByDilution:
     """Train without a family, and judge it at all dilutions."""
     models = with_and_without(replace(data_without(world, [family], LABELLED), seed=seed))
     risks = {dilution: judged_by(among_honest(frame, family), family, models) for dilution, frame in rows.items()}
@@ -61,7 +61,7 @@ def judge_family(world: TrainingWorld, rows: DilutedFeatures, family: str, seed:
     return risks
 
 
-def dilution_table(by_family: Sequence[RisksByDilution], seed: int) -> list[str]:
+def structure_table(by_family: Sequence[RisksByDilution], seed: int) -> list[str]:
     """A row for each dilution and model: recall at 0.1 % and at 0.01 %, PR-AUC, and our recall as a multiple."""
     honest = min(int((~judged.label).sum()) for risks in by_family for judged in risks.values())
     rows = []
@@ -81,16 +81,16 @@ def dilution_table(by_family: Sequence[RisksByDilution], seed: int) -> list[str]
     return lines
 
 
-def measure(
+def measure_structure(
     world: TrainingWorld, rows: DilutedFeatures, left_out: Sequence[str], seed: int, judged_in: str
 ) -> list[str]:
     """The part of the page."""
     with ThreadPoolExecutor(2) as threads:
-        calls = [threads.submit(judge_family, world, rows, family, seed) for family in left_out]
+        calls = [threads.submit(judge_with_and_without, world, rows, family, seed) for family in left_out]
         by_family = [call.result() for call in calls]
     judged = [next(iter(risks.values())) for risks in by_family]
-    scope = f"Trained on {world.name}; judged in {judged_in} together: {describe(judged)}"
-    return [scope, "", *dilution_table(by_family, seed)]
+    scope = f"Trained on {world.name}; judged in {judged_in} together: {describe_families(judged)}"
+    return [scope, "", *structure_table(by_family, seed)]
 
 
 def main() -> None:
@@ -106,9 +106,9 @@ def main() -> None:
     world = prepare_world(options.scenario, options.pools, scale=options.scale, seed=seed, cache=options.cache)
     worlds = DilutedWorlds(options.scenario, options.pools, options.scale, options.cache)
     rows = worlds.read_out_together(DILUTIONS, range(seed + 1, seed + 1 + options.worlds))
-    left_out = draw_families(world, rows[DILUTIONS[0]], seed, options.families)
+    left_out = sample_families(world, rows[DILUTIONS[0]], seed, options.families)
     with threadpool_limits(1, user_api="blas"):
-        lines = measure(world, rows, left_out, seed, f"{options.worlds} worlds of the next seeds")
+        lines = measure_structure(world, rows, left_out, seed, f"{options.worlds} worlds of the next seeds")
     print("\n".join(lines))
     if options.docs:
         write_part(PAGE, PART, lines)

@@ -228,7 +228,7 @@ def _thinned(examples: pl.DataFrame, seed: int, share: float = 0.05) -> pl.DataF
     return examples.filter(~pl.col("account_id").is_in(gone.tolist()))
 
 
-def lines(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list[str]:
+def drill_lines(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -> list[str]:
     """The results, in Markdown."""
     head = ("learned from", "PR-AUC", "recall at 1 %", "recall at 0.1 %", "worse on clean data", "gate",
             "its first reason")  # fmt: skip
@@ -287,7 +287,7 @@ def main() -> None:
     made = prepare_world("mixed", options.pools, scale=options.scale, seed=options.seed, cache=options.cache)
     with threadpool_limits(1, user_api="blas"):
         champion, attempts = drill(made.examples, made.truth, setting_of(made, options.seed))
-    page = [f"{made.name}:", "", *lines(champion, attempts)]
+    page = [f"{made.name}:", "", *drill_lines(champion, attempts)]
     print("\n".join(page))
     if options.docs:
         draw_doses(RESULTS / "poisoning.png", dose_panels(champion, attempts))

@@ -33,7 +33,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         material.write(Path(scratch), options.requests, options.accounts)
-        ingest.store(Path(scratch))
+        ingest.ingest_all(Path(scratch))
         steps = {
             name: measure.usage_of("benchmarks.speed.build", "--step", name, "--folder", scratch) for name in STEPS
         }

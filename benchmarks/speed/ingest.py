@@ -26,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.step:
         measure.print_usage(
-            {"read": lambda: read(options.folder), "ingest": lambda: store(options.folder)}[options.step]
+            {"read": lambda: read_requests(options.folder), "ingest": lambda: ingest_all(options.folder)}[options.step]
         )
         return
     with tempfile.TemporaryDirectory() as scratch:
@@ -40,13 +40,13 @@ def main() -> None:
     measure.print_usage_table(f"ingest of {options.rows:,} requests of 400 characters", rows, steps["read"].seconds)
 
 
-def read(folder: Path) -> None:
+def read_requests(folder: Path) -> None:
     """The floor: decode every column, keep nothing."""
     for path in sorted((folder / "requests").glob("*.parquet")):
         pl.read_parquet(path)
 
 
-def store(folder: Path) -> None:
+def ingest_all(folder: Path) -> None:
     """The whole of `stillwatch ingest`."""
     inputs = Inputs(requests=folder / "requests", accounts=folder / "accounts.parquet")
     ingest_quietly(Workspace(folder / "workspace"), inputs)

@@ -72,7 +72,7 @@ def _prompts(rng: np.random.Generator, account: np.ndarray) -> pl.Series:
     ).to_series()  # fmt: skip
 
 
-def accounts(count: int, seed: int = 0) -> pl.DataFrame:
+def registered_accounts(count: int, seed: int = 0) -> pl.DataFrame:
     """`Accounts` that go with `requests`."""
     rng = np.random.default_rng(seed)
     number = pl.Series(np.arange(count))
@@ -98,4 +98,4 @@ def write(folder: Path, rows: int, count: int) -> None:
     size = -(-rows // 7)
     for i in range(7):
         everything[i * size : (i + 1) * size].write_parquet(folder / "requests" / f"{i}.parquet")
-    accounts(count).write_parquet(folder / "accounts.parquet")
+    registered_accounts(count).write_parquet(folder / "accounts.parquet")

@@ -55,7 +55,7 @@ def write_events(path: Path, rows: int) -> None:
     pl.concat(parts).with_columns(pl.col("timestamp").dt.replace_time_zone(None)).write_parquet(path)
 
 
-def read(events: str) -> None:
+def read_events(events: str) -> None:
     """The floor: decode the events."""
     pl.read_parquet(events)
 
@@ -116,7 +116,7 @@ def roll_up_keys_in_sql(events: str) -> None:
 
 
 STEPS = {
-    "read": read,
+    "read": read_events,
     "account rollups, duckdb": roll_up_accounts_in_sql,
     "account rollups": roll_up_accounts,
     "key rollups, duckdb": roll_up_keys_in_sql,

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--static", type=Path)
     options = parser.parse_args()
     rng = np.random.default_rng(0)
-    honest, sources = prompts(options.data)
+    honest, sources = prompts_by_source(options.data)
     fit_on = [text for texts in honest.values() for text in texts[::2]]
     heads = ("seconds to fit", "prompts/s", *[f"AUC at {share:.0%}" for share in SHARES], "by distance", "paraphrase")
     print(f"{'':<34}" + "".join(f"{head:>15}" for head in heads))
@@ -48,7 +48,8 @@ def main() -> None:
         begin = time.process_time()
         encode = fit(fit_on)
         seconds = time.process_time() - begin
-        row = [seconds, speed(encode, honest), *separation(encode, honest, sources, rng), stability(encode, honest)]
+        quality = (*separation(encode, honest, sources, rng), stability(encode, honest))
+        row = [seconds, measure_speed(encode, honest), *quality]
         print(
             f"{name:<34}{row[0]:>15.1f}{row[1]:>15,.0f}" + "".join(f"{value:>15.3f}" for value in row[2:]), flush=True
         )
@@ -57,7 +58,7 @@ def main() -> None:
 SHARES = (1.0, 0.25, 0.1)
 
 
-def prompts(folder: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def prompts_by_source(folder: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Honest prompts and those of campaigns, by source, each in a fixed order without repeats."""
 
     def read(name: str, by: str) -> dict[str, list[str]]:
@@ -85,11 +86,11 @@ def candidates(static: Path | None) -> dict[str, Callable[[list[str]], Encode]]:
         encoders[f"words, SVD, {size}"] = partial(
             svd, size, [TfidfVectorizer(token_pattern=_TOKEN, sublinear_tf=True, min_df=3)]
         )
-        encoders[f"words, SVD, linear table, {size}"] = partial(table, size, None)
+        encoders[f"words, SVD, linear table, {size}"] = partial(word_table, size, None)
         pairs = HashingVectorizer(token_pattern=_TOKEN, ngram_range=(1, 2), n_features=1 << 15)
         encoders[f"hashed words and pairs, SVD, {size}"] = partial(svd, size, [pairs, TfidfTransformer()])
         if static:
-            encoders[f"words of MiniLM, linear table, {size}"] = partial(table, size, static)
+            encoders[f"words of MiniLM, linear table, {size}"] = partial(word_table, size, static)
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), max_features=60_000, sublinear_tf=True)
     encoders |= {"shipped word table, 16": shipped}
     return encoders | {"characters 3-5, SVD, 16": partial(svd, 16, [letters])}
@@ -112,10 +113,10 @@ def svd(size: int, steps: list[BaseEstimator], texts: list[str]) -> Encode:
     """Latent semantic analysis (Deerwester et al. 1990) with rows of unit length."""
     pipe = make_pipeline(*steps, TruncatedSVD(size, random_state=0))
     pipe.fit(texts)
-    return lambda some: unit(pipe.transform(some))
+    return lambda some: unit_rows(pipe.transform(some))
 
 
-def table(size: int, static: Path | None, texts: list[str]) -> Encode:
+def word_table(size: int, static: Path | None, texts: list[str]) -> Encode:
     """What is cheap to ship: a row for each word, added over a text's words, in eight bits.
 
     Rows are latent semantic analysis of the texts, or, given a file, principal parts of a sentence model's vectors for
@@ -128,7 +129,7 @@ def table(size: int, static: Path | None, texts: list[str]) -> Encode:
         row_of = {word: i for i, word in enumerate(stored["words"].tolist())}
         row = np.array([row_of.get(word, -1) for word in count.get_feature_names_out()])
         vectors = np.where(row[:, None] >= 0, stored["vectors"][row], 0).astype(np.float64)
-        means = unit(np.asarray(counts @ vectors))
+        means = unit_rows(np.asarray(counts @ vectors))
         rows = (
             TruncatedSVD(size, random_state=0).fit(means - means.mean(axis=0)).transform(vectors - means.mean(axis=0))
         )
@@ -137,18 +138,18 @@ def table(size: int, static: Path | None, texts: list[str]) -> Encode:
     rows = rows * count.idf_[:, None]
     rows = np.rint(rows * (127 / np.abs(rows).max()))
     plain = CountVectorizer(token_pattern=_TOKEN, vocabulary=count.vocabulary_)
-    return lambda some: unit(np.asarray(plain.transform(some) @ rows))
+    return lambda some: unit_rows(np.asarray(plain.transform(some) @ rows))
 
 
 def shipped(_texts: list[str]) -> Encode:
     """What the project uses; its table was fitted on all honest prompts. Its speed is that of all keys together."""
     hasher = TextHasher.from_secret(bytes(range(16)))
-    return lambda some: unit(
+    return lambda some: unit_rows(
         np.array(reduce_texts(pl.Series(some), hasher)["topic"].fill_null([0] * TOPIC_SIZE).to_list())
     )
 
 
-def unit(vectors: Floats) -> Floats:
+def unit_rows(vectors: Floats) -> Floats:
     """Rows of length one."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
@@ -212,12 +213,12 @@ def stability(encode: Encode, honest: dict[str, list[str]]) -> float:
         words = [word for word in text.split() if rng.random() > 0.25]
         at = int(rng.integers(len(words) + 1))
         changed.append(" ".join(words[at:] + words[:at]))
-    original, paraphrased = unit(encode(texts)), unit(encode(changed))
+    original, paraphrased = unit_rows(encode(texts)), unit_rows(encode(changed))
     to_itself = (original * paraphrased).sum(axis=1)
     return float((to_itself > (original * np.roll(paraphrased, 1, axis=0)).sum(axis=1)).mean())
 
 
-def speed(encode: Encode, honest: dict[str, list[str]]) -> float:
+def measure_speed(encode: Encode, honest: dict[str, list[str]]) -> float:
     """Prompts of the chat pool per second of processor time, in scikit-learn's own words."""
     texts = honest["chat"][:4_000]
     begin = time.process_time()

@@ -38,15 +38,15 @@ def main() -> None:
     parser.add_argument("--model", type=Path)
     parser.add_argument("--static", type=Path, required=True)
     options = parser.parse_args()
-    texts = prompts(options.data)
+    texts = honest_prompts(options.data)
     if options.step == "embed":
         words = common_words(texts)
         np.savez(options.static, words=np.array(words), vectors=Sentences(options.model).vectors(words))
     else:
-        fit(texts, options.static)
+        fit_topics(texts, options.static)
 
 
-def prompts(folder: Path) -> list[str]:
+def honest_prompts(folder: Path) -> list[str]:
     """Honest prompts and batch templates, each once, in a fixed order."""
     frames = [
         pl.read_parquet(folder / f"prompts_{name}.parquet", columns=["prompt"])
@@ -61,7 +61,7 @@ def common_words(texts: list[str]) -> list[str]:
     return [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_WORDS]]
 
 
-def fit(texts: list[str], static: Path) -> None:
+def fit_topics(texts: list[str], static: Path) -> None:
     """Principal parts of the prompts' mean vectors; a word's row is its share in them times its rarity."""
     stored = np.load(static)
     words, vectors = stored["words"].tolist(), stored["vectors"].astype(np.float64)
@@ -76,11 +76,11 @@ def fit(texts: list[str], static: Path) -> None:
     topics /= np.maximum(np.linalg.norm(topics, axis=1, keepdims=True), 1e-9)
     centres = MiniBatchKMeans(CELLS, random_state=0, batch_size=8_192, n_init=3).fit(topics).cluster_centers_
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    write_table("topics", pl.DataFrame({"word": words, "row": rows.astype(np.int8)}))
-    write_table("cells", pl.DataFrame({"centre": np.rint(127 * centres).astype(np.int8)}))
+    write_topic_table("topics", pl.DataFrame({"word": words, "row": rows.astype(np.int8)}))
+    write_topic_table("cells", pl.DataFrame({"centre": np.rint(127 * centres).astype(np.int8)}))
 
 
-def write_table(name: str, frame: pl.DataFrame) -> None:
+def write_topic_table(name: str, frame: pl.DataFrame) -> None:
     """Store one table where the package reads it."""
     frame.write_parquet(TABLES / f"{name}.parquet", compression="zstd", compression_level=19)
 

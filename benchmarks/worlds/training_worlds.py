@@ -17,7 +17,7 @@ from benchmarks.measure import log_step
 from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_world
 from features.code_version import code_version
 from pipelines.models.slices import assign_slices, read_slices
-from pipelines.models.train import gather, plant, read_labels
+from pipelines.models.train import gather, plant_examples, read_labels
 from pipelines.workspace import Workspace
 from planting import Planting
 from simulation import SimulationRequest, simulate
@@ -79,7 +79,7 @@ def _make(name: str, request: SimulationRequest, workspace: Workspace, folder: P
     slices = assign_slices(workspace.lake, workspace.keyring, examples, as_of, read_slices(account_truth))
     log_step(f"{name}: planting")
     with threadpool_limits(1, user_api="blas"):
-        planted = plant(workspace, labels, as_of, Planting(seed=request.seed), ignore_progress)
+        planted = plant_examples(workspace, labels, as_of, Planting(seed=request.seed), ignore_progress)
     if planted is None:
         raise SystemExit(f"{name} is too small to plant into: give a larger --scale")
     truth = truth.select("account_id", "label", "family", "cohort")

@@ -33,7 +33,7 @@ MARK = "<!-- generated below by python -m benchmarks worlds docs -->"
 WHAT = ("speed", "single-column", "realism", "fit", "docs")
 
 
-def speed(scenario: str, scale: float, days: int | None) -> str:
+def simulation_speed(scenario: str, scale: float, days: int | None) -> str:
     """Requests a second of wall and of processor time, and peak memory, of one world in this process."""
     with tempfile.TemporaryDirectory() as folder:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -118,7 +118,7 @@ def distance_lines(name: str, compared: list[CohortComparison]) -> list[str]:
     ]
 
 
-def fit(pools: Path) -> str:
+def fit_rhythms(pools: Path) -> str:
     """The constants of worlds without pools, from the half that makes worlds."""
     with tempfile.TemporaryDirectory() as folder:
         tokens, gaps = pool_rhythms.fit_constants(split_pools(pools, Path(folder) / "halves")[0])
@@ -164,7 +164,7 @@ def main() -> None:
     if options.what in ("realism", "fit", "docs") and options.pools is None:
         parser.error(f"{options.what} reads real data: give its folder with --pools")
     if options.what == "speed":
-        print(speed(options.scenario or "hydra-2026-06", options.scale or 0.05, options.days))
+        print(simulation_speed(options.scenario or "hydra-2026-06", options.scale or 0.05, options.days))
     elif options.what == "single-column":
         possible = [scenario for scenario in SCENARIOS if options.pools or not PRESETS[scenario].pools]
         for scenario in [options.scenario] if options.scenario else possible:
@@ -174,7 +174,7 @@ def main() -> None:
             for name, compared in compare_with_measured(options.pools, options.scale or 2.0, Path(folder)).items():
                 print(*distance_lines(name, compared), sep="\n")
     elif options.what == "fit":
-        print(fit(options.pools))
+        print(fit_rhythms(options.pools))
     else:
         write_page(options.pools)
 

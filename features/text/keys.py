@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from features.text.words import U64, Ints, Words, mix, sum_by_text
+from features.text.words import U64, Ints, Words, mix_bits, sum_by_text
 
 BOUNDARY_WORDS = 5
 COUNTED_WORDS = 255  # of a text, for sums over its words: a SimHash counter has eight bits
@@ -25,11 +25,11 @@ def select_counted(words: Words) -> Words:
 
 def exact(words: Words, salt: np.uint64) -> U64:
     """Key of all words in order."""
-    return mix(_in_order(words.hashes, words.position, words.offsets) + salt)
+    return mix_bits(_in_order(words.hashes, words.position, words.offsets) + salt)
 
 
 def _in_order(hashes: U64, position: Ints, offsets: Ints) -> U64:
-    return sum_by_text(mix(hashes + position.astype(np.uint64) * _STEP), offsets)
+    return sum_by_text(mix_bits(hashes + position.astype(np.uint64) * _STEP), offsets)
 
 
 def boundary_key(words: Words, salt: np.uint64, *, from_end: bool) -> U64:
@@ -40,7 +40,7 @@ def boundary_key(words: Words, salt: np.uint64, *, from_end: bool) -> U64:
         at = last - i if from_end else first + i
         inside = (at >= first) & (at <= last)
         word = words.hashes[np.where(inside, at, 0)] if len(words.hashes) else key
-        key = np.where(inside, mix(key * np.uint64(0xD6E8FEB86659FD93) + word), key)
+        key = np.where(inside, mix_bits(key * np.uint64(0xD6E8FEB86659FD93) + word), key)
     return key
 
 
@@ -62,9 +62,9 @@ def skeleton(words: Words, frames: U64, salt: np.uint64) -> tuple[U64, npt.NDArr
 
 def _frame(words: Words, frames: U64, chosen: npt.NDArray[np.bool_], salt: np.uint64) -> tuple[U64, Ints]:
     """Key of the order of each text's first chosen frame words, and how many these are."""
-    marks = Words(mix(frames[chosen] + salt), words.offsets_of(chosen), words.scripts[chosen])
+    marks = Words(mix_bits(frames[chosen] + salt), words.offsets_of(chosen), words.scripts[chosen])
     first = marks.where(marks.position < _FRAME_WORDS)
-    return mix(_in_order(first.hashes, first.position, first.offsets) + salt), first.counts
+    return mix_bits(_in_order(first.hashes, first.position, first.offsets) + salt), first.counts
 
 
 def band(words: Words, salt: np.uint64) -> U64:
@@ -77,12 +77,12 @@ def band(words: Words, salt: np.uint64) -> U64:
     following = np.append(start.hashes[1:], np.uint64(0))
     ends = start.offsets[1:][start.counts > 0] - 1
     following[ends] = 0  # the last word pairs with nothing
-    pairs = mix(start.hashes * np.uint64(3) + following + salt)
+    pairs = mix_bits(start.hashes * np.uint64(3) + following + salt)
     smallest = np.zeros(len(start.offsets) - 1, dtype=np.uint64)
     filled = start.counts > 0
     if filled.any():
         smallest[filled] = np.minimum.reduceat(pairs, start.offsets[:-1][filled])
-    return mix(smallest)
+    return mix_bits(smallest)
 
 
 def simhash(words: Words) -> U64:

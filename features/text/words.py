@@ -51,7 +51,7 @@ _IS_WORD, _IS_IDEOGRAPH, _FOLDED = _byte_tables()
 _SCRIPT = _script_table()
 
 
-def mix(x: U64) -> U64:
+def mix_bits(x: U64) -> U64:
     """The finaliser of SplitMix64 (Steele et al. 2014): every input bit reaches every output bit."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -141,7 +141,7 @@ def read_words(texts: pl.Series, hasher: WordHasher) -> Words:
     stops = np.flatnonzero(is_word[:-1] & (opens[1:] | ~is_word[1:])) + 1
     sums = np.zeros(len(data) + 1, dtype=np.uint64)
     np.cumsum(_FOLDED[data] * hasher.powers[: len(data)], out=sums[1:])
-    hashes = mix((sums[stops] - sums[starts]) * hasher.inverse[starts] + hasher.salt)
+    hashes = mix_bits((sums[stops] - sums[starts]) * hasher.inverse[starts] + hasher.salt)
     return Words(hashes, np.searchsorted(starts, bounds).astype(np.int64), _scripts(data, starts))
 
 

@@ -214,6 +214,6 @@ def _left_out(later: "Mapping[str, int]") -> str:
 
 
 def _show(estimate: "Estimate") -> str:
-    from training.reports.text import show
+    from training.reports.text import show_estimate
 
-    return show(estimate)
+    return show_estimate(estimate)

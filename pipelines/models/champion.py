@@ -128,8 +128,8 @@ def promote(workspace: Workspace, version: int | None = None, *, now: datetime, 
     decision = gate(report, champion, evidence=evidence)
     decision = force(decision, reason) if reason else decision
     against = None if before is None or champion is None else (before, champion)
-    tracking.compare(uri, chosen, decision, against, evidence.differences)
-    tracking.promote(uri, chosen, decision, _recorded(before, evidence, now))
+    tracking.write_comparison(uri, chosen, decision, against, evidence.differences)
+    tracking.record_promotion(uri, chosen, decision, _recorded(before, evidence, now))
     return GateResult(chosen, decision, report, champion, before, evidence)
 
 
@@ -145,7 +145,7 @@ def rollback(workspace: Workspace, *, now: datetime, reason: str = "") -> Restor
         with TemporaryDirectory(prefix="stillwatch-") as scratch:
             model_folder = tracking.fetch(uri, version, Path(scratch) / "model", settings().verifier())
             models.load(model_folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
-    removed, champion = tracking.rollback(uri, reason or "no reason was given", {"at": now.isoformat()})
+    removed, champion = tracking.record_rollback(uri, reason or "no reason was given", {"at": now.isoformat()})
     bento = package_champion(workspace)
     tracking.settle(uri)
     return Restored(removed, champion, bento)

@@ -127,7 +127,7 @@ def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress
         )
 
 
-def plant(
+def plant_examples(
     workspace: Workspace, labels: pl.DataFrame, as_of: datetime, planting: Planting, progress: Progress
 ) -> pl.DataFrame | None:
     """Make examples of campaigns planted into the workspace's history; see `planting.planted_examples`."""
@@ -166,7 +166,7 @@ def train_version(
     # A model is signed right after its training, never as it lies in the registry: somebody may have put it there.
     if recorded is not None and tracking.holds(uri, recorded, prove if sign else None, signed=sign is not None):
         tracking.note(uri, recorded, tags or {})
-        reports = {OURS: tracking.report(uri, recorded)} | tracking.rivals(uri, recorded)
+        reports = {OURS: tracking.report(uri, recorded)} | tracking.rival_reports(uri, recorded)
         counts = tracking.counts(uri, recorded)
         return TrainedVersion(version=recorded, is_new=False, reports=reports, counts=counts, later=later)
     trained = _train(training, progress)
@@ -193,7 +193,7 @@ def _training_request(
     slices = assign_slices(workspace.lake, workspace.keyring, examples, request.as_of, request.slices)
     planted, origin = None, {}
     if request.planting is not None:
-        planted = plant(workspace, request.labels, request.as_of, request.planting, progress)
+        planted = plant_examples(workspace, request.labels, request.as_of, request.planting, progress)
         origin = {} if planted is None else {"planting": request.planting.as_json()}
     return TrainingRequest(
         examples=examples,
@@ -243,4 +243,4 @@ def _reference(examples: pl.DataFrame, trained: Trained) -> drift.Reference:
     """What drift is measured against later: all accounts as they are now, and the model's risks on its test set."""
     ours = trained.candidates[OURS]
     expected = drift.expect(ours.risk, trained.model.review_threshold)
-    return drift.reference(latest(examples), FEATURE_NAMES, schema_version=SCHEMA_VERSION, expected=expected)
+    return drift.make_reference(latest(examples), FEATURE_NAMES, schema_version=SCHEMA_VERSION, expected=expected)

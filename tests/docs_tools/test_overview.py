@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from docs_tools.overview import accounts, log_rows
+from docs_tools.overview import log_rows, pick_accounts
 
 MORNING = datetime(2026, 6, 1, 9, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def scores() -> pl.DataFrame:
 
 
 def test_the_riskiest_members_of_the_largest_campaign_stand_before_accounts_in_none() -> None:
-    assert accounts(scores())["account_id"].to_list() == ["b", "a", "c", "y", "z"]
+    assert pick_accounts(scores())["account_id"].to_list() == ["b", "a", "c", "y", "z"]
 
 
 def test_of_a_member_the_request_is_shown_whose_opening_most_members_share() -> None:
@@ -29,6 +29,6 @@ def test_of_a_member_the_request_is_shown_whose_opening_most_members_share() -> 
         "prompt": ["one of my own", "write ten new tasks please now", "write ten new tasks please then", "hello"],
         "timestamp": [MORNING.replace(hour=hour) for hour in (12, 9, 10, 11)],
     })  # fmt: skip
-    rows = log_rows(requests.lazy(), accounts(scores()))
+    rows = log_rows(requests.lazy(), pick_accounts(scores()))
     assert rows["account_id"].to_list() == ["a", "b", "y"]
     assert rows["opening"].to_list() == ["write ten new tasks please"] * 2 + ["hello"]

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from features.errors import InputError
-from pipelines.models.train import plant as planted
+from pipelines.models.train import plant_examples as planted
 from pipelines.workspace import Workspace
 from planting import Planting
 

@@ -14,7 +14,7 @@ import pytest
 
 from features.errors import InputError, IntegrityError
 from training import tracking
-from training.evaluation.drift import expect, reference
+from training.evaluation.drift import expect, make_reference
 from training.examples.dataset import matrix
 from training.fitting.train import OURS, Trained
 from training.gate.promotion import Decision, gate
@@ -127,7 +127,7 @@ def test_the_native_model_loads_with_pickle_forbidden_and_holds_none(
 
 
 def test_a_decision_against_is_recorded_and_moves_no_alias(uri: str, version: int) -> None:
-    assert not tracking.promote(uri, version, Decision(False, ("Worse.",)))
+    assert not tracking.record_promotion(uri, version, Decision(False, ("Worse.",)))
     assert tracking.champion(uri) is None
     assert tracking.challenger(uri) == version
     assert connect(uri).get_model_version(tracking.NAME, str(version)).tags["gate"] == "kept out"
@@ -135,7 +135,7 @@ def test_a_decision_against_is_recorded_and_moves_no_alias(uri: str, version: in
 
 def test_a_promoted_version_is_the_champion_with_its_report(uri: str, trained: Trained, version: int) -> None:
     decision = gate(trained.report, None)
-    assert tracking.promote(uri, version, decision)
+    assert tracking.record_promotion(uri, version, decision)
     assert tracking.champion(uri) == (version, trained.report)
     assert tracking.challenger(uri) is None
     registered = connect(uri).get_model_version(tracking.NAME, str(version))
@@ -145,7 +145,7 @@ def test_a_promoted_version_is_the_champion_with_its_report(uri: str, trained: T
 def test_a_next_training_is_the_next_version_beside_the_champion(
     uri: str, store: Path, trained: Trained, version: int
 ) -> None:
-    tracking.promote(uri, version, Decision(True, ("First.",)))
+    tracking.record_promotion(uri, version, Decision(True, ("First.",)))
     model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "8"})
     other = tracking.record(uri, store / "artifacts", replace(trained, model=model))
     assert other == version + 1 == tracking.challenger(uri)
@@ -197,7 +197,7 @@ def test_a_new_store_appears_with_all_its_tables_or_not_at_all(tmp_path: Path) -
 
 def test_what_belongs_to_a_version_is_found_again(uri: str, store: Path, trained: Trained) -> None:
     model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "10"})
-    stored = reference(
+    stored = make_reference(
         trained.split.test.frame, trained.model.features, schema_version="s1", expected=expect(np.array([0.5]), 0.4)
     )
     marks = {"inputs": "abcd", "why": "because"}
@@ -206,13 +206,13 @@ def test_what_belongs_to_a_version_is_found_again(uri: str, store: Path, trained
     )
     assert tracking.made_from(uri, "abcd") == version
     assert tracking.made_from(uri, "dcba") is None
-    assert tracking.reference(uri, version) == stored
+    assert tracking.drift_reference(uri, version) == stored
     assert tracking.counts(uri, version) == trained.counts
-    assert tracking.rivals(uri, version) == {k: v for k, v in trained.reports.items() if k != OURS}
+    assert tracking.rival_reports(uri, version) == {k: v for k, v in trained.reports.items() if k != OURS}
     risks = tracking.risks(uri, version)
     assert risks.columns == ["account_id", *trained.candidates]
     assert np.array_equal(risks[OURS].to_numpy(), trained.candidates[OURS].risk)
-    assert tracking.reference(uri, version - 1) is None
+    assert tracking.drift_reference(uri, version - 1) is None
 
 
 @pytest.mark.parametrize("damage", [b"no Parquet", None])
@@ -235,7 +235,7 @@ def test_a_version_that_is_found_by_its_inputs_waits_at_the_gate_unless_it_is_th
     )
     connect(uri).delete_registered_model_alias(tracking.NAME, tracking.CHALLENGER)
     assert tracking.made_from(uri, "ef") == version == tracking.challenger(uri)
-    tracking.promote(uri, version, Decision(True, ("Good.",)))
+    tracking.record_promotion(uri, version, Decision(True, ("Good.",)))
     assert tracking.made_from(uri, "ef") == version
     assert tracking.challenger(uri) is None
 
@@ -244,7 +244,7 @@ def test_an_unknown_version_is_refused(uri: str, version: int, tmp_path: Path) -
     with pytest.raises(InputError, match="no version 99 of stillwatch"):
         tracking.fetch(uri, 99, tmp_path / "model")
     with pytest.raises(InputError, match="no version 99 of stillwatch"):
-        tracking.promote(uri, 99, Decision(True, ("Why not.",)))
+        tracking.record_promotion(uri, 99, Decision(True, ("Why not.",)))
 
 
 @pytest.mark.parametrize("name,match", [("booster.txt", "was changed"), ("label.json", "was changed|is not as")])

@@ -99,7 +99,7 @@ class Drift:
         return tuple(s for s in self.shifts if s.psi > max(limits.psi, s.chance) and s.distance > limits.distance)
 
 
-def reference(
+def make_reference(
     accounts: pl.DataFrame, features: Sequence[str], *, schema_version: str, expected: Expectation
 ) -> Reference:
     """What is kept with a model; `accounts` holds one row per account (null or NaN = unknown)."""
@@ -108,7 +108,7 @@ def reference(
     return Reference(schema_version=schema_version, accounts=accounts.height, histograms=histograms, expected=expected)
 
 
-def measure(then: Reference, accounts: pl.DataFrame, now: Expectation) -> Drift:
+def measure_drift(then: Reference, accounts: pl.DataFrame, now: Expectation) -> Drift:
     """Compare today's accounts (one row each, with the reference's features) with those of then."""
     values = matrix(accounts, [histogram.name for histogram in then.histograms]).astype(np.float64)
     shifts = [_shift(histogram, values[:, i]) for i, histogram in enumerate(then.histograms)]

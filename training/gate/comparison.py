@@ -17,13 +17,15 @@ ALARMED = dict.fromkeys(
 )
 
 
-def losses(challenger: Report, champion: Report, evidence: Evidence, limits: GateLimits) -> Iterator[str]:
+def comparison_objections(
+    challenger: Report, champion: Report, evidence: Evidence, limits: GateLimits
+) -> Iterator[str]:
     """Objections from the comparison with the champion, one sentence each; none if it is not worse."""
     if challenger.test_digest != champion.test_digest:
         both = f"{challenger.test_digest[:12]} and {champion.test_digest[:12]}"
         yield f"The test sets differ ({both}): judge the champion on the challenger's test set."
         return
-    if not set(compared(challenger, champion)) & set(RANKING):
+    if not set(comparable_figures(challenger, champion)) & set(RANKING):
         yield "No ranking figure has a value in both reports: the test set is too small to compare on."
         return
     yield from _beyond(challenger, champion)
@@ -49,14 +51,14 @@ def guarded(differences: Sequence[Estimate]) -> list[Estimate]:
 
 
 def _beyond(challenger: Report, champion: Report) -> Iterator[str]:
-    for name in compared(challenger, champion):
+    for name in comparable_figures(challenger, champion):
         ours, theirs = challenger.estimate(name), champion.estimate(name)
         if _is_beyond(ours, theirs):
             yield _sentence(name, ours, theirs, "beyond the interval")
 
 
 def _nowhere_better(challenger: Report, champion: Report) -> Iterator[str]:
-    names = compared(challenger, champion)
+    names = comparable_figures(challenger, champion)
     differences = [_difference(challenger.estimate(name), champion.estimate(name)) for name in names]
     if min(differences) < 0 and max(differences) <= 0 and not any(_beyond(challenger, champion)):
         worst = names[differences.index(min(differences))]
@@ -104,7 +106,7 @@ def _heavier(challenger: Footprint, champion: Footprint, limits: GateLimits) -> 
         )
 
 
-def compared(challenger: Report, champion: Report) -> list[str]:
+def comparable_figures(challenger: Report, champion: Report) -> list[str]:
     """The guarded figures that have a value in both reports."""
     return [
         name

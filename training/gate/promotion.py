@@ -16,12 +16,12 @@ from training.gate.comparison import (
     RANKING,
     STRICT,
     WIDE,
-    compared,
+    comparable_figures,
+    comparison_objections,
     describe_loss,
     guarded,
     is_certain_loss,
     is_faded,
-    losses,
     plain,
 )
 from training.gate.evidence import CHAMPION, Evidence, GateLimits
@@ -61,7 +61,7 @@ def gate(
     if evidence.remembered is not None and not objections:
         objections = [*_forgotten(evidence.remembered, limits)]
     if champion is not None and not objections:
-        objections = [*losses(challenger, champion, evidence, limits)]
+        objections = [*comparison_objections(challenger, champion, evidence, limits)]
     if objections:
         return Decision(False, tuple(objections))
     if evidence.remembered is not None:
@@ -70,7 +70,7 @@ def gate(
         return Decision(True, (UNJUDGED,))
     if champion is None:
         return Decision(True, ("There is no champion yet, and the challenger beats chance and is calibrated.",))
-    passed = f"Not worse than the champion on {', '.join(compared(challenger, champion))}."
+    passed = f"Not worse than the champion on {', '.join(comparable_figures(challenger, champion))}."
     return Decision(True, (passed, *_fallback(challenger, champion)))
 
 
@@ -120,6 +120,6 @@ def _forgotten(remembered: Sequence[Estimate], limits: GateLimits) -> Iterator[s
 
 def _fallback(challenger: Report, champion: Report) -> Iterator[str]:
     """A remark where the strict recall could not be guarded."""
-    if STRICT not in compared(challenger, champion):
+    if STRICT not in comparable_figures(challenger, champion):
         why = challenger.estimate(STRICT).note or "no value"
         yield f"The test set is too small for {STRICT} ({why}): {WIDE} is guarded instead."

@@ -15,7 +15,7 @@ from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, recall_n
 from training.evaluation.report import Report
 from training.evaluation.slices import Slice, false_positive_name
 from training.gate.promotion import Decision
-from training.reports.text import COURSE, WORDS, show
+from training.reports.text import COURSE, WORDS, show_estimate
 
 SHOWN = 10  # slices of a kind; all are in the report
 BAR_WIDTH = 110  # pixels
@@ -79,7 +79,7 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def page(
+def comparison_page(
     reports: Mapping[str, Report],
     decision: Decision | None = None,
     differences: Mapping[str, Sequence[Estimate]] | None = None,
@@ -107,7 +107,7 @@ def _template() -> Template:
 def comparison(
     reports: Mapping[str, Report], decision: Decision | None, differences: Mapping[str, Sequence[Estimate]]
 ) -> Comparison:
-    """What the page shows of these reports; arguments as in `page`."""
+    """What the page shows of these reports; arguments as in `comparison_page`."""
     columns, judged = tuple(reports), tuple(reports.values())
     sections = [
         _headline(columns, judged),
@@ -210,8 +210,8 @@ def _cells(estimates: Sequence[Estimate]) -> tuple[Cell, ...]:
 
 def _cell(estimate: Estimate, scale: float) -> Cell:
     if estimate.value is None:
-        return Cell(show(estimate), estimate.note)
-    return Cell(show(estimate), bar=_bar(estimate, scale) if scale > 0 else None)
+        return Cell(show_estimate(estimate), estimate.note)
+    return Cell(show_estimate(estimate), bar=_bar(estimate, scale) if scale > 0 else None)
 
 
 def _bar(estimate: Estimate, scale: float) -> Bar:
@@ -230,7 +230,7 @@ def _difference(name: str, estimates: Sequence[Estimate]) -> Section:
 
 def _signed(estimate: Estimate) -> str:
     if estimate.value is None or estimate.low is None or estimate.high is None:
-        return show(estimate)
+        return show_estimate(estimate)
     return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
 
 

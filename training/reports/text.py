@@ -51,7 +51,7 @@ def render(reports: Mapping[str, Report]) -> str:
     return "\n".join([head, *table, *_notes(first)])
 
 
-def show(estimate: Estimate) -> str:
+def show_estimate(estimate: Estimate) -> str:
     """`0.912 [0.870, 0.951]`, `17.0 [14.0, 20.0]`, or a dash where the counts cannot carry a value."""
     if estimate.value is None:
         return "-"
@@ -90,7 +90,7 @@ def _rows(reports: list[Report]) -> Iterator[list[str]]:
 
 def _named(estimates: tuple[Estimate, ...], name: str) -> str:
     """A figure of a report, or a dash in a report that has none of that name."""
-    return next((show(estimate) for estimate in estimates if estimate.name == name), "-")
+    return next((show_estimate(estimate) for estimate in estimates if estimate.name == name), "-")
 
 
 def _in_mode(report: Report, mode: str) -> str:
@@ -101,10 +101,8 @@ def _in_mode(report: Report, mode: str) -> str:
 
 
 def _worst(report: Report, kind: str, name: str) -> str:
-    test_slice = report.worst(kind, name)
-    return (
-        "-" if test_slice is None else f"{show(test_slice.estimate(name))} {test_slice.name} ({test_slice.accounts:,})"
-    )
+    worst = report.worst(kind, name)
+    return "-" if worst is None else f"{show_estimate(worst.estimate(name))} {worst.name} ({worst.accounts:,})"
 
 
 def _cost(report: Report) -> str:
@@ -113,7 +111,7 @@ def _cost(report: Report) -> str:
 
 
 def _campaign(report: Report, name: str) -> str:
-    return next((show(campaign.recall) for campaign in report.campaigns if campaign.name == name), "-")
+    return next((show_estimate(campaign.recall) for campaign in report.campaigns if campaign.name == name), "-")
 
 
 def _notes(report: Report) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Runs and registry in MLflow, and nothing of MLflow elsewhere."""
 
 from training.tracking.client import EXPERIMENT, NAME
-from training.tracking.decisions import champions, decided, promote, rollback, rolled_back, settle
-from training.tracking.pages import compare, runs_page
+from training.tracking.decisions import champions, decided, record_promotion, record_rollback, rolled_back, settle
+from training.tracking.pages import runs_page, write_comparison
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -11,6 +11,7 @@ from training.tracking.registry import (
     champion,
     champion_version,
     counts,
+    drift_reference,
     fetch,
     holds,
     is_registered,
@@ -18,10 +19,9 @@ from training.tracking.registry import (
     latest_version,
     made_from,
     note,
-    reference,
     report,
     risks,
-    rivals,
+    rival_reports,
     tags,
 )
 from training.tracking.runs import RunContext, record
@@ -37,9 +37,9 @@ __all__ = [
     "champion",
     "champion_version",
     "champions",
-    "compare",
     "counts",
     "decided",
+    "drift_reference",
     "fetch",
     "holds",
     "is_registered",
@@ -47,15 +47,15 @@ __all__ = [
     "latest_version",
     "made_from",
     "note",
-    "promote",
     "record",
-    "reference",
+    "record_promotion",
+    "record_rollback",
     "report",
     "risks",
-    "rivals",
-    "rollback",
+    "rival_reports",
     "rolled_back",
     "runs_page",
     "settle",
     "tags",
+    "write_comparison",
 ]

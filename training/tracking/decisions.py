@@ -21,7 +21,7 @@ LINE = "champions"
 ROLLED_BACK = "rolled_back"
 
 
-def promote(uri: str, version: int, decision: Decision, beside: Mapping[str, object] | None = None) -> bool:
+def record_promotion(uri: str, version: int, decision: Decision, beside: Mapping[str, object] | None = None) -> bool:
     """Record the gate's decision with the version and, if it says so, make it the champion; returns whether it is.
 
     `beside` is recorded with the decision, as JSON. Raises `InputError` for an unknown version.
@@ -44,7 +44,7 @@ def champions(uri: str) -> tuple[int, ...]:
     return _line(connect(uri))[0]
 
 
-def rollback(uri: str, reason: str, beside: Mapping[str, object] | None = None) -> tuple[int, int]:
+def record_rollback(uri: str, reason: str, beside: Mapping[str, object] | None = None) -> tuple[int, int]:
     """Put the previous champion back; returns the version that was removed and the champion.
 
     Call `settle` when all that depends on it is done: until then, a second call finishes the first one instead of going

@@ -7,10 +7,10 @@ from typing import Any
 from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.gate.promotion import Decision
-from training.reports.page import page
-from training.reports.text import WORDS, flat, show
+from training.reports.page import comparison_page
+from training.reports.text import WORDS, flat, show_estimate
 from training.tracking.client import EXPERIMENT, connect, library
-from training.tracking.registry import REPORT, registered_version, report, rivals
+from training.tracking.registry import REPORT, registered_version, report, rival_reports
 
 COMPARISON = "comparison.html"
 PARENT, ROLE, NOTE, KIND = "mlflow.parentRunId", "role", "mlflow.note.content", "mlflow.experimentKind"
@@ -44,9 +44,11 @@ def log_report(client: Any, run: str, judged: Report) -> None:
     client.log_inputs(run, datasets=[_test_set(judged)])
 
 
-def describe(judged: Report) -> str:
+def describe_report(judged: Report) -> str:
     """What a run and a version say of themselves (Markdown)."""
-    rows = [f"| {WORDS.get(estimate.name, estimate.name)} | {show(estimate)} |" for estimate in judged.estimates]
+    rows = [
+        f"| {WORDS.get(estimate.name, estimate.name)} | {show_estimate(estimate)} |" for estimate in judged.estimates
+    ]
     head = (
         f"Judged as of {judged.as_of:%Y-%m-%d %H:%M} UTC on {judged.accounts:,} accounts, {judged.positives:,} of them "
         f"true, of the test set *{judged.test_name}* ({judged.test_digest[:12]}). Beside champion and rivals: "
@@ -55,7 +57,7 @@ def describe(judged: Report) -> str:
     return "\n".join([head, "", "| figure | value with 95 % interval |", "|---|---|", *rows])
 
 
-def compare(
+def write_comparison(
     uri: str,
     version: int,
     decision: Decision,
@@ -73,7 +75,7 @@ def compare(
         name = f"champion, version {champion[0]}"
         reports[name] = champion[1]
         _log_champion(client, run, name, champion[1])
-    client.log_text(run, page(reports | rivals(uri, version), decision, differences), COMPARISON)
+    client.log_text(run, comparison_page(reports | rival_reports(uri, version), decision, differences), COMPARISON)
 
 
 def _log_champion(client: Any, parent: str, name: str, judged: Report) -> None:

@@ -71,7 +71,7 @@ def counts(uri: str, version: int) -> dict[str, int]:
     return {name: int(value) for name, value in params.items() if name.startswith(("train_", "test_"))}
 
 
-def rivals(uri: str, version: int) -> dict[str, Report]:
+def rival_reports(uri: str, version: int) -> dict[str, Report]:
     """The reports of the rivals that were judged with a version."""
     client = connect(uri)
     run = client.get_run(registered_version(client, version).run_id)
@@ -99,7 +99,7 @@ def risks(uri: str, version: int) -> pl.DataFrame:
             raise lost from error
 
 
-def reference(uri: str, version: int) -> Reference | None:
+def drift_reference(uri: str, version: int) -> Reference | None:
     """What drift since a version's training is measured against; None if it was not recorded or by another format.
 
     Raises `IntegrityError` if it can't be read.

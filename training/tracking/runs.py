@@ -19,9 +19,9 @@ from training.fitting.train import OURS, JudgedCandidate, Trained
 from training.models.artifact import SIGNATURE, Sign
 from training.models.model import Model, fingerprint, save
 from training.reports import plots
-from training.reports.page import page
+from training.reports.page import comparison_page
 from training.tracking.client import EXPERIMENT, NAME, connect, library
-from training.tracking.pages import ABOUT, COMPARISON, ROLE, describe, log_report
+from training.tracking.pages import ABOUT, COMPARISON, ROLE, describe_report, log_report
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -87,7 +87,7 @@ def record(
         marks = _tags(trained, context.code_version) | dict(context.tags)
         logged = replace(context, tags=marks | {UNREGISTERED: context.owner})
         run, model = _log(experiment, trained, logged, sign)
-        version = register(client, run, model, marks, describe(trained.report))
+        version = register(client, run, model, marks, describe_report(trained.report))
         client.update_run(run, name=f"version {version}, as of {trained.as_of:%Y-%m-%d %H:%M}")
         registered(client, run)
     else:
@@ -115,7 +115,7 @@ def _experiment(client: Any, artifact_root: Path) -> str:
 def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | None) -> tuple[str, str]:
     """Log the parent run and its children; returns the ids of the run and of its logged model."""
     mlflow = library()
-    name, description = f"train {trained.as_of:%Y-%m-%d %H:%M}", describe(trained.report)
+    name, description = f"train {trained.as_of:%Y-%m-%d %H:%M}", describe_report(trained.report)
     own = {**context.tags, ROLE: "candidate"}
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=own, description=description) as run:
         ours = trained.candidates[OURS]
@@ -127,7 +127,7 @@ def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | No
         client = mlflow.MlflowClient()
         log_report(client, run.info.run_id, ours.report)
         _pictures(mlflow, trained)
-        mlflow.log_text(page(trained.reports), COMPARISON)
+        mlflow.log_text(comparison_page(trained.reports), COMPARISON)
         _log_folder(client, run.info.run_id, trained.model, sign)
         with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
             write_test_set(trained.split.test, Path(scratch))

@@ -6,20 +6,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.campaigns.grouping import ORGANISATION, TOGETHER, agreement, belonging, large
+from benchmarks.campaigns.grouping import ORGANISATION, TOGETHER, belonging, large, measure_agreement
 from benchmarks.campaigns.rival_groupers import GROUPERS, GroupingInput
 from features.groups.grouping import group_accounts
 from features.groups.links import weigh_pairs
 
 
 def test_groups_that_are_the_campaigns_agree_fully() -> None:
-    same = agreement([{1, 2, 3}, {4, 5}], [{4, 5}, {1, 2, 3}])
+    same = measure_agreement([{1, 2, 3}, {4, 5}], [{4, 5}, {1, 2, 3}])
     assert (same.precision, same.recall, same.f1, same.jaccard, same.members_found) == pytest.approx((1, 1, 1, 1, 1))
     assert (same.honest_groups, same.groups) == (0, 2)
 
 
 def test_a_half_found_campaign_and_an_honest_group_cost_what_they_should() -> None:
-    half = agreement([{1, 2}, {7, 8, 9}], [{1, 2, 3, 4}])
+    half = measure_agreement([{1, 2}, {7, 8, 9}], [{1, 2, 3, 4}])
     assert half.precision == pytest.approx(1 / 4)  # of four pairs one is true
     assert half.recall == pytest.approx(1 / 6)
     assert (half.jaccard, half.members_found) == pytest.approx((2 / 4, 2 / 4))
@@ -27,7 +27,7 @@ def test_a_half_found_campaign_and_an_honest_group_cost_what_they_should() -> No
 
 
 def test_honest_accounts_that_belong_together_are_accused_where_a_group_holds_half_of_them() -> None:
-    accusing = agreement([{1, 2, 3}, {8, 9}], [{8, 9}], [[{1, 2, 4, 5}, {3, 6}], [{10, 11}]], 20)
+    accusing = measure_agreement([{1, 2, 3}, {8, 9}], [{8, 9}], [[{1, 2, 4, 5}, {3, 6}], [{10, 11}]], 20)
     assert accusing.accused == ((1, 2), (0, 1))
     assert accusing.blamed == (3, 20)
 
@@ -51,13 +51,13 @@ def test_pairs_are_counted_once_however_many_groups_hold_them(monkeypatch: pytes
     grouped, meant = (
         {pair for members in sets for pair in combinations(sorted(members), 2)} for sets in (groups, true)
     )
-    estimates = agreement(groups, true)
+    estimates = measure_agreement(groups, true)
     assert estimates.precision == pytest.approx(len(grouped & meant) / len(grouped))
     assert estimates.recall == pytest.approx(len(grouped & meant) / len(meant))
 
 
 def test_where_nothing_is_reported_nothing_is_found() -> None:
-    nothing = agreement([], [{1, 2}])
+    nothing = measure_agreement([], [{1, 2}])
     assert (nothing.precision, nothing.recall, nothing.f1, nothing.members_found, nothing.groups) == (0, 0, 0, 0, 0)
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from benchmarks.detection.fingerprint import DILUTIONS, MIXED, PURE, measure
+from benchmarks.detection.fingerprint import DILUTIONS, MIXED, PURE, measure_fingerprint
 from benchmarks.detection.fingerprint_tables import (
     STRICT,
     STRICTER,
@@ -12,7 +12,7 @@ from benchmarks.detection.fingerprint_tables import (
     volume_panels,
     volume_table,
 )
-from benchmarks.detection.left_out import draw_families
+from benchmarks.detection.left_out import sample_families
 from docs_tools.documents import RESULTS
 from features.catalogue import FEATURES, MODES
 from training.fitting.train import OURS
@@ -28,7 +28,7 @@ def measured(accounts, world_of) -> tuple[dict[str, list[str]], list]:
     with pytest.MonkeyPatch.context() as patch:  # training a model without each of all families takes minutes
         for module in ("fingerprint", "fingerprint_tables"):
             patch.setattr(f"benchmarks.detection.{module}.FEATURES", FEW)
-        return measure(world_of(accounts("t", 1.0)), rows, pooled, ["family 0"], 1)
+        return measure_fingerprint(world_of(accounts("t", 1.0)), rows, pooled, ["family 0"], 1)
 
 
 def test_every_model_has_an_estimate_at_every_dilution(measured, cells_of) -> None:
@@ -88,10 +88,10 @@ def test_false_positives_are_counted_by_cohort(measured, cells_of) -> None:
 def test_families_that_both_worlds_hold_are_drawn_by_the_seed_and_no_others(accounts, world_of) -> None:
     made, judged = world_of(accounts("t", 1.0)), accounts("j", 1.0)
     some = judged.filter(~pl.col("true") | (pl.col("family") != "family 1"))
-    assert draw_families(made, judged, 1) == ["family 0", "family 1", "family 2"]
-    assert draw_families(made, some, 1) == ["family 0", "family 2"]
-    assert draw_families(made, some, 1, 1) == draw_families(made, some, 1, 1)
-    assert {draw_families(made, some, seed, 1)[0] for seed in range(20)} == {"family 0", "family 2"}
+    assert sample_families(made, judged, 1) == ["family 0", "family 1", "family 2"]
+    assert sample_families(made, some, 1) == ["family 0", "family 2"]
+    assert sample_families(made, some, 1, 1) == sample_families(made, some, 1, 1)
+    assert {sample_families(made, some, seed, 1)[0] for seed in range(20)} == {"family 0", "family 2"}
 
 
 def test_requests_that_were_really_sent_are_shown(accounts, cells_of) -> None:

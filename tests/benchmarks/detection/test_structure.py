@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.detection.structure import NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING, PAGE, PART, measure
+from benchmarks.detection.structure import NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING, PAGE, PART, measure_structure
 from benchmarks.worlds.diluted import Dilution
 from docs_tools.documents import RESULTS
 from training.examples.dataset import IN_CAMPAIGN
@@ -22,7 +22,7 @@ def grouped(rows: pl.DataFrame) -> pl.DataFrame:
 def lines(accounts, world_of) -> list[str]:
     made = world_of(grouped(accounts("t", 1.0, "coordination")))
     rows = {cell: grouped(accounts("j", tell, "coordination")) for cell, tell in ((FEW, 0.4), (MANY, 1.0))}
-    return measure(made, rows, ["family 0"], 1, "2 worlds of the next seeds")
+    return measure_structure(made, rows, ["family 0"], 1, "2 worlds of the next seeds")
 
 
 def test_every_model_has_a_row_in_every_cell(lines, cells_of) -> None:

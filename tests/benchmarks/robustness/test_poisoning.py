@@ -124,7 +124,7 @@ def test_the_benchmark_puts_the_same_before_the_gate_as_promote_does(
     workspace = Workspace(tmp_path)
     uri = workspace.tracking_uri
     crowned, waiting = (tracking.record(uri, tmp_path / "artifacts", trained) for trained in (champion, challenger))
-    tracking.promote(uri, crowned, Decision(True, ("the first",)))
+    tracking.record_promotion(uri, crowned, Decision(True, ("the first",)))
     at_gate = command.promote(workspace, waiting, now=AS_OF)
     assert at_gate.evidence.footprints is not None
     assert at_gate.evidence.differences.keys() == {CHAMPION, "volume_rule", "logistic_regression"}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulation.cohorts import COHORTS
-from simulation.draws import below, ids, keyed, mix, names, unit
+from simulation.draws import below, ids, keyed, names, next_state, unit
 from simulation.families import read_families
 from simulation.texts.lexicon import LISTS
 from simulation.texts.material import Grammar
@@ -91,7 +91,7 @@ def test_names_of_different_owners_and_items_differ(seed: int, owner: int, item:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=2, unique=True))
 def test_mixing_keeps_different_numbers_different(numbers: list[int]) -> None:
-    assert len(np.unique(mix(np.array(numbers, dtype=np.uint64)))) == len(numbers)
+    assert len(np.unique(next_state(np.array(numbers, dtype=np.uint64)))) == len(numbers)
 
 
 def test_ids_are_the_numbers_in_hexadecimal() -> None:

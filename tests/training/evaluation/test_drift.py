@@ -20,10 +20,10 @@ from training.evaluation.drift import (
     Shift,
     distance,
     expect,
-    measure,
+    make_reference,
+    measure_drift,
     objections,
     psi,
-    reference,
 )
 
 counts = arrays.arrays(np.int64, 12, elements=st.integers(0, 10_000)).filter(lambda drawn: drawn.sum() > 0)
@@ -35,11 +35,11 @@ def frame(values: dict[str, np.ndarray]) -> pl.DataFrame:
 
 
 def learned(values: dict[str, np.ndarray]) -> Reference:
-    return reference(frame(values), list(values), schema_version="s", expected=CALM)
+    return make_reference(frame(values), list(values), schema_version="s", expected=CALM)
 
 
 def shift(before: np.ndarray, after: np.ndarray) -> Shift:
-    (moved,) = measure(learned({"x": before}), frame({"x": after}), CALM).shifts
+    (moved,) = measure_drift(learned({"x": before}), frame({"x": after}), CALM).shifts
     return moved
 
 
@@ -124,7 +124,7 @@ def test_a_reference_is_plain_text_and_comes_back_equal() -> None:
 def test_features_are_found_by_name_whatever_their_order() -> None:
     rng = np.random.default_rng(5)
     now = {"x": rng.normal(size=400), "y": rng.normal(5, 1, size=400)}
-    drift = measure(learned(now), frame({"y": now["y"], "x": now["x"]}), CALM)
+    drift = measure_drift(learned(now), frame({"y": now["y"], "x": now["x"]}), CALM)
     assert [round(shift.psi, 9) for shift in drift.shifts] == [0, 0]
 
 

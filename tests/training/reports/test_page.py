@@ -10,8 +10,8 @@ from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.fitting.train import OURS, Trained
 from training.gate.promotion import Decision, force
-from training.reports.page import page
-from training.reports.text import show
+from training.reports.page import comparison_page
+from training.reports.text import show_estimate
 
 NASTY = "<script>alert('x')</script><img src=http://example.org/x onerror=y>&amp;\"'"
 REFUSED = Decision(False, ("Worse on the worst family.", "Too slow."))
@@ -53,17 +53,17 @@ def renamed(report: Report, name: str) -> Report:
 
 
 def test_each_named_metric_stands_beside_its_value_and_interval_in_each_report(trained: Trained) -> None:
-    text = read(page(trained.reports)).text
+    text = read(comparison_page(trained.reports)).text
     for estimate in trained.report.estimates:
         if estimate.value is not None:
             assert f"test/{estimate.name}" in text
         for report in trained.reports.values():
-            assert show(report.estimate(estimate.name)) in text
+            assert show_estimate(report.estimate(estimate.name)) in text
     assert all(name in text for name in trained.reports)
 
 
 def test_the_worst_families_and_cohorts_come_first(trained: Trained) -> None:
-    html = page(trained.reports)
+    html = comparison_page(trained.reports)
     families, cohorts = (
         html.index("Families with the lowest recall"),
         html.index("Cohorts with the highest false-positive rate"),
@@ -77,7 +77,7 @@ def test_the_worst_families_and_cohorts_come_first(trained: Trained) -> None:
 
 
 def test_what_the_counts_cannot_carry_is_a_dash_with_its_reason(trained: Trained) -> None:
-    reader = read(page(trained.reports))
+    reader = read(comparison_page(trained.reports))
     note = trained.report.estimate("recall_at_fpr_0.0001").note
     assert note in reader.text
     assert note in {attributes.get("title") for tag, attributes in reader.tags if tag == "td"}
@@ -95,20 +95,20 @@ def test_what_the_counts_cannot_carry_is_a_dash_with_its_reason(trained: Trained
 def test_the_decision_of_the_gate_is_shown_with_its_reasons(
     trained: Trained, decision: Decision | None, sentences: str
 ) -> None:
-    assert sentences in read(page(trained.reports, decision)).text
+    assert sentences in read(comparison_page(trained.reports, decision)).text
 
 
 def test_differences_on_the_same_accounts_are_shown_with_their_sign(trained: Trained) -> None:
     differences = {
         "champion": (Estimate(name="pr_auc", value=0.02, low=-0.01, high=0.05), Estimate(name="ece", value=-0.5))
     }
-    text = read(page(trained.reports, None, differences)).text
+    text = read(comparison_page(trained.reports, None, differences)).text
     assert "Difference from champion on the same accounts" in text
     assert "+0.020 [-0.010, +0.050]" in text
 
 
 def test_the_page_holds_no_script_and_nothing_from_outside(trained: Trained) -> None:
-    html = page(trained.reports, REFUSED)
+    html = comparison_page(trained.reports, REFUSED)
     reader = read(html)
     tags = {tag for tag, _ in reader.tags}
     assert not tags & {"script", "iframe", "img", "link", "object", "embed", "form", "a", "base"}
@@ -122,9 +122,9 @@ def test_the_page_holds_no_script_and_nothing_from_outside(trained: Trained) -> 
 def test_whatever_a_name_holds_becomes_text(trained: Trained) -> None:
     reports = {NASTY: renamed(trained.report, NASTY), "b": renamed(trained.reports["volume_rule"], NASTY)}
     decision = replace(REFUSED, reasons=(NASTY,), forced=NASTY)
-    html = page(reports, decision, {NASTY: (Estimate(name=NASTY, value=0.1, note=NASTY),)})
+    html = comparison_page(reports, decision, {NASTY: (Estimate(name=NASTY, value=0.1, note=NASTY),)})
     reader = read(html)
-    plain = read(page({OURS: trained.report, "b": trained.reports["volume_rule"]}, decision)).tags
+    plain = read(comparison_page({OURS: trained.report, "b": trained.reports["volume_rule"]}, decision)).tags
     assert {tag for tag, _ in reader.tags} <= {tag for tag, _ in plain}
     assert NASTY in reader.text
     assert not any(name.startswith("on") or name in {"src", "href"} for name in reader.attributes)
@@ -132,7 +132,7 @@ def test_whatever_a_name_holds_becomes_text(trained: Trained) -> None:
 
 @pytest.mark.parametrize("name", ["{{ 7 * 191 }}", "{% include 'page.html' %}", '" onmouseover="x', "</style></title>"])
 def test_a_name_is_never_read_as_template_or_markup(trained: Trained, name: str) -> None:
-    reader = read(page({name: renamed(trained.report, name)}, Decision(False, (name,))))
+    reader = read(comparison_page({name: renamed(trained.report, name)}, Decision(False, (name,))))
     assert name in reader.text
     assert "1337" not in reader.text
     assert not any(attribute.startswith("on") for attribute in reader.attributes)
@@ -140,6 +140,6 @@ def test_a_name_is_never_read_as_template_or_markup(trained: Trained, name: str)
 
 def test_a_page_of_one_report_without_slices_is_possible(trained: Trained) -> None:
     bare = trained.report.model_copy(update={"slices": (), "queue": (), "costs": (), "campaigns": ()})
-    text = read(page({OURS: bare})).text
+    text = read(comparison_page({OURS: bare})).text
     assert "Families with the lowest recall" not in text
-    assert show(bare.estimate("pr_auc")) in text
+    assert show_estimate(bare.estimate("pr_auc")) in text

@@ -13,7 +13,7 @@ from training.evaluation.report import EvaluationRequest, Report, evaluate
 from training.examples.splits import split_by_campaign
 from training.examples.test_set import BUCKETS, make_test_set
 from training.fitting.train import OURS, Trained
-from training.reports.text import flat, legal, render, show
+from training.reports.text import flat, legal, render, show_estimate
 
 LEGAL = re.compile(r"[A-Za-z0-9_\-. /]+")
 
@@ -70,11 +70,11 @@ def test_the_notes_of_the_test_set_are_printed(world, as_of) -> None:
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_a_figure_is_shown_with_its_interval(value: float, low: float, high: float) -> None:
-    shown = show(Estimate(name="x", value=value, low=low, high=high))
+    shown = show_estimate(Estimate(name="x", value=value, low=low, high=high))
     assert shown == f"{value:.3f} [{low:.3f}, {high:.3f}]"
-    assert show(Estimate(name="x", value=None)) == "-"
-    assert show(Estimate(name="x", value=value)) == f"{value:.3f}"
-    assert show(Estimate(name="days", value=17.04, low=14, high=2000)) == "17.0 [14.0, 2,000.0]"
+    assert show_estimate(Estimate(name="x", value=None)) == "-"
+    assert show_estimate(Estimate(name="x", value=value)) == f"{value:.3f}"
+    assert show_estimate(Estimate(name="days", value=17.04, low=14, high=2000)) == "17.0 [14.0, 2,000.0]"
 
 
 def test_figures_without_a_value_are_not_tracked(trained: Trained) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from docs_tools.browsing import browser, chromium, compare, metric, open_comparison, open_runs, select, shown
+from docs_tools.browsing import browser, chromium, metric, open_comparison, open_runs, press_compare, select, shown
 from pipelines.models import champion
 from pipelines.models.champion import GateResult, promote
 from pipelines.settings import settings
@@ -17,7 +17,7 @@ from training import tracking
 from training.fitting.plan import Plan
 from training.fitting.train import Trained, TrainingRequest, train
 from training.models.fit import BoostingSettings
-from training.reports.text import flat, show
+from training.reports.text import flat, show_estimate
 
 pytestmark = [
     pytest.mark.slow,
@@ -59,12 +59,12 @@ def test_champion_challenger_and_baselines_are_selected_and_compared_with_their_
 ) -> None:
     workspace, at_the_gate = judged
     assert at_the_gate.champion is not None
-    rivals = tracking.rivals(workspace.tracking_uri, at_the_gate.version)
+    rivals = tracking.rival_reports(workspace.tracking_uri, at_the_gate.version)
     reports = {"champion, version 1": at_the_gate.champion, **rivals}
     with shown(workspace.root) as address, browser(address) as (page, outside):
         open_runs(page, address)
         select(page, CHALLENGER, [*reports])
-        names = compare(page)
+        names = press_compare(page)
         assert {*names[1:]} == reports.keys()
         assert CHALLENGER.match(names[0])
         columns = [flat(reports.get(name, at_the_gate.report)) for name in names]
@@ -79,4 +79,4 @@ def test_champion_challenger_and_baselines_are_selected_and_compared_with_their_
     assert all(reason in text for reason in at_the_gate.decision.reasons)
     assert all(f"test/{estimate.name}" in text for estimate in at_the_gate.report.estimates)
     for report in (at_the_gate.report, *reports.values()):
-        assert show(report.estimate("pr_auc")) in text
+        assert show_estimate(report.estimate("pr_auc")) in text

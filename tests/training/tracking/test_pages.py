@@ -12,7 +12,7 @@ from training.fitting.train import OURS, Trained
 from training.gate.promotion import Decision
 from training.reports.text import flat
 from training.tracking.client import connect
-from training.tracking.pages import BATCH, COMPARISON, describe, log_report, runs_page
+from training.tracking.pages import BATCH, COMPARISON, describe_report, log_report, runs_page
 
 GOOD = Decision(True, ("Not worse anywhere.",))
 BAD = Decision(False, ("Worse somewhere.",))
@@ -62,9 +62,9 @@ def test_the_page_of_the_runs_opens_for_model_training(uri: str, version: int) -
 def test_a_run_is_named_after_its_version_and_says_what_it_is(uri: str, version: int, trained: Trained) -> None:
     run = connect(uri).get_run(run_of(uri, version))
     assert run.info.run_name == f"version {version}, as of {trained.as_of:%Y-%m-%d %H:%M}"
-    assert run.data.tags["mlflow.note.content"] == describe(trained.report)
+    assert run.data.tags["mlflow.note.content"] == describe_report(trained.report)
     registered = connect(uri).get_model_version(tracking.NAME, str(version))
-    assert registered.description == describe(trained.report)
+    assert registered.description == describe_report(trained.report)
     assert "| PR-AUC |" in registered.description
 
 
@@ -103,14 +103,14 @@ def test_before_the_gate_the_comparison_holds_the_rivals_only(uri: str, version:
 def test_after_the_gate_the_comparison_holds_the_champion_and_the_decision(
     uri: str, version: int, store: Path, trained: Trained
 ) -> None:
-    tracking.compare(uri, version, GOOD)
+    tracking.write_comparison(uri, version, GOOD)
     assert "The gate promoted it." in shown_page(uri, version)
     other = replace(trained, model=replace(trained.model, origin={**trained.model.origin, "seed": "8"}))
     challenger = tracking.record(uri, store / "artifacts", other)
     champion = trained.reports["logistic_regression"]
     differences = {"champion": (Estimate(name="pr_auc", value=0.02, low=0.01, high=0.03),)}
     for _ in range(2):  # as after a kill
-        tracking.compare(uri, challenger, BAD, (version, champion), differences)
+        tracking.write_comparison(uri, challenger, BAD, (version, champion), differences)
     html = shown_page(uri, challenger)
     assert all(words in html for words in (f"challenger, version {challenger}", f"champion, version {version}"))
     assert all(words in html for words in ("Worse somewhere.", "volume_rule", "+0.020 [+0.010, +0.030]"))
@@ -119,10 +119,10 @@ def test_after_the_gate_the_comparison_holds_the_champion_and_the_decision(
     beside = below[f"champion, version {version}"]
     assert beside.data.metrics == pytest.approx(flat(champion))
     assert beside.info.status == "FINISHED"
-    assert tracking.rivals(uri, challenger).keys() == {"volume_rule", "logistic_regression"}
+    assert tracking.rival_reports(uri, challenger).keys() == {"volume_rule", "logistic_regression"}
 
 
 def test_a_champion_that_is_judged_again_is_not_compared_with_itself(uri: str, version: int, trained: Trained) -> None:
-    tracking.compare(uri, version, GOOD, (version, trained.report))
+    tracking.write_comparison(uri, version, GOOD, (version, trained.report))
     assert children(uri, version).keys() == {"volume_rule", "logistic_regression"}
     assert "champion, version" not in shown_page(uri, version)
