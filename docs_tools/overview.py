@@ -8,12 +8,12 @@ python -m docs_tools overview
 
 import subprocess
 import sys
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from tempfile import TemporaryDirectory
 
 import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from docs_tools.browsing import ARGUMENTS, chromium
 from docs_tools.documents import DOCS, ROOT
@@ -24,6 +24,7 @@ SHARPNESS = 1.25  # pixels for each of these; at 2 the file is larger than a REA
 MEMBERS, HONEST = 3, 2  # accounts in the table
 PROMPT, REASON = 95, 130  # characters that are shown
 OPENING = 5  # words of a prompt that are one key
+BAR_WIDTH = 105  # pixels of a risk of 1
 
 
 def main() -> int:
@@ -48,16 +49,44 @@ def main() -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """A request as the log shows it; the prompt is `opening` and `rest`, the opening is empty where none is shared."""
+
+    head: str
+    opening: str
+    rest: str
+    is_member: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAccount:
+    """A line of the table of scores; the campaign is empty where there is none, the bar in pixels."""
+
+    account: str
+    risk: str
+    bar: str
+    campaign: str
+
+
 def overview(workspace: Path) -> str:
     """The page in HTML, from a workspace that `stillwatch demo` has filled."""
     shown = pick_accounts(pl.read_parquet(workspace / "scores.parquet"))
     requests = pl.scan_parquet(workspace / "world" / "requests" / "*.parquet")
+    return render(shown, log_rows(requests, shown))
+
+
+def render(shown: pl.DataFrame, rows: pl.DataFrame) -> str:
+    """The page in HTML, from what `pick_accounts` and `log_rows` give; the template escapes all of it."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
     first = shown.row(0, named=True)
-    return Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8")).substitute(
-        requests="".join(_request(row) for row in log_rows(requests, shown).iter_rows(named=True)),
-        scores="".join(_score(row) for row in shown.iter_rows(named=True)),
+    return environment.get_template("overview.html").render(
+        requests=[_request(row) for row in rows.iter_rows(named=True)],
+        scores=[_score(row) for row in shown.iter_rows(named=True)],
         account=_short(first["account_id"]),
-        reasons="".join(f"<li>{escape(_cut(reason, REASON))}</li>" for reason in first["reasons"][:4]),
+        reasons=[_cut(reason, REASON) for reason in first["reasons"][:4]],
         screenshot=(DOCS / "comparing-models-page.png").as_uri(),
     )
 
@@ -81,21 +110,18 @@ def log_rows(requests: pl.LazyFrame, shown: pl.DataFrame) -> pl.DataFrame:
     return ranked.unique("account_id", keep="first", maintain_order=True).sort("timestamp").collect()
 
 
-def _request(row: dict[str, object]) -> str:
-    opening, prompt = str(row["opening"]), _cut(" ".join(str(row["prompt"]).split()), PROMPT)
-    text = escape(prompt)
-    if row["member"] and prompt.startswith(opening):
-        text = f"<mark>{escape(opening)}</mark>{escape(prompt[len(opening) :])}"
+def _request(row: dict[str, object]) -> LoggedRequest:
+    prompt, is_member = _cut(" ".join(str(row["prompt"]).split()), PROMPT), bool(row["member"])
+    opening = str(row["opening"]) if is_member and prompt.startswith(str(row["opening"])) else ""
     head = f"{row['timestamp']:%b %d %H:%M} {_short(str(row['account_id']))} {row['client_address']}"
-    return f'<div class="request{" member" if row["member"] else ""}"><span>{escape(head)}</span><br>{text}</div>'
+    return LoggedRequest(head=head, opening=opening, rest=prompt[len(opening) :], is_member=is_member)
 
 
-def _score(row: dict[str, object]) -> str:
+def _score(row: dict[str, object]) -> ScoredAccount:
     risk = float(str(row["risk"]))
     campaign = "" if row["campaign_id"] is None else str(row["campaign_id"])[:16] + "…"
-    bar = f'<i class="bar{"" if row["campaign_id"] else " low"}" style="width:{105 * risk:.0f}px"></i>'
-    cells = f"<td>{bar}{risk:.3f}</td><td class=mono>{escape(campaign)}</td>"
-    return f"<tr><td class=mono>{_short(str(row['account_id']))}</td>{cells}</tr>"
+    bar = f"{BAR_WIDTH * risk:.0f}"
+    return ScoredAccount(account=_short(str(row["account_id"])), risk=f"{risk:.3f}", bar=bar, campaign=campaign)
 
 
 def _short(account: str) -> str:

@@ -26,7 +26,7 @@ ROOMS = {
     "deltalake": ("features/lake.py",),
     "feast": ("features/store/",),
     "mlflow": ("training/tracking/",),
-    "jinja2": ("training/reports/",),
+    "jinja2": ("training/reports/", "docs_tools/overview.py"),
     "lightgbm": ("training/models/fit.py", "training/models/model.py"),
     "bentoml": ("serving/service.py", "serving/package.py"),
 }

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from docs_tools.overview import log_rows, pick_accounts
+from docs_tools.overview import log_rows, pick_accounts, render
 
 MORNING = datetime(2026, 6, 1, 9, tzinfo=UTC)
 
@@ -32,3 +32,22 @@ def test_of_a_member_the_request_is_shown_whose_opening_most_members_share() -> 
     rows = log_rows(requests.lazy(), pick_accounts(scores()))
     assert rows["account_id"].to_list() == ["a", "b", "y"]
     assert rows["opening"].to_list() == ["write ten new tasks please"] * 2 + ["hello"]
+
+
+def test_the_page_marks_the_opening_that_members_share_and_escapes_all_text() -> None:
+    shown = scores().filter(pl.col("account_id").is_in(["b", "y"])).sort("risk", descending=True)
+    shown = shown.with_columns(reasons=pl.lit(["shares <openings> & more"]))
+    rows = pl.DataFrame({
+        "account_id": ["b", "y"],
+        "prompt": ["<b>write ten new tasks</b> please now", "<script>hello"],
+        "opening": ["<b>write ten new tasks</b> please", "<script>hello"],
+        "timestamp": [MORNING, MORNING.replace(hour=10)],
+        "client_address": ["10.0.0.1", "10.0.0.2"],
+        "member": [True, False],
+    })  # fmt: skip
+    html = render(shown, rows)
+    assert "<mark>&lt;b&gt;write ten new tasks&lt;/b&gt; please</mark> now</div>" in html
+    assert '<div class="request"><span>Jun 01 10:00 y… 10.0.0.2</span><br>&lt;script&gt;hello</div>' in html
+    assert "<li>shares &lt;openings&gt; &amp; more</li>" in html
+    assert '<i class="bar" style="width:100px"></i>0.950</td><td class=mono>large…</td>' in html
+    assert '<i class="bar low" style="width:10px"></i>0.100</td><td class=mono></td>' in html
