@@ -28,6 +28,11 @@ LEAST_SURPRISE = 9.0
 """Decimal logarithm of the odds against chance from which a group is a campaign."""
 
 LEAST_MEMBERSHIP = 0.2
+"""Share of an account's tied traffic below which it is no member; assumed, other values were not measured.
+
+Twice that, an account which serves three operators alike is in none of their campaigns.
+"""
+
 _LEAST_TIE = 0.006  # share of traffic times tie below which a pair says nothing
 _LEAST_STRENGTH = 0.04  # tied traffic that a member shows at least, and as a share of what the group's median shows
 _OF_MEDIAN = 0.2

@@ -5,12 +5,15 @@ import numpy.typing as npt
 
 from features.text.words import U64, Ints, Words, mix_bits, sum_by_text
 
-BOUNDARY_WORDS = 5
+# docs/results/text.md measures how many prompts of a template share each key. Each constant below is part of what is
+# stored: after a change, old keys match no new ones.
+BOUNDARY_WORDS = 5  # of `prefix` and `suffix`; assumed. Longer openings as further keys changed F1 by under 0.03
 COUNTED_WORDS = 255  # of a text, for sums over its words: a SimHash counter has eight bits
-_HEAD_WORDS = 191
-_FRAME_HEAD, _FRAME_TAIL, _FRAME_WORDS, _FRAME_LEAST = 16, 12, 3, 2
-_BAND_HEAD = 8
-_STEP = np.uint64(0x9E3779B97F4A7C15)
+_HEAD_WORDS = 191  # of these, from the beginning; the other quarter is the end. Assumed, other shares were not measured
+_FRAME_HEAD, _FRAME_TAIL = 16, 12  # first and last words among which frame words are looked for; assumed
+_FRAME_WORDS, _FRAME_LEAST = 3, 2  # frame words in a key, and how many the head needs, else the tail counts; assumed
+_BAND_HEAD = 8  # first words whose pairs the min-hash draws from; assumed, other lengths were not measured
+_STEP = np.uint64(0x9E3779B97F4A7C15)  # the step of SplitMix64, so that the same word differs by its position
 # bit i of a byte, moved to byte i of a word: eight counters of eight bits are then added by one addition
 _SPREAD = np.array([sum(((b >> i) & 1) << (8 * i) for i in range(8)) for b in range(256)], dtype=np.uint64)
 

@@ -95,7 +95,7 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random dra
 Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the version.")]
 WORKSPACE = Path("workspace")
-SHARE = 0.3
+SHARE = 0.3  # of --plant-share: the default of `planting.Planting`, which is not imported before it is used
 
 
 def make_planting(plant: bool, families: str | None, share: float, seed: int) -> "Planting | None":

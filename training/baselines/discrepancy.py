@@ -15,9 +15,10 @@ from training.baselines.windows import Floats, Windows, squared_distances
 
 WIDTHS = (0.5, 1.0, 2.0, 4.0)  # in median distances; each kernel is the fourth power of the next one
 REFERENCE = 300  # requests that windows are compared with; doubled, scoring takes twice as long
-DRAWS, PERCENTILE = 200, 95.0
+DRAWS = 200  # random windows of each size behind a limit: ten lie above it. Assumed; doubled, limits vary less by luck
+PERCENTILE = 95.0  # of these, beyond which a window differs; from the paper's summary
 SIZES = (2, 3, 5, 8, 12, 20, 35, 60, 100)  # of random windows; limits in between are interpolated
-MIN_LIMIT = 1e-9
+MIN_LIMIT = 1e-9  # so that nothing is divided by zero or less where ordinary windows do not differ
 Numbers = NDArray[np.float64]
 
 

@@ -24,9 +24,9 @@ from training.evaluation.metrics import Numbers, Value, average_precision, rank
 from training.examples.dataset import matrix
 
 FORMAT = 1
-BINS = 10
-ROOM = 0.01  # of the range of a feature
-SURE = 0.999
+BINS = 10  # of equal counts, as is usual for a PSI, so that the usual limit of 0.25 holds
+ROOM = 0.01  # of the range of a feature, on both sides of a common value; assumed, other widths were not measured
+SURE = 0.999  # a feature moved where its PSI is above what this share of unmoved samples shows; assumed
 HALF = 0.5  # of an account, added to every bin of both sides, so that an empty one does not make a PSI infinite
 
 
