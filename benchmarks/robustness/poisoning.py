@@ -38,9 +38,10 @@ from training.gate.assembly import Contender, assemble_evidence
 from training.gate.evidence import Evidence
 from training.gate.promotion import Decision, gate
 
-SHARES = (0.01, 0.05, 0.1)
-SEEDS = (1, 2, 3)
-ASLEEP, RETRAINS = 50, 10
+SHARES = (0.01, 0.05, 0.1)  # of flipped labels; assumed, from a few mistakes to an attack
+SEEDS = (1, 2, 3)  # one challenger each; doubled, these trainings take twice as long and the counts are surer
+ASLEEP = 50  # accounts of an attacker that a reviewer once cleared; assumed
+RETRAINS = 10  # in which the sleepers change, an equal step each; doubled, each step is half as large
 WORSE = 0.02  # of PR-AUC on clean data: several times what training again on clean labels changes
 DRAWN = ESTIMATE_NAMES[:2]  # PR-AUC and recall at 1 %
 
@@ -189,7 +190,7 @@ def attempt(name: str, dose: float, trained: Trained, champion: Trained, first: 
     """Judge a challenger on clean data, against the first champion, and at the gate, against today's."""
     now, then = data.estimates(trained), data.estimates(first)
     lost = (then["pr_auc"].value or 0.0) - (now["pr_auc"].value or 0.0)
-    return Attempt(name, dose, now, lost, decide(trained, champion))
+    return Attempt(name=name, dose=dose, clean=now, lost=lost, decision=decide(trained, champion))
 
 
 def drill(
@@ -275,7 +276,7 @@ def dose_panels(champion: Mapping[str, Estimate], attempts: Sequence[Attempt]) -
 
 def setting_of(made: TrainingWorld, seed: int) -> Setting:
     """The drill's setting on a gathered world."""
-    return Setting(FEATURE_NAMES, made.as_of, seed, planted=made.planted, slices=made.slices)
+    return Setting(features=FEATURE_NAMES, as_of=made.as_of, seed=seed, planted=made.planted, slices=made.slices)
 
 
 def main() -> None:

@@ -95,12 +95,26 @@ def start_servers(scratch: Path, calls: int, servers: ExitStack) -> list[Rival]:
     loose = servers.enter_context(mlflow_running(scratch, "unsigned"))
     signed = servers.enter_context(mlflow_running(scratch, "signed"))
     return [
-        Rival("FastAPI, dict of features", bare, "/score", bodies_asking(plain), calls),
-        Rival("stillwatch", ours, "/score", bodies_asking(plain), calls),
-        Rival("mlflow models serve", loose, "/invocations", bodies_sending(matrix[plain]), calls // 5),
-        Rival("the same, with signature", signed, "/invocations", bodies_sending(matrix[plain]), calls // 5),
-        Rival("stillwatch, with reasons", ours, "/score", bodies_asking(flagged), calls // 10),
-        Rival("stillwatch, 100 accounts", ours, "/score", bodies_asking(plain, 100), calls // 20),
+        Rival(name="FastAPI, dict of features", url=bare, path="/score", body=bodies_asking(plain), calls=calls),
+        Rival(name="stillwatch", url=ours, path="/score", body=bodies_asking(plain), calls=calls),
+        Rival(
+            name="mlflow models serve",
+            url=loose,
+            path="/invocations",
+            body=bodies_sending(matrix[plain]),
+            calls=calls // 5,
+        ),
+        Rival(
+            name="the same, with signature",
+            url=signed,
+            path="/invocations",
+            body=bodies_sending(matrix[plain]),
+            calls=calls // 5,
+        ),
+        Rival(name="stillwatch, with reasons", url=ours, path="/score", body=bodies_asking(flagged), calls=calls // 10),
+        Rival(
+            name="stillwatch, 100 accounts", url=ours, path="/score", body=bodies_asking(plain, 100), calls=calls // 20
+        ),
     ]
 
 

@@ -130,7 +130,9 @@ def promote(workspace: Workspace, version: int | None = None, *, now: datetime, 
     against = None if before is None or champion is None else (before, champion)
     tracking.write_comparison(uri, chosen, decision, against, evidence.differences)
     tracking.record_promotion(uri, chosen, decision, _recorded(before, evidence, now))
-    return GateResult(chosen, decision, report, champion, before, evidence)
+    return GateResult(
+        version=chosen, decision=decision, report=report, champion=champion, before=before, evidence=evidence
+    )
 
 
 def rollback(workspace: Workspace, *, now: datetime, reason: str = "") -> Restored:

@@ -65,7 +65,7 @@ class PromptPool:
         sizes = parts.group_by("group", maintain_order=True).len()["len"].cast(pl.Int64).to_numpy()
         head, tail = parts["head"], parts["tail"]
         short = [half.str.replace(r"^\s*\S+\s+\S+\s*", "") for half in (head, tail)]
-        return cls(head, tail, (short[0], short[1]), np.cumsum(sizes) - sizes, sizes)
+        return cls(head=head, tail=tail, short=(short[0], short[1]), first=np.cumsum(sizes) - sizes, size=sizes)
 
     def splice(self, group: Ints, head_key: U64, tail_key: U64) -> pl.Series:
         """Join the first half of one prompt of the group and the second half of another, or of the same."""

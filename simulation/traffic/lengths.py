@@ -33,11 +33,11 @@ LENGTHS: Mapping[str, Lengths] = {
     "agent": Lengths(measured="agentic", cached=0.93),
     "rag": Lengths(measured="rag"),
     "service": Lengths(measured="servegen"),
-    "batch": Lengths(20.0, 0.8, 60.0, 0.9),
-    "judge": Lengths(20.0, 0.8, 120.0, 0.9),
-    "short": Lengths(20.0, 0.8, 25.0, 1.1),
-    "long": Lengths(60.0, 1.0, 420.0, 0.8),
-    "work": Lengths(60.0, 1.0, 280.0, 0.9),
+    "batch": Lengths(context=20.0, context_spread=0.8, answer=60.0, answer_spread=0.9),
+    "judge": Lengths(context=20.0, context_spread=0.8, answer=120.0, answer_spread=0.9),
+    "short": Lengths(context=20.0, context_spread=0.8, answer=25.0, answer_spread=1.1),
+    "long": Lengths(context=60.0, context_spread=1.0, answer=420.0, answer_spread=0.8),
+    "work": Lengths(context=60.0, context_spread=1.0, answer=280.0, answer_spread=0.9),
 }
 
 CACHED: Floats = np.array([k.cached for k in LENGTHS.values()])

@@ -43,16 +43,16 @@ class Rhythm:
 # Measured gaps are those of `measured_constants.py`; servegen stands for hour-of-week profiles, where pools are given.
 # All else is assumed.
 RHYTHMS: Mapping[str, Rhythm] = {
-    "chat": Rhythm({"evening": 0.6, "office": 0.4}, 4.0, 75.0, 1.0),
-    "developer": Rhythm({"office": 0.6, "maker": 0.4}, 5.0, 60.0, 1.3),
-    "agent": Rhythm({"office": 0.6, "maker": 0.4}, 18.0, measured="agentic"),
-    "service": Rhythm({"product": 0.8, "flat": 0.2}, 1.6, 25.0, 1.1, measured="servegen"),
-    "dialogue": Rhythm({"product": 0.7, "office": 0.3}, 2.5, measured="rag"),
-    "batch": Rhythm({"office": 0.5, "flat": 0.5}, 25.0, measured="azure"),
-    "nightly": Rhythm({"flat": 1.0}, 400.0, 3.0, 0.5, anchored=0.15),
-    "commit": Rhythm({"office": 0.7, "maker": 0.3}, 6.0, 4.0, 0.6),
-    "class": Rhythm({"school": 1.0}, 9.0, 80.0, 0.9),
-    "paced": Rhythm({"flat": 1.0}, 12.0, 110.0, 0.25),
+    "chat": Rhythm(profiles={"evening": 0.6, "office": 0.4}, session=4.0, gap=75.0, spread=1.0),
+    "developer": Rhythm(profiles={"office": 0.6, "maker": 0.4}, session=5.0, gap=60.0, spread=1.3),
+    "agent": Rhythm(profiles={"office": 0.6, "maker": 0.4}, session=18.0, measured="agentic"),
+    "service": Rhythm(profiles={"product": 0.8, "flat": 0.2}, session=1.6, gap=25.0, spread=1.1, measured="servegen"),
+    "dialogue": Rhythm(profiles={"product": 0.7, "office": 0.3}, session=2.5, measured="rag"),
+    "batch": Rhythm(profiles={"office": 0.5, "flat": 0.5}, session=25.0, measured="azure"),
+    "nightly": Rhythm(profiles={"flat": 1.0}, session=400.0, gap=3.0, spread=0.5, anchored=0.15),
+    "commit": Rhythm(profiles={"office": 0.7, "maker": 0.3}, session=6.0, gap=4.0, spread=0.6),
+    "class": Rhythm(profiles={"school": 1.0}, session=9.0, gap=80.0, spread=0.9),
+    "paced": Rhythm(profiles={"flat": 1.0}, session=12.0, gap=110.0, spread=0.25),
 }
 
 

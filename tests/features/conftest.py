@@ -280,11 +280,11 @@ def past(world: World) -> Past:
     registered = world.accounts.filter(pl.col("created_at") <= as_of)
     features = read_out(make_lake([world.events[::2], world.events[1::2]], world.accounts), as_of)
     return Past(
-        as_of,
-        events,
-        first,
-        {row["account_id"]: row for row in registered.iter_rows(named=True)},
-        {row["account_id"]: row for row in features.iter_rows(named=True)},
+        as_of=as_of,
+        events=events,
+        first=first,
+        accounts={row["account_id"]: row for row in registered.iter_rows(named=True)},
+        features={row["account_id"]: row for row in features.iter_rows(named=True)},
     )
 
 

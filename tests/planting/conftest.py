@@ -235,7 +235,7 @@ def planted(history: History, tmp_path_factory: pytest.TempPathFactory) -> Plant
     pairs = Lake(scratch).scan("events").join(stored, on="request_key", suffix="_donor").collect()
     campaigns = draw_campaigns(Planting(**SMALL), len(history.donors), DAYS)
     chosen = pl.concat(choose_members(campaign, history.donors, 0, AS_OF) for campaign in campaigns)
-    return Planted(Lake(scratch), scratch, examples, pairs, chosen)
+    return Planted(lake=Lake(scratch), scratch=scratch, examples=examples, pairs=pairs, chosen=chosen)
 
 
 @pytest.fixture(scope="session")

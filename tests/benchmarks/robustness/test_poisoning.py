@@ -51,7 +51,7 @@ def examples() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def setting() -> Setting:
-    return Setting(FEATURES, AS_OF, seed=7, plan=QUICK)
+    return Setting(features=FEATURES, as_of=AS_OF, seed=7, plan=QUICK)
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ def test_few_true_accounts_have_no_figures() -> None:
 
 def test_a_set_without_a_course_says_so() -> None:
     test = course([3] * 12)
-    got = judge(TestSet(test.name, test.frame, test.digest))
+    got = judge(TestSet(name=test.name, frame=test.frame, digest=test.digest))
     assert got == Detection(note="the test set holds no course of its true accounts")
 
 
