@@ -73,10 +73,10 @@ def overview(workspace: Path) -> str:
     """The page in HTML, from a workspace that `stillwatch demo` has filled."""
     shown = pick_accounts(pl.read_parquet(workspace / "scores.parquet"))
     requests = pl.scan_parquet(workspace / "world" / "requests" / "*.parquet")
-    return render(shown, log_rows(requests, shown))
+    return render_overview(shown, log_rows(requests, shown))
 
 
-def render(shown: pl.DataFrame, rows: pl.DataFrame) -> str:
+def render_overview(shown: pl.DataFrame, rows: pl.DataFrame) -> str:
     """The page in HTML, from what `pick_accounts` and `log_rows` give; the template escapes all of it."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True

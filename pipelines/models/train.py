@@ -151,7 +151,7 @@ def train_version(
         workspace: where data and models are stored.
         request: what to train on.
         progress: called with the name of the step and the share done.
-        gathered: the result of `gather`, if it was called before.
+        examples: the result of `gather`, if it was called before.
         tags: recorded with the version.
     """
     sign, prove = (

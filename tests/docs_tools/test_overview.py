@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from docs_tools.overview import log_rows, pick_accounts, render
+from docs_tools.overview import log_rows, pick_accounts, render_overview
 
 MORNING = datetime(2026, 6, 1, 9, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def test_the_page_marks_the_opening_that_members_share_and_escapes_all_text() ->
         "client_address": ["10.0.0.1", "10.0.0.2"],
         "member": [True, False],
     })  # fmt: skip
-    html = render(shown, rows)
+    html = render_overview(shown, rows)
     assert "<mark>&lt;b&gt;write ten new tasks&lt;/b&gt; please</mark> now</div>" in html
     assert '<div class="request"><span>Jun 01 10:00 y… 10.0.0.2</span><br>&lt;script&gt;hello</div>' in html
     assert "<li>shares &lt;openings&gt; &amp; more</li>" in html

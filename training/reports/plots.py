@@ -44,13 +44,13 @@ def plots(
         "time_to_detection": time_to_detection(reports),
         "cost": cost(reports),
     }
-    parts = {
+    by_kind = {
         "recall_by_family": by_slice(reports, "family", recall_name(WIDE), "recall at 1 % false positives"),
         "false_positives_by_cohort": by_slice(
             reports, "cohort", false_positive_name(WIDE), "false-positive rate where all accounts have 1 %"
         ),
     }
-    return drawn | {name: figure for name, figure in parts.items() if figure is not None}
+    return drawn | {name: figure for name, figure in by_kind.items() if figure is not None}
 
 
 def precision_recall(label: NDArray[np.bool_], risks: Risks) -> Figure:
