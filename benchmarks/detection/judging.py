@@ -5,7 +5,8 @@ python -m benchmarks judging --pools DIR --variants [--scenario composed] [--fam
 
 Each family is left out in turn, both its labels and planted campaigns like it: "never labelled", its accounts are in
 the history without a label; "held out", training does not have its accounts. Then: three confirmed families only;
-calibration in held-out worlds and at other base rates. `--variants` judges ours with one thing changed at a time.
+calibration in held-out worlds and at other base rates. `--variants` judges ours with one thing changed at a time, and
+only prints.
 """
 
 from collections.abc import Mapping, Sequence
@@ -148,6 +149,8 @@ def main() -> None:
     parser.add_argument("--families", nargs="*", default=(), help="leave out only these")
     add_docs_option(parser, "docs/results/judging.md, its picture and docs/results/model-card.md")
     options = parser.parse_args()
+    if options.variants and options.docs:
+        parser.error("--variants only prints: leave out --docs")
     seed = options.seed
     prepare = partial(prepare_world, pools=options.pools, seed=seed, cache=options.cache)
     panels: list[FamilyPanel] = []
