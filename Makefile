@@ -1,5 +1,6 @@
 # Needs pip, make, bash and Python 3.11, 3.12 or 3.13: the newest of these on the PATH, or PYTHON=/path/to/python.
-# Not Python 3.14 or later: nobody has tried the stack on it. Not 3.10 or earlier: numpy, scipy and pandas have left it.
+# Not Python 3.14: the large packages have wheels for it, but nobody has run the tests on it. Not 3.10: numpy, scipy,
+# scikit-learn, polars and DuckDB have no release for it among those that stillwatch needs.
 SHELL := bash
 .SHELLFLAGS := -o pipefail -ec
 
@@ -68,9 +69,11 @@ QUICK := tests/test_fences.py tests/test_structure.py tests/test_setup.py tests/
 quick: $(READY_TO_DEVELOP)
 	$(BIN)/python -m pytest -q $(QUICK)
 
+# A folder of public prompts beside the repository, which some tests read: make test POOLS=DIR. Without it they are skipped.
+POOLS ?= ../shared/data
 # In the order of the files: else those of few long tests come last, and one process waits for the other.
 test: $(READY_TO_DEVELOP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(wildcard $(POOLS)),--pools=$(POOLS))
 
 # make bench, or one measurement: make bench WHAT=endpoint; `python -m benchmarks` lists their names.
 WHAT ?= all

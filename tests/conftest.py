@@ -34,6 +34,22 @@ V4, V6, SIGNUP = "198.51.100.213", "2001:db8:dead:beef::77", "203.0.113.219"
 NEEDLES = (MARK, V4, V6, SIGNUP, V4.rpartition(".")[0], "2001:db8:dead", SIGNUP.rpartition(".")[0])
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The folder of public prompts and rhythms, which the repository does not hold."""
+    parser.addoption("--pools", type=Path, metavar="DIR", help="folder of public prompts and rhythms")
+
+
+@pytest.fixture(scope="session")
+def pools(pytestconfig: pytest.Config) -> Path:
+    """The folder of public prompts and rhythms; without it the test is skipped."""
+    folder: Path | None = pytestconfig.getoption("--pools")
+    if folder is None:
+        pytest.skip("needs public prompts and rhythms: --pools=DIR (docs/results/README.md)")
+    if not folder.is_dir():
+        raise pytest.UsageError(f"--pools: {folder} is no folder")
+    return folder.resolve()
+
+
 def environment(home: Path, key: str | None = KEY) -> dict[str, str]:
     """What a command sees: a home and a place for drafts of its own, and no setting of this machine."""
     home.mkdir(parents=True, exist_ok=True)

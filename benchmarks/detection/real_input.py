@@ -1,6 +1,6 @@
 """Recall on campaign families held out of training, on accounts composed of real prompts and rhythms.
 
-python -m benchmarks real_input --pools ../shared/data [--families 3] [--case "held out"] [--seed 0]
+python -m benchmarks real_input --pools DIR [--families 3] [--case "held out"] [--seed 0]
 
 For each family: a workspace is filled with all but the requests of the family, `retrain` learns from the labels known
 by then, the family's requests are ingested too, and `score` judges all accounts. Everything goes through the commands;

@@ -11,9 +11,6 @@ from simulation import SimulationRequest, Summary, simulate
 from simulation.cohorts import COHORTS
 from simulation.texts.commonplace import stock_phrases
 
-POOLS = Path(__file__).parents[3] / "shared" / "data"
-needs_pools = pytest.mark.skipif(not POOLS.is_dir(), reason="the real data of ../shared/data is not at hand")
-
 Columns = dict[str, tuple[pl.DataType | type[pl.DataType], bool]]
 _TIME = pl.Datetime("us", "UTC")
 # name: (type, may be null), as the contract has them
@@ -101,9 +98,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
 
 
 @pytest.fixture(scope="module")
-def composed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
+def composed(pools: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
     out = tmp_path_factory.mktemp("world") / "composed"
-    return out, simulate(SimulationRequest(scenario="composed", out=out, scale=0.1, pools=POOLS, days=12))
+    return out, simulate(SimulationRequest(scenario="composed", out=out, scale=0.1, pools=pools, days=12))
 
 
 def assert_contract(frame: pl.DataFrame, columns: Columns) -> None:
@@ -260,7 +257,6 @@ def test_progress_is_reported_from_nothing_to_all(tmp_path: Path) -> None:
     assert (shares[0], shares[-1]) == (0.0, 1.0)
 
 
-@needs_pools
 def test_a_composed_world_keeps_the_contract(composed: tuple[Path, Summary]) -> None:
     assert_contract(requests_of(composed[0]), REQUESTS)
     for name, columns in OTHERS.items():
@@ -268,12 +264,10 @@ def test_a_composed_world_keeps_the_contract(composed: tuple[Path, Summary]) -> 
     assert table(composed[0], "truth")["family"].n_unique() >= 8
 
 
-@needs_pools
 def test_real_prompts_do_not_leak_between_accounts(composed: tuple[Path, Summary]) -> None:
     assert shared_by_honest(composed[0]).height == 0
 
 
-@needs_pools
 def test_campaigns_send_the_published_wrapper(composed: tuple[Path, Summary]) -> None:
     joined = requests_of(composed[0]).join(table(composed[0], "truth"), on="account_id")
     rows = joined.filter(pl.col("family") == "kit_questions")["prompt"]

@@ -12,8 +12,6 @@ from simulation.audit.split_pools import split_pools
 from simulation.constants import pool_rhythms
 from simulation.constants.measured_constants import GAPS, TOKENS
 
-POOLS = Path(__file__).parents[4] / "shared" / "data"
-
 
 def test_the_distance_of_a_sample_to_itself_is_zero_and_to_another_world_one() -> None:
     values = np.arange(100.0)
@@ -32,10 +30,8 @@ def test_the_distance_of_a_sample_to_itself_is_zero_and_to_another_world_one() -
 
 
 @pytest.fixture(scope="module")
-def half_pools(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    if not POOLS.is_dir():
-        pytest.skip("the real data of ../shared/data is not at hand")
-    return split_pools(POOLS, tmp_path_factory.mktemp("pools"))
+def half_pools(pools: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return split_pools(pools, tmp_path_factory.mktemp("pools"))
 
 
 @pytest.mark.parametrize("with_pools", [False, True])
@@ -53,7 +49,7 @@ def test_cohorts_with_a_measured_source_are_near_it(
     assert by["developers", "input tokens"] < 0.15
 
 
-def test_halves_share_no_conversation_client_or_session(half_pools: tuple[Path, Path]) -> None:
+def test_halves_share_no_conversation_client_or_session(pools: Path, half_pools: tuple[Path, Path]) -> None:
     for name, unit_columns in (
         ("prompts_benign", ["source", "group"]),
         ("prompts_batch_templates", ["template"]),
@@ -62,7 +58,7 @@ def test_halves_share_no_conversation_client_or_session(half_pools: tuple[Path, 
         ("sessions_rag_service", ["session_id"]),
     ):
         making, judging = (pl.read_parquet(half / f"{name}.parquet") for half in half_pools)
-        assert making.height + judging.height == pl.read_parquet(POOLS / f"{name}.parquet").height
+        assert making.height + judging.height == pl.read_parquet(pools / f"{name}.parquet").height
         assert min(making.height, judging.height) > 0.4 * max(making.height, judging.height)
         assert making.join(judging, on=unit_columns, how="semi", nulls_equal=True).height == 0
 

@@ -19,7 +19,6 @@ from simulation.presets import PRESETS
 from simulation.traffic.arrivals import draw_arrivals
 from simulation.world import World, make_world
 
-POOLS = Path(__file__).parents[4] / "shared" / "data"
 # scale at which a preset has some 5,000 requests a day
 SCALES = {
     "small": 0.3, "composed": 0.1, "mixed": 0.1, "unseen-families": 0.2, "unseen-tactics": 0.2,
@@ -45,10 +44,10 @@ def ingest_world(out: Path, workspace: Path) -> dict[str, TableCount]:
 
 @pytest.mark.parametrize("dirty", [False, True])
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_ingest_counts_exactly_what_was_planted(name: str, dirty: bool, tmp_path: Path) -> None:
-    if PRESETS[name].pools and not POOLS.is_dir():
-        pytest.skip("the real data of ../shared/data is not at hand")
-    pools = POOLS if PRESETS[name].pools else None
+def test_ingest_counts_exactly_what_was_planted(
+    name: str, dirty: bool, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    pools = request.getfixturevalue("pools") if PRESETS[name].pools else None
     summary = simulate(
         SimulationRequest(scenario=name, out=tmp_path / "w", scale=SCALES[name], days=2, dirty=dirty, pools=pools)
     )
@@ -68,14 +67,11 @@ def test_ingest_counts_exactly_what_was_planted(name: str, dirty: bool, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path) -> None:
-    if PRESETS[name].pools and not POOLS.is_dir():
-        pytest.skip("the real data of ../shared/data is not at hand")
+def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    pools = request.getfixturevalue("pools") if PRESETS[name].pools else None
     scale, days = AUDIT_SIZES[name]
     preset = enlarge_families(PRESETS[name])
-    simulate(
-        SimulationRequest(scenario=preset, out=tmp_path, scale=scale, days=days, pools=POOLS if preset.pools else None)
-    )
+    simulate(SimulationRequest(scenario=preset, out=tmp_path, scale=scale, days=days, pools=pools))
     aucs = column_aucs(tmp_path)
     assert set(aucs["family"]) == {"all", *(c.family for c in preset.campaigns)}  # none has too few accounts
     assert limited_rows(aucs).filter(pl.col("auc") >= MAX_AUC).rows() == []
