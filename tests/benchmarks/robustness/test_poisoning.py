@@ -34,7 +34,7 @@ def examples() -> pl.DataFrame:
         "label": [True] * true + [False] * CLEARED + [None] * OPEN,
         "campaign": [f"c{i // SIZE}" for i in range(true)] + [None] * (CLEARED + OPEN),
     })  # fmt: skip
-    known = pl.when(pl.col("label").is_not_null()).then(pl.lit(AS_OF - timedelta(days=1)))
+    labelled_at = pl.when(pl.col("label").is_not_null()).then(pl.lit(AS_OF - timedelta(days=1)))
     frames = []
     for day in (1, 0):
         values = {
@@ -45,7 +45,7 @@ def examples() -> pl.DataFrame:
         }
         time = pl.lit(AS_OF - timedelta(days=day)).cast(pl.Datetime("us", "UTC"))
         columns = [pl.Series(name, value, dtype=pl.Float32) for name, value in values.items()]
-        frames.append(accounts.with_columns(time.alias("as_of"), known.alias("labelled_at"), *columns))
+        frames.append(accounts.with_columns(time.alias("as_of"), labelled_at.alias("labelled_at"), *columns))
     return pl.concat(frames).sort("account_id", "as_of")
 
 

@@ -144,7 +144,7 @@ def test_a_lift_that_is_negative_or_not_finite_is_refused(lift: float) -> None:
 
 @pytest.mark.parametrize("odds", [1.5, 3.0, 4.5])
 def test_a_lift_is_found_again_where_enough_accounts_are_labelled(odds: float) -> None:
-    scores, label = made_up(40_000, 0.05, seed=3)
+    scores, label = draw_scores(40_000, 0.05, seed=3)
     drawn = np.random.default_rng(4).random(label.size)
     in_campaign = drawn < np.where(label, 0.005 * np.exp(odds), 0.005)
     fitted = with_lift(fit_calibrator(scores, label), scores, label, in_campaign)
@@ -155,7 +155,7 @@ def test_a_lift_is_found_again_where_enough_accounts_are_labelled(odds: float) -
 
 
 def test_members_that_nobody_has_labelled_do_not_undo_what_labelled_ones_tell() -> None:
-    scores, label = made_up(2_000, 0.05, seed=5)
+    scores, label = draw_scores(2_000, 0.05, seed=5)
     curve, drawn = fit_calibrator(scores, label), np.random.default_rng(6).random(label.size)
     confirmed = label & (drawn < 0.8)
     unlabelled = ~label & (scores > 2.2)
@@ -176,7 +176,7 @@ def test_another_base_rate_keeps_the_lift() -> None:
     assert Calibrator(*KNOTS, 0.1, 2.5).at(0.01).lift == 2.5
 
 
-def made_up(size: int, rate: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_scores(size: int, rate: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores and labels; true accounts score two and a half deviations higher."""
     rng = np.random.default_rng(seed)
     label = rng.random(size) < rate
@@ -185,14 +185,14 @@ def made_up(size: int, rate: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("rate", [0.01, 0.03, 0.2])
 def test_the_base_rate_is_found_again_where_true_and_other_accounts_score_as_before(rate: float) -> None:
-    scores, label = made_up(20_000, 0.1, seed=1)
+    scores, label = draw_scores(20_000, 0.1, seed=1)
     calibrator = fit_calibrator(scores, label)
-    other, true = made_up(40_000, rate, seed=2)
+    other, true = draw_scores(40_000, rate, seed=2)
     assert estimated_rate(calibrator, other) == pytest.approx(true.mean(), rel=0.2)
 
 
 def test_an_estimated_base_rate_stays_within_its_bounds() -> None:
-    scores, label = made_up(5_000, 0.1, seed=1)
+    scores, label = draw_scores(5_000, 0.1, seed=1)
     calibrator = fit_calibrator(scores, label)
     assert estimated_rate(calibrator, np.full(100, -50.0)) >= MIN_RATE
     assert estimated_rate(calibrator, np.full(100, 50.0)) <= MAX_RATE
