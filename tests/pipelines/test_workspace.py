@@ -83,24 +83,22 @@ def test_an_owner_is_described_with_its_age(later: timedelta, age: str) -> None:
     assert words == f"`stillwatch retrain` (process 12 on here, since 2026-01-01T00:00:00Z, {age} ago)"
 
 
-def test_of_two_ingests_at_once_one_may_wait_and_nothing_is_doubled(
+def test_an_ingest_beside_another_writer_stores_nothing_and_two_later_ones_double_nothing(
     command: list[str], key: str, made_world: Path, tmp_path: Path
 ) -> None:
     day = min((made_world / "requests").iterdir())
-    call = [*command, "ingest", "--requests", str(day), "--workspace", str(tmp_path / "w")]
-    both = [
-        subprocess.Popen(
-            call, env={"STILLWATCH_KEY": key}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    result = [process.communicate(timeout=120)[1] for process in both]
-    statuses = [process.returncode for process in both]
-    assert 0 in statuses
-    for status, words in zip(statuses, result, strict=True):
-        assert status == 0 or (status == 2 and "writes to" in words)
-    stored = Workspace(tmp_path / "w").lake.scan("events").collect()
-    assert len(stored) == len(pl.read_parquet(day)["request_id"].unique())
+    workspace = Workspace(tmp_path / "w")
+
+    def ingest() -> subprocess.CompletedProcess[str]:
+        call = [*command, "ingest", "--requests", str(day), "--workspace", str(workspace.root)]
+        return subprocess.run(call, env={"STILLWATCH_KEY": key}, capture_output=True, text=True, timeout=120)
+
+    with workspace.locked("build"):
+        refused = ingest()
+        assert (refused.returncode, "`stillwatch build`" in refused.stderr) == (2, True)
+        assert not (workspace.root / "lake").exists()
+    assert [ingest().returncode for _ in range(2)] == [0, 0]
+    assert len(workspace.lake.scan("events").collect()) == pl.read_parquet(day)["request_id"].n_unique()
 
 
 def test_a_key_is_made_once_and_only_its_owner_may_read_it(set_key: SetKey, tmp_path: Path) -> None:
