@@ -65,7 +65,7 @@ check: $(READY_TO_DEVELOP)
 # Under a minute, and the same on every Python: the fences, the set-up, and the parts of the product that are pure.
 QUICK := tests/test_fences.py tests/test_structure.py tests/test_setup.py tests/features/text \
 	tests/features/families/test_content.py tests/features/families/test_coverage.py tests/features/families/test_fixed_point.py \
-	tests/features/test_catalogue.py tests/features/test_rollups.py tests/serving/test_messages.py \
+	tests/features/test_catalogue.py tests/serving/test_messages.py \
 	tests/training/evaluation tests/training/gate
 quick: $(READY_TO_DEVELOP)
 	$(BIN)/python -m pytest -q $(QUICK)
