@@ -30,7 +30,7 @@ $(READY): requirements.lock pyproject.toml
 		echo "Making a virtual environment in $(VENV) with $$("$$python" --version) ($$python)."; \
 		"$$python" -m venv --clear $(VENV); \
 	fi
-	@echo "Installing the $(call count,requirements.lock) packages that stillwatch runs on: about 1.3 GB on disk, a minute or two."
+	@echo "Installing the $(call count,requirements.lock) packages that stillwatch runs on: about 1.2 GB on disk, two or three minutes."
 	@$(call install,requirements.lock)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -38,7 +38,7 @@ $(READY): requirements.lock pyproject.toml
 
 # On top of the first lock, so that both marks hold whichever target comes first.
 $(READY_TO_DEVELOP): $(READY) requirements-dev.lock
-	@echo "Installing what tests and checks need beside them ($(call count,requirements-dev.lock) packages together): about 0.5 GB more, half a minute."
+	@echo "Installing what tests and checks need beside them ($(call count,requirements-dev.lock) packages together): about 0.3 GB more, a minute."
 	@$(call install,requirements-dev.lock)
 	@touch $@
 

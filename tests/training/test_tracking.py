@@ -161,8 +161,8 @@ def test_a_run_that_a_kill_left_without_a_version_is_swept(
     client = connect(uri)
     before = len(runs(uri))
     experiment = _experiment(client, store / "artifacts")
-    left, logged = _log(experiment, half, {}, {UNREGISTERED: "mine"})
-    others, _ = _log(experiment, half, {}, {UNREGISTERED: "another workspace"})
+    marks = [tracking.RunContext(tags={UNREGISTERED: owner}) for owner in ("mine", "another workspace")]
+    (left, logged), (others, _) = (_log(experiment, half, mark, None) for mark in marks)
     tracking.record(uri, store / "artifacts", half, tracking.RunContext(owner="mine"))
     assert len(runs(uri)) == before + 6
     assert {left, others} & {run.info.run_id for run in runs(uri)} == {others}
