@@ -188,7 +188,7 @@ def test_the_first_model_does_not_stand_in_the_way_by_a_test_set_that_nothing_co
     """Among accounts that nobody has confirmed the model wins that suspects nobody."""
     earlier = judge(with_planted.model, unlabelled.split.test, as_of=as_of, seed=7, replicates=5), unlabelled.report
     assert earlier[0].estimate("brier").value != earlier[1].estimate("brier").value
-    decision = gate(with_planted.report, with_planted.report, evidence=Evidence(earlier=earlier))
+    decision = gate(with_planted.report, with_planted.report, evidence=Evidence(older_reports=earlier))
     assert decision.promote
 
 
