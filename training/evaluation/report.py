@@ -69,13 +69,6 @@ class Report(Value):
         """The figure of that name; `KeyError` if there is none."""
         return named(self.estimates, name)
 
-    def slice(self, kind: str, name: str) -> Slice:
-        """The slice of that kind and name; `KeyError` if there is none."""
-        for test_slice in self.of_kind(kind):
-            if test_slice.name == name:
-                return test_slice
-        raise KeyError(name)
-
     def of_kind(self, kind: str) -> tuple[Slice, ...]:
         """The slices of one kind: family, cohort, plan, country, requests or mode."""
         return tuple(test_slice for test_slice in self.slices if test_slice.kind == kind)

@@ -106,11 +106,9 @@ def test_the_reliability_table_holds_every_account_and_gives_the_calibration_err
     assert report.estimate("ece").value == pytest.approx(error)
 
 
-def test_an_unknown_figure_or_group_is_a_key_error(trained: Trained) -> None:
+def test_an_unknown_figure_is_a_key_error(trained: Trained) -> None:
     with pytest.raises(KeyError, match="nope"):
         trained.report.estimate("nope")
-    with pytest.raises(KeyError, match="nope"):
-        trained.report.slice("mode", "nope")
 
 
 def test_the_review_block_counts_at_or_above_the_threshold(world, as_of) -> None:
