@@ -1,6 +1,5 @@
 """The one way from features to training and serving: Feast's historical join, materialisation and online read."""
 
-import logging
 import os
 import sqlite3
 import warnings
@@ -22,6 +21,7 @@ import yaml
 
 from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA, SCHEMA_VERSION
 from features.errors import IntegrityError
+from features.store.library import library
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -183,12 +183,9 @@ def _replaced(path: Path) -> Iterator[Path]:
 
 def _open_store(root: Path, online_store: str) -> "FeatureStore":
     """Feast over a workspace's folder, its definitions applied once for a catalogue and place."""
-    os.environ.setdefault("FEAST_USAGE", "False")
-    from feast import FeatureStore, RepoConfig
-
+    feast = library()
     from features.store.definitions import LAYOUT
 
-    logging.getLogger("feast").setLevel(logging.ERROR)
     root.mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load((Path(__file__).parent / "feature_store.yaml").read_text())
     config["registry"] = str(root / config["registry"])  # Feast would look in the working directory
@@ -197,7 +194,7 @@ def _open_store(root: Path, online_store: str) -> "FeatureStore":
     else:
         config["online_store"] = {"type": "redis", "connection_string": _redis_address(online_store)}
     _drop_if_half_written(Path(config["registry"]))
-    store = FeatureStore(config=RepoConfig(**config, repo_path=root))
+    store = feast.FeatureStore(config=feast.RepoConfig(**config, repo_path=root))
     version = {"schema_version": SCHEMA_VERSION, "layout": LAYOUT, "root": str(root)}
     if all(service.tags.items() != version.items() for service in store.list_feature_services()):
         _apply(store, root)
