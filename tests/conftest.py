@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -219,6 +219,33 @@ def filled_folder(made_world: Path, command: list[str], once: Once) -> Path:
 def filled_workspace(filled_folder: Path) -> Path:
     """The workspace that all processes of a test run share; a test that changes it changes a copy."""
     return filled_folder / "workspace"
+
+
+@pytest.fixture(scope="session")
+def two_versions(filled_workspace: Path, made_world: Path, command: list[str], once: Once) -> Path:
+    """The shared workspace with a worse second version, which waits at the gate."""
+    wait = _second_version(filled_workspace, made_world, command, "--as-of", AS_OF.isoformat(), "--seed", "5")
+    return once("two_versions", wait) / "workspace"
+
+
+@pytest.fixture(scope="session")
+def next_day(filled_workspace: Path, made_world: Path, command: list[str], once: Once) -> Path:
+    """A folder with the shared `workspace` and a second version of a day later, and what its training `said`."""
+    tomorrow = (AS_OF + timedelta(days=1)).isoformat()
+    slices = ("--slices", str(made_world / "truth.parquet"))
+    return once("next_day", _second_version(filled_workspace, made_world, command, "--as-of", tomorrow, *slices))
+
+
+def _second_version(filled: Path, world: Path, command: list[str], *options: str) -> Callable[[Path], None]:
+    def train(folder: Path) -> None:
+        root = shutil.copytree(filled, folder / "workspace")
+        call = [*command, "train", "--labels", str(world / "labels.parquet"), *options, "--workspace", str(root)]
+        done = subprocess.run(call, capture_output=True, text=True, env=environment(folder / "home"), cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert "version 2: trained on" in done.stdout
+        (folder / "said").write_text(done.stdout)
+
+    return train
 
 
 @pytest.fixture(scope="session")

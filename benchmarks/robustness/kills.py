@@ -62,9 +62,12 @@ def main() -> int:
         case = Case(Path(scratch), options.scale)
         failed, stages = 0, Counter[str]()
         chance = random.Random(options.seed)
-        for old in (False, True):
-            wanted = options.kills - options.kills // 2 if old else options.kills // 2
-            case.prepare(old)
+        first = options.kills // 2
+        for about, as_of, wanted in (
+            ("without a model", AS_OF - timedelta(days=1), first),
+            ("with a champion", AS_OF, options.kills - first),
+        ):
+            case.prepare(about, as_of)
             for i in range(wanted):
                 stage, wrong = case.kill((i + chance.random()) / wanted)
                 stages[stage] += 1
@@ -81,6 +84,7 @@ class Case:
 
     scratch: Path
     scale: float
+    as_of: datetime = AS_OF
     whole: State | None = None
     seconds: float = 0.0
 
@@ -89,17 +93,16 @@ class Case:
         """The workspace."""
         return self.scratch / "workspace"
 
-    def prepare(self, with_champion: bool) -> None:
-        """Fill the workspace, keep a copy of it, and run undisturbed once."""
+    def prepare(self, about: str, as_of: datetime) -> None:
+        """Keep a copy of the workspace as it is, and run undisturbed once: the next part goes on from there."""
         world = self.scratch / "world"
         if not world.exists():
             simulate(SimulationRequest(scenario="small", out=world, scale=self.scale, days=DAYS, start=START))
             tables = [f"--{name}={world / name}.parquet" for name in ("accounts", "enforcement", "releases")]
             self.finish("ingest", "--requests", str(world / "requests"), *tables)
-            shutil.copytree(self.root, self.scratch / "filled")
-        self.restore("filled")
-        if with_champion:
-            self.finish(*self.command(AS_OF - timedelta(days=1)))
+        else:
+            self.restore("after")
+        self.as_of = as_of
         shutil.rmtree(self.scratch / "before", ignore_errors=True)
         shutil.copytree(self.root, self.scratch / "before")
         process, began = self.begin()
@@ -107,9 +110,10 @@ class Case:
         self.seconds = time.monotonic() - began
         self.whole = self.read(status)
         assert status in (0, 3) and self.whole["whole"] and not self.whole["left behind"], self.whole
-        about = "with a champion" if with_champion else "without a model"
         summary = f"{about}: {self.seconds:.1f} s undisturbed, status {status}, versions {self.whole['gates']}"
         print(summary, file=sys.stderr, flush=True)
+        shutil.rmtree(self.scratch / "after", ignore_errors=True)
+        shutil.copytree(self.root, self.scratch / "after")
 
     def kill(self, share: float) -> tuple[str, list[str]]:
         """Kill at that share of the undisturbed time, call again; what was being done, and what differs then."""
@@ -121,7 +125,7 @@ class Case:
         killed = process.wait(PATIENCE) == -signal.SIGKILL
         said = (self.scratch / "said").read_text().splitlines()
         stage = (said[-1].removesuffix(" …") if said else "before the first step") if killed else "after the end"
-        again = subprocess.run([STILLWATCH, *self.command(AS_OF)], capture_output=True, text=True, timeout=PATIENCE)
+        again = subprocess.run([STILLWATCH, *self.command()], capture_output=True, text=True, timeout=PATIENCE)
         if again.returncode not in (0, 3):
             return stage, [again.stderr.strip() or again.stdout.strip()]
         now = self.read(again.returncode)
@@ -140,16 +144,16 @@ class Case:
         shutil.rmtree(self.root)
         shutil.copytree(self.scratch / copy, self.root)
 
-    def command(self, as_of: datetime) -> tuple[str, ...]:
+    def command(self) -> tuple[str, ...]:
         """The retraining."""
         labels = self.scratch / "world" / "labels.parquet"
-        return ("retrain", "--labels", str(labels), "--as-of", as_of.isoformat(), "--workspace", str(self.root))
+        return ("retrain", "--labels", str(labels), "--as-of", self.as_of.isoformat(), "--workspace", str(self.root))
 
     def begin(self) -> tuple[subprocess.Popen[bytes], float]:
         """Start it, and wait until it has the workspace."""
         (self.root / "lock").unlink(missing_ok=True)
         with (self.scratch / "said").open("wb") as said:
-            call = [STILLWATCH, *self.command(AS_OF)]
+            call = [STILLWATCH, *self.command()]
             process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True)
         while not (self.root / "lock").exists() and process.poll() is None:
             time.sleep(0.005)

@@ -129,7 +129,7 @@ def test_delta_tables_are_read_as_frames_in_memory(
         assert bits(read_out(lake, moment)) == bits(in_memory)
 
 
-@pytest.mark.parametrize("part_rows", [500, 3_000])
+@pytest.mark.parametrize("part_rows", [1_500, 3_000])
 def test_reading_in_parts_gives_the_same_features(
     world: Any, lake_of: LakeOf, as_of: datetime, monkeypatch: pytest.MonkeyPatch, part_rows: int
 ) -> None:
@@ -208,10 +208,10 @@ LATER_ACCOUNT = st.tuples(AFTER, st.integers(0, 7), st.sampled_from([None, "new"
 @given(
     at=st.integers(0, 10**6),
     moved=st.integers(0, 10**6),
-    events=st.lists(LATER_EVENT, max_size=6),
+    events=st.lists(LATER_EVENT, max_size=30),
     accounts=st.lists(LATER_ACCOUNT, max_size=3, unique_by=lambda drawn: drawn[2]),
 )
-@settings(max_examples=500)
+@settings(max_examples=100)  # of many later events each, as it is the read-out that takes time
 @pytest.mark.slow
 def test_no_event_or_account_after_a_time_changes_a_feature_as_of_it(
     at: int, moved: int, events: list[Any], accounts: list[Any], then: Then

@@ -55,7 +55,7 @@ def label(workspace: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_without_labels_a_first_champion_learns_from_planted_campaigns_scores_and_gives_way_to_labels(
+def test_a_first_champion_learns_from_planted_campaigns_gives_way_to_labels_and_its_label_tells_what_was_planted(
     fresh: Path, small_inputs: Path, stillwatch: Run, tmp_path: Path
 ) -> None:
     call = ("--as-of", TIME, "--workspace", fresh)
@@ -81,23 +81,15 @@ def test_without_labels_a_first_champion_learns_from_planted_campaigns_scores_an
     assert refused.returncode == 3, refused.stderr
     assert "give more labels" in refused.stdout
 
-    labelled = stillwatch("retrain", "--labels", small_inputs / "labels.parquet", *call)
-    assert labelled.returncode == 0, labelled.stdout + labelled.stderr
-    assert "Version 3 was trained" in labelled.stdout
-    assert label(fresh)["calibrator"]["base_rate"] != Plan().assumed_base_rate
-    assert [path.suffix for path in (fresh / "planted").iterdir()] == [".parquet"]
-
-
-@pytest.mark.slow
-def test_the_label_tells_what_was_planted_and_that_nothing_was(
-    fresh: Path, small_inputs: Path, stillwatch: Run
-) -> None:
-    call = ("train", "--labels", small_inputs / "labels.parquet", "--as-of", TIME, "--workspace", fresh)
-    result = stillwatch(*call, "--plant-families", "bare_seeds,code_tasks", "--plant-share", 0.2, "--seed", 4)
+    labelled = ("train", "--labels", small_inputs / "labels.parquet", *call)
+    result = stillwatch(*labelled, "--plant-families", "bare_seeds,code_tasks", "--plant-share", 0.2, "--seed", 4)
     assert result.returncode == 0, result.stderr
     assert "planted ones" in result.stdout
-    assert stillwatch("promote", "--force", "--reason", "a test", "--workspace", fresh).returncode == 0
+    promoted = stillwatch("promote", "--workspace", fresh)
+    assert promoted.returncode == 0, promoted.stdout + promoted.stderr
+    assert "version 3 is the champion" in promoted.stdout
     assert stillwatch("package", "--workspace", fresh).returncode == 0
+    assert label(fresh)["calibrator"]["base_rate"] != Plan().assumed_base_rate
     assert json.loads(label(fresh)["origin"]["planting"]) == {
         "families": ["bare_seeds", "code_tasks"],
         "campaigns": 3,
@@ -107,7 +99,7 @@ def test_the_label_tells_what_was_planted_and_that_nothing_was(
         "seed": 4,
     }
 
-    bare = stillwatch(*call, "--no-plant")
+    bare = stillwatch(*labelled, "--no-plant")
     assert bare.returncode == 0, bare.stderr
     assert "planted" not in bare.stdout
     assert stillwatch("promote", "--force", "--reason", "a test", "--workspace", fresh).returncode == 0

@@ -1,6 +1,5 @@
 """Champions through the real commands: the gate, a forced promotion, and the way back."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -21,29 +20,10 @@ from training.models import model as models
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def two(
-    filled_workspace: Path,
-    made_world: Path,
-    as_of: datetime,
-    command: list[str],
-    key: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """The shared workspace with a second version, which waits at the gate."""
-    root = shutil.copytree(filled_workspace, tmp_path_factory.mktemp("two") / "workspace")
-    call = ["train", "--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--seed", 5]
-    whole = [*command, *map(str, call), "--workspace", str(root)]
-    done = subprocess.run(whole, env=os.environ | {"STILLWATCH_KEY": key}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "version 2: trained on" in done.stdout
-    return root
-
-
 @pytest.fixture
-def copied(two: Path, tmp_path: Path) -> Path:
+def copied(two_versions: Path, tmp_path: Path) -> Path:
     """A copy to change."""
-    return shutil.copytree(two, tmp_path / "copied")
+    return shutil.copytree(two_versions, tmp_path / "copied")
 
 
 def reigning(workspace: Path) -> int | None:

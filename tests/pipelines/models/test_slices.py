@@ -1,6 +1,5 @@
 """What accounts belong to, from a lake and from a user's table."""
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -156,18 +155,18 @@ def test_a_file_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:
         read_slices(tmp_path / "broken.parquet")
 
 
-def test_a_training_with_a_users_slices_reports_on_them(
-    blind_workspace: Path,
+def test_a_training_with_a_users_slices_reports_on_them(next_day: Path) -> None:
+    assert "worst cohort, FPR" in (next_day / "said").read_text()
+
+
+def test_slices_that_can_not_be_read_are_refused_before_the_training(
+    filled_workspace: Path,
     made_world: Path,
     as_of: datetime,
     stillwatch: Callable[..., "subprocess.CompletedProcess[str]"],
-    tmp_path: Path,
 ) -> None:
-    copied = shutil.copytree(blind_workspace, tmp_path / "copied")
-    call = ("train", "--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", copied)
-    done = stillwatch(*call, "--slices", made_world / "truth.parquet")
-    assert done.returncode == 0, done.stderr
-    assert "worst cohort, FPR" in done.stdout
-    refused = stillwatch(*call, "--slices", made_world / "nowhere.parquet")
+    call = ("--labels", made_world / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", filled_workspace)
+    refused = stillwatch("train", *call, "--slices", made_world / "nowhere.parquet")
     assert refused.returncode == 2
     assert "nowhere.parquet can't be read as Parquet" in refused.stderr
+    assert "training" not in refused.stderr
