@@ -169,7 +169,7 @@ def _modes(test: TestSet, predict: Predict, codes: Codes, draws: Draws, request:
 
 def blanked(frame: pl.DataFrame, names: frozenset[str]) -> pl.DataFrame:
     """The same rows, with some features unknown."""
-    return frame.with_columns(pl.lit(None, frame.schema[name]).alias(name) for name in frame.columns if name in names)
+    return frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in frame.schema.items() if name in names)
 
 
 def _reliability(label: Flags, risk: Numbers) -> tuple[Bin, ...]:

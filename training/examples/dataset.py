@@ -179,16 +179,16 @@ def digest(frame: pl.DataFrame) -> str:
     It hashes names, types and plain bytes, so it is the same in every process and with every version of Polars. Null
     and NaN of a float column count as equal.
     """
-    names = sorted(frame.columns)
-    ordered = frame.select(_canonical(frame, name) for name in names).sort(names, nulls_last=False)
+    names, schema = sorted(frame.columns), frame.schema
+    ordered = frame.select(_canonical(name, schema[name]) for name in names).sort(names, nulls_last=False)
     total = hashlib.sha256(struct.pack("<Q", frame.height))
     for name in names:
         _feed(total, ordered[name])
     return total.hexdigest()
 
 
-def _canonical(frame: pl.DataFrame, name: str) -> pl.Expr:
-    column, kind = pl.col(name), frame.schema[name]
+def _canonical(name: str, kind: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
     if kind.is_float():
         unknown = column.is_null() | column.is_nan()
         # one NaN stands for everything unknown, one zero for both signs
