@@ -88,7 +88,7 @@ def retrain(
         return done
     done = replace(done, built=build(workspace, as_of, progress, now=now))
     examples = gather(workspace, request.labels, as_of, progress)
-    drift = _drift(workspace, before, examples.frame)
+    drift = drift_since(workspace, before, examples.frame)
     if drift is not None:
         limits = settings().drift_limits()
         done = replace(done, drift=drift, moved=len(drift.moved(limits)))
@@ -117,8 +117,17 @@ def _stale(workspace: Workspace, as_of: datetime) -> Iterator[str]:
         )
 
 
-def _drift(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -> Drift | None:
-    """Measure how today's accounts differ from those of the champion's training, and its expected quality on them."""
+def drift_since(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -> Drift | None:
+    """Measure how today's accounts differ from those of the champion's training, and its expected quality on them.
+
+    Args:
+        workspace: with the champion's reference.
+        champion: its version; None for none.
+        examples: of `gather`.
+
+    Returns:
+        None without a champion, or with one that was trained on other features.
+    """
     then = None if champion is None else tracking.drift_reference(workspace.tracking_uri, champion)
     if then is None or then.schema_version != SCHEMA_VERSION:
         return None

@@ -4,10 +4,12 @@ import fcntl
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,27 +224,55 @@ def filled_workspace(filled_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def two_versions(filled_workspace: Path, made_world: Path, command: list[str], once: Once) -> Path:
-    """The shared workspace with a worse second version, which waits at the gate."""
-    wait = _second_version(filled_workspace, made_world, command, "--as-of", AS_OF.isoformat(), "--seed", "5")
-    return once("two_versions", wait) / "workspace"
+def two_versions(
+    filled_workspace: Path, made_world: Path, command: list[str], move_copy: Callable[[Path, Path], Path], once: Once
+) -> Path:
+    """The shared workspace with a worse second version, which the gate refused."""
+    worse = ("retrain", "--as-of", AS_OF.isoformat(), "--seed", "5")
+    return once("two_versions", _second_version(filled_workspace, made_world, command, move_copy, *worse)) / "workspace"
 
 
 @pytest.fixture(scope="session")
-def next_day(filled_workspace: Path, made_world: Path, command: list[str], once: Once) -> Path:
-    """A folder with the shared `workspace` and a second version of a day later, and what its training `said`."""
-    tomorrow = (AS_OF + timedelta(days=1)).isoformat()
-    slices = ("--slices", str(made_world / "truth.parquet"))
-    return once("next_day", _second_version(filled_workspace, made_world, command, "--as-of", tomorrow, *slices))
+def move_copy() -> Callable[[Path, Path], Path]:
+    """Copies a workspace; the copy's MLflow knows that it moved, so that the original stays as it is."""
+
+    def copy(workspace: Path, target: Path) -> Path:
+        shutil.copytree(workspace, target)
+        with closing(sqlite3.connect(target / "mlruns" / "mlflow.db")) as store, store:
+            for table, column in (
+                ("experiments", "artifact_location"),
+                ("runs", "artifact_uri"),
+                ("logged_models", "artifact_location"),
+            ):
+                moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+                store.execute(moved, (str(workspace.resolve()), str(target.resolve())))
+        return target
+
+    return copy
 
 
-def _second_version(filled: Path, world: Path, command: list[str], *options: str) -> Callable[[Path], None]:
+@pytest.fixture(scope="session")
+def late_version(
+    filled_workspace: Path, made_world: Path, command: list[str], move_copy: Callable[[Path, Path], Path], once: Once
+) -> Path:
+    """A folder with the shared `workspace`, a second version that was forced a week later, and what `retrain` `said`.
+
+    No request came in that week. The version reports on families and cohorts.
+    """
+    options = ("--as-of", (AS_OF + timedelta(days=7)).isoformat(), "--slices", str(made_world / "truth.parquet"))
+    forced = (*options, "--no-plant", "--force", "--reason", "a holiday")
+    return once("late_version", _second_version(filled_workspace, made_world, command, move_copy, "retrain", *forced))
+
+
+def _second_version(
+    filled: Path, world: Path, command: list[str], move_copy: Callable[[Path, Path], Path], *options: str
+) -> Callable[[Path], None]:
     def train(folder: Path) -> None:
-        root = shutil.copytree(filled, folder / "workspace")
-        call = [*command, "train", "--labels", str(world / "labels.parquet"), *options, "--workspace", str(root)]
+        root = move_copy(filled, folder / "workspace")
+        call = [*command, *options, "--labels", str(world / "labels.parquet"), "--workspace", str(root)]
         done = subprocess.run(call, capture_output=True, text=True, env=environment(folder / "home"), cwd=folder)
-        assert done.returncode == 0, done.stderr
-        assert "version 2: trained on" in done.stdout
+        assert done.returncode == 3, (done.stdout, done.stderr)
+        assert done.stdout.startswith("Version 2 was trained as of ")
         (folder / "said").write_text(done.stdout)
 
     return train

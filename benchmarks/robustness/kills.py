@@ -1,6 +1,6 @@
 """`stillwatch retrain`, killed at random moments and called again: does it end as if nothing had happened?
 
-python -m benchmarks kills [--kills 30] [--seed 0] [--scale 0.4]
+python -m benchmarks kills [--kills 30] [--seed 0] [--scale 0.4] [--no-plant]
 
 Half of the kills meet a workspace without a model, half one whose champion is a day old. After each, the same command
 is called again, and everything is compared with an undisturbed run: exit status, champion, its files, the line of
@@ -51,6 +51,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scale", type=float, default=0.4)
+    parser.add_argument("--no-plant", action="store_true", help="retrain without planted campaigns, which is quicker")
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.read:
@@ -59,7 +60,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         # Killed commands leave drafts in their temporary folder, which goes with ours.
         os.environ |= {"STILLWATCH_KEY": KEY, "TMPDIR": scratch}
-        case = Case(Path(scratch), options.scale)
+        case = Case(Path(scratch), options.scale, ("--no-plant",) if options.no_plant else ())
         failed, stages = 0, Counter[str]()
         chance = random.Random(options.seed)
         first = options.kills // 2
@@ -84,6 +85,7 @@ class Case:
 
     scratch: Path
     scale: float
+    more: tuple[str, ...] = ()
     as_of: datetime = AS_OF
     whole: State | None = None
     seconds: float = 0.0
@@ -147,7 +149,8 @@ class Case:
     def command(self) -> tuple[str, ...]:
         """The retraining."""
         labels = self.scratch / "world" / "labels.parquet"
-        return ("retrain", "--labels", str(labels), "--as-of", self.as_of.isoformat(), "--workspace", str(self.root))
+        call = ("retrain", "--labels", str(labels), "--as-of", self.as_of.isoformat(), "--workspace", str(self.root))
+        return (*call, *self.more)
 
     def begin(self) -> tuple[subprocess.Popen[bytes], float]:
         """Start it, and wait until it has the workspace."""

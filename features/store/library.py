@@ -9,7 +9,7 @@ from unittest.mock import patch
 Decorator = Callable[..., Any]
 
 
-def library() -> Any:
+def import_feast() -> Any:
     """Feast, quiet and with telemetry off.
 
     Its classes are decorated with typeguard's run-time type checks, which parse their own source at every import: two

@@ -21,7 +21,7 @@ import yaml
 
 from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA, SCHEMA_VERSION
 from features.errors import IntegrityError
-from features.store.library import library
+from features.store.library import import_feast
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -183,7 +183,7 @@ def _replaced(path: Path) -> Iterator[Path]:
 
 def _open_store(root: Path, online_store: str) -> "FeatureStore":
     """Feast over a workspace's folder, its definitions applied once for a catalogue and place."""
-    feast = library()
+    feast = import_feast()
     from features.store.definitions import LAYOUT
 
     root.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,12 @@ from planting import Planting
 Steps = list[str]
 
 
+@pytest.fixture(scope="module")
+def small() -> dict[str, Any]:
+    """Arguments of a planting of one campaign: what is planted is no matter here."""
+    return {"families": ("code_tasks",), "campaigns": 1, "random_templates": 0, "accounts": (4, 8), "share": 1.0}
+
+
 @pytest.fixture
 def workspace(history: Any, tmp_path: Path, lake_of: Any, events_of: Any, accounts_of: Any) -> Workspace:
     """A workspace with the same history."""

@@ -6,7 +6,6 @@ from benchmarks.detection.columns import of_family, summarize
 from benchmarks.detection.fingerprint import PURE
 from features.catalogue import FEATURE_NAMES, FEATURES, MODES
 
-
 FEW = [feature.name for feature in FEATURES if feature.family in ("content", "account", "volume", "infrastructure")]
 
 

@@ -14,6 +14,8 @@ from features.identity import Keyring
 from features.lake import TABLES, Lake
 from features.schemas import KEY_KINDS
 from pipelines.models.slices import assign_slices, read_slices, with_course
+from pipelines.workspace import Workspace
+from training import tracking
 from training.examples.test_set import SLICES_SCHEMA
 
 T = datetime(2026, 6, 1, 10, 20, tzinfo=UTC)
@@ -155,8 +157,11 @@ def test_a_file_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:
         read_slices(tmp_path / "broken.parquet")
 
 
-def test_a_training_with_a_users_slices_reports_on_them(next_day: Path) -> None:
-    assert "worst cohort, FPR" in (next_day / "said").read_text()
+def test_a_training_with_a_users_slices_reports_on_them(late_version: Path) -> None:
+    report = tracking.report(Workspace(late_version / "workspace").tracking_uri, 2)
+    named = {(part.kind, part.name) for part in report.slices}
+    assert {("cohort", "chat"), ("cohort", "app_developer")} <= named
+    assert any(kind == "family" for kind, _ in named)
 
 
 def test_slices_that_can_not_be_read_are_refused_before_the_training(
