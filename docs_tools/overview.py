@@ -105,8 +105,9 @@ def log_rows(requests: pl.LazyFrame, shown: pl.DataFrame) -> pl.DataFrame:
     sharers = pl.col("account_id").filter(pl.col("member")).n_unique().over("opening")
     ids = shown.select("account_id", member=pl.col("campaign_id").is_not_null())
     rows = requests.join(ids.lazy(), on="account_id").filter(pl.col("prompt").is_not_null())
+    readable = pl.col("prompt").str.contains(r"^[\p{Latin}\p{Common}]*$")  # fonts for other scripts may be missing
     shared = rows.with_columns(opening=opening).with_columns(sharers=sharers)
-    ranked = shared.sort("sharers", "timestamp", descending=True)
+    ranked = shared.sort(readable, "sharers", "timestamp", descending=True)
     return ranked.unique("account_id", keep="first", maintain_order=True).sort("timestamp").collect()
 
 

@@ -7,7 +7,6 @@ at all, and a second append of the same input is recognised, whoever was killed 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -230,7 +229,6 @@ def full_hour(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-@cache
 def _schema(table: str) -> pl.Schema:
     return pl.Schema({name: column.dtype for name, column in TABLES[table].columns().items()})
 

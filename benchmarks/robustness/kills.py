@@ -187,7 +187,7 @@ def state(root: Path) -> State:
         "runs": sorted(_run_summary(run) for run in client.search_runs([experiment])),
         "logged models": len(client.search_logged_models([experiment])),
         "bento": (bentos / "current").read_text(encoding="utf-8"),
-        "whole": all(_is_whole(path) for path in bentos.iterdir() if path.is_dir()),
+        "whole": all(_is_whole(path) for path in bentos.iterdir() if path.is_dir() and path.name[0] != "."),
         "left behind": sorted(path.name for pattern in LEFT_BEHIND for path in root.rglob(pattern)),
     }
 

@@ -17,7 +17,7 @@ REJECT_LIMIT = 0.01  # share of bad rows above which an ingest stops, the defaul
 def simulate_small(scenario: str, world: Path, *, seed: int, pools: Path | None, times: float = 1.0) -> None:
     """Simulate a scenario at the small size of the audit, or so many times of it, into the folder `world`."""
     scale, days = AUDIT_SIZES[scenario]
-    enlarged = enlarge_families(PRESETS[scenario])
+    enlarged = enlarge_families(PRESETS[scenario], scale)
     simulate(SimulationRequest(scenario=enlarged, out=world, scale=scale * times, seed=seed, days=days, pools=pools))
 
 

@@ -61,7 +61,7 @@ def _served(world: Path) -> int:
 def audit_columns(scenario: str, scale: float | None, pools: Path | None) -> pl.DataFrame:
     """How well each single column separates families, in one scenario at a small scale."""
     small, days = AUDIT_SIZES[scenario]
-    preset = enlarge_families(PRESETS[scenario])
+    preset = enlarge_families(PRESETS[scenario], small)
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder) / "world"
         simulate(

@@ -25,17 +25,17 @@ MIN_ACCOUNTS = 24  # accounts of a family below which an AUC says nothing; chose
 ENOUGH_ACCOUNTS = 30  # accounts that each family gets in an audit, more than MIN_ACCOUNTS since some send nothing
 # (scale, days) at which a scenario is quick to audit; see `enlarge_families`
 AUDIT_SIZES: dict[str, tuple[float, int | None]] = {
-    "small": (1.2, 10),
-    "composed": (0.4, None),
-    "mixed": (0.4, 18),
-    "unseen-families": (0.4, 15),
-    "unseen-tactics": (0.6, None),
-    "reasoning-2026-02": (0.4, 15),
-    "agentic-2026-02": (0.06, 10),
-    "pivot-2026-02": (0.007, 14),
-    "hydra-2026-06": (0.004, 20),
-    "pools-2026-07": (0.003, 20),
-    "cleaner-2026": (0.06, 15),
+    "small": (3.0, None),
+    "composed": (1.0, None),
+    "mixed": (0.6, None),
+    "unseen-families": (1.0, None),
+    "unseen-tactics": (1.0, None),
+    "reasoning-2026-02": (1.0, None),
+    "agentic-2026-02": (0.15, 10),
+    "pivot-2026-02": (0.015, 14),
+    "hydra-2026-06": (0.008, 20),
+    "pools-2026-07": (0.0045, 20),
+    "cleaner-2026": (0.13, None),
 }
 _TEXTS = ("prompt", "system_prompt")
 _KINDS = (
@@ -64,9 +64,8 @@ SHARED = {
 _COMMON = 12  # commonest values of a column that get an aggregate of their own
 
 
-def enlarge_families(scenario: Scenario) -> Scenario:
-    """The scenario with more accounts for families that would have too few at the scale of `AUDIT_SIZES`."""
-    scale = AUDIT_SIZES[scenario.name][0]
+def enlarge_families(scenario: Scenario, scale: float) -> Scenario:
+    """Return the scenario with more accounts for families that would have too few at this scale."""
     sizes: Counter[str] = Counter()
     for campaign in scenario.campaigns:
         host = next((c for c in scenario.campaigns if c.name == campaign.tactics.guest_of), campaign)

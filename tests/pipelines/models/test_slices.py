@@ -157,11 +157,14 @@ def test_a_file_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:
         read_slices(tmp_path / "broken.parquet")
 
 
-def test_a_training_with_a_users_slices_reports_on_them(late_version: Path) -> None:
+def test_a_training_with_a_users_slices_reports_on_them(late_version: Path, made_world: Path) -> None:
     report = tracking.report(Workspace(late_version / "workspace").tracking_uri, 2)
     named = {(part.kind, part.name) for part in report.slices}
-    assert {("cohort", "chat"), ("cohort", "app_developer")} <= named
-    assert any(kind == "family" for kind, _ in named)
+    truth = pl.read_parquet(made_world / "truth.parquet")
+    for kind in ("cohort", "family"):
+        names = {name for part, name in named if part == kind}
+        assert len(names) > 1
+        assert names <= set(truth[kind])
 
 
 def test_slices_that_can_not_be_read_are_refused_before_the_training(

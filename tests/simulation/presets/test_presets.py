@@ -25,6 +25,13 @@ SCALES = {
     "reasoning-2026-02": 0.1, "agentic-2026-02": 0.01, "pivot-2026-02": 0.002, "hydra-2026-06": 0.002,
     "pools-2026-07": 0.001, "cleaner-2026": 0.02,
 }  # fmt: skip
+# (scale, days) at which a preset is audited here; `python -m benchmarks worlds` does it at `AUDIT_SIZES`
+QUICK_AUDITS: dict[str, tuple[float, int | None]] = {
+    "small": (1.2, 10), "composed": (0.4, None), "mixed": (0.4, 18), "unseen-families": (0.4, 15),
+    "unseen-tactics": (0.6, None), "reasoning-2026-02": (0.4, 15), "agentic-2026-02": (0.06, 10),
+    "pivot-2026-02": (0.007, 14), "hydra-2026-06": (0.004, 20), "pools-2026-07": (0.003, 20),
+    "cleaner-2026": (0.06, 15),
+}  # fmt: skip
 DISCLOSED = {
     "reasoning-2026-02": (180, 150_000),
     "agentic-2026-02": (620, 3_400_000),
@@ -69,8 +76,8 @@ def test_ingest_counts_exactly_what_was_planted(
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     pools = request.getfixturevalue("pools") if PRESETS[name].pools else None
-    scale, days = AUDIT_SIZES[name]
-    preset = enlarge_families(PRESETS[name])
+    scale, days = QUICK_AUDITS[name]
+    preset = enlarge_families(PRESETS[name], scale)
     simulate(SimulationRequest(scenario=preset, out=tmp_path, scale=scale, days=days, pools=pools))
     aucs = column_aucs(tmp_path)
     assert set(aucs["family"]) == {"all", *(c.family for c in preset.campaigns)}  # none has too few accounts
@@ -78,7 +85,7 @@ def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path, request:
 
 
 def test_there_is_a_scale_for_every_preset() -> None:
-    assert set(SCALES) == set(AUDIT_SIZES) == set(SCENARIOS)
+    assert set(SCALES) == set(AUDIT_SIZES) == set(QUICK_AUDITS) == set(SCENARIOS)
 
 
 @pytest.mark.parametrize("name", DISCLOSED)
