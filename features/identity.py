@@ -16,6 +16,7 @@ import polars_hash  # noqa: F401  (registers the .chash namespace)
 from features.text import TextHasher
 
 SECRET_BYTES = 32
+KEY_FORM = 2  # rises when the same text or address gets another key: old and new ones would not match
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"  # \d would take the digits of every script
 # leading zeros are refused, as by the standard library: some systems read them as octal
 _IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
@@ -48,8 +49,8 @@ class Keyring:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells keyrings apart without giving the secret away."""
-        return hashlib.sha256(self.derive("fingerprint")).hexdigest()[:16]
+        """Tells keyrings, and forms of their keys, apart without giving the secret away."""
+        return hashlib.sha256(self.derive(f"fingerprint of keys of form {KEY_FORM}")).hexdigest()[:16]
 
     @cached_property
     def text(self) -> TextHasher:

@@ -93,8 +93,8 @@ class Workspace:
             _create(mark, keyring.fingerprint.encode())
         if mark.read_text() != keyring.fingerprint:
             raise InputError(
-                f"the workspace {self.root} was filled under another key: set STILLWATCH_KEY to that key, or "
-                "choose another workspace."
+                f"the workspace {self.root} was filled under another key, or by an older release whose keys match no "
+                "new ones: set STILLWATCH_KEY to that key, or ingest the logs into a new workspace."
             )
         return keyring
 

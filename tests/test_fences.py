@@ -35,16 +35,9 @@ ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 ENVIRONMENT_READER = "pipelines/settings.py"
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns"}
 # Test files about more than one file of the tree.
-PROJECT_WIDE = {
-    "tests/test_fences.py",
-    "tests/test_structure.py",
-    "tests/test_extras.py",
-    "tests/test_parity.py",
-    "tests/test_setup.py",
-    "tests/test_canary.py",
-    "tests/pipelines/test_crash.py",
-    "tests/docs_tools/test_pages.py",
-    "tests/training/tracking/test_browser.py",
+ABOUT_ALL = "test_fences test_structure test_extras test_independence test_parity test_setup test_canary".split()
+PROJECT_WIDE = {f"tests/{name}.py" for name in (*ABOUT_ALL, "pipelines/test_crash", "docs_tools/test_pages")} | {
+    "tests/training/tracking/test_browser.py"
 }
 # Put together here, so that this file does not climb over its own fence.
 MACHINE_PATH = re.compile("(?<![\\w.])/(?:" + "|".join(("work", "root", "home", "tmp")) + ")(?:/|\\b)")

@@ -80,8 +80,9 @@ FEATURES: tuple[Feature, ...] = tuple(feature for family in FAMILIES.values() fo
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 SHARED_KINDS: tuple[str, ...] = tuple(sharing.SHARED)
 USUAL_KINDS: tuple[str, ...] = tuple(segment.USUAL)
+_READING = 2  # rises when a feature gets other values under the same name
 # What a model depends on: other words for the same feature are no other schema.
-_SCHEMA = [(f.name, f.family, f.unit, f.window) for f in FEATURES]
+_SCHEMA = [_READING, *((f.name, f.family, f.unit, f.window) for f in FEATURES)]
 SCHEMA_VERSION: str = hashlib.sha256(repr(_SCHEMA).encode()).hexdigest()[:12]
 MODES: Mapping[str, frozenset[str]] = modes(FEATURES)
 

@@ -56,7 +56,7 @@ FEATURES = (
         ("top_exact_share", "share", "Requests with the account's commonest prompt", "{:.0%} of prompts are the same"),
         ("repeat_share", "share", "Requests whose very prompt the account had sent before",
          "{:.0%} of prompts are repeats"),
-        ("near_duplicate_share", "share", "Requests with another one within SimHash distance 3",
+        ("near_duplicate_share", "share", "Requests with another one whose SimHash is alike in two of four quarters",
          "{:.0%} of prompts are near-duplicates"),
     ]),
     *rows(_SWEEP, "28d", [

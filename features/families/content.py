@@ -1,15 +1,15 @@
 """Content: how much of the traffic is one template, and what is asked for. Null without text."""
 
+from itertools import combinations
+
 import polars as pl
 
 from features.families.fixed_point import entropy, share
 from features.families.history import History
 from features.schemas import KEY_KINDS, TOPIC_SIZE
-from features.text import FLAGS, TOPIC_LENGTH
+from features.text import FLAGS, QUARTER_BITS, QUARTERS, TOPIC_LENGTH
 
 _TEMPLATES = ("prefix", "suffix", "exact", "system")
-_NEAR = 3  # bits of SimHash distance: four bands of 16 bits can't all differ
-_BANDS = 4
 
 
 def read_out(history: History) -> pl.DataFrame:
@@ -63,10 +63,10 @@ def _templates(history: History) -> pl.DataFrame:
 
 
 def near_duplicates(simhashes: pl.DataFrame) -> pl.DataFrame:
-    """Share of each account's requests with another one within SimHash distance 3.
+    """Share of each account's requests with another one whose SimHash is alike in two of four quarters.
 
-    Two hashes that differ in at most three bits agree in one of four bands of 16 (Manku et al. 2007). Within an account
-    and band the hashes are sorted and neighbours compared: what is counted is near, some that is near may be missed.
+    Two hashes that differ in two bits always are; of those that differ in three, five of eight (Manku et al. 2007 for
+    the quarters). By equality alone the answer does not depend on the order of the hashes.
 
     Args:
         simhashes: `account_id`, `key`, `requests`.
@@ -74,18 +74,16 @@ def near_duplicates(simhashes: pl.DataFrame) -> pl.DataFrame:
     Returns:
         `account_id`, `near_duplicate_share_28d`.
     """
-    key = pl.col("key")
-    frame = simhashes.select("account_id", "key", "requests", near=pl.lit(False))
-    for band in range(_BANDS):
-        in_band = pl.Series((frame["key"].to_numpy().view("uint64") >> (16 * band)) & 0xFFFF)
-        frame = frame.with_columns(in_band.alias("band")).sort("account_id", "band", "key")
-        for step in (1, -1):
-            same = (pl.col("account_id") == pl.col("account_id").shift(step)) & (
-                pl.col("band") == pl.col("band").shift(step)
-            )
-            distance = key.xor(key.shift(step)).bitwise_count_ones()
-            frame = frame.with_columns(pl.col("near") | (same & (distance <= _NEAR)).fill_null(False))
-    repeated = pl.col("near") | (pl.col("requests") > 1)
-    return frame.group_by("account_id").agg(
-        near_duplicate_share_28d=share(pl.col("requests").filter(repeated).sum(), pl.col("requests").sum())
+    bits = simhashes["key"].to_numpy().view("uint64")
+    quarter = [pl.Series((bits >> (QUARTER_BITS * i)) & 0xFFFF) for i in range(QUARTERS)]
+    pairs = {f"pair_{i}{j}": quarter[i] * (1 << QUARTER_BITS) + quarter[j] for i, j in combinations(range(QUARTERS), 2)}
+    alike = pl.any_horizontal(pl.len().over("account_id", name) > 1 for name in pairs)
+    repeated = alike | (pl.col("requests") > 1)
+    requests = pl.col("requests")
+    return (
+        simhashes.select("account_id", "requests")
+        .with_columns(**pairs)
+        .with_columns(repeated=repeated)
+        .group_by("account_id")
+        .agg(near_duplicate_share_28d=share(requests.filter("repeated").sum(), requests.sum()))
     )

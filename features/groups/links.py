@@ -26,6 +26,7 @@ from features.families.history import count_adoption, find_latest_release
 from features.groups.bursts import mark_bursts
 from features.lake import HISTORY, Lake, full_hour
 from features.schemas import KEY_KINDS
+from features.text import mix_bits
 
 RECENT = timedelta(days=56)
 """An account registered within this time before T is young: twice the window, so that a long campaign's still are."""
@@ -43,9 +44,7 @@ _FEW = 100  # accounts of which a kind's usual share is half its own and half al
 _PARTS = 1 << 20  # shares are added in 2**-20 parts
 _SURE = 3.0  # natural log of the odds at which an account has taken a key up, and has not just missed showing it
 _PIVOT_HOURS = 2
-_DOUBT = (
-    4.0  # accounts that every key is given beforehand, whose share of new ones is the usual: few sharers prove little
-)
+_DOUBT = 4.0  # accounts with the usual share of new ones that every key is given beforehand: few sharers prove little
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class Links:
     Attributes:
         accounts: `account_id`, `customer`, `created_at`, `young`; sorted, its rows number the accounts.
         keys: `kind` (position in `LINK_KINDS`), `key`, `customers`, `new` (share of those who show it, shrunk to the
-            usual), `tie` in [0, 1] above 0; sorted, its rows number the keys.
+            usual), `tie` in [0, 1] above 0; its rows number the keys.
         pairs: `account`, `key` (row numbers), `share` of the account's requests in (0, 1], `fellows` (accounts of its
             customer that show the key, itself among them), `new`; sorted by both.
         usual: per kind the share of new ones among accounts that show a shared key.
@@ -145,8 +144,9 @@ def weigh_pairs(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
         )
         .with_columns(tie=_rarity(accounts["customer"].n_unique()) * _newness() * _kind_weight())
         .filter(pl.col("tie") > 0)
+        .join(_marks(counted), on=["kind", "key"])
+        .sort("kind", "mark", "key")  # by who shows them: keys' names are secret and must not decide anything
         .select("kind", "key", "customers", "new", "tie")
-        .sort("kind", "key")
     )
     numbered = keys.select("kind", "key").with_row_index("number")
     tied = (
@@ -157,8 +157,16 @@ def weigh_pairs(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
     return Links(accounts, keys, tied, dict(usual.iter_rows()))
 
 
+def _marks(pairs: pl.DataFrame) -> pl.DataFrame:
+    """`kind`, `key`, `mark`: keys with the same mark are shown by the same accounts, in the same shares."""
+    shown = pairs.select("kind", "key", "account", parts=(pl.col("share") * _PARTS).round().cast(pl.UInt64))
+    mixed = mix_bits(mix_bits(shown["account"].cast(pl.UInt64).to_numpy()) + shown["parts"].to_numpy())
+    marked = shown.select("kind", "key", mark=pl.Series(mixed))
+    return marked.group_by("kind", "key").agg(pl.col("mark").bitwise_xor())
+
+
 def _count_fellows(pairs: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
-    """The pairs with `fellows`; few customers have several accounts, and only of these are they counted."""
+    """The pairs with `fellows`; only where a customer has several accounts are they counted."""
     alone = accounts.group_by("customer").len().filter(pl.col("len") == 1).select("customer")
     fellows = pl.len().over("customer", "kind", "key").cast(pl.UInt32).alias("fellows")
     together = pairs.join(alone, on="customer", how="anti").with_columns(fellows)

@@ -11,14 +11,16 @@ From a prompt's words (`words`) come
 - `topic`: a vector of what the text is about, and `cell`: the coarse cell of that space it falls into;
 - `flags`: which shapes of request the text has (`FLAGS`), one bit each.
 
-Keys are keyed with the workspace's secret; codes and cells are small numbers that many texts share.
+The keys' names are secret: they are made under the workspace's secret, and another secret changes nothing else. Codes
+and cells are small numbers that many texts share.
 """
 
 from features.text.flags import FLAGS, claims_vendor, flag_bits
 from features.text.lexicon import CELLS, TOPIC_LENGTH, TOPIC_SIZE, centres
 from features.text.lists import CAPABILITIES, LANGUAGES
+from features.text.naming import QUARTER_BITS, QUARTERS
 from features.text.reduction import CODES, KEYS, TextHasher, reduce_texts
-from features.text.words import LONGEST, clip_text
+from features.text.words import LONGEST, clip_text, mix_bits
 
 __all__ = [
     "CAPABILITIES",
@@ -28,6 +30,8 @@ __all__ = [
     "KEYS",
     "LANGUAGES",
     "LONGEST",
+    "QUARTERS",
+    "QUARTER_BITS",
     "TOPIC_LENGTH",
     "TOPIC_SIZE",
     "TextHasher",
@@ -35,5 +39,6 @@ __all__ = [
     "claims_vendor",
     "clip_text",
     "flag_bits",
+    "mix_bits",
     "reduce_texts",
 ]

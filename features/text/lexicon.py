@@ -1,6 +1,6 @@
 """The common words, and what each says about a text: its language, what it asks for, its frame, its topic.
 
-Words are known by their keyed hashes: a word of a text is looked up by its hash, and its row of weights is added to
+Words are known by their hashes: a word of a text is looked up by its hash, and its row of weights is added to
 the text's. All weights are multiples of a quarter and sums stay small, so that the additions are exact. Rows of topics
 come from `topics.parquet`, which `python -m benchmarks topics` fits; what the rest says is in `lists`.
 """
@@ -15,7 +15,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from features.text.lists import ASKS, CAPABILITIES, FRAME, LANGUAGES, STOP_WORDS
-from features.text.words import SCRIPTS, U64, Ints, WordHasher, Words, read_words
+from features.text.words import SCRIPTS, U64, Ints, WordHasher, Words, read_words, word_hasher
 
 TABLES = Path(__file__).parent
 TOPIC_SIZE = 16
@@ -64,7 +64,7 @@ class Lexicon:
 
     @classmethod
     def hashed_with(cls, hasher: WordHasher) -> "Lexicon":
-        """Build the lexicon with a workspace's hashes."""
+        """Build the lexicon with the hashes of its words."""
         words, weights, frames = _entries()
         word_hashes = read_words(pl.Series(words), hasher).hashes
         begin = len(frames) - len(words)
@@ -96,6 +96,12 @@ class Lexicon:
         cell: Ints = (topic.astype(np.float32) @ centres()).argmax(axis=1)
         codes = _strongest(sums[:, _LANGUAGES], 1), _strongest(sums[:, _ASKS], _LEAST_ASK)
         return TextCodes(*codes, topic.astype(np.int16), cell)
+
+
+@cache
+def shared_lexicon() -> Lexicon:
+    """The lexicon of all workspaces."""
+    return Lexicon.hashed_with(word_hasher())
 
 
 @cache

@@ -11,8 +11,9 @@ import polars as pl
 from threadpoolctl import ThreadpoolController
 
 from features.text import keys
-from features.text.lexicon import Lexicon
-from features.text.words import BLOCK, WordHasher, read_words
+from features.text.lexicon import Lexicon, shared_lexicon
+from features.text.naming import KeyNamer
+from features.text.words import BLOCK, WordHasher, read_words, word_hasher
 
 KEYS = ("prefix", "suffix", "exact", "simhash", "skeleton", "band")
 CODES = ("language", "capability", "cell")
@@ -20,16 +21,16 @@ CODES = ("language", "capability", "cell")
 
 @dataclass(frozen=True)
 class TextHasher:
-    """What reads texts: the secret parameters of the word hashes, and the common words known by their hashes."""
+    """What reads texts: word hashes and common words that are the same everywhere, and secret names for the result."""
 
     words: WordHasher
     lexicon: Lexicon
+    namer: KeyNamer
 
     @classmethod
     def from_secret(cls, secret: bytes) -> "TextHasher":
-        """Derive the parameters from 16 bytes or more."""
-        words = WordHasher.from_secret(secret)
-        return cls(words, Lexicon.hashed_with(words))
+        """Derive the names from 32 bytes or more."""
+        return cls(word_hasher(), shared_lexicon(), KeyNamer.from_secret(secret))
 
 
 def reduce_texts(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
@@ -67,15 +68,16 @@ def _reduce_block(texts: pl.Series, hasher: TextHasher) -> pl.DataFrame:
     entries = hasher.lexicon.find_entries(counted)
     codes = hasher.lexicon.read_codes(entries, counted.offsets)
     frame, has_frame = keys.skeleton(counted, hasher.lexicon.frames[entries], salt)
-    hashes = {
+    read_off = {
         "prefix": keys.boundary_key(words, salt, from_end=False),
         "suffix": keys.boundary_key(words, salt, from_end=True),
         "exact": keys.exact(words, salt),
-        "simhash": keys.simhash(counted),
         "skeleton": frame,
         "band": keys.band(counted, salt),
     }
-    signed = {name: key.view(np.int64) for name, key in hashes.items()}
+    named = {name: hasher.namer.name(key) for name, key in read_off.items()}
+    named["simhash"] = hasher.namer.shuffle(keys.simhash(counted))
+    signed = {name: named[name].view(np.int64) for name in KEYS}
     has_words = pl.lit(pl.Series(words.counts > 0))
     return pl.DataFrame({"words": words.counts.astype(np.int32), **signed, **vars(codes)}).select(
         "words",

@@ -1,12 +1,14 @@
-"""Text as words, and words as keyed hashes.
+"""Text as words, and words as hashes.
 
 A word is a run of letters and digits, lower-cased (ASCII), every digit folded to `0` so that counters and dates do not
-hide a template; each Chinese, Japanese or Korean character is a word of its own. Hashes are polynomial in a secret
-base, so that without the workspace's key nobody can test which prompt a stored key stands for. Those of a whole block
-come from one prefix sum, so the cost is a few passes over the bytes.
+hide a template; each Chinese, Japanese or Korean character is a word of its own. Hashes are polynomial in a fixed base
+and the same in every workspace; they are not stored (`features.text.naming`). Those of a whole block come from one
+prefix sum, so the cost is a few passes over the bytes.
 """
 
+import hashlib
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +62,7 @@ def mix_bits(x: U64) -> U64:
 
 @dataclass(frozen=True)
 class WordHasher:
-    """Secret parameters of the word hashes.
+    """Parameters of the word hashes.
 
     Attributes:
         powers: base ** i modulo 2**64, shape (longest block + 1,).
@@ -73,9 +75,9 @@ class WordHasher:
     salt: np.uint64
 
     @classmethod
-    def from_secret(cls, secret: bytes) -> "WordHasher":
-        """Derive the parameters from 16 bytes or more."""
-        base = int.from_bytes(secret[:8], "little") | 1  # odd numbers have an inverse modulo 2**64
+    def from_seed(cls, seed: bytes) -> "WordHasher":
+        """Derive the parameters from 16 bytes."""
+        base = int.from_bytes(seed[:8], "little") | 1  # odd numbers have an inverse modulo 2**64
         size = BLOCK + 4 * LONGEST
 
         def powers(value: int) -> U64:
@@ -83,8 +85,14 @@ class WordHasher:
             steps[0] = 1
             return np.cumprod(steps, dtype=np.uint64)
 
-        salt = np.uint64(int.from_bytes(secret[8:16], "little"))
+        salt = np.uint64(int.from_bytes(seed[8:16], "little"))
         return cls(powers(base), powers(pow(base, -1, 1 << 64)), salt)
+
+
+@cache
+def word_hasher() -> WordHasher:
+    """The hasher of all workspaces."""
+    return WordHasher.from_seed(hashlib.sha256(b"words of stillwatch").digest())
 
 
 @dataclass(frozen=True)

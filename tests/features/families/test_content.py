@@ -60,13 +60,16 @@ def test_the_world_is_read_as_by_plain_python(names_of: Names, past: Any, agree:
         agree(past.features[account], want)
 
 
-def test_near_duplicates_of_the_world_are_near_ones(past: Any) -> None:
+def alike(left: int, right: int) -> bool:
+    """Are two quarters or more the same?"""
+    return sum((left ^ right) >> (16 * i) & 0xFFFF == 0 for i in range(4)) >= 2
+
+
+def test_near_duplicates_of_the_world_are_as_plain_python_counts_them(past: Any) -> None:
     for account, events in past.events.items():
         hashes = [e["simhash"] for e in events if e["simhash"] is not None]
-        near = [sum(distance(a, b) <= 3 for b in hashes) > 1 for a in hashes]
-        repeats = [hashes.count(a) > 1 for a in hashes]
-        read = past.features[account]["near_duplicate_share_28d"]
-        assert sum(repeats) / len(hashes) - 1e-6 <= read <= sum(near) / len(hashes) + 1e-6
+        near = [sum(alike(a, b) for b in hashes) > 1 for a in hashes]
+        assert past.features[account]["near_duplicate_share_28d"] == pytest.approx(sum(near) / len(hashes))
 
 
 def read_near(*hashes: int, requests: int = 1) -> float:
@@ -74,20 +77,13 @@ def read_near(*hashes: int, requests: int = 1) -> float:
     return float(near_duplicates(keys)["near_duplicate_share_28d"].item())
 
 
-@given(base=HASH, bits=st.lists(st.integers(0, 63), max_size=8, unique=True))
+@given(base=HASH, bits=st.lists(st.integers(0, 63), min_size=1, max_size=8, unique=True))
 @settings(max_examples=80)
-def test_two_prompts_are_near_up_to_three_bits(base: int, bits: list[int]) -> None:
+def test_two_prompts_are_near_where_all_that_differs_lies_in_two_quarters(base: int, bits: list[int]) -> None:
     other = base
     for bit in bits:
         other ^= -(2**63) if bit == 63 else 1 << bit
-    if bits:
-        assert read_near(base, other) == (1 if len(bits) <= 3 else 0)
-
-
-@pytest.mark.parametrize("same", range(4))
-def test_three_bits_in_any_three_bands_are_near(same: int) -> None:
-    flipped = [16 * band + 5 for band in range(4) if band != same]
-    assert read_near(0x0123456789ABCDEF, 0x0123456789ABCDEF ^ sum(1 << bit for bit in flipped)) == 1
+    assert read_near(base, other) == (1 if len({bit // 16 for bit in bits}) <= 2 else 0)
 
 
 def test_the_same_prompt_sent_twice_is_a_near_duplicate() -> None:

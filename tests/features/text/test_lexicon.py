@@ -16,7 +16,7 @@ from features.text import (
     reduce_texts,
 )
 from features.text.lexicon import TABLES, Lexicon
-from features.text.words import WordHasher, read_words
+from features.text.words import WordHasher, read_words, word_hasher
 
 SECRET = bytes(range(100, 132))
 HASHER = TextHasher.from_secret(SECRET)
@@ -47,7 +47,7 @@ def test_texts_on_one_subject_have_topics_near_each_other() -> None:
     code = ("Fix the bug in this python function", "Debug my javascript program, it throws an exception")
     pets = ("My dog barks at the neighbour's cat", "Is a kitten a better pet than a puppy?")
     a, b, c, d = np.array(reduced(*code, *pets)["topic"].to_list()) / TOPIC_LENGTH
-    assert min(a @ b, c @ d) > max(a @ c, a @ d, b @ c, b @ d) + 0.05
+    assert min(a @ b, c @ d) > max(a @ c, a @ d, b @ c, b @ d)
 
 
 def test_texts_in_a_language_that_no_list_covers_have_topics_that_differ() -> None:
@@ -56,11 +56,10 @@ def test_texts_in_a_language_that_no_list_covers_have_topics_that_differ() -> No
     assert topic @ near_topic > topic @ other_topic
 
 
-@pytest.mark.parametrize("secret", [bytes(range(16)), bytes(range(50, 66)), SECRET])
-def test_topics_of_common_words_and_codes_are_the_same_in_every_workspace(secret: bytes) -> None:
-    texts = pl.Series(["Write a python function", "Evaluate the response by the rubric"])
-    columns = ["language", "capability", "cell", "topic"]
-    ours, theirs = (reduce_texts(texts, TextHasher.from_secret(key)).select(columns) for key in (SECRET, secret))
+@given(texts=st.lists(TEXT, min_size=1, max_size=4), secret=st.binary(min_size=32, max_size=32))
+def test_topics_and_codes_are_the_same_in_every_workspace(texts: list[str], secret: bytes) -> None:
+    series, columns = pl.Series(texts), ["words", "language", "capability", "cell", "topic"]
+    ours, theirs = (reduce_texts(series, TextHasher.from_secret(key)).select(columns) for key in (SECRET, secret))
     assert ours.equals(theirs)
 
 
@@ -117,9 +116,8 @@ def test_codes_are_small_and_cells_as_many_as_said(texts: list[str]) -> None:
         assert codes[name].is_between(0, most).all()
 
 
-@pytest.mark.parametrize("secret", [bytes(range(16)), SECRET])
-def test_every_common_word_is_found_by_its_hash(secret: bytes) -> None:
-    hasher = WordHasher.from_secret(secret)
+@pytest.mark.parametrize("hasher", [word_hasher(), WordHasher.from_seed(SECRET)], ids=["ours", "another"])
+def test_every_common_word_is_found_by_its_hash(hasher: WordHasher) -> None:
     lexicon = Lexicon.hashed_with(hasher)
     words = pl.read_parquet(TABLES / "topics.parquet")["word"]
     entries = lexicon.find_entries(read_words(words, hasher))

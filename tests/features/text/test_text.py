@@ -1,5 +1,7 @@
 """Texts to keys: an independent reading in plain Python is the oracle."""
 
+import hashlib
+
 import numpy as np
 import polars as pl
 import pytest
@@ -61,9 +63,18 @@ def mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
+def name(key: int) -> int:
+    return int(HASHER.namer.name(np.array([key], dtype=np.uint64))[0])
+
+
+def shuffle(simhash: int) -> int:
+    return int(HASHER.namer.shuffle(np.array([simhash], dtype=np.uint64))[0])
+
+
 def oracle(text: str) -> dict[str, object]:
     """What `reduce_texts` gives for a text, in whole numbers of any size."""
-    base, salt = int.from_bytes(SECRET[:8], "little") | 1, int.from_bytes(SECRET[8:16], "little")
+    seed = hashlib.sha256(b"words of stillwatch").digest()
+    base, salt = int.from_bytes(seed[:8], "little") | 1, int.from_bytes(seed[8:16], "little")
     words = words_of(text)
     hashes = [mix(sum((b + 1) * pow(base, i, 1 << 64) for i, b in enumerate(fold(w))) + salt) for w in words]
     if not hashes:
@@ -79,10 +90,10 @@ def oracle(text: str) -> dict[str, object]:
     counted = hashes if len(hashes) <= 255 else hashes[:191] + hashes[-64:]
     surplus = [sum(1 if h >> i & 1 else -1 for h in counted) for i in range(64)]
     keys = {
-        "prefix": edge(hashes[:5]),
-        "suffix": edge(hashes[:-6:-1]),
-        "exact": mix(placed + salt),
-        "simhash": sum(1 << i for i, s in enumerate(surplus) if s > 0),
+        "prefix": name(edge(hashes[:5])),
+        "suffix": name(edge(hashes[:-6:-1])),
+        "exact": name(mix(placed + salt)),
+        "simhash": shuffle(sum(1 << i for i, s in enumerate(surplus) if s > 0)),
     }
     signed = {name: key - (1 << 64) if key >> 63 else key for name, key in keys.items()}
     return {"words": len(words), **signed}
@@ -183,10 +194,14 @@ def test_another_secret_gives_other_keys() -> None:
         assert not set(ours[name]) & set(theirs[name])
 
 
-def test_the_salt_is_part_of_the_secret() -> None:
-    other = TextHasher.from_secret(SECRET[:8] + bytes(8) + SECRET[16:])
-    texts = pl.Series(["the same words"])
-    assert reduce_texts(texts, HASHER)["exact"][0] != reduce_texts(texts, other)["exact"][0]
+@pytest.mark.parametrize("part", range(4))
+def test_every_part_of_the_secret_counts(part: int) -> None:
+    other = bytearray(SECRET)
+    other[8 * part] ^= 1
+    texts = pl.Series(["the same words", "and others"])
+    ours, theirs = reduce_texts(texts, HASHER), reduce_texts(texts, TextHasher.from_secret(bytes(other)))
+    named = [name for name in KEYS if not ours[name].equals(theirs[name], null_equal=True)]
+    assert named == (["simhash"] if part > 1 else [name for name in KEYS if name != "simhash" and ours[name].count()])
 
 
 def test_near_duplicates_differ_in_few_bits_and_others_in_many() -> None:
