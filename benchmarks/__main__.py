@@ -43,6 +43,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "worlds": Benchmark("benchmarks.worlds.worlds", "simulated worlds: speed, single columns, realism", in_all=True),
     "grouping": Benchmark("benchmarks.campaigns.grouping", "campaigns against other ways to group", in_all=True),
     "day": Benchmark("benchmarks.campaigns.day", "the cost of adding one day to a history", in_all=True),
+    "foreign": Benchmark("benchmarks.foreign.foreign", "a world that other people made, by commands and its judge"),
     "real_input": Benchmark("benchmarks.detection.real_input", "families left out, by commands", needs_pools=True),
     "judging": _on_pools("benchmarks.detection.judging", "families left out, calibration, the model card"),
     "poisoning": _on_pools("benchmarks.robustness.poisoning", "poisoned labels and the gate"),

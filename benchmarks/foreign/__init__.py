@@ -1,0 +1,1 @@
+"""A world that other people made: everything by commands, judged by the world's own judge."""

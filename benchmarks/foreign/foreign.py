@@ -1,0 +1,69 @@
+"""How well everything does in a world that other people made: by the commands alone, judged by the world's own judge.
+
+python -m benchmarks foreign --world DIR [--work DIR] [--without text|infrastructure|organizations] [--docs]
+
+The world's folder holds the tables of the contract, the labels known at the training time, the truth, and `judge.py`.
+The rivals learn from the same examples. What is done is kept in the folder of `--work` and not done again while the
+code is the same, so that a measurement that was stopped goes on.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.foreign.rivals import score_rivals
+from benchmarks.foreign.run import VARIANTS, ForeignWorld, Run
+from benchmarks.foreign.tables import campaign_lines, cohort_lines, family_lines, headline_lines
+from benchmarks.measure import log_step
+from benchmarks.options import add_docs_option, new_parser
+from docs_tools.documents import write_part
+
+PAGE, PART = "foreign.md", "whole"
+KEY = "f0" * 32  # of the workspaces; the figures must not depend on it
+
+
+def main() -> int:
+    """Measure, print, and write the page."""
+    parser = new_parser("foreign", __doc__)
+    parser.add_argument("--world", type=Path, required=True, help="folder of the world")
+    parser.add_argument("--work", type=Path, help="folder that keeps workspaces and scores (default: a temporary one)")
+    parser.add_argument("--without", choices=VARIANTS, help="what the provider's logs lack")
+    parser.add_argument("--no-rivals", action="store_true", help="do not judge the rivals")
+    add_docs_option(parser, f"docs/results/{PAGE}")
+    options = parser.parse_args()
+    if options.docs and options.without:
+        parser.error("--docs writes about the whole world: leave --without out")
+    os.environ["STILLWATCH_KEY"] = KEY
+    with tempfile.TemporaryDirectory() as scratch:
+        print("\n".join(measure(options, options.work or Path(scratch))))
+    return 0
+
+
+def measure(options: argparse.Namespace, work: Path) -> list[str]:
+    """Run all steps; the lines of the table."""
+    world = ForeignWorld(options.world.resolve())
+    run = Run(world, work.resolve() / (options.without or "whole"), options.without)
+    run.fill()
+    log_step(run.retrain())
+    judgement = run.judge(run.score(), run.campaigns())
+    rivals = {} if options.no_rivals else {name: run.judge([path]) for name, path in score_rivals(run).items()}
+    lines = [
+        *headline_lines(judgement, rivals, run.gate),
+        "",
+        *family_lines(judgement),
+        "",
+        *cohort_lines(judgement),
+        "",
+        *campaign_lines(judgement),
+    ]
+    (run.folder / "judgement.json").write_text(json.dumps({"ours": judgement, "rivals": rivals}, indent=1))
+    if options.docs:
+        write_part(PAGE, PART, lines)
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
