@@ -87,7 +87,7 @@ class Run:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        source = self.world.folder if self.without is None else self._blanked()
+        source = self.world.folder if self.without is None else self.blank_tables()
         tables = [f"--{name}={source / name}.parquet" for name in TABLES]
         self._call("ingest", "--requests", str(source / "requests"), *tables)
         mark.write_text(stamp)
@@ -131,8 +131,8 @@ class Run:
         call = [str(STILLWATCH), command, *arguments, "--workspace", str(self.folder / "workspace")]
         return _run(call, os.environ, expected)
 
-    def _blanked(self) -> Path:
-        """A copy of the tables that lacks what the variant says."""
+    def blank_tables(self) -> Path:
+        """Write a copy of the tables that lacks what the variant says; return its folder."""
         folder = self.folder / "tables"
         (folder / "requests").mkdir(parents=True)
         lost = {"text": TEXT, "infrastructure": INFRASTRUCTURE}.get(self.without or "", ())
