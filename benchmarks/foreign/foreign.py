@@ -3,8 +3,8 @@
 python -m benchmarks foreign --world DIR [--work DIR] [--without text|infrastructure|organizations] [--docs]
 
 The world's folder holds the tables of the contract, the labels known at the training time, the truth, and `judge.py`.
-The rivals learn from the same examples. What is done is kept in the folder of `--work` and not done again while the
-code is the same, so that a measurement that was stopped goes on.
+The rivals learn from the same examples; our model's parts are judged alone too. What is done is kept in the folder of
+`--work` and not done again while the code is the same, so that a measurement that was stopped goes on.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.foreign.rivals import score_rivals
+from benchmarks.foreign.rivals import score_parts, score_rivals
 from benchmarks.foreign.run import VARIANTS, ForeignWorld, Run
 from benchmarks.foreign.tables import campaign_lines, cohort_lines, family_lines, headline_lines
 from benchmarks.measure import log_step
@@ -49,9 +49,10 @@ def measure(options: argparse.Namespace, work: Path) -> list[str]:
     run.fill()
     log_step(run.retrain())
     judgement = run.judge(run.score(), run.campaigns())
-    rivals = {} if options.no_rivals else {name: run.judge([path]) for name, path in score_rivals(run).items()}
+    others = score_parts(run) | ({} if options.no_rivals else score_rivals(run))
+    beside = {name: run.judge([path]) for name, path in others.items()}
     lines = [
-        *headline_lines(judgement, rivals, run.gate),
+        *headline_lines(judgement, beside, run.gate),
         "",
         *family_lines(judgement),
         "",
@@ -59,7 +60,7 @@ def measure(options: argparse.Namespace, work: Path) -> list[str]:
         "",
         *campaign_lines(judgement),
     ]
-    (run.folder / "judgement.json").write_text(json.dumps({"ours": judgement, "rivals": rivals}, indent=1))
+    (run.folder / "judgement.json").write_text(json.dumps({"ours": judgement, "beside": beside}, indent=1))
     if options.docs:
         write_part(PAGE, PART, lines)
     return lines
