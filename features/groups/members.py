@@ -5,6 +5,7 @@ from datetime import datetime
 import polars as pl
 
 from features.groups.campaign_ids import assign_ids
+from features.groups.crowds import without_crowds
 from features.groups.grouping import Groups, group_accounts
 from features.groups.links import LINK_KINDS, Links, read_links
 from features.lake import Lake
@@ -16,7 +17,8 @@ _SEED = 0  # of the grouping: another seed may give other campaigns
 def group_lake(lake: Lake, as_of: datetime) -> tuple[Links, Groups]:
     """Compute the links between accounts as of a time, and the campaigns among them."""
     account_links = read_links(lake, as_of)
-    return account_links, group_accounts(account_links, _SEED).campaigns()
+    surprising = group_accounts(account_links, _SEED).campaigns()
+    return account_links, without_crowds(surprising, account_links, lake, as_of)
 
 
 def name_members(account_links: Links, groups: Groups, past: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
