@@ -36,6 +36,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.docs and options.without:
         parser.error("--docs writes about the whole world: leave --without out")
+    if not (options.world / "judge.py").is_file():
+        parser.error(f"--world: {options.world} holds no judge.py: give the folder of a world with its truth and judge")
     os.environ["STILLWATCH_KEY"] = KEY
     with tempfile.TemporaryDirectory() as scratch:
         print("\n".join(measure(options, options.work or Path(scratch))))

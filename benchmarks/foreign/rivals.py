@@ -39,9 +39,11 @@ def _written(folder: Path, score: Callable[[], pl.DataFrame]) -> dict[str, Path]
         log_step(f"scoring {folder.name}")
         with threadpool_limits(1, user_api="blas"):
             risks = score()
-        folder.mkdir()
+        draft = folder.with_name(f"{folder.name}.draft")  # so that a killed run leaves all or nothing
+        draft.mkdir(exist_ok=True)
         for name in risks.columns[2:]:
-            risks.select("account_id", "as_of", risk=name).write_parquet(folder / f"{name}.parquet")
+            risks.select("account_id", "as_of", risk=name).write_parquet(draft / f"{name}.parquet")
+        draft.rename(folder)
     return {path.stem: path for path in sorted(folder.glob("*.parquet"))}
 
 

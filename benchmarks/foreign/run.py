@@ -80,9 +80,10 @@ class Run:
     def fill(self) -> None:
         """Ingest the world's tables, with columns blanked where the variant wants it.
 
-        What an older state of the code left is removed first.
+        What another state of the code or another world left is removed first.
         """
-        stamp, mark = code_version("pipelines.retrain"), self.folder / "code"
+        code = [code_version(f"pipelines.{name}") for name in ("retrain", "score", "campaigns.tables")]
+        stamp, mark = " ".join([*code, str(self.world.folder)]), self.folder / "made_from"
         if mark.exists() and mark.read_text() == stamp:
             return
         shutil.rmtree(self.folder, ignore_errors=True)

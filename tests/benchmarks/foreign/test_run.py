@@ -66,7 +66,7 @@ def test_the_tables_of_a_run_are_ingested_once(
     run.fill()
     assert mark.exists()
     assert run.workspace.lake.scan("events").select(pl.len()).collect().item() > 1_000
-    (run.folder / "code").write_text("an older state")
+    (run.folder / "made_from").write_text("another state or world")
     run.fill()
     assert not mark.exists()
 
