@@ -4,6 +4,7 @@ Every append is one Delta commit that carries the input's digest as its transact
 at all, and a second append of the same input is recognised, whoever was killed in between.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -56,6 +57,14 @@ TABLES: dict[str, type[dy.Schema]] = {
     "campaign_lineage": CampaignLineage,
 }
 _PARTITIONS = {"events": "day"}
+_TIMES = {
+    "events": "timestamp",
+    "account_rollups": "hour",
+    "key_rollups": "hour",
+    "accounts": "created_at",
+    "enforcement": "acted_at",
+    "releases": "released_at",
+}
 
 
 @dataclass(frozen=True)
@@ -147,12 +156,7 @@ class Lake:
 
     def later(self, as_of: datetime) -> dict[str, int]:
         """Rows of each table that became known after as_of."""
-        times = {
-            "events": "timestamp",
-            "accounts": "created_at",
-            "enforcement": "acted_at",
-            "releases": "released_at",
-        }
+        times = {table: _TIMES[table] for table in ("events", "accounts", "enforcement", "releases")}
         counts = [self.scan(table).select((pl.col(time) > as_of).sum().alias(table)) for table, time in times.items()]
         return {frame.columns[0]: frame.item() or 0 for frame in pl.collect_all(counts)}
 
@@ -169,10 +173,24 @@ class Lake:
             .sort("account_id")
         )
 
-    def stamp(self, *more: str) -> str:
-        """Changes whenever something was appended that features are read from, or to one of `more` tables."""
-        tables = [self._open(table) for table in ("account_rollups", "key_rollups", "accounts", "releases", *more)]
-        return ".".join("-" if table is None else str(table.version()) for table in tables)
+    def stamp(self, as_of: datetime, *more: str) -> str:
+        """Digest the files that features as of a time are read from, and those of `more` tables.
+
+        What is appended later changes nothing as long as all of it lies after as_of.
+        """
+        tables = ("account_rollups", "key_rollups", "accounts", "releases", *more)
+        paths = [f"{table}/{path}" for table in tables for path in self._paths_before(table, as_of)]
+        return hashlib.sha256("\n".join(sorted(paths)).encode()).hexdigest()[:16]
+
+    def _paths_before(self, table: str, as_of: datetime) -> list[str]:
+        """The files of a table that hold, or may hold, a row at or before as_of."""
+        delta_table = self._open(table)
+        files = pl.DataFrame() if delta_table is None else pl.DataFrame(delta_table.get_add_actions(flatten=True))
+        if files.is_empty():
+            return []
+        is_filled = pl.col("num_records").fill_null(1) > 0
+        earliest = pl.col(f"min.{_TIMES[table]}").cast(pl.Datetime("us", "UTC"))
+        return files.filter(is_filled & (earliest.is_null() | (earliest <= as_of)))["path"].to_list()
 
     def _stored_history(self, table: str, as_of: datetime) -> tuple[datetime, pl.LazyFrame]:
         """Return the begin of the running hour, and the stored rollups of the history before it."""

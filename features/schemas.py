@@ -247,7 +247,7 @@ class KeyRollups(dy.Schema):
 
 
 class CampaignRows(dy.Schema):
-    """Who was in which campaign as of a time, as it was answered; of one time the highest version holds."""
+    """Who was in which group as of a time, campaign or crowd; of one time the highest version holds."""
 
     as_of = dy.Datetime(time_unit="us", time_zone="UTC")
     version = dy.Int64(description="of the answer: the same time may be asked about again when the lake holds more")
@@ -257,6 +257,10 @@ class CampaignRows(dy.Schema):
     membership = dy.Float64(description="share of the account's tied traffic that goes to the campaign, in (0, 1]")
     strength = dy.Float64(description="that traffic, as a share of the account's")
     ties = dy.String(description="what it shares with the others, for analysts: kinds of keys and counts")
+    surprise = dy.Float64(description="of the group: -log10 of the odds that chance brings so many together")
+    odds = dy.Float64(description="log-odds that the group is a campaign, as far as its members' standing does not say")
+    closeness = dy.Float64(description="log of the member's strength over the median of the group")
+    is_crowd = dy.Bool(description="the group acted alike for a few hours only")
 
 
 class CampaignAnswers(dy.Schema):

@@ -10,14 +10,14 @@ import polars as pl
 
 from features.catalogue import SCHEMA_VERSION
 from features.progress import Progress
-from pipelines.build import Built, build
+from pipelines.build import Built, bring_online, build
 from pipelines.models.champion import GateResult, champion_model, package_champion, promote
 from pipelines.models.train import TrainedVersion, VersionRequest, gather, train_version
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training import tracking
 from training.evaluation.drift import Drift, expect, measure_drift, objections
-from training.examples.dataset import is_in_campaign, matrix
+from training.examples.dataset import lifts, matrix
 from training.examples.test_set import latest
 
 
@@ -99,6 +99,8 @@ def retrain(
     fitted = train_version(workspace, request, progress, examples=examples, tags=tags)
     done = _at_the_gate(workspace, replace(done, fitted=fitted), fitted.version, now)
     champion = tracking.champion_version(uri)
+    if champion != before:
+        bring_online(workspace, as_of, progress, now=now)
     progress("packaging", 0.0)
     bento = None if champion is None else package_champion(workspace)
     progress("packaging", 1.0)
@@ -132,7 +134,7 @@ def drift_since(workspace: Workspace, champion: int | None, examples: pl.DataFra
     if then is None or then.schema_version != SCHEMA_VERSION:
         return None
     model, accounts = champion_model(workspace, is_current=True), latest(examples)
-    now = expect(model.predict(matrix(accounts, model.features), is_in_campaign(accounts)), model.review_threshold)
+    now = expect(model.predict(matrix(accounts, model.features), lifts(accounts)), model.review_threshold)
     return measure_drift(then, accounts, now)
 
 

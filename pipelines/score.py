@@ -8,7 +8,7 @@ import polars as pl
 from features.catalogue import FEATURE_NAMES, FEATURES
 from features.progress import Progress
 from pipelines.build import ensure_features
-from pipelines.campaigns.memberships import ensure_campaigns, strongest
+from pipelines.campaigns.lifts import lift_accounts
 from pipelines.models.champion import champion_model
 from pipelines.outputs import check_out, write_table
 from pipelines.settings import settings
@@ -30,9 +30,9 @@ def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) 
     model, base_rate = champion_model(workspace, is_current=True), settings().base_rate
     model = model if base_rate is None else model.at(base_rate)
     ensure_features(workspace, [as_of], progress)
-    campaigns = strongest(ensure_campaigns(workspace, as_of, progress))
+    lifts = lift_accounts(workspace, model, as_of, progress)
     stamp = pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of")
-    accounts = workspace.lake.seen(as_of).select("account_id", stamp).join(campaigns, on="account_id", how="left")
+    accounts = workspace.lake.seen(as_of).select("account_id", stamp).join(lifts, on="account_id", how="left")
     parts = []
     for begin in range(0, len(accounts), _BATCH):
         progress("scoring", begin / len(accounts))
@@ -47,7 +47,7 @@ def _score_batch(workspace: Workspace, model: models.Model, accounts: pl.DataFra
     """Add `risk` and `reasons` to a batch of accounts."""
     features = workspace.lookup.historical(accounts.select("account_id", "as_of")).select(FEATURE_NAMES)
     matrix = features.fill_null(float("nan")).to_numpy(order="c")
-    risks = model.predict(matrix, accounts["campaign_id"].is_not_null().to_numpy())
+    risks = model.predict(matrix, accounts["lift"].fill_null(0.0).to_numpy())
     return accounts.with_columns(
         risk=pl.Series(risks, dtype=pl.Float64),
         reasons=pl.Series(

@@ -44,7 +44,7 @@ def planted_examples(
 def _key(history: ProviderHistory, planting: Planting) -> str:
     times = [time.isoformat() for time in sorted(history.times)]
     code = code_version("planting.plant")
-    parts = [planting.as_json(), times, history.lake.stamp(), digest(history.labels), SCHEMA_VERSION, code]
+    parts = [planting.as_json(), times, history.lake.stamp(history.as_of), digest(history.labels), SCHEMA_VERSION, code]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 

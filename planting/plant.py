@@ -95,8 +95,8 @@ def plant(history: ProviderHistory, planting: Planting, scratch: Path, progress:
         shown = members.filter(pl.col("served") + _SETTLED <= time)
         if len(shown):
             read = read_out_beside(history.lake, added, time, shown.select("account_id", group="campaign"))
-            # accounts silent in all windows would teach nothing, or that silence is a sign
-            frames.append(read.filter(pl.col("requests_28d").is_not_null()))
+            # one that has fallen silent would be read out as of its last active week, which another snapshot shows
+            frames.append(read.filter(pl.col("requests_7d") > 0))
     progress("reading out planted", 1.0)
     if not any(map(len, frames)):
         _expect_confirmed(history, "the others asked for nothing over more than a day")

@@ -43,6 +43,7 @@ class RowsToScore:
         as_of: the time of each row's features; None for an account without features.
         campaigns: the campaign of each account, None for an account in none; empty if nobody is in one.
         ties: what each account shares with others of its campaign; empty if that was not asked for.
+        lift: (n,) what each account's group adds to its score; None for nothing.
     """
 
     account_ids: Sequence[str]
@@ -50,21 +51,25 @@ class RowsToScore:
     as_of: Sequence[datetime | None]
     campaigns: Sequence[str | None] = ()
     ties: Sequence[str | None] = ()
+    lift: Risks | None = None
 
 
-def assess(model: Model, matrix: Matrix, has_features: Flags, in_campaign: Flags) -> Risks:
-    """Predict the risk of each row of `matrix` (n, F); NaN for rows without features, which the model never sees."""
+def assess(model: Model, matrix: Matrix, has_features: Flags, lift: Risks) -> Risks:
+    """Predict the risk of each row of `matrix` (n, F); NaN for rows without features, which the model never sees.
+
+    `lift` (n,) is what each account's group adds.
+    """
     risks = np.full(len(matrix), np.nan)
     if has_features.any():
         rows = matrix if has_features.all() else matrix[has_features]
-        risks[has_features] = model.predict(rows, in_campaign[has_features])
+        risks[has_features] = model.predict(rows, lift[has_features])
     return risks
 
 
 def explain(
     model: Model, matrix: Matrix, risks: Risks, features: tuple[Feature, ...], ties: Sequence[str | None]
 ) -> list[list[str]]:
-    """Give reasons for the rows at or above the review threshold, and an empty list for every other row.
+    """Give reasons for the rows at or above the review threshold and for all members of campaigns, else an empty list.
 
     TreeSHAP costs about 200 predictions a row, hence the threshold.
 
@@ -76,7 +81,7 @@ def explain(
         ties: (n,) what an account shares with others of its campaign; None for an account in none.
     """
     texts: list[list[str]] = [[] for _ in range(len(risks))]
-    flagged = np.flatnonzero(risks >= model.review_threshold)
+    flagged = np.flatnonzero((risks >= model.review_threshold) | is_present(ties))
     flagged_texts = reasons(model, matrix[flagged], features, [ties[row] for row in flagged.tolist()])
     for row, sentences in zip(flagged.tolist(), flagged_texts, strict=True):
         texts[row] = sentences
@@ -86,9 +91,9 @@ def explain(
 def reasons(model: Model, matrix: Matrix, features: tuple[Feature, ...], ties: Sequence[str | None]) -> list[list[str]]:
     """Give, per row of `matrix` (n, F), up to five sentences on what raised its risk most, the heaviest first.
 
-    Contributions are TreeSHAP values (Lundberg et al. 2020), and the lift for accounts in a campaign. The features of
-    one signal are added up and named by the heaviest of them. A feature without a value is named only if no other
-    raised the risk.
+    Contributions are TreeSHAP values (Lundberg et al. 2020). The features of one signal are added up and named by the
+    heaviest of them. A feature without a value is named only if no other raised the risk. Who is in a campaign is told
+    so first.
     """
     parts = [slice(start, start + CHUNK) for start in range(0, len(matrix), CHUNK)]
     return [texts for part in parts for texts in _chunk_reasons(model, matrix[part], features, ties[part])]
@@ -115,7 +120,8 @@ def score_rows(
     campaigns = rows.campaigns or nobody
     ties = [campaign and (tie or "keys") for campaign, tie in zip(campaigns, rows.ties or nobody, strict=True)]
     if risks is None:
-        risks = assess(model, rows.matrix, is_present(rows.as_of), is_present(campaigns))
+        lift = np.zeros(len(rows.matrix)) if rows.lift is None else rows.lift
+        risks = assess(model, rows.matrix, is_present(rows.as_of), lift)
     texts = [[]] * len(risks) if features is None else explain(model, rows.matrix, risks, features, ties)
     columns = zip(rows.account_ids, rows.as_of, risks.tolist(), campaigns, texts, strict=True)
     return [
@@ -159,9 +165,8 @@ def _chunk_reasons(
         [_word(features[column], float(values[column])) for column in row[said].tolist()]
         for values, row, said in zip(matrix, columns, is_said, strict=True)
     ]
-    lift = model.calibrator.lift
-    for row in np.flatnonzero(is_present(ties) & (lift > 0)).tolist():
-        texts[row].insert(int((weights[row, is_said[row]] > lift).sum()), IN_CAMPAIGN.format(ties[row]))
+    for row in np.flatnonzero(is_present(ties)).tolist():
+        texts[row].insert(0, IN_CAMPAIGN.format(ties[row]))
         del texts[row][MOST_REASONS:]
     return texts
 

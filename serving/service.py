@@ -143,8 +143,7 @@ class Endpoint:
 
     async def _score_few(self, ids: list[str]) -> list[AccountScore]:
         online = self.lookup.online(ids)
-        has_features, in_campaign = scorer.is_present(online.as_of), scorer.is_present(online.campaigns)
-        risks = scorer.assess(self.model, online.matrix, has_features, in_campaign)
+        risks = scorer.assess(self.model, online.matrix, scorer.is_present(online.as_of), online.lift)
         if reads_reasons.get() and (risks >= self.model.review_threshold).any():
             return await anyio.to_thread.run_sync(self._answer, ids, online, risks, limiter=self.threads)
         return self._answer(ids, online, risks)
@@ -158,6 +157,7 @@ class Endpoint:
                 as_of=online.as_of,
                 campaigns=online.campaigns,
                 ties=online.ties,
+                lift=online.lift,
             ),
             features=FEATURES if reads_reasons.get() else None,
             fresh_since=datetime.now(UTC) - self.freshness,

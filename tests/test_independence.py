@@ -43,10 +43,10 @@ def read(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
         workspace = Workspace(tmp_path / f"workspace-{key}-{files}-{seed}")
         inputs = Inputs(requests=folder, **{name: tables / f"{name}.parquet" for name in TABLES})
         ingest(workspace, inputs, reject_limit=0.01, progress=lambda step, done: None)
-        account_links, groups = group_lake(workspace.lake, AS_OF)
-        names = account_links.accounts.select("account_id").with_row_index("account")
+        weighed = group_lake(workspace.lake, AS_OF)
+        names = weighed.links.accounts.select("account_id").with_row_index("account")
         settings.cache_clear()
-        return read_out(workspace.lake, AS_OF), (groups.members.join(names, on="account"), groups.groups)
+        return read_out(workspace.lake, AS_OF), (weighed.groups.members.join(names, on="account"), weighed.evidence)
 
     return features_and_groups
 

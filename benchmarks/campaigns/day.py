@@ -18,7 +18,7 @@ from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, new_parser
 from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_quietly, ingest_world
 from docs_tools.documents import table, write_part
-from pipelines.campaigns.memberships import ensure_campaigns
+from pipelines.campaigns.memberships import ensure_groups
 from pipelines.ingest import Inputs
 from pipelines.workspace import Workspace
 from simulation import SimulationRequest, simulate
@@ -85,10 +85,10 @@ def measure_day(scenario: str, scale: float, days: int, seed: int) -> list[str]:
         grown = Workspace(Path(scratch) / "grown")
         later = last.rename(Path(scratch) / last.name)
         ingest_world(grown, world)
-        before = ensure_campaigns(grown, as_of - timedelta(days=1), ignore_progress)
+        before = ensure_groups(grown, as_of - timedelta(days=1), ignore_progress)
         log_step(f"{days} days: adding the last")
         added, _ = timed(lambda: ingest_quietly(grown, Inputs(requests=later)))
-        asked, after = timed(lambda: ensure_campaigns(grown, as_of, ignore_progress))
+        asked, after = timed(lambda: ensure_groups(grown, as_of, ignore_progress))
         later.rename(last)
         fresh = Workspace(Path(scratch) / "fresh")
         fresh.root.mkdir()
@@ -97,7 +97,7 @@ def measure_day(scenario: str, scale: float, days: int, seed: int) -> list[str]:
 
         def from_nothing() -> pl.DataFrame:
             ingest_world(fresh, world)
-            return ensure_campaigns(fresh, as_of, ignore_progress)
+            return ensure_groups(fresh, as_of, ignore_progress)
 
         whole, again = timed(from_nothing)
         _require_same_members(after, again)

@@ -12,7 +12,7 @@ from graspologic_native import leiden
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from features.groups.links import LINK_KINDS
+from features.groups.link_kinds import LINK_KINDS
 
 MOST_SHARERS = 200  # accounts of a key above which a naive rule leaves it out, as everybody's
 FEWEST = 5  # accounts of a group that is reported

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from benchmarks.worlds.training_worlds import TrainingWorld
 from training.evaluation.metrics import expected_calibration_error
-from training.examples.dataset import matrix
 from training.examples.test_set import latest
 from training.fitting.candidates import FittedCandidate
 from training.models.calibrate import estimated_rate
@@ -47,7 +46,7 @@ def held_out_calibration(
     """Judge a model on the latest snapshots of other worlds, under the truth."""
     for world in worlds:
         rows = latest(world.examples).join(world.truth.select("account_id", true="label"), on="account_id")
-        label, scores = rows["true"].to_numpy(), model.scorer.raw(matrix(rows, model.features))
+        label, scores = rows["true"].to_numpy(), model.scores(rows)
         for accounts, chosen in _selections(label, seed).items():
             rate = float(label[chosen].mean())
             estimate = estimated_rate(model.calibrator, scores[chosen])

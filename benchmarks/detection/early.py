@@ -8,6 +8,7 @@ of day after day: features, campaigns and risks as they are on that day (`traini
 
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
 from pathlib import Path
@@ -15,21 +16,20 @@ from pathlib import Path
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from benchmarks.detection.left_out import TrainingData, ours
+from benchmarks.detection.left_out import LABELLED, data_without, ours
 from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, add_world_options, new_parser
 from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_world, simulate_small
 from benchmarks.worlds.training_worlds import TrainingWorld, prepare_world
 from docs_tools.documents import table, write_part
 from features.accounts import read_out
-from pipelines.campaigns.memberships import with_in_campaign
-from pipelines.models.train import VOLUME_FEATURE
+from pipelines.campaigns.memberships import with_groups
 from pipelines.workspace import Workspace
 from simulation.presets import PRESETS
+from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.evaluation.detection import Detection, detect
 from training.evaluation.intervals import draw
 from training.evaluation.metrics import Estimate
-from training.examples.dataset import REPORT_COLUMNS
 from training.examples.test_set import TestSet, make_test_set
 from training.fitting.candidates import FittedCandidate
 from training.fitting.train import OURS
@@ -48,7 +48,7 @@ _COUNT = "{:,.0f}".format
 
 def train_on(world: TrainingWorld, seed: int) -> FittedCandidate:
     """Train the model that this world's labels give, as of its end."""
-    return ours(TrainingData(world.examples.drop(REPORT_COLUMNS, strict=False), world.planted, seed))[OURS]
+    return ours(replace(data_without(world, [], LABELLED), seed=seed))[OURS]
 
 
 def follow(scenario: str, pools: Path | None, seed: int) -> TestSet:
@@ -76,7 +76,7 @@ def looks(first: datetime, last: datetime) -> list[datetime]:
 def look(workspace: Workspace, as_of: datetime) -> pl.DataFrame:
     """Features of accounts that sent something within the window, and whether they are in a campaign."""
     rows = read_out(workspace.lake, as_of).filter(pl.col(VOLUME_FEATURE).is_not_null())
-    return with_in_campaign(workspace, rows.with_columns(as_of=_at(as_of)), ignore_progress)
+    return with_groups(workspace, rows.with_columns(as_of=_at(as_of)), ignore_progress)
 
 
 def served(requests: pl.LazyFrame, truth: pl.DataFrame, times: Iterable[datetime]) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from benchmarks.worlds.diluted_worlds import DilutedFeatures
 from docs_tools.documents import table
 from docs_tools.pictures import VolumePanel
 from features.catalogue import FEATURES, MODES
-from pipelines.models.train import VOLUME_FEATURE
+from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.evaluation.headline import NEEDED
 from training.evaluation.metrics import Estimate, recall_name
 from training.fitting.train import OURS

@@ -14,13 +14,14 @@ import polars as pl
 from benchmarks.detection.mean_estimates import FamilyRisks
 from benchmarks.worlds.training_worlds import TrainingWorld
 from features.catalogue import FEATURE_NAMES, SIGNS
-from pipelines.models.train import VOLUME_FEATURE
 from training.baselines import SingleColumnRule, published_rivals
+from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.examples.dataset import DETECTOR_COLUMNS, REPORT_COLUMNS
 from training.examples.planted import MARK, add_planted
 from training.examples.splits import hash_fraction
 from training.examples.test_set import latest
 from training.fitting.candidates import FittedCandidate, fit_candidate
+from training.fitting.group_lifts import with_lifts
 from training.fitting.plan import Plan
 from training.fitting.train import OURS
 from training.fitting.training_sets import TrainingSet, training_rows, training_sets
@@ -89,7 +90,7 @@ def ours(data: TrainingData) -> Models:
 
 
 def against_rivals(data: TrainingData) -> Models:
-    """Our model, the same with the campaign lift switched off (rankings only), without planting, and rivals."""
+    """Our model, the same blind to groups (rankings only), without planting, and rivals."""
     rivals = (
         Boosting(LIGHTGBM_DEFAULTS, name="plain LightGBM"),
         LogisticRegression(),
@@ -97,9 +98,14 @@ def against_rivals(data: TrainingData) -> Models:
     )
     others = {rival.name: data.learn(rival, data.both[0]) for rival in rivals}
     whole = ours(data)[OURS]
-    alone = replace(whole, calibrator=replace(whole.calibrator, lift=0.0))
+    alone = without_lift(whole)
     planted = data.learn(data.blend, data.confirmed)
     return {OURS: whole, "without campaigns": alone, "without planting": planted} | others
+
+
+def without_lift(model: FittedCandidate) -> FittedCandidate:
+    """The model blind to groups: use it to compare rankings; its risks are not calibrated."""
+    return replace(model, standing=None)
 
 
 def against_literature(data: TrainingData) -> Models:
@@ -161,6 +167,8 @@ def data_without(world: TrainingWorld, left_out: Collection[str], case: str) -> 
     else:
         blank = [pl.when(~theirs).then(name).alias(name) for name in ("label", "campaign", "labelled_at")]
         examples = examples.with_columns(blank)
+    if "group" in examples.columns:
+        examples = with_lifts(examples, examples["account_id"].unique(), FEATURE_NAMES, Plan(), 0)
     return TrainingData(examples, world.planted.filter(~_is_planted_of(left_out)), seed=0)
 
 
@@ -182,11 +190,13 @@ def judge_families(world: TrainingWorld, left_out: Collection[str], models: Mode
     accounts as honest would look better than it is.
     """
     truth = world.truth.select("account_id", "family", _is_stranger(world).alias("stranger"), true="label")
-    rows = latest(world.examples).join(truth, on="account_id")
+    everyone = latest(world.examples)  # groups have a standing by all their members
+    everyone = everyone.with_columns(pl.Series(name, model.risk(everyone)) for name, model in models.items())
+    rows = everyone.join(truth, on="account_id")
     honest = ~pl.col("true") & (pl.col("stranger") if case == HELD_OUT else True)
     rows = rows.filter(honest | (pl.col("true") & pl.col("family").is_in(list(left_out))))
     true, family = rows["true"].to_numpy(), rows["family"].fill_null("").to_numpy()
-    risks = {name: model.risk(rows) for name, model in models.items()}
+    risks = {name: rows[name].to_numpy() for name in models}
     judged = []
     for name in left_out:
         here = ~true | (family == name)

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.detection.fingerprint import among_honest, fit_on, judged_by
 from benchmarks.detection.fingerprint_tables import RisksByDilution
-from benchmarks.detection.left_out import LABELLED, TrainingData, data_without, ours, sample_families
+from benchmarks.detection.left_out import LABELLED, TrainingData, data_without, ours, sample_families, without_lift
 from benchmarks.detection.mean_estimates import STRICTEST, describe_families, format_estimate, mean_estimates
 from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, add_world_options, new_parser
@@ -46,11 +46,6 @@ def with_and_without(data: TrainingData) -> Mapping[str, FittedCandidate]:
 def fit_blind(data: TrainingData, unseen: frozenset[str]) -> FittedCandidate:
     """Train our model without some families of features and without the campaign lift."""
     return without_lift(fit_on(data, [feature.name for feature in FEATURES if feature.family not in unseen]))
-
-
-def without_lift(model: FittedCandidate) -> FittedCandidate:
-    """The model with the campaign lift switched off: use it to compare rankings; its risks are not calibrated."""
-    return replace(model, calibrator=replace(model.calibrator, lift=0.0))
 
 
 def judge_with_and_without(world: TrainingWorld, rows: DilutedFeatures, family: str, seed: int) -> RisksByDilution:

@@ -27,11 +27,12 @@ from benchmarks.worlds.training_worlds import TrainingWorld, prepare_world
 from docs_tools.documents import RESULTS, table, write_part
 from docs_tools.pictures import DosePanel, draw_doses
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
+from features.groups.evidence import GROUP_SCHEMA
 from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.evaluation.headline import estimates
 from training.evaluation.metrics import Estimate, Flags, Numbers
 from training.evaluation.report import Report
-from training.examples.dataset import IN_CAMPAIGN, KEYS, REPORT_COLUMNS, is_in_campaign, matrix
+from training.examples.dataset import KEYS, LIFT, REPORT_COLUMNS, lifts, matrix
 from training.fitting.plan import Plan
 from training.fitting.train import Trained, TrainingRequest, train
 from training.gate.assembly import Contender, assemble_evidence
@@ -132,7 +133,7 @@ def moved(examples: pl.DataFrame, asleep: Sleepers, share: float) -> pl.DataFram
     pairs = pl.DataFrame({"account_id": asleep.accounts, "model": asleep.models})
     aims = rows.select("account_id").join(pairs, on="account_id", how="left", maintain_order="left")
     aims = aims.join(shown, left_on="model", right_on="account_id", how="left", maintain_order="left")
-    names = [name for name in examples.columns if name not in (*KEYS, *REPORT_COLUMNS, IN_CAMPAIGN)]
+    names = [name for name in examples.columns if name not in (*KEYS, *REPORT_COLUMNS, LIFT, *GROUP_SCHEMA)]
     places = rows.select(pl.col("account_id").rank("dense") - 1).to_series().to_numpy()
     draws = np.random.default_rng([asleep.seed, 47]).random((len(asleep.accounts), len(names)))[places]
     columns = [
@@ -173,7 +174,7 @@ class Clean:
 
     def estimates(self, trained: Trained) -> dict[str, Estimate]:
         """A model's figures."""
-        risk: Numbers = trained.model.predict(matrix(self.rows, trained.model.features), is_in_campaign(self.rows))
+        risk: Numbers = trained.model.predict(matrix(self.rows, trained.model.features), lifts(self.rows))
         measured = estimates(self.label, risk, self.campaign, seed=0)
         return {estimate.name: estimate for estimate in measured if estimate.name in ESTIMATE_NAMES}
 

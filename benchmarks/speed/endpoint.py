@@ -36,6 +36,7 @@ from serving.server import HOST, Options, running_server
 from training.models import model as models
 from training.models.calibrate import Calibrator
 from training.models.linear import Linear
+from training.models.standing import Standing
 
 ACCOUNTS = 500
 ROUNDS = 5
@@ -128,6 +129,7 @@ def make_model() -> tuple[models.Model, Matrix]:
     model = models.Model(
         booster=lgb.train(settings, data, num_boost_round=TREES),
         linear=Linear(np.zeros(count), np.ones(count), random.normal(size=2 * count) / 100, 0.0),
+        standing=Standing((-6.0, 6.0), (-3.0, 3.0)),
         calibrator=Calibrator((-6.0, 0.0, 6.0), (-7.0, 0.0, 6.0), 0.1),
         features=FEATURE_NAMES,
         schema_version=SCHEMA_VERSION,

@@ -14,11 +14,11 @@ from benchmarks.worlds.diluted import Dilution, dilute
 from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_world
 from features.accounts import read_out
 from features.code_version import code_version
-from pipelines.campaigns.memberships import with_in_campaign
+from pipelines.campaigns.memberships import with_groups
 from pipelines.models.detectors import with_detectors
-from pipelines.models.train import VOLUME_FEATURE
 from pipelines.workspace import Workspace
 from simulation import SimulationRequest, simulate
+from training.baselines.single_column_rule import VOLUME_FEATURE
 
 DilutedFeatures = Mapping[Dilution, pl.DataFrame]
 
@@ -74,6 +74,6 @@ def _read_out(world: Path, dilution: Dilution, seed: int, scratch: Path) -> pl.D
     with threadpool_limits(1, user_api="blas"):
         rows = with_detectors(workspace.lake, features)
     timed = rows.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
-    rows = with_in_campaign(workspace, timed, ignore_progress).drop("as_of")
+    rows = with_groups(workspace, timed, ignore_progress)
     by_account = truth.unique("account_id", keep="first", maintain_order=True)
     return rows.join(by_account.select("account_id", "family", "cohort", true="label"), on="account_id")

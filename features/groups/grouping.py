@@ -13,19 +13,18 @@ import polars as pl
 from graspologic_native import leiden
 from scipy.stats import binom
 
-from features.groups.links import DEALT, LINK_KINDS, Links
+from features.groups.link_kinds import LINK_KINDS
+from features.groups.links import DEALT, Links
 
-RESOLUTION = 2.0
+RESOLUTION = 6.0
 """Of Leiden's modularity: above 1, so that campaigns which share a phrase fall apart."""
 
 _NEIGHBOURHOOD = 250.0
 """Tied traffic, in accounts' worth, of a graph that is parted at the full resolution."""
 
 _ITERATIONS = 5  # of Leiden: after these, other seeds give nearly the same parts
+_HALVINGS = 6  # of the resolution, the first try counted
 _WHOLE = 0.5  # of a graph's tied traffic: where parting cuts more than this, it cuts through what belongs together
-
-LEAST_SURPRISE = 9.0
-"""Decimal logarithm of the odds against chance from which a group is a campaign."""
 
 LEAST_MEMBERSHIP = 0.2
 """Share of an account's tied traffic below which it is no member; assumed, other values were not measured.
@@ -61,11 +60,11 @@ class Groups:
     groups: pl.DataFrame
     keys: pl.DataFrame
 
-    def campaigns(self, least: float = LEAST_SURPRISE) -> "Groups":
-        """Return the groups that chance does not explain."""
-        surprising = self.groups.filter(pl.col("surprise") >= least)
-        numbers = surprising.select("group")
-        return Groups(self.members.join(numbers, on="group"), surprising, self.keys.join(numbers, on="group"))
+    def restrict(self, numbers: pl.Series) -> "Groups":
+        """Return the groups of these numbers."""
+        return Groups(
+            *(part.filter(pl.col("group").is_in(numbers.implode())) for part in (self.members, self.groups, self.keys))
+        )
 
 
 def group_accounts(links: Links, seed: int = 0) -> Groups:
@@ -117,16 +116,18 @@ def _part_graph(ties: pl.DataFrame, seed: int) -> pl.DataFrame:
 
     Modularity overlooks groups that are small beside the whole graph, and breaks up one that is most of it (Fortunato
     and Barthélemy 2007). So parts are parted again by themselves while they are larger than a neighbourhood, a
-    smaller graph is parted as if it lay in one, and one that would be broken up is parted half as finely.
+    smaller graph is parted as if it lay in one, and one that would be broken up is parted less and less finely.
     """
     waiting, done = [ties], []
     while waiting:
         graph = waiting.pop()
         weight = _weight(graph)
         resolution = RESOLUTION * min(1.0, weight / _NEIGHBOURHOOD)
-        parts = _leiden(graph, resolution, seed)
-        if sum(map(_weight, parts)) < _WHOLE * weight:
-            parts = _leiden(graph, resolution / 2, seed)
+        for _ in range(_HALVINGS):
+            parts = _leiden(graph, resolution, seed)
+            if sum(map(_weight, parts)) >= _WHOLE * weight:
+                break
+            resolution /= 2
         if len(parts) > 1 and weight > _NEIGHBOURHOOD:
             waiting += [part for part in parts if _weight(part) > _NEIGHBOURHOOD]
             parts = [part for part in parts if _weight(part) <= _NEIGHBOURHOOD]

@@ -24,15 +24,13 @@ import polars as pl
 from features.families import releases
 from features.families.history import count_adoption, find_latest_release
 from features.groups.bursts import mark_bursts
+from features.groups.link_kinds import LINK_KINDS, PIVOT, SIGNUP_TIME
 from features.lake import HISTORY, Lake, full_hour
 from features.schemas import KEY_KINDS
 from features.text import mix_bits
 
 RECENT = timedelta(days=56)
 """An account registered within this time before T is young: twice the window, so that a long campaign's still are."""
-
-SIGNUP_TIME = "signup_time"  # when an account registered, as `features.groups.bursts` counts it
-PIVOT = "pivot"  # in which hours after a release an account first used the new model
 
 DEALT = pl.col("share") / pl.col("fellows")
 """The share dealt out among the accounts of one customer that show the key: together they tie as one account would.
@@ -44,51 +42,11 @@ _FEW = 100  # accounts of which a kind's usual share is half its own and half al
 _PARTS = 1 << 20  # shares are added in 2**-20 parts
 _SURE = 3.0  # natural log of the odds at which an account has taken a key up, and has not just missed showing it
 _PIVOT_HOURS = 2
+# What a key ties if no more than the usual share of its sharers are new to it: bought accounts are old, and in a young
+# log nearly everybody is new. Chosen with the kinds' weights and `RESOLUTION` on four worlds (CHANGELOG.md).
+_OLD = 0.5
+_NOTHING = 1e-9  # a tie below it is what rounding left of 0
 _DOUBT = 4.0  # accounts with the usual share of new ones that every key is given beforehand: few sharers prove little
-
-
-@dataclass(frozen=True, slots=True)
-class LinkKind:
-    """A kind of key that ties accounts.
-
-    Attributes:
-        name: of `KEY_KINDS`, a column of `AccountRows`, `SIGNUP_TIME` or `PIVOT`.
-        words: what analysts call keys of this kind.
-        evidence: kinds with the same word are not independent of one another.
-        weight: against other kinds, for the same share of an account's traffic.
-        supports: it proves nothing where nothing else ties the accounts; chance and fashion give it to many.
-    """
-
-    name: str
-    words: str
-    evidence: str
-    weight: float
-    supports: bool = False
-
-    @property
-    def of_traffic(self) -> bool:
-        """Is the key shown by requests, rather than at registration?"""
-        return self.name in KEY_KINDS
-
-
-LINK_KINDS: tuple[LinkKind, ...] = (
-    LinkKind(name="prefix", words="openings of prompts", evidence="template", weight=1.0),
-    LinkKind(name="suffix", words="endings of prompts", evidence="template", weight=1.0),
-    LinkKind(name="skeleton", words="frames of prompts", evidence="template", weight=0.25),
-    LinkKind(name="band", words="near-equal openings", evidence="template", weight=0.25),
-    LinkKind(name="exact", words="whole prompts", evidence="template", weight=0.5),
-    LinkKind(name="simhash", words="near-equal prompts", evidence="template", weight=0.5),
-    LinkKind(name="system", words="system prompts", evidence="template", weight=1.0),
-    LinkKind(name="address", words="addresses", evidence="network", weight=1.0),
-    LinkKind(name="subnet", words="subnets", evidence="network", weight=0.5),
-    LinkKind(name="payment", words="payment instruments", evidence="payment", weight=1.0),
-    LinkKind(name="signup_address", words="sign-up addresses", evidence="network", weight=0.5),
-    LinkKind(name="signup_subnet", words="sign-up subnets", evidence="network", weight=0.25),
-    LinkKind(name="mail_domain", words="mail domains", evidence="registration", weight=0.25),
-    LinkKind(name="client", words="clients", evidence="client", weight=0.25, supports=True),
-    LinkKind(name=SIGNUP_TIME, words="hours of registration", evidence="registration", weight=0.1, supports=True),
-    LinkKind(name=PIVOT, words="hours of moving to a new model", evidence="release", weight=0.1, supports=True),
-)
 
 
 @dataclass(frozen=True)
@@ -143,7 +101,7 @@ def weigh_pairs(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
             new=(pl.col("customers") * pl.col("new") + _DOUBT * pl.col("usual")) / (pl.col("customers") + _DOUBT)
         )
         .with_columns(tie=_rarity(accounts["customer"].n_unique()) * _newness() * _kind_weight())
-        .filter(pl.col("tie") > 0)
+        .filter(pl.col("tie") > _NOTHING)
         .join(_marks(counted), on=["kind", "key"])
         .sort("kind", "mark", "key")  # by who shows them: keys' names are secret and must not decide anything
         .select("kind", "key", "customers", "new", "tie")
@@ -292,8 +250,14 @@ def _rarity(customers: int) -> pl.Expr:
 
 
 def _newness() -> pl.Expr:
-    """How far the new ones exceed the usual share: 0 at or below it, 1 where all are new."""
-    return ((pl.col("new") - pl.col("usual")) / (1 - pl.col("usual")).clip(lower_bound=0.01)).clip(0, 1)
+    """How far the new ones exceed the usual share: `_OLD` at or below it, 1 where all are new.
+
+    What only supports ties nobody who is not new to it: everybody registers in some hour.
+    """
+    supports = pl.col("kind").is_in([code for code, kind in enumerate(LINK_KINDS) if kind.supports])
+    old = pl.when(supports).then(0.0).otherwise(_OLD)
+    above = ((pl.col("new") - pl.col("usual")) / (1 - pl.col("usual")).clip(lower_bound=0.01)).clip(0, 1)
+    return old + (1 - old) * above
 
 
 def _kind_weight() -> pl.Expr:

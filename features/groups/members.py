@@ -1,42 +1,64 @@
 """Members of campaigns: who acts together, under which lasting id, and what ties each member to the others."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
 from features.groups.campaign_ids import assign_ids
-from features.groups.crowds import without_crowds
+from features.groups.evidence import measure_closeness, weigh_groups
 from features.groups.grouping import Groups, group_accounts
-from features.groups.links import LINK_KINDS, Links, read_links
+from features.groups.link_kinds import LINK_KINDS
+from features.groups.links import Links, read_links
 from features.lake import Lake
 
 _KINDS = 3  # kinds of shared keys named for a member, the heaviest first; twice as many would not fit a line
 _SEED = 0  # of the grouping: another seed may give other campaigns
 
 
-def group_lake(lake: Lake, as_of: datetime) -> tuple[Links, Groups]:
-    """Compute the links between accounts as of a time, and the campaigns among them."""
+@dataclass(frozen=True)
+class WeighedGroups:
+    """The groups as of a time that are large enough to be weighed.
+
+    Attributes:
+        links: what they were made from.
+        groups: the groups.
+        evidence: see `features.groups.evidence.weigh_groups`.
+    """
+
+    links: Links
+    groups: Groups
+    evidence: pl.DataFrame
+
+
+def group_lake(lake: Lake, as_of: datetime) -> WeighedGroups:
+    """Group the accounts as of a time, and weigh what speaks for each group."""
     account_links = read_links(lake, as_of)
-    surprising = group_accounts(account_links, _SEED).campaigns()
-    return account_links, without_crowds(surprising, account_links, lake, as_of)
+    groups = group_accounts(account_links, _SEED)
+    evidence = weigh_groups(groups, account_links, lake, as_of)
+    return WeighedGroups(account_links, groups.restrict(evidence["group"]), evidence)
 
 
-def name_members(account_links: Links, groups: Groups, past: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Give the campaigns lasting ids, and say what ties each member.
+def name_members(weighed: WeighedGroups, past: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give the groups lasting ids, and say what ties each member.
 
     Args:
-        account_links: what the groups were made from.
-        groups: campaigns as of a time.
-        past: members of earlier campaigns, see `assign_ids`.
+        weighed: groups as of a time.
+        past: members of earlier groups, see `assign_ids`.
 
     Returns:
-        One row per member with `group`, `campaign_id` and `ties`, sorted by campaign and account; and the lineage.
+        One row per member with `group`, `campaign_id`, `ties`, `closeness` and its group's `surprise`, `odds` and
+        `is_crowd`, sorted by id and account; and the lineage.
     """
-    accounts = account_links.accounts.select("account_id", "created_at").with_row_index("account")
-    members = groups.members.join(accounts, on="account", maintain_order="left")
+    accounts = weighed.links.accounts.select("account_id", "created_at").with_row_index("account")
+    members = measure_closeness(weighed.groups.members.join(accounts, on="account", maintain_order="left"))
     names = assign_ids(members, past)
-    words = _words(evidence_of(account_links, groups))
-    named = members.join(names.ids, on="group").join(words, on=["group", "account"], how="left")
+    named = (
+        members.join(names.ids, on="group")
+        .join(_words(evidence_of(weighed.links, weighed.groups)), on=["group", "account"], how="left")
+        .join(weighed.evidence.select("group", "odds", "is_crowd"), on="group")
+        .join(weighed.groups.groups.select("group", "surprise"), on="group")
+    )
     return named.with_columns(pl.col("ties").fill_null("")).sort("campaign_id", "account_id"), names.lineage
 
 
@@ -63,7 +85,7 @@ def evidence_of(account_links: Links, groups: Groups) -> pl.DataFrame:
         .agg(
             keys=pl.len().cast(pl.Int64),
             others=pl.col("others").max(),
-            weight=(pl.col("share") * pl.col("tie")).sum(),
+            weight=(pl.col("share") * pl.col("tie")).sum().round(9),
         )
         .sort("group", "account", "weight", "kind", descending=[False, False, True, False])
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 _STAMP = b"stillwatch"
-_CAMPAIGN = pl.Schema({"account_id": pl.String(), "campaign_id": pl.String(), "ties": pl.String()})
+_GROUP = pl.Schema({"account_id": pl.String(), "campaign_id": pl.String(), "ties": pl.String(), "lift": pl.Float64()})
 _AROUND = timedelta(days=2)  # Feast compares in the local time zone; `latest.parquet` holds one time only
 
 
@@ -39,12 +39,14 @@ class Online(NamedTuple):
         as_of: the time of each row, None for an unknown account.
         campaigns: the campaign that each account belongs to most, None for none.
         ties: what it shares with that campaign's other accounts, for analysts; None for none.
+        lift: (n,) what each account's group adds to its score; 0 for none.
     """
 
     matrix: npt.NDArray[np.float32]
     as_of: list[datetime | None]
     campaigns: list[str | None]
     ties: list[str | None]
+    lift: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,12 @@ class FeatureLookup:
         stamped = table.replace_schema_metadata({_STAMP: _mark(stamp)})
         with _replaced(path) as draft:
             pq.write_table(stamped, draft, compression="zstd")
+
+    def read(self, as_of: datetime) -> pl.DataFrame:
+        """The features of one time as they were written (`FEATURES_SCHEMA`)."""
+        return pl.read_parquet(self._offline(as_of)).select(
+            pl.col(name).cast(kind) for name, kind in FEATURES_SCHEMA.items()
+        )
 
     def historical(self, entities: pl.DataFrame) -> pl.DataFrame:
         """Features as they were known at each row's time (Feast's point-in-time join).
@@ -104,13 +112,13 @@ class FeatureLookup:
         features = keyed.join(values, on="entity").drop("entity")
         return entities.join(features, on=["account_id", "as_of"], how="left", maintain_order="left")
 
-    def materialize(self, as_of: datetime, now: datetime | None = None, campaigns: pl.DataFrame | None = None) -> bool:
+    def materialize(self, as_of: datetime, now: datetime | None = None, groups: pl.DataFrame | None = None) -> bool:
         """Bring the features of one time online, unless a later time is there already.
 
         Args:
             as_of: their time.
             now: the clock; what is online for a time after it was a mistake and gives way.
-            campaigns: `account_id`, `campaign_id`, `ties` of the accounts in one as of that time.
+            groups: `account_id`, `campaign_id`, `ties`, `lift` of the accounts that are in a group.
 
         Returns:
             False if the online store holds a later time, and was left as it is.
@@ -120,7 +128,7 @@ class FeatureLookup:
         if newest is not None and newest > as_of and (now is None or newest <= now):
             return False
         named = pl.read_parquet(self._offline(as_of))
-        memberships = pl.DataFrame(schema=_CAMPAIGN) if campaigns is None else campaigns.select(_CAMPAIGN.names())
+        memberships = pl.DataFrame(schema=_GROUP) if groups is None else groups.select(_GROUP.names())
         vectors = named.select("account_id", "as_of", _vector()).join(memberships, on="account_id", how="left")
         with _replaced(latest) as draft:
             vectors.write_parquet(draft)
@@ -138,7 +146,7 @@ class FeatureLookup:
 
     def online(self, account_ids: Sequence[str]) -> Online:
         """The newest features and campaigns of n accounts, in the order asked; repeats allowed."""
-        wanted = [f"account_vector:{name}" for name in ("vector", "campaign_id", "ties")]
+        wanted = [f"account_vector:{name}" for name in ("vector", "campaign_id", "ties", "lift")]
         response = self._store.get_online_features(wanted, {"account_id": list(account_ids)})
         columns = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
         result = columns["vector"]
@@ -152,7 +160,8 @@ class FeatureLookup:
         campaigns, ties = (
             [value.string_val or None for value in columns[name].values] for name in ("campaign_id", "ties")
         )
-        return Online(matrix, times, campaigns, ties)
+        lift = np.fromiter((value.double_val for value in columns["lift"].values), np.float64, len(account_ids))
+        return Online(matrix, times, campaigns, ties, lift)
 
     def _offline(self, as_of: datetime) -> Path:
         return self.root / "offline" / f"{as_of.astimezone(UTC):%Y-%m-%dT%H%M%S.%f}.parquet"
@@ -221,7 +230,7 @@ def _apply(store: "FeatureStore", root: Path) -> None:
         pl.DataFrame(schema=FEATURES_SCHEMA).write_parquet(root / "offline" / "0000.parquet")
     if not (root / "latest.parquet").exists():
         vectors = pl.DataFrame(schema=FEATURES_SCHEMA).select("account_id", "as_of", _vector())
-        nowhere = {name: pl.lit(None, pl.String) for name in ("campaign_id", "ties")}
+        nowhere = {name: pl.lit(None, kind) for name, kind in _GROUP.items() if name != "account_id"}
         vectors.with_columns(**nowhere).write_parquet(root / "latest.parquet")
     with redirect_stdout(StringIO()):
         store.apply(definitions(root))

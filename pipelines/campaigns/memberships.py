@@ -1,4 +1,4 @@
-"""Campaign memberships as of a time: computed once, given lasting ids, and stored in the lake."""
+"""Who is in which group as of a time: computed once, given lasting ids, and stored in the lake."""
 
 import hashlib
 from datetime import datetime
@@ -6,56 +6,75 @@ from datetime import datetime
 import polars as pl
 
 from features.code_version import code_version
-from features.groups.grouping import Groups
-from features.groups.links import Links
-from features.groups.members import group_lake, name_members
+from features.groups.evidence import GROUP_SCHEMA
+from features.groups.members import WeighedGroups, group_lake, name_members
 from features.lake import Lake
 from features.progress import Progress
+from features.store.last_active import active_times, earlier_week_ends
 from pipelines.workspace import Workspace
-from training.examples.dataset import IN_CAMPAIGN
 
 MEMBERS_SCHEMA = pl.Schema({"campaign_id": pl.String(), "account_id": pl.String(), "membership": pl.Float64()})
-_MEMBER_COLUMNS = (*MEMBERS_SCHEMA.names(), "ties")
+_MEMBER_COLUMNS = (*MEMBERS_SCHEMA.names(), "ties", "surprise", "odds", "closeness", "is_crowd")
 
 
-def ensure_campaigns(workspace: Workspace, as_of: datetime, progress: Progress) -> pl.DataFrame:
-    """Return the members of campaigns as of a time; group again only if the lake or the code has changed.
+def ensure_groups(workspace: Workspace, as_of: datetime, progress: Progress) -> pl.DataFrame:
+    """Return the members of all groups as of a time; group again only if the lake or the code has changed.
 
     Returns:
-        `MEMBERS_SCHEMA`, and `ties`: what a member shares with the others, in an analyst's words.
+        `MEMBERS_SCHEMA`; `ties`: what a member shares with the others, in an analyst's words; and what
+        `features.groups` weighs: `surprise`, `odds`, `closeness`, `is_crowd`.
     """
     members, stored_answer = _stored(workspace.lake, as_of), _stored_answer(workspace.lake, as_of)
-    if stored_answer is None or stored_answer[1] != _stamp(workspace.lake):
+    if stored_answer is None or stored_answer[1] != _stamp(workspace.lake, as_of):
         progress("campaigns", 0.0)
-        members = store_members(workspace.lake, as_of, *group_lake(workspace.lake, as_of))
+        members = store_members(workspace.lake, as_of, group_lake(workspace.lake, as_of))
         progress("campaigns", 1.0)
     return members.select(_MEMBER_COLUMNS).sort("campaign_id", "account_id")
 
 
-def strongest(members: pl.DataFrame) -> pl.DataFrame:
-    """Pick the campaign that each account belongs to most: `account_id`, `campaign_id`, `ties`."""
-    first = members.sort("membership", "campaign_id", descending=[True, False])
-    return first.unique("account_id", keep="first", maintain_order=True).select("account_id", "campaign_id", "ties")
-
-
-def with_in_campaign(workspace: Workspace, examples: pl.DataFrame, progress: Progress) -> pl.DataFrame:
-    """Add the column `training.examples.dataset.IN_CAMPAIGN`: true where the account was in a campaign at that time."""
-    times = examples["as_of"].unique().sort()  # earliest first, so that ids last
-    members = [ensure_campaigns(workspace, time, progress).select("account_id", as_of=_at(time)) for time in times]
-    nobody = examples.select("account_id", "as_of").clear()
-    in_campaign = pl.concat([nobody, *members]).unique().with_columns(pl.lit(True).alias(IN_CAMPAIGN))
-    joined = examples.join(in_campaign, on=["account_id", "as_of"], how="left", maintain_order="left")
-    return joined.with_columns(pl.col(IN_CAMPAIGN).fill_null(False))
-
-
-def store_members(lake: Lake, as_of: datetime, account_links: Links, groups: Groups) -> pl.DataFrame:
-    """Give the campaigns lasting ids, and store their members unless the same answer is stored already.
+def lasting_groups(workspace: Workspace, as_of: datetime, progress: Progress) -> pl.DataFrame:
+    """Return the groups as of a time, and those that accounts which have fallen silent were in when last active.
 
     Returns:
-        One row per member, with `group`, `campaign_id` and `ties`, sorted by campaign and account.
+        The columns of `ensure_groups`; `group`, which tells the same campaign at two times apart; and `is_lifted`:
+        False for those who are only there because somebody else of their group has fallen silent since.
     """
-    stored_answer, stamp = _stored_answer(lake, as_of), _stamp(lake)
-    members, lineage = name_members(account_links, groups, _past(lake, as_of))
+    seen = workspace.lake.seen(as_of)
+    weekly = {time: ensure_groups(workspace, time, progress) for time in earlier_week_ends(seen, as_of)}
+    now = ensure_groups(workspace, as_of, progress).with_columns(group="campaign_id", is_lifted=pl.lit(True))
+    times = active_times(seen, as_of).filter(pl.col("active_at") < as_of).join(now, on="account_id", how="anti")
+    parts = [now]
+    for (time,), silent in sorted(times.group_by("active_at")):
+        theirs = weekly[time].filter(pl.col("account_id").is_in(silent["account_id"].implode()))["campaign_id"]
+        left = weekly[time].filter(pl.col("campaign_id").is_in(theirs.implode()))
+        group = pl.format("{} {}", "campaign_id", pl.lit(f"{time:%Y-%m-%d}"))
+        parts.append(
+            left.with_columns(group=group, is_lifted=pl.col("account_id").is_in(silent["account_id"].implode()))
+        )
+    return pl.concat(parts).sort("group", "account_id")
+
+
+def with_groups(workspace: Workspace, examples: pl.DataFrame, progress: Progress) -> pl.DataFrame:
+    """Add `features.groups.evidence.GROUP_SCHEMA`: the group with the highest odds of `lasting_groups` at each time."""
+    times = examples["as_of"].unique().sort()  # earliest first, so that ids last
+    kinds = {"account_id": pl.String(), "as_of": examples.schema["as_of"], **GROUP_SCHEMA}
+    parts = [pl.DataFrame(schema=kinds)]
+    for time in times:
+        members = lasting_groups(workspace, time, progress).filter("is_lifted")
+        best_first = members.sort("odds", "group", descending=[True, False])
+        main = best_first.unique("account_id", keep="first", maintain_order=True)
+        parts.append(main.select("account_id", _at(time).alias("as_of"), *GROUP_SCHEMA.names()))
+    return examples.join(pl.concat(parts), on=["account_id", "as_of"], how="left", maintain_order="left")
+
+
+def store_members(lake: Lake, as_of: datetime, weighed: WeighedGroups) -> pl.DataFrame:
+    """Give the groups lasting ids, and store their members unless the same answer is stored already.
+
+    Returns:
+        See `features.groups.members.name_members`.
+    """
+    stored_answer, stamp = _stored_answer(lake, as_of), _stamp(lake, as_of)
+    members, lineage = name_members(weighed, _past(lake, as_of))
     if stored_answer and stored_answer[1] == stamp:
         return members
     version = stored_answer[0] + 1 if stored_answer else 0
@@ -71,9 +90,9 @@ def _at(time: datetime) -> pl.Expr:
     return pl.lit(time).cast(pl.Datetime("us", "UTC"))
 
 
-def _stamp(lake: Lake) -> str:
+def _stamp(lake: Lake, as_of: datetime) -> str:
     """Identify the lake's content and the code that groups; campaigns under another stamp are grouped again."""
-    return f"{lake.stamp('enforcement')}/{code_version('features.groups.members')}"
+    return f"{lake.stamp(as_of, 'enforcement')}/{code_version('features.groups.members')}"
 
 
 def _newest(lake: Lake, as_of: datetime) -> pl.LazyFrame:

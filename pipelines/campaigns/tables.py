@@ -1,25 +1,25 @@
 """Campaigns as of a time, written to files: members, one row per campaign, and what ties each member to it."""
 
-from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
-from features.errors import InputError
+from features.groups.evidence import lift
 from features.groups.grouping import Groups
-from features.groups.links import LINK_KINDS, Links
-from features.groups.members import evidence_of, group_lake
+from features.groups.link_kinds import LINK_KINDS
+from features.groups.links import Links
+from features.groups.members import WeighedGroups, evidence_of, group_lake
 from features.groups.pooled import read_pooled
 from features.lake import HISTORY, full_hour
 from features.progress import Progress
+from features.store.last_active import earlier_week_ends
 from pipelines.build import check_requests, ensure_features
-from pipelines.campaigns.memberships import MEMBERS_SCHEMA, store_members
-from pipelines.models.champion import champion_model
+from pipelines.campaigns.lifts import judge_groups
+from pipelines.campaigns.memberships import MEMBERS_SCHEMA, ensure_groups, store_members
+from pipelines.models.champion import current_champion
 from pipelines.outputs import check_out, write_table
-from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training.examples.dataset import matrix
 from training.models.model import Model
@@ -51,31 +51,37 @@ def write_campaigns(
 
     Raises:
         InputError: there is no request at that time, or a file can't be written.
-        IntegrityError: a table was asked for, and the champion is not what was registered and signed.
+        IntegrityError: the champion is not what was registered and signed.
     """
     for path in (out, table, evidence):
         if path:
             check_out(path)
     check_requests(workspace, as_of)
+    for time in earlier_week_ends(workspace.lake.seen(as_of), as_of):  # so that ids are those of `score`
+        ensure_groups(workspace, time, progress)
     progress("campaigns", 0.0)
-    account_links, groups = group_lake(workspace.lake, as_of)
-    members = store_members(workspace.lake, as_of, account_links, groups)
+    weighed = group_lake(workspace.lake, as_of)
+    everybody = store_members(workspace.lake, as_of, weighed)
     progress("campaigns", 1.0)
+    model = current_champion(workspace)
+    if model is not None:
+        ensure_features(workspace, [as_of], progress)
+    members = judge_groups(workspace, model, everybody, as_of).filter("is_reported").drop("is_reported")
     write_table(members.select(MEMBERS_SCHEMA.names()), out)
+    reported = replace(weighed, groups=weighed.groups.restrict(members["group"].unique()))
     if table:
-        write_table(_table(workspace, as_of, account_links, groups, members, progress), table)
+        write_table(_table(workspace, as_of, reported, members, model), table)
     if evidence:
-        write_table(_ties(account_links, groups, members), evidence)
+        write_table(_ties(reported.links, reported.groups, members), evidence)
     return members.select(MEMBERS_SCHEMA.names())
 
 
 def _table(
     workspace: Workspace,
     as_of: datetime,
-    account_links: Links,
-    groups: Groups,
+    reported: WeighedGroups,
     members: pl.DataFrame,
-    progress: Progress,
+    model: Model | None,
 ) -> pl.DataFrame:
     """Build the table of campaigns: size, traffic, risks, evidence and bans, one row each."""
     lake = workspace.lake
@@ -85,11 +91,11 @@ def _table(
         .agg(pl.col("requests").sum(), tokens=(pl.col("input_tokens") + pl.col("output_tokens")).sum())
         .collect()
     )
-    risks, together = _risks(workspace, as_of, members, progress)
+    risks, together = _risks(workspace, as_of, members, model)
     described = (
         members.join(lake.seen(as_of), on="account_id", how="left")
         .join(used, on="account_id", how="left")
-        .join(account_links.accounts.select("account_id", "young"), on="account_id")
+        .join(reported.links.accounts.select("account_id", "young"), on="account_id")
         .join(risks, on="account_id", how="left")
     )
     return (
@@ -102,10 +108,11 @@ def _table(
             tokens=pl.col("tokens").sum(),
             young_share=pl.col("young").mean(),
             mean_risk=pl.col("risk").mean(),
+            odds=pl.col("odds").first(),
+            surprise=pl.col("surprise").first(),
         )
         .join(together, on="campaign_id", how="left")
-        .join(groups.groups.select("group", "surprise"), on="group")
-        .join(_evidence(account_links, groups), on="group", how="left")
+        .join(_evidence(reported.links, reported.groups), on="group", how="left")
         .join(_succession(workspace, as_of, members), on="group", how="left")
         .with_columns(pl.col("banned", "successors").fill_null(0))
         .drop("group")
@@ -140,9 +147,9 @@ def _ties(account_links: Links, groups: Groups, members: pl.DataFrame) -> pl.Dat
     counted = evidence_of(account_links, groups)
     worded = counted.with_columns(kind=kinds.gather(counted["kind"]))
     return (
-        worded.join(named, on=["group", "account"])
+        worded.join(named, on=["group", "account"], maintain_order="left")
         .select("campaign_id", "account_id", "kind", "keys", "others", "weight")
-        .sort("campaign_id", "account_id", "weight", "kind", descending=[False, False, True, False])
+        .sort("campaign_id", "account_id", maintain_order=True)
     )
 
 
@@ -177,34 +184,27 @@ def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) ->
 
 
 def _risks(
-    workspace: Workspace, as_of: datetime, members: pl.DataFrame, progress: Progress
+    workspace: Workspace, as_of: datetime, members: pl.DataFrame, model: Model | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Score members and campaigns with the champion.
 
     Returns:
         `account_id`, `risk` of each member, and `campaign_id`, `pooled_risk` of all that its members did together. Both
-        are empty if there is no champion that reads the current features.
+        are empty without a champion.
     """
-    empty = (
-        pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64}),
-        pl.DataFrame(schema={"campaign_id": pl.String, "pooled_risk": pl.Float64}),
-    )
-    entities = members.select("account_id").unique().sort("account_id")
-    with suppress(InputError):
-        model, base_rate = champion_model(workspace, is_current=False), settings().base_rate
-        if model.schema_version != SCHEMA_VERSION:
-            return empty
-        model = model if base_rate is None else model.at(base_rate)
-        ensure_features(workspace, [as_of], progress)
-        rows = entities.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
-        risks = _risk(model, workspace.lookup.historical(rows))
-        pooled = read_pooled(workspace.lake, members, as_of)
-        together = pooled.select("campaign_id", pooled_risk=_risk(model, pooled))
-        return entities.with_columns(risk=risks), together
-    return empty
+    if model is None:
+        return (
+            pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64}),
+            pl.DataFrame(schema={"campaign_id": pl.String, "pooled_risk": pl.Float64}),
+        )
+    lifted = members.with_columns(lift=lift()).group_by("account_id").agg(pl.col("lift").max()).sort("account_id")
+    rows = lifted.select("account_id", "lift", as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
+    risks = lifted.select("account_id", risk=_risk(model, workspace.lookup.historical(rows)))
+    usual = members.join(lifted.select("account_id", "lift"), on="account_id").group_by("campaign_id")
+    pooled = read_pooled(workspace.lake, members, as_of).join(usual.agg(pl.col("lift").mean()), on="campaign_id")
+    return risks, pooled.select("campaign_id", pooled_risk=_risk(model, pooled))
 
 
-def _risk(model: Model, features: pl.DataFrame) -> pl.Series:
-    """Predict the risks of rows that are all in campaigns."""
-    risks = model.predict(matrix(features, FEATURE_NAMES), np.ones(len(features), dtype=np.bool_))
-    return pl.Series(risks, dtype=pl.Float64)
+def _risk(model: Model, rows: pl.DataFrame) -> pl.Series:
+    """Predict the risks of rows with features and `lift`."""
+    return pl.Series(model.predict(matrix(rows, model.features), rows["lift"].to_numpy()), dtype=pl.Float64)

@@ -64,24 +64,34 @@ def promote(
     path: Root = WORKSPACE,
 ) -> None:
     """Take a version through the gate; if it passes, it becomes the champion."""
+    from pipelines.build import refresh_online
     from pipelines.commands import printing
     from pipelines.models.champion import promote as run
     from pipelines.workspace import Workspace
 
     recorded_reason, workspace = forced_reason(force, reason), Workspace(path)
+    now = datetime.now(UTC)
     with workspace.locked("promote"):
-        printing.print_gate(run(workspace, version, now=datetime.now(UTC), reason=recorded_reason))
+        result = run(workspace, version, now=now, reason=recorded_reason)
+        if result.decision.promote:
+            with printing.show_progress() as report:
+                refresh_online(workspace, report, now=now)
+        printing.print_gate(result)
 
 
 def rollback(reason: Reason = None, path: Root = WORKSPACE) -> None:
     """Restore the previous champion and package it; each further call goes one champion back."""
+    from pipelines.build import refresh_online
     from pipelines.commands import printing
     from pipelines.models.champion import rollback as run
     from pipelines.workspace import Workspace
 
-    workspace = Workspace(path)
+    workspace, now = Workspace(path), datetime.now(UTC)
     with workspace.locked("rollback"):
-        printing.print_rollback(run(workspace, now=datetime.now(UTC), reason=(reason or "").strip()))
+        restored = run(workspace, now=now, reason=(reason or "").strip())
+        with printing.show_progress() as report:
+            refresh_online(workspace, report, now=now)
+        printing.print_rollback(restored)
 
 
 def retrain(

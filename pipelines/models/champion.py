@@ -86,6 +86,20 @@ def champion_model(workspace: Workspace, *, is_current: bool) -> models.Model:
     return models.load(model_folder, features=features, schema_version=schema, prove=settings().verifier())
 
 
+def current_champion(workspace: Workspace) -> models.Model | None:
+    """The champion at the base rate that is set, if there is one that reads the features of this release; else None.
+
+    Raises:
+        IntegrityError: it is not what was registered, or not signed although a key is set to verify with.
+    """
+    if tracking.champion_version(workspace.tracking_uri) is None:
+        return None
+    model, base_rate = champion_model(workspace, is_current=False), settings().base_rate
+    if model.schema_version != SCHEMA_VERSION:
+        return None
+    return model if base_rate is None else model.at(base_rate)
+
+
 def package_champion(workspace: Workspace) -> Path:
     """The Bento of the champion."""
     return package_model(champion_folder(workspace), workspace.bento, prove=settings().verifier())
@@ -116,7 +130,8 @@ def promote(workspace: Workspace, version: int | None = None, *, now: datetime, 
     before = tracking.champion_version(uri)
     with TemporaryDirectory(prefix="stillwatch-") as scratch:
         model_folder = tracking.fetch(uri, chosen, Path(scratch) / "model", settings().verifier())
-        model = models.load(model_folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
+        models.load(model_folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
+        model = _judged_model(workspace, chosen)
         report = tracking.report(uri, chosen)
         try:
             challenger = Contender(model, report, tracking.judged_on(uri, chosen))
@@ -156,7 +171,10 @@ def rollback(workspace: Workspace, *, now: datetime, reason: str = "") -> Restor
 def _weigh(
     workspace: Workspace, challenger: Contender, version: int, before: int | None, model_folder: Path
 ) -> tuple[Report | None, Evidence]:
-    """What `assemble_evidence` says of a version, whose model lies in `model_folder`, and the champion of before."""
+    """What `assemble_evidence` says of a version, whose model lies in `model_folder`, and the champion of before.
+
+    Both are compared as they were judged: what is served has learned from the test sets too.
+    """
     rival_risks = tracking.risks(workspace.tracking_uri, version)
     champion = _champion_at_gate(workspace, challenger, version, before)
     footprints = None
@@ -173,12 +191,20 @@ def _champion_at_gate(
     uri = workspace.tracking_uri
     if before is None or before == version:
         return None if before is None else challenger
-    model = champion_model(workspace, is_current=False)
-    if model.schema_version != challenger.model.schema_version:
+    if champion_model(workspace, is_current=False).schema_version != challenger.model.schema_version:
         return RetiredChampion(tracking.risks(uri, before))
+    model = _judged_model(workspace, before)
     report = tracking.report(uri, before)
     is_same_test_set = report.test_digest == challenger.report.test_digest
     return Contender(model, report, challenger.test if is_same_test_set else tracking.judged_on(uri, before))
+
+
+def _judged_model(workspace: Workspace, version: int) -> models.Model:
+    """A version's model as it was judged."""
+    with TemporaryDirectory(prefix="stillwatch-") as scratch:
+        prove = settings().verifier()
+        folder = tracking.fetch(workspace.tracking_uri, version, Path(scratch) / "judged", prove, judged=True)
+        return models.load(folder, prove=prove)
 
 
 def _footprints(

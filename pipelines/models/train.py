@@ -18,7 +18,7 @@ from features.formats.intake import check_rows, find_input_files, read_batches
 from features.progress import Progress
 from features.schemas import Labels
 from pipelines.build import ensure_features
-from pipelines.campaigns.memberships import with_in_campaign
+from pipelines.campaigns.memberships import with_groups
 from pipelines.models.detectors import with_detectors
 from pipelines.models.slices import assign_slices, with_course
 from pipelines.settings import settings
@@ -26,7 +26,6 @@ from pipelines.workspace import Workspace
 from planting import Planting, ProviderHistory, planted_examples
 from training import tracking
 from training.baselines import published_rivals
-from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.evaluation import drift
 from training.evaluation.report import Report
 from training.examples.dataset import DETECTOR_COLUMNS, digest, entities, snapshot_times
@@ -77,7 +76,7 @@ class TrainedVersion:
 
 @dataclass(frozen=True)
 class GatheredExamples:
-    """Examples for a training, and how many labels became known too late for it."""
+    """Examples for a training and how many labels became known too late."""
 
     frame: pl.DataFrame
     labels_too_late: int
@@ -118,12 +117,11 @@ def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress
     ensure_features(workspace, times, progress)
     accounts = entities(workspace.lake.seen(as_of), labels, as_of, times)
     examples = with_course(workspace.lake, workspace.lookup.historical(accounts.frame))
-    # An account that is silent in all windows teaches nothing, or that silence is a sign.
-    is_active = pl.col(VOLUME_FEATURE).is_not_null()
-    examples = with_in_campaign(workspace, examples.filter(is_active), progress)
+    examples = with_groups(workspace, examples, progress)
     with threadpool_limits(1, user_api="blas"):
         return GatheredExamples(
-            frame=with_detectors(workspace.lake, examples), labels_too_late=accounts.labels_too_late
+            frame=with_detectors(workspace.lake, examples),
+            labels_too_late=accounts.labels_too_late,
         )
 
 
@@ -160,7 +158,7 @@ def train_version(
     )  # first, so that an unusable key is reported before the work
     examples = examples or gather(workspace, request.labels, request.as_of, progress)
     later = workspace.lake.later(request.as_of) | {"labels": examples.labels_too_late}
-    training = _training_request(workspace, request, examples.frame, progress)
+    training = _training_request(workspace, request, examples, progress)
     uri, inputs = workspace.tracking_uri, _inputs(training)
     recorded = tracking.made_from(uri, inputs)
     # A model is signed right after its training, never as it lies in the registry: somebody may have put it there.
@@ -188,15 +186,15 @@ def train_version(
 
 
 def _training_request(
-    workspace: Workspace, request: VersionRequest, examples: pl.DataFrame, progress: Progress
+    workspace: Workspace, request: VersionRequest, examples: GatheredExamples, progress: Progress
 ) -> TrainingRequest:
-    slices = assign_slices(workspace.lake, workspace.keyring, examples, request.as_of, request.slices)
+    slices = assign_slices(workspace.lake, workspace.keyring, examples.frame, request.as_of, request.slices)
     planted, origin = None, {}
     if request.planting is not None:
         planted = plant_examples(workspace, request.labels, request.as_of, request.planting, progress)
         origin = {} if planted is None else {"planting": request.planting.as_json()}
     return TrainingRequest(
-        examples=examples,
+        examples=examples.frame,
         features=FEATURE_NAMES,
         as_of=request.as_of,
         seed=request.seed,

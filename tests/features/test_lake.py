@@ -186,29 +186,41 @@ def test_banned_is_who_was_not_restored_since_and_nobody_before_the_ban_is_known
 
 def test_a_stamp_that_bans_belong_to_changes_with_them_and_that_of_features_does_not(lake: Lake) -> None:
     acted = pl.DataFrame({"account_id": ["a"], "action": ["ban"], "acted_at": [at(9)]})
-    before = lake.stamp(), lake.stamp("enforcement")
+    before = lake.stamp(at(12)), lake.stamp(at(12), "enforcement")
     lake.append("enforcement", [acted], 3)
-    assert lake.stamp() == before[0]
-    assert lake.stamp("enforcement") != before[1]
+    assert lake.stamp(at(12)) == before[0]
+    assert lake.stamp(at(12), "enforcement") != before[1]
 
 
 def test_the_stamp_changes_when_something_is_appended_that_features_are_read_from(
     lake: Lake, events_of: Make, account_rows_of: Make
 ) -> None:
-    stamps = [lake.stamp()]
+    stamps = [lake.stamp(at(12))]
     ingest(lake, events_of([{}]), 1)
-    stamps.append(lake.stamp())
+    stamps.append(lake.stamp(at(12)))
     lake.append("account_rollups", [roll_up(events_of([{}]).lazy()).collect()], 2)
-    stamps.append(lake.stamp())
+    stamps.append(lake.stamp(at(12)))
     lake.append("key_rollups", [roll_up_keys(events_of([{}]).lazy()).collect()], 2)
-    stamps.append(lake.stamp())
+    stamps.append(lake.stamp(at(12)))
     lake.append("accounts", [account_rows_of([{"account_id": "a"}])], 3)
-    stamps.append(lake.stamp())
+    stamps.append(lake.stamp(at(12)))
     lake.append("releases", [pl.DataFrame({"model": [7], "released_at": [at(9)]})], 4)
-    stamps.append(lake.stamp())
+    stamps.append(lake.stamp(at(12)))
     assert len(set(stamps)) == 6
     ingest(lake, events_of([{}]), 1)
-    assert lake.stamp() == stamps[-1] == Lake(lake.root).stamp()
+    assert lake.stamp(at(12)) == stamps[-1] == Lake(lake.root).stamp(at(12))
+
+
+def test_what_lies_after_a_time_leaves_the_stamp_of_that_time_alone(
+    lake: Lake, events_of: Make, account_rows_of: Make
+) -> None:
+    ingest(lake, events_of([{"timestamp": at(9)}]), 1)
+    before, after = lake.stamp(at(10)), lake.stamp(at(23))
+    ingest(lake, events_of([{"timestamp": at(12)}]), 2)
+    lake.append("accounts", [account_rows_of([{"account_id": "a", "created_at": at(12)}])], 3)
+    lake.append("releases", [pl.DataFrame({"model": [7], "released_at": [at(12)]})], 4)
+    assert lake.stamp(at(10)) == before
+    assert lake.stamp(at(23)) != after
 
 
 @pytest.mark.parametrize(

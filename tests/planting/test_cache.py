@@ -56,16 +56,16 @@ def test_the_second_call_does_nothing_and_gives_the_same(call: Any, workspace: W
     assert names(workspace) == [".parquet"]
 
 
-def test_nothing_of_the_planted_requests_stays(call: Any, workspace: Workspace) -> None:
+def test_nothing_of_the_planted_requests_stays(call: Any, workspace: Workspace, as_of: datetime) -> None:
     examples, _ = call()
-    before = workspace.lake.stamp()
+    before = workspace.lake.stamp(as_of)
     ids = examples["account_id"].unique()
     for table in ("events", "account_rollups", "key_rollups", "accounts"):
         stored = workspace.lake.scan(table).select("account_id").collect()["account_id"]
         assert not stored.is_in(ids.implode()).any()
     (cached,) = (workspace.root / "planted").iterdir()
     assert pl.read_parquet(cached).equals(examples)
-    assert workspace.lake.stamp() == before
+    assert workspace.lake.stamp(as_of) == before
 
 
 @pytest.mark.parametrize("change", ["seed", "labels", "time", "history"])
@@ -74,7 +74,8 @@ def test_anything_else_is_planted_anew_and_takes_the_place_of_the_old(
 ) -> None:
     first, _ = call()
     if change == "history":
-        workspace.lake.append("accounts", [workspace.lake.scan("accounts").collect().clear()], 9)
+        long_ago = pl.DataFrame({"model": [7], "released_at": [as_of - timedelta(days=300)]})
+        workspace.lake.append("releases", [long_ago], 9)
     changes = {
         "seed": {"planting": Planting(**small, seed=1)},
         "labels": {"labels": history.labels.head(1)},

@@ -20,6 +20,7 @@ from training.models.artifact import Prove, copy_model
 from training.models.calibrate import Calibrator
 from training.models.linear import Linear
 from training.models.signing import signer, verifier
+from training.models.standing import Standing
 
 SIZE = len(FEATURE_NAMES)
 
@@ -49,6 +50,7 @@ def made_model(version: str = "3", seed: int = 0) -> models.Model:
     return models.Model(
         booster=lgb.Booster(model_str=booster.model_to_string()),
         linear=Linear(np.zeros(count), np.ones(count), np.random.default_rng(seed).normal(size=2 * count) / 50, 0.1),
+        standing=Standing((-6.0, 6.0), (-6.0, 6.0)),
         calibrator=Calibrator((-6.0, 0.0, 6.0), (-7.0, -0.5, 5.0), 0.1),
         features=FEATURE_NAMES,
         schema_version=SCHEMA_VERSION,

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import logit
 
 from features.catalogue import FEATURE_NAMES, FEATURES, Feature, Signal
 from features.catalogue.feature import rows as contract_rows
@@ -145,29 +144,33 @@ def test_the_threshold_itself_is_worth_a_look(model: Model) -> None:
     assert not any(scorer.explain(above, matrix, risks, FEATURES, alone(matrix)))
 
 
-def test_an_account_in_a_campaign_has_that_as_a_reason_where_the_lift_ranks_among_its_reasons(model: Model) -> None:
+def test_an_account_in_a_campaign_has_that_as_its_first_reason(model: Model) -> None:
     matrix = features(200)
     everyone = [f"subnets ({row} keys, up to 4 accounts)" for row in range(len(matrix))]
-    result = [f"campaign: shares {ties} with other accounts of its campaign_id, more than chance" for ties in everyone]
     before = scorer.reasons(model, matrix, FEATURES, alone(matrix))
-    for lift in (1e6, 1e-9):
-        lifted = replace(model, calibrator=replace(model.calibrator, lift=lift))
-        after = scorer.reasons(lifted, matrix, FEATURES, everyone)
-        for texts, others, words in zip(after, before, result, strict=True):
-            campaign = f"{words} explains"
-            expected = [campaign, *others] if lift > 1 else [*others, campaign]
-            assert texts == expected[: scorer.MOST_REASONS]
-    assert scorer.reasons(model, matrix, FEATURES, everyone) == before, "a model without a lift says nothing of it"
+    after = scorer.reasons(model, matrix, FEATURES, everyone)
+    for ties, texts, others in zip(everyone, after, before, strict=True):
+        first = f"campaign: shares {ties} with other accounts of its campaign_id, more than chance explains"
+        assert texts == [first, *others][: scorer.MOST_REASONS]
 
 
-def test_a_campaign_raises_the_risk_of_its_accounts_alone(model: Model) -> None:
-    lifted = replace(model, calibrator=replace(model.calibrator, lift=2.0))
+def test_a_member_of_a_campaign_has_reasons_below_the_review_threshold_too(model: Model) -> None:
+    matrix = features(40)
+    calm = replace(model, thresholds={"review": 1.0})
+    rows = scorer.RowsToScore(
+        account_ids=[f"a{i}" for i in range(40)], matrix=matrix, as_of=[NOW] * 40, campaigns=["c-1"] + [None] * 39
+    )
+    answer = scorer.score_rows(calm, rows, features=FEATURES, fresh_since=NOW - DAY)
+    assert [bool(score.reasons) for score in answer] == [True] + [False] * 39
+
+
+def test_a_group_moves_the_risk_of_its_accounts_alone(model: Model) -> None:
     matrix = features(3)
     rows = scorer.RowsToScore(
-        account_ids=list("abc"), matrix=matrix, as_of=[NOW, NOW, None], campaigns=["c-1", None, None]
+        account_ids=list("abc"), matrix=matrix, as_of=[NOW, NOW, None], lift=np.array([2.0, 0.0, 2.0])
     )
-    answer = scorer.score_rows(lifted, rows, features=None, fresh_since=NOW - DAY)
+    answer = scorer.score_rows(model, rows, features=None, fresh_since=NOW - DAY)
     plain = model.predict(matrix)
-    assert logit(answer[0].risk) == pytest.approx(logit(plain[0]) + 2.0)
+    assert answer[0].risk == model.predict(matrix, np.array([2.0, 0.0, 0.0]))[0] > plain[0]
     assert answer[1].risk == plain[1]
     assert answer[2].risk is None

@@ -20,13 +20,13 @@ from training.evaluation.intervals import Draws, draw
 from training.evaluation.metrics import ECE_BINS, Estimate, Flags, Numbers, Value, calibration_bins, named
 from training.evaluation.review import Review, queue, review
 from training.evaluation.slices import CampaignRecall, Codes, Slice, campaigns_of, estimate_slices, recall_campaigns
-from training.examples.dataset import DETECTOR_COLUMNS, IN_CAMPAIGN, targets
+from training.examples.dataset import DETECTOR_COLUMNS, LIFT, targets
 from training.examples.test_set import TestSet
 
 FORMAT = 3
 # What the rivals' detectors read is text too; and nobody can say which campaigns would be grouped without a part.
 BLANK = {
-    name: blank.union(DETECTOR_COLUMNS if blank >= MODES["no text"] else (), (IN_CAMPAIGN,) if blank else ())
+    name: blank.union(DETECTOR_COLUMNS if blank >= MODES["no text"] else (), (LIFT,) if blank else ())
     for name, blank in MODES.items()
 }
 READABLE = (1, 2, 3)  # format 1 had no slices, queue, detection and costs

@@ -21,17 +21,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.errors import InputError
+from features.groups.evidence import GROUP_SCHEMA, add_standing, lift
+from features.store.last_active import active_times
 
 # Days before the training time at which accounts are looked at. Early snapshots teach the model to decide early; with
 # twice as many of them, gathering takes twice as long.
 DAYS_BEFORE = (0, 1, 3, 7, 14)
-IDLE = timedelta(days=28)  # the longest window of the features: after it they see nothing
 TIME = pl.Datetime("us", "UTC")
 KEYS = ("account_id", "as_of", "label", "campaign", "labelled_at")
 # Optional columns that only reports read: the time of the first request, and the requests before the snapshot.
 REPORT_COLUMNS = ("began", "served")
-# Optional column: was the account in a campaign as of the snapshot? It is no feature; see `training.models.calibrate`.
-IN_CAMPAIGN = "in_campaign"
+# Optional column: what the account's group adds to its normal score (`features.groups.evidence`). It is no feature: the
+# trees would memorise that the members of an unlabelled campaign are honest.
+LIFT = "lift"
+# What a group adds from which nobody knows of its unlabelled members: it is as probably a campaign as not.
+SUSPECT_LIFT = 0.8
 # Optional columns that only rivals learn from: scores of published detectors on the account's last requests.
 DETECTOR_COLUMNS = ("mmd", "prada")
 
@@ -44,7 +48,7 @@ class Entities:
         frame: columns `KEYS`, sorted by account and time.
         labels_too_late: labels that became known after the training time.
         labels_unseen: labels of accounts without a request.
-        snapshots_idle: snapshots long after the account's last request.
+        snapshots_idle: snapshots of accounts that had fallen silent, which would repeat one that is there.
     """
 
     frame: pl.DataFrame
@@ -74,13 +78,12 @@ def entities(
     labels: pl.DataFrame,
     as_of: datetime,
     times: Sequence[datetime],
-    idle: timedelta = IDLE,
 ) -> Entities:
     """Pair accounts with the snapshot times at which they had been seen, under the labels known at `as_of`.
 
-    Labels that became known after `as_of` are left out and counted. So is a snapshot more than `idle` after the
-    account's last request: no window would see anything, and a banned campaign would teach the model that silence is a
-    sign.
+    Labels that became known after `as_of` are left out and counted. So are the snapshots of a silent account between
+    the end of its last active week and `as_of`: it is read out as of that end in all of them
+    (`features.store.last_active`).
 
     Args:
         seen: one row per account: `account_id`, `first_seen`, `last_seen` (full hours), over the requests known at
@@ -88,7 +91,6 @@ def entities(
         labels: `features.schemas.Labels`.
         as_of: the training time.
         times: snapshot times, see `snapshot_times`.
-        idle: the longest silence before a snapshot.
 
     Raises:
         InputError: a snapshot time after `as_of`, or an account labelled twice.
@@ -99,7 +101,9 @@ def entities(
     moments = pl.DataFrame({"as_of": list(times)}, schema={"as_of": TIME})
     # first_seen is a full hour: an account of the snapshot's own hour may have begun after it
     began = seen.join(moments, how="cross").filter(pl.col("first_seen") < pl.col("as_of").dt.truncate("1h"))
-    awake = began.filter(pl.col("as_of") - pl.col("last_seen") <= idle)
+    last = active_times(seen, as_of)
+    is_new = (pl.col("as_of") <= pl.col("active_at")) | (pl.col("as_of") == pl.col("as_of").max().over("account_id"))
+    awake = began.join(last, on="account_id").filter(is_new)
     frame = awake.join(labels_by_then, on="account_id", how="left").select(KEYS).sort("account_id", "as_of")
     return Entities(
         frame=frame,
@@ -161,11 +165,20 @@ def matrix(examples: pl.DataFrame, features: Sequence[str]) -> NDArray[np.float3
     return np.ascontiguousarray(columns.to_numpy(), dtype=np.float32).reshape(examples.height, len(features))
 
 
-def is_in_campaign(examples: pl.DataFrame) -> NDArray[np.bool_]:
-    """Which rows were in a campaign, (n,); false where the column is missing or null."""
-    if IN_CAMPAIGN not in examples.columns:
-        return np.zeros(examples.height, dtype=np.bool_)
-    return examples[IN_CAMPAIGN].fill_null(False).to_numpy().astype(np.bool_)
+def lifts(examples: pl.DataFrame) -> NDArray[np.float64]:
+    """What each row's group adds to its normal score, (n,); 0 where the column is missing or null."""
+    if LIFT not in examples.columns:
+        return np.zeros(examples.height)
+    return examples[LIFT].fill_null(0.0).to_numpy().astype(np.float64)
+
+
+def lift_by_standing(examples: pl.DataFrame, standing: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each row's group adds to its normal score, (n,), if its members have this `standing` (n,).
+
+    The examples hold `features.groups.evidence.GROUP_SCHEMA`; null for an account in no group.
+    """
+    members = examples.select("as_of", *GROUP_SCHEMA.names(), standing=pl.Series(standing))
+    return add_standing(members, within=("as_of",)).select(lift()).to_series().to_numpy()
 
 
 def targets(examples: pl.DataFrame) -> NDArray[np.bool_]:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from training.evaluation.metrics import threshold_at
 from training.evaluation.report import EvaluationRequest, Report, evaluate
-from training.examples.dataset import is_in_campaign, matrix
+from training.examples.dataset import lift_by_standing, lifts, matrix
 from training.examples.test_set import TestSet
 from training.fitting.request import TrainingRequest
 from training.fitting.training_sets import TrainingSet
-from training.models.calibrate import Calibrator, fit_calibrator, with_lift
+from training.models.calibrate import Calibrator, fit_calibrator
 from training.models.candidate import Candidate, Scorer
+from training.models.standing import Standing, fit_standing
 
 Numbers = NDArray[np.float64]
 
@@ -25,13 +26,16 @@ class FittedCandidate:
 
     Attributes:
         scorer: gives raw scores.
-        calibrator: turns raw scores into risks.
+        standing: turns raw scores into normal scores, to which a group's lift is added; None for a candidate that is
+            not shown groups.
+        calibrator: turns these, or raw scores, into risks.
         thresholds: risks by name; `review` is the one at and above which an account is reviewed.
         features: the columns that the scorer reads.
         parameters: what was set and chosen.
     """
 
     scorer: Scorer
+    standing: Standing | None
     calibrator: Calibrator
     thresholds: Mapping[str, float]
     features: tuple[str, ...]
@@ -39,7 +43,21 @@ class FittedCandidate:
 
     def risk(self, examples: pl.DataFrame) -> Numbers:
         """The risks (n,) of examples."""
-        return self.calibrator.apply(self.scorer.raw(matrix(examples, self.features)), is_in_campaign(examples))
+        return self.calibrator.apply(self.scores(examples))
+
+    def scores(self, examples: pl.DataFrame) -> Numbers:
+        """What the calibrator turns into the risks of examples, (n,).
+
+        Their groups count by the column `training.examples.dataset.LIFT`, or, where there are columns of groups, by the
+        standing that the examples of a group have by this very model.
+        """
+        scores = self.scorer.raw(matrix(examples, self.features))
+        if self.standing is None:
+            return scores
+        by_group = lifts(examples)
+        if "group" in examples.columns:
+            by_group = lift_by_standing(examples, self.standing.shares(scores))
+        return self.standing.normal_scores(scores) + by_group
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,17 +79,18 @@ def fit_candidate(candidate: Candidate, training_set: TrainingSet, seed: int, re
         review_rate: share of the accounts that are not true that the review threshold may flag.
     """
     rows, is_current, calibrates = training_set.rows, training_set.is_current, training_set.calibrates
-    in_campaign = training_set.in_campaign
     tuned, scores = candidate.tune(rows, seed)
+    standing = None
+    if training_set.lift is not None:
+        standing = fit_standing(scores[is_current])
+        scores = standing.normal_scores(scores) + training_set.lift
     calibrator = fit_calibrator(scores[calibrates], rows.label[calibrates])
-    if in_campaign is not None:
-        lifts = calibrates & is_current  # nobody knows which campaign a planted account would have been in
-        calibrator = with_lift(calibrator, scores[lifts], rows.label[lifts], in_campaign[lifts])
     if training_set.base_rate is not None:
         calibrator = calibrator.at(training_set.base_rate)
-    risk = calibrator.apply(scores[is_current], None if in_campaign is None else in_campaign[is_current])
+    risk = calibrator.apply(scores[is_current])
     return FittedCandidate(
         scorer=tuned.fit(rows, seed),
+        standing=standing,
         calibrator=calibrator,
         thresholds=_thresholds(risk, rows.label[is_current], review_rate),
         features=rows.features,

@@ -8,6 +8,7 @@ import polars as pl
 
 from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.examples.splits import Split, split_by_campaign, split_without_labels
+from training.fitting.group_lifts import with_lifts
 from training.fitting.plan import Plan
 from training.models.candidate import Candidate
 
@@ -19,7 +20,8 @@ class TrainingRequest:
     The same request gives the same model to the bit, whatever the order of the rows of its tables.
 
     Attributes:
-        examples: see `training.examples.dataset`.
+        examples: see `training.examples.dataset`; where they name groups, these lift their members
+            (`training.fitting.group_lifts`).
         features: the columns that our model learns from.
         as_of: the training time.
         seed: of the split, the folds and the models.
@@ -49,11 +51,18 @@ class TrainingRequest:
     planted: pl.DataFrame | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
 
-    def make_split(self) -> Split:
-        """The split that was asked for, or the default one."""
+    def lift_examples(self) -> pl.DataFrame:
+        """The examples with what groups add to them, where they name groups; nobody of the test set teaches it."""
+        if "group" not in self.examples.columns:
+            return self.examples
+        teachers = self.divide(self.examples).train["account_id"].unique()
+        return with_lifts(self.examples, teachers, tuple(self.features), self.plan, self.seed)
+
+    def divide(self, unsorted: pl.DataFrame) -> Split:
+        """The split of these examples that was asked for, or the default one."""
         if self.split is not None:
             return self.split
-        examples, plan = self.examples.sort("account_id", "as_of"), self.plan
+        examples, plan = unsorted.sort("account_id", "as_of"), self.plan
         if self.planted is not None and not examples["label"].fill_null(False).any():
             return split_without_labels(examples, self.seed, plan.account_share, self.slices)
         return split_by_campaign(examples, self.seed, plan.campaign_share, plan.account_share, self.slices)

@@ -24,17 +24,23 @@ SUSPECT_WEIGHT = 0.02  # share of its weight that a suspect keeps
 
 def suspects(rows: TrainingRows, unlabelled: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
     """Which unlabelled rows score like confirmed ones, (n,): at most `MAX_SHARE` of them."""
-    model = LogisticRegression(strength=STRENGTH)
-    scores = np.zeros(rows.label.size)
-    for fold in np.unique(rows.fold):
-        in_fold = rows.fold == fold
-        scores[in_fold] = model.fit(rows.take(~in_fold), seed).raw(rows.matrix[in_fold])
+    scores = score_out_of_fold(rows, seed)
     if not (rows.label.any() and unlabelled.any()):
         return np.zeros(rows.label.size, dtype=np.bool_)
     like_confirmed = np.quantile(scores[rows.label], CONFIRMED_QUANTILE)
     highest = np.quantile(scores[unlabelled], 1 - MAX_SHARE)
     suspect: NDArray[np.bool_] = unlabelled & (scores > max(like_confirmed, highest))
     return suspect
+
+
+def score_out_of_fold(rows: TrainingRows, seed: int) -> NDArray[np.float64]:
+    """The plain model's log-odds of each row, (n,), learnt from the other folds."""
+    model = LogisticRegression(strength=STRENGTH)
+    scores = np.zeros(rows.label.size)
+    for fold in np.unique(rows.fold):
+        in_fold = rows.fold == fold
+        scores[in_fold] = model.fit(rows.take(~in_fold), seed).raw(rows.matrix[in_fold])
+    return scores
 
 
 def distrust(rows: TrainingRows, suspect: NDArray[np.bool_]) -> TrainingRows:

@@ -9,17 +9,17 @@ import polars as pl
 
 from training.baselines import SingleColumnRule
 from training.evaluation.report import EvaluationRequest, Report, evaluate
-from training.examples.dataset import digest, is_in_campaign, matrix
+from training.examples.dataset import REPORT_COLUMNS, digest, lifts, matrix
 from training.examples.splits import Split, campaign_digests
 from training.examples.test_set import TestSet
+from training.fitting.candidates import FittedCandidate, fit_candidate, judge_candidate
 from training.fitting.candidates import JudgedCandidate as JudgedCandidate
-from training.fitting.candidates import judge_candidate
 from training.fitting.plan import Plan as Plan
 from training.fitting.request import TrainingRequest as TrainingRequest
 from training.fitting.training_sets import TrainingSet, training_sets
 from training.models.blend import Blend, Blended
 from training.models.candidate import Candidate
-from training.models.fit import Boosting
+from training.models.fit import Boosting, BoostingSettings
 from training.models.logistic_regression import LogisticRegression
 from training.models.model import Model
 from training.models.narrow import Narrow
@@ -33,7 +33,8 @@ class Trained:
     """The result of a training.
 
     Attributes:
-        model: ours, as it is stored and served.
+        model: ours, as it was judged: it knows nobody of the test set.
+        final: ours, fitted again on all accounts; what is stored and served. Where a split was asked for, the same.
         candidates: ours and all rivals by name, ours first.
         split: the training side, and the test set that all were judged on.
         as_of: the training time.
@@ -43,6 +44,7 @@ class Trained:
     """
 
     model: Model
+    final: Model
     candidates: Mapping[str, JudgedCandidate]
     split: Split
     as_of: datetime
@@ -68,7 +70,7 @@ class Trained:
 
 
 def train(request: TrainingRequest) -> Trained:
-    """Split the examples, then fit, calibrate and judge our model and its rivals.
+    """Split the examples, then fit, calibrate and judge our model and its rivals; then fit ours again on all of them.
 
     `volume_rule` and `logistic_regression` are always among the rivals. Where no account is confirmed, all candidates
     learn from the planted ones and nothing can be judged.
@@ -76,7 +78,8 @@ def train(request: TrainingRequest) -> Trained:
     Raises:
         InputError: too few true accounts to learn from or to judge by.
     """
-    plan, split = request.plan, request.make_split()
+    plan, lifted = request.plan, request.lift_examples()
+    split = request.divide(lifted)
     for_rivals, for_ours = training_sets(
         split.train, request.planted, request.features, plan, request.seed, request.rival_columns
     )
@@ -86,8 +89,10 @@ def train(request: TrainingRequest) -> Trained:
         training_set = for_ours if candidate.name == OURS else for_rivals
         candidates[candidate.name] = judge_candidate(candidate, training_set, split.test, request)
     digests = _digests(request, split)
+    model = _model(candidates[OURS].fitted, request, _origin(request, split, digests))
     return Trained(
-        model=_model(candidates[OURS], request, _origin(request, split, digests)),
+        model=model,
+        final=model if request.split is not None else _fit_again(request, lifted, settings, model.origin),
         candidates=candidates,
         split=split,
         as_of=request.as_of,
@@ -110,7 +115,7 @@ def judge(
         test = replace(test, notes=(*test.notes, note))
     return evaluate(
         test,
-        lambda examples: model.predict(matrix(examples, model.features), is_in_campaign(examples)),
+        lambda examples: model.predict(matrix(examples, model.features), lifts(examples)),
         EvaluationRequest(
             model=name, as_of=as_of, seed=seed, review_threshold=model.review_threshold, replicates=replicates
         ),
@@ -151,15 +156,27 @@ def _counts(request: TrainingRequest, split: Split, for_ours: TrainingSet) -> di
     }
 
 
-def _model(ours: JudgedCandidate, request: TrainingRequest, origin: Mapping[str, str]) -> Model:
-    scorer = ours.fitted.scorer
-    assert isinstance(scorer, Blended)
+def _fit_again(
+    request: TrainingRequest, lifted: pl.DataFrame, settings: BoostingSettings, origin: Mapping[str, str]
+) -> Model:
+    """Fit our model on both sides of the split together: few campaigns are confirmed, and each of them tells much."""
+    examples = lifted.drop(REPORT_COLUMNS, strict=False).sort("account_id", "as_of")
+    _, for_ours = training_sets(examples, request.planted, request.features, request.plan, request.seed)
+    fitted = fit_candidate(Blend(Boosting(settings)), for_ours, request.seed, request.plan.review_rate)
+    everything = {"campaigns": " ".join(campaign_digests(examples)), "digest_all": digest(examples)}
+    return _model(fitted, request, dict(origin) | everything)
+
+
+def _model(ours: FittedCandidate, request: TrainingRequest, origin: Mapping[str, str]) -> Model:
+    scorer = ours.scorer
+    assert isinstance(scorer, Blended) and ours.standing is not None
     return Model(
         booster=scorer.trees.booster,
         linear=scorer.linear,
-        calibrator=ours.fitted.calibrator,
+        standing=ours.standing,
+        calibrator=ours.calibrator,
         features=tuple(request.features),
         schema_version=request.schema_version,
-        thresholds=ours.fitted.thresholds,
+        thresholds=ours.thresholds,
         origin=origin,
     )

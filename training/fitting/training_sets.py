@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.examples.dataset import is_in_campaign, matrix, targets
+from training.examples.dataset import SUSPECT_LIFT, lifts, matrix, targets
 from training.examples.folds import folds
 from training.examples.planted import add_planted, is_planted, weigh_with_planted
 from training.examples.rows import TrainingRows
@@ -29,7 +29,7 @@ class TrainingSet:
         calibrates: (n,); the rows that the calibrator is fitted on.
         suspect_accounts: how many unlabelled accounts look like confirmed ones.
         base_rate: the assumed share of true accounts where none is confirmed; else None.
-        in_campaign: (n,); rows in a campaign. None for a candidate that is not shown campaigns.
+        lift: (n,); what a row's group adds to its normal score. None for a candidate that is not shown groups.
     """
 
     rows: TrainingRows
@@ -37,7 +37,7 @@ class TrainingSet:
     calibrates: Flags
     suspect_accounts: int = 0
     base_rate: float | None = None
-    in_campaign: Flags | None = None
+    lift: NDArray[np.float64] | None = None
 
 
 def training_sets(
@@ -51,18 +51,19 @@ def training_sets(
     """Make the training sets of the rivals and of our model, in this order.
 
     The rivals stay plain: they treat every unlabelled account as honest, learn from planted accounts only where nothing
-    is confirmed, are not shown campaigns, and may read `rival_columns` as well.
+    is confirmed, are not shown groups, and may read `rival_columns` as well.
     """
     rival_features = (*features, *rival_columns)
     both = add_planted(examples, planted)
     rows, is_latest, is_real = training_rows(both, features, plan, seed), _is_latest(both), ~is_planted(both)
-    suspect = suspects(rows, both["label"].is_null().to_numpy(), seed)
+    unlabelled = both["label"].is_null().to_numpy()
+    suspect = suspects(rows, unlabelled, seed) | (unlabelled & (lifts(both) >= SUSPECT_LIFT))
     ours = TrainingSet(
         rows=distrust(rows, suspect),
         is_current=is_latest & is_real,
         calibrates=is_latest & ~suspect & is_real,
         suspect_accounts=int((suspect & is_latest).sum()),
-        in_campaign=is_in_campaign(both),
+        lift=lifts(both),
     )
     if (rows.label & is_real).any():
         latest = _is_latest(examples)
@@ -88,7 +89,7 @@ def _with_blanks(training_set: TrainingSet, plan: Plan, seed: int) -> TrainingSe
         rows=rows,
         is_current=is_original & training_set.is_current[source],
         calibrates=is_original & training_set.calibrates[source],
-        in_campaign=None if training_set.in_campaign is None else training_set.in_campaign[source],
+        lift=None if training_set.lift is None else training_set.lift[source],
     )
 
 

@@ -13,7 +13,7 @@ from training.evaluation.metrics import Estimate, Numbers
 from training.evaluation.paired import differences
 from training.evaluation.report import Report
 from training.evaluation.slices import campaigns_of
-from training.examples.dataset import is_in_campaign, matrix, targets
+from training.examples.dataset import lifts, matrix, targets
 from training.examples.test_set import TestSet
 from training.fitting.train import OURS, judge
 from training.gate.evidence import CHAMPION, Evidence, Footprint
@@ -60,11 +60,14 @@ def assemble_evidence(
         footprints: of challenger and champion, if they were measured.
 
     Returns:
-        No report where there is no champion, or none that can still score.
+        No report where there is no champion, or none that can still score, or one that nobody could judge, as nothing
+        was confirmed when it was trained: it gives way to what can be judged.
     """
     test, seed = challenger.test, challenger.report.seed
     ours = risk_of(challenger.model, test.frame)
     rivals = _in_row_order(rival_risks, test.frame)
+    if isinstance(champion, Contender) and champion is not challenger and not champion.report.positives:
+        champion = None
     if champion is None or champion is challenger:
         report = None if champion is None else challenger.report
         return report, Evidence(differences=_differences(test, ours, rivals, seed))
@@ -84,7 +87,7 @@ def assemble_evidence(
 
 def risk_of(model: Model, frame: pl.DataFrame) -> Numbers:
     """Calibrated risks (n,) of the rows of a test set."""
-    return model.predict(matrix(frame, model.features), is_in_campaign(frame))
+    return model.predict(matrix(frame, model.features), lifts(frame))
 
 
 def _judge_both(

@@ -5,10 +5,6 @@ Isotonic regression does (it is flat in steps). Here a line is fitted first (Pla
 is then bent at a few knots towards the observed log-odds of bins of scores, each bin shrunk to the line by
 `PSEUDO_COUNT` pseudo-observations. The knots are made increasing (pool adjacent violators) with a minimum slope. Beyond
 the outer knots there is no evidence: there the curve grows only with the logarithm.
-
-Being in a reported campaign is evidence about an account that its own features do not hold. It is added last, as one
-number of log-odds, the same for all accounts: the `lift`. As a feature, the trees would memorise that the members of an
-unlabelled campaign are honest.
 """
 
 from dataclasses import dataclass, replace
@@ -26,9 +22,6 @@ MAX_LOG_ODDS = 11.0  # of a bin: keeps risks between about 1 in 60,000 and its c
 MIN_SLOPE = 0.02  # log-odds for each step of one in the score, so that no two scores are merged
 TAIL_SLOPE = 0.1  # how fast the curve grows beyond the outer knots, within the logarithm
 MIN_RATE, MAX_RATE = 1e-4, 0.5  # bounds of an estimated base rate
-# Mean (odds of 20) and standard deviation of the normal prior of the lift, before labels are seen.
-PRIOR_LIFT, LIFT_SPREAD = 3.0, 0.5
-MAX_SHIFT = 3.0  # log-odds that the curve may be moved by when the lift is fitted
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -41,26 +34,22 @@ class Calibrator:
         score: of the knots, strictly increasing.
         log_odds: of the knots, strictly increasing.
         base_rate: the share of true rows that the curve was fitted at.
-        lift: the log-odds that being in a campaign adds; never negative.
     """
 
     score: tuple[float, ...]
     log_odds: tuple[float, ...]
     base_rate: float
-    lift: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the numbers.
 
         Raises:
-            ValueError: knots that do not rise strictly, a number that is not finite, or a negative lift.
+            ValueError: knots that do not rise strictly, or a number that is not finite.
         """
         x, y = np.array(self.score), np.array(self.log_odds)
         rising = x.size == y.size >= 2 and bool((np.diff(x) > 0).all() and (np.diff(y) > 0).all())
         if not rising or not np.isfinite([*self.score, *self.log_odds, self.base_rate]).all():
             raise ValueError("the knots of a calibrator must be finite and rise strictly")
-        if not 0.0 <= self.lift < np.inf:
-            raise ValueError(f"the lift of a calibrator must be finite and not negative, got {self.lift}")
 
     def at(self, base_rate: float) -> "Calibrator":
         """The curve for another share of true accounts: all odds are multiplied by the ratio of the odds.
@@ -76,19 +65,13 @@ class Calibrator:
         shift = float(logit(base_rate) - logit(np.clip(self.base_rate, 1e-6, 1 - 1e-6)))
         return replace(self, log_odds=tuple(y + shift for y in self.log_odds), base_rate=base_rate)
 
-    def apply(self, scores: Numbers, in_campaign: Flags | None = None) -> Numbers:
-        """The risks in [0, 1] of raw scores, (n,) each: a higher score never gets a lower risk.
-
-        Args:
-            scores: (n,).
-            in_campaign: (n,), which rows are in a campaign; None for none.
-        """
-        odds = self.bend(scores) if in_campaign is None else self.bend(scores) + self.lift * in_campaign
-        risk: Numbers = expit(odds)
+    def apply(self, scores: Numbers) -> Numbers:
+        """The risks in [0, 1] of raw scores, (n,) each: a higher score never gets a lower risk."""
+        risk: Numbers = expit(self.bend(scores))
         return risk
 
     def bend(self, scores: Numbers) -> Numbers:
-        """The calibrated log-odds of raw scores without the lift, (n,) each."""
+        """The calibrated log-odds of raw scores, (n,) each."""
         x, y = self.score, self.log_odds
         inside = np.interp(scores, x, y)
         below = np.log1p(TAIL_SLOPE * np.maximum(x[0] - scores, 0.0))
@@ -118,27 +101,6 @@ def fit_calibrator(scores: Numbers, label: Flags, bins: int = 8) -> Calibrator:
     # A bin departs from the line only as far as its rows carry weight; at the ends this keeps risks off 0 and 1.
     y = np.clip(logit(shrunk), -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return _curve(x, isotonic_regression(y, sample_weight=count), float(label.mean()))
-
-
-def with_lift(calibrator: Calibrator, scores: Numbers, label: Flags, in_campaign: Flags) -> Calibrator:
-    """Fit the lift, and move the curve so that the mean risk stays: both on out-of-fold rows, (n,) each.
-
-    Members of unlabelled campaigns count as false here, so labels alone would give too small a lift. A normal prior
-    holds it near `PRIOR_LIFT` (maximum a posteriori); where all rows are of one class, it is `PRIOR_LIFT`.
-    """
-    if label.all() or not label.any():
-        return replace(calibrator, lift=PRIOR_LIFT)
-    log_odds = calibrator.bend(scores)
-
-    def loss(at: Numbers) -> tuple[float, Numbers]:
-        odds = log_odds + at[0] + at[1] * in_campaign
-        off, away = expit(odds) - label, (at[1] - PRIOR_LIFT) / LIFT_SPREAD
-        value = float(np.sum(np.logaddexp(0.0, odds) - label * odds) + away**2 / 2)
-        return value, np.array([off.sum(), (off * in_campaign).sum() + away / LIFT_SPREAD])
-
-    bounds = [(-MAX_SHIFT, MAX_SHIFT), (0.0, None)]
-    shift, lift = minimize(loss, np.array([0.0, PRIOR_LIFT]), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return replace(calibrator, log_odds=tuple(float(y + shift) for y in calibrator.log_odds), lift=float(lift))
 
 
 def estimated_rate(calibrator: Calibrator, scores: Numbers, steps: int = 200) -> float:

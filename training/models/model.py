@@ -19,6 +19,7 @@ from training.models import artifact
 from training.models.artifact import BOOSTER, LABEL, MANIFEST, REFUSAL, SIGNATURE, UNREGISTERED, Prove, Sign, Strict
 from training.models.calibrate import Calibrator
 from training.models.linear import Linear
+from training.models.standing import Standing
 
 FEW_ROWS = 4096  # below, one thread predicts, so that concurrent calls do not compete; not measured further
 
@@ -30,7 +31,8 @@ class Model:
     Attributes:
         booster: the trees.
         linear: the linear model; its log-odds are added to those of the trees.
-        calibrator: turns the sum into risks.
+        standing: turns the sum into normal scores, to which what an account's group adds is added.
+        calibrator: turns these into risks.
         features: names of the columns that `predict` takes, in order.
         schema_version: of the features.
         thresholds: risks by name, at least `review`.
@@ -41,6 +43,7 @@ class Model:
 
     booster: lgb.Booster
     linear: Linear
+    standing: Standing
     calibrator: Calibrator
     features: tuple[str, ...]
     schema_version: str
@@ -68,12 +71,13 @@ class Model:
         scores = self.booster.predict(matrix, raw_score=True, num_threads=threads, predict_disable_shape_check=True)
         return np.asarray(scores, dtype=np.float64) + self.linear.raw(matrix)
 
-    def predict(self, matrix: NDArray[np.float32], in_campaign: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    def predict(self, matrix: NDArray[np.float32], lift: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """The calibrated risks in [0, 1], (n,).
 
         Args:
             matrix: (n, F) float32, columns in the order of `features`; NaN is unknown.
-            in_campaign: (n,), which accounts are in a campaign; None for none.
+            lift: (n,), what each account's group adds to its normal score (`features.groups.evidence`); None for
+                nothing.
 
         Raises:
             InputError: another number of columns.
@@ -81,7 +85,8 @@ class Model:
         if matrix.shape[0] == 0:
             self._check(matrix)
             return np.zeros(0)
-        return self.calibrator.apply(self.raw(matrix), in_campaign)
+        normal = self.standing.normal_scores(self.raw(matrix))
+        return self.calibrator.apply(normal if lift is None else normal + lift)
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the risk of each row, (n, F), in log-odds before calibration.
@@ -108,7 +113,11 @@ class _Knots(Strict):
     score: list[float]
     log_odds: list[float]
     base_rate: float
-    lift: float
+
+
+class _Ranks(Strict):
+    score: list[float]
+    normal: list[float]
 
 
 class _Weights(Strict):
@@ -124,6 +133,7 @@ class _Label(Strict):
     features: list[str]
     thresholds: dict[str, float]
     linear: _Weights
+    standing: _Ranks
     calibrator: _Knots
     origin: dict[str, str]
 
@@ -149,7 +159,7 @@ def _contents(model: Model) -> dict[str, bytes]:
 
 def _label(model: Model) -> _Label:
     curve = model.calibrator
-    knots = _Knots(score=list(curve.score), log_odds=list(curve.log_odds), base_rate=curve.base_rate, lift=curve.lift)
+    knots = _Knots(score=list(curve.score), log_odds=list(curve.log_odds), base_rate=curve.base_rate)
     return _Label(
         name=model.name,
         schema_version=model.schema_version,
@@ -161,6 +171,7 @@ def _label(model: Model) -> _Label:
             coefficients=model.linear.coefficients.tolist(),
             intercept=model.linear.intercept,
         ),
+        standing=_Ranks(score=list(model.standing.score), normal=list(model.standing.normal)),
         calibrator=knots,
         origin=dict(model.origin),
     )
@@ -188,7 +199,7 @@ def load(
     contents, version = artifact.read_files(folder, prove), artifact.read_version(folder)
     label = artifact.parse_json(contents[LABEL], _Label, folder / LABEL)
     _expect(label, features, schema_version, folder)
-    curve = _calibrator(label, folder)
+    standing, curve = _standing(label, folder), _calibrator(label, folder)
     try:
         booster = lgb.Booster(model_str=contents[BOOSTER].decode())
     except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
@@ -198,6 +209,7 @@ def load(
     return Model(
         booster=booster,
         linear=_linear(label, folder),
+        standing=standing,
         calibrator=curve,
         features=tuple(label.features),
         schema_version=label.schema_version,
@@ -230,9 +242,16 @@ def _linear(label: _Label, folder: Path) -> Linear:
     return Linear(centre, scale, coefficients, weights.intercept)
 
 
+def _standing(label: _Label, folder: Path) -> Standing:
+    try:
+        return Standing(tuple(label.standing.score), tuple(label.standing.normal))
+    except ValueError as error:
+        raise IntegrityError(f"{folder / LABEL} holds an impossible standing ({error}): {REFUSAL}.") from error
+
+
 def _calibrator(label: _Label, folder: Path) -> Calibrator:
     knots = label.calibrator
     try:
-        return Calibrator(tuple(knots.score), tuple(knots.log_odds), knots.base_rate, knots.lift)
+        return Calibrator(tuple(knots.score), tuple(knots.log_odds), knots.base_rate)
     except ValueError as error:
         raise IntegrityError(f"{folder / LABEL} holds an impossible calibrator ({error}): {REFUSAL}.") from error

@@ -18,11 +18,11 @@ from training.models.artifact import Prove, copy_model, read_signature
 from training.models.model import Model, fingerprint, load
 from training.tracking.client import NAME, connect
 
-MARK = "model_sha256"
+MARK, JUDGED_MARK = "model_sha256", "judged_model_sha256"
 LONGEST = 4000  # of a tag
 CHAMPION, CHALLENGER = "champion", "challenger"
 INPUTS = "inputs"  # a tag: digest of all that a training depends on
-FOLDER, REPORT, DECISION, TEST_SET = "model_label", "report.json", "decision.json", "test_set"
+FOLDER, JUDGED, REPORT, DECISION, TEST_SET = "model_label", "judged_model", "report.json", "decision.json", "test_set"
 RISKS, DRIFT = "risks.parquet", "drift_reference.json"
 
 
@@ -130,32 +130,36 @@ def note(uri: str, version: int, tags: Mapping[str, str]) -> None:
         client.set_model_version_tag(NAME, str(version), name, value[:LONGEST])
 
 
-def fetch(uri: str, version: int, folder: Path, prove: Prove | None = None) -> Path:
+def fetch(uri: str, version: int, folder: Path, prove: Prove | None = None, *, judged: bool = False) -> Path:
     """Download a version's model folder to `folder` (new or empty), checked, with its version beside it.
+
+    If `judged`, it is the model that was judged, which knows nobody of the version's test set.
 
     Raises `InputError` for an unknown version, `IntegrityError` for a model that is not what its label says, not what
     was registered, or not signed as `prove` wants it.
     """
     registered = registered_version(connect(uri), version)
-    with downloaded(uri, version, FOLDER) as path:
+    name, mark = (JUDGED, JUDGED_MARK) if judged else (FOLDER, MARK)
+    with downloaded(uri, version, name) as path:
         try:
             model = load(path, prove=prove)
         except IntegrityError as error:
             raise IntegrityError(f"version {version} of {NAME} in the registry can't be used: {error}") from error
-        if registered.tags.get(MARK) != fingerprint(model):
+        if registered.tags.get(mark) != fingerprint(model):
             raise IntegrityError(f"Version {version} of {NAME} is not what was registered: train again.")
         copy_model(path, folder, str(version))
     return folder
 
 
 def holds(uri: str, version: int, prove: Prove | None = None, *, signed: bool = False) -> bool:
-    """Is the stored model what was registered, as `prove` wants it if that is given, and signed at all if `signed`?"""
+    """Are both stored models what was registered, as `prove` wants it if given, and signed at all if `signed`?"""
     with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
         try:
-            folder = fetch(uri, version, Path(scratch) / FOLDER, prove)
+            final = fetch(uri, version, Path(scratch) / FOLDER, prove)
+            as_judged = fetch(uri, version, Path(scratch) / JUDGED, prove, judged=True)
         except IntegrityError:
             return False
-        return not signed or read_signature(folder) is not None
+        return not signed or all(read_signature(folder) is not None for folder in (final, as_judged))
 
 
 def is_registered(uri: str, version: int, model: Model) -> bool:

@@ -17,7 +17,7 @@ from training.examples.dataset import targets
 from training.examples.test_set import write_test_set
 from training.fitting.train import OURS, JudgedCandidate, Trained
 from training.models.artifact import SIGNATURE, Sign
-from training.models.model import Model, fingerprint, save
+from training.models.model import fingerprint, save
 from training.reports import plots
 from training.reports.page import comparison_page
 from training.tracking.client import EXPERIMENT, NAME, connect, library
@@ -27,6 +27,8 @@ from training.tracking.registry import (
     CHAMPION,
     DRIFT,
     FOLDER,
+    JUDGED,
+    JUDGED_MARK,
     MARK,
     RISKS,
     TEST_SET,
@@ -79,7 +81,7 @@ def record(
     """
     context = context or RunContext()
     client = connect(uri)
-    key = fingerprint(trained.model)
+    key = fingerprint(trained.final)
     version = find(client, key)
     if version is None:
         experiment = _experiment(client, artifact_root)
@@ -93,9 +95,9 @@ def record(
     else:
         note(uri, version, context.tags)
         if not holds(uri, version):
-            _log_folder(client, registered_version(client, version).run_id, trained.model, sign)
+            _log_folders(client, registered_version(client, version).run_id, trained, sign)
         elif sign is not None:
-            _log_signature(client, registered_version(client, version).run_id, trained.model, sign)
+            _log_signatures(client, registered_version(client, version).run_id, trained, sign)
     if aliased(client, CHAMPION) != version:
         client.set_registered_model_alias(NAME, CHALLENGER, str(version))
     return version
@@ -128,7 +130,7 @@ def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | No
         log_report(client, run.info.run_id, ours.report)
         _pictures(mlflow, trained)
         mlflow.log_text(comparison_page(trained.reports), COMPARISON)
-        _log_folder(client, run.info.run_id, trained.model, sign)
+        _log_folders(client, run.info.run_id, trained, sign)
         with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
             write_test_set(trained.split.test, Path(scratch))
             mlflow.log_artifacts(scratch, TEST_SET)
@@ -136,7 +138,7 @@ def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | No
         if context.reference is not None:
             mlflow.log_text(context.reference.model_dump_json(indent=1), DRIFT)
         logged = mlflow.lightgbm.log_model(
-            trained.model.booster,
+            trained.final.booster,
             name="model",
             signature=_signature(trained.model.features),
             pip_requirements=["lightgbm>=4.6", "numpy>=2.2"],
@@ -154,17 +156,19 @@ def _log_risks(mlflow: Any, trained: Trained) -> None:
         mlflow.log_artifact(f"{scratch}/{RISKS}")
 
 
-def _log_folder(client: Any, run: str, model: Model, sign: Sign | None) -> None:
-    with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
-        save(model, Path(scratch) / FOLDER, sign)
-        client.log_artifacts(run, f"{scratch}/{FOLDER}", FOLDER)
+def _log_folders(client: Any, run: str, trained: Trained, sign: Sign | None) -> None:
+    for name, model in ((FOLDER, trained.final), (JUDGED, trained.model)):
+        with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
+            save(model, Path(scratch) / name, sign)
+            client.log_artifacts(run, f"{scratch}/{name}", name)
 
 
-def _log_signature(client: Any, run: str, model: Model, sign: Sign) -> None:
-    """The signature alone: a kill while the other files are written again would cost a model that is in use."""
-    with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
-        save(model, Path(scratch) / FOLDER, sign)
-        client.log_artifact(run, f"{scratch}/{FOLDER}/{SIGNATURE}", FOLDER)
+def _log_signatures(client: Any, run: str, trained: Trained, sign: Sign) -> None:
+    """The signatures alone: a kill while the other files are written again would cost a model that is in use."""
+    for name, model in ((FOLDER, trained.final), (JUDGED, trained.model)):
+        with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
+            save(model, Path(scratch) / name, sign)
+            client.log_artifact(run, f"{scratch}/{name}/{SIGNATURE}", name)
 
 
 def _signature(features: Sequence[str]) -> Any:
@@ -178,13 +182,14 @@ def _signature(features: Sequence[str]) -> Any:
 def _tags(trained: Trained, code_version: str) -> dict[str, str]:
     digests = {f"digest_{name}": value for name, value in trained.digests.items()}
     training = {"as_of": trained.as_of.isoformat(), "code_version": code_version}
-    return {**training, MARK: fingerprint(trained.model), **digests}
+    marks = {MARK: fingerprint(trained.final), JUDGED_MARK: fingerprint(trained.model)}
+    return {**training, **marks, **digests}
 
 
 def _pictures(mlflow: Any, trained: Trained) -> None:
     label = targets(trained.split.test.frame)
     risks = {name: judged.risk for name, judged in trained.candidates.items()}
-    model = trained.model
+    model = trained.final
     drawn = plots.plots(label, risks, trained.reports, model.features, model.importance())
     for name, figure in drawn.items():
         mlflow.log_figure(figure, f"plots/{name}.png")

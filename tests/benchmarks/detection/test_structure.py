@@ -7,15 +7,16 @@ import pytest
 from benchmarks.detection.structure import NO_CAMPAIGNS, NO_COORDINATION, NOR_SHARING, PAGE, PART, measure_structure
 from benchmarks.worlds.diluted import Dilution
 from docs_tools.documents import RESULTS
-from training.examples.dataset import IN_CAMPAIGN
+from training.examples.dataset import LIFT
 from training.fitting.train import OURS
 
 FEW, MANY = Dilution(50, 1.0), Dilution(250, 1.0)
 
 
 def grouped(rows: pl.DataFrame) -> pl.DataFrame:
-    """Of three true accounts two are in a campaign, and no other."""
-    return rows.with_columns((pl.col("true") & (pl.Series(np.arange(rows.height)) % 3 > 0)).alias(IN_CAMPAIGN))
+    """Of three true accounts two are lifted by their group, and no other."""
+    is_lifted = pl.col("true") & (pl.Series(np.arange(rows.height)) % 3 > 0)
+    return rows.with_columns(pl.when(is_lifted).then(3.0).alias(LIFT))
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from math import log
+from operator import gt
 from typing import Any
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.groups.links import LINK_KINDS, PIVOT, SIGNUP_TIME, Links, read_links, weigh_pairs
+from features.groups.link_kinds import LINK_KINDS, PIVOT, SIGNUP_TIME
+from features.groups.links import Links, read_links, weigh_pairs
 from features.lake import BAN, Lake
 from features.schemas import KEY_KINDS, AccountRows
 
@@ -40,40 +44,68 @@ def shown(count: int, new: Callable[[int], bool], key: int, share: float = 0.5, 
     return [(first + i, PREFIX, key, share, new(i)) for i in range(count)]
 
 
-def test_a_template_new_to_a_few_ties_and_one_that_many_have_always_sent_does_not() -> None:
+def newness(links: Links, key: int) -> float:
+    """What is left of a key's tie when its rarity and the weight of its kind are divided out."""
+    kind, customers, tie = links.keys.filter(key=key).select("kind", "customers", "tie").row(0)
+    weight = LINK_KINDS[kind].weight
+    return float(tie / weight / (1 - log(customers) / log(links.accounts["customer"].n_unique())))
+
+
+def test_a_template_new_to_a_few_ties_and_one_that_many_have_always_sent_hardly_does() -> None:
     old = shown(800, lambda i: i % 10 == 0, COMMON)
     tie_of = ties(weigh_pairs(accounts(1000), pairs([*old, *shown(30, lambda i: True, RARE, first=500)])))
     assert tie_of[PREFIX, RARE] > 0.3
-    assert tie_of.get((PREFIX, COMMON), 0.0) == 0.0
+    assert 0 < tie_of[PREFIX, COMMON] < 0.02
 
 
-def test_a_rare_key_of_sharers_as_old_as_others_ties_nobody() -> None:
-    rows = [*shown(800, lambda i: i % 4 == 0, COMMON), *shown(20, lambda i: i % 4 == 0, RARE, first=500)]
-    assert ties(weigh_pairs(accounts(1000), pairs(rows))).get((PREFIX, RARE), 0.0) == 0.0
+def test_a_key_that_every_customer_shows_ties_nobody_however_new_it_is() -> None:
+    rows = [*shown(100, lambda i: i % 2 == 0, COMMON), *shown(9, lambda i: True, RARE)]
+    tie_of = ties(weigh_pairs(accounts(100), pairs(rows)))
+    assert tie_of[PREFIX, RARE] > 0.3
+    assert tie_of.get((PREFIX, COMMON), 0.0) < 1e-9
+
+
+@pytest.mark.parametrize("every", [4, 20])
+def test_a_rare_key_of_sharers_as_old_as_others_or_older_ties_half_of_what_its_rarity_allows(every: int) -> None:
+    rows = [*shown(800, lambda i: i % 4 == 0, COMMON), *shown(20, lambda i: i % every == 0, RARE, first=500)]
+    assert newness(weigh_pairs(accounts(1000), pairs(rows)), RARE) == pytest.approx(0.5, abs=1e-9)
+
+
+def test_a_rare_key_ties_the_more_the_newer_its_sharers_are_and_up_to_twice_as_much() -> None:
+    rows = shown(800, lambda i: i % 4 == 0, COMMON)
+    by_newness = [
+        newness(weigh_pairs(accounts(1000), pairs([*rows, *shown(40, partial(gt, new), RARE, first=500)])), RARE)
+        for new in (20, 30, 40)
+    ]
+    assert 0.5 < by_newness[0] < by_newness[1] < by_newness[2] < 1
+    assert by_newness[2] > 0.95
 
 
 def test_the_more_new_ones_share_a_key_the_surer_it_is_of_them() -> None:
     rows = shown(800, lambda i: i % 10 == 0, COMMON)
     few, many = (
-        ties(weigh_pairs(accounts(1000), pairs([*rows, *shown(count, lambda i: True, RARE, first=500)])))
+        newness(weigh_pairs(accounts(1000), pairs([*rows, *shown(count, lambda i: True, RARE, first=500)])), RARE)
         for count in (2, 12)
     )
-    assert few[PREFIX, RARE] < many[PREFIX, RARE]
+    assert few < many - 0.1
 
 
 def test_accounts_of_one_organisation_are_one_customer_so_their_own_keys_tie_nobody() -> None:
     rows = [*shown(100, lambda i: False, COMMON), *((i, PAYMENT, RARE, 1.0, True) for i in range(30))]
     apart = weigh_pairs(accounts(200), pairs(rows))
     together = weigh_pairs(accounts(200, customer=lambda i: 0 if i < 30 else i), pairs(rows))
-    assert apart.keys.select("kind", "key").rows() == [(PAYMENT, RARE)]
-    assert PAYMENT not in together.keys["kind"]
+    assert list(ties(apart)) == [(PREFIX, COMMON), (PAYMENT, RARE)]
+    assert list(ties(together)) == [(PREFIX, COMMON)]
 
 
 def test_a_pair_appears_once_and_carries_its_share() -> None:
     rows = [*shown(60, lambda i: False, COMMON), *shown(9, lambda i: True, RARE, 0.25)]
     links = weigh_pairs(accounts(100), pairs(rows))
-    assert links.pairs["share"].to_list() == [0.25] * 9
-    assert links.pairs["account"].to_list() == list(range(9))
+    shares = links.pairs.join(links.keys.with_row_index("number"), left_on="key", right_on="number")
+    assert shares.sort("key_right", "account").select("key_right", "account", "share").rows() == [
+        *((COMMON, i, 0.5) for i in range(60)),
+        *((RARE, i, 0.25) for i in range(9)),
+    ]
 
 
 def test_the_order_of_pairs_changes_nothing() -> None:
@@ -111,12 +143,17 @@ def test_an_old_account_that_takes_a_template_up_is_new_to_it(
         rows += habit(f"turned{i}", as_of, 1000 + i, range(9, 20)) + habit(f"turned{i}", as_of, RARE, range(9))
     registered = account_rows_of([{"account_id": name} for name in sorted({row["account_id"] for row in rows})])
     links = read_links(lake_of([events_of(rows)], registered), as_of)
-    assert links.keys.filter(pl.col("kind") == PREFIX)["key"].to_list() == [RARE]
-    assert links.pairs["new"].all()
-    assert links.pairs["share"].to_list() == [pytest.approx(45 / 100)] * 9
+    keys = links.keys.with_row_index("number").filter(kind=PREFIX)
+    shares = links.pairs.join(keys.select("number", name="key"), left_on="key", right_on="number")
+    assert shares.group_by("name").agg(pl.col("new").all(), accounts=pl.len()).sort("name").rows() == [
+        (COMMON, False, 40),
+        (RARE, True, 9),
+    ]
+    assert shares.filter(name=RARE)["share"].to_list() == [pytest.approx(45 / 100)] * 9
+    assert newness(links, RARE) > 0.8 > 0.5 == pytest.approx(newness(links, COMMON))
 
 
-def test_a_template_of_old_accounts_ties_from_the_day_on_that_some_of_them_are_banned(
+def test_a_template_of_old_accounts_ties_more_from_the_day_on_that_some_of_them_are_banned(
     lake_of: Callable[..., Lake], events_of: Callable[[Rows], pl.DataFrame], account_rows_of: Any, as_of: datetime
 ) -> None:
     rows = [row for i in range(60) for row in habit(f"old{i}", as_of, COMMON, range(20))]
@@ -127,10 +164,12 @@ def test_a_template_of_old_accounts_ties_from_the_day_on_that_some_of_them_are_b
     bans.append({"account_id": "ours5", "action": "warning", "acted_at": banned_at})
     schema = {"account_id": pl.String, "action": pl.String, "acted_at": pl.Datetime("us", "UTC")}
     with_bans = replace(lake, tables={**lake.tables, "enforcement": pl.DataFrame(bans, schema=schema)})
-    assert not len(read_links(lake, as_of).keys)
-    assert not len(read_links(with_bans, banned_at - timedelta(hours=1)).keys)
+    before = read_links(with_bans, banned_at - timedelta(hours=1))
+    for links in (before, read_links(lake, as_of)):
+        assert [newness(links, key) for key in (COMMON, RARE)] == pytest.approx([0.5, 0.5])
     tied = read_links(with_bans, as_of)
-    assert set(tied.keys["key"]) == {RARE}
+    assert newness(tied, COMMON) == pytest.approx(0.5)
+    assert newness(tied, RARE) > 0.6
     assert not tied.accounts["young"].any()
 
 
@@ -177,9 +216,11 @@ def test_who_goes_over_to_a_new_model_in_the_same_hours_is_tied_and_who_only_tri
     links = read_links(lake_of([events_of(rows)], None, {"m3": 5}), as_of)
     code = next(code for code, kind in enumerate(LINK_KINDS) if kind.name == PIVOT)
     keys = links.keys.with_row_index("key_number").filter(pl.col("kind") == code)
-    assert len(keys) == 1
-    tied = links.pairs.filter((pl.col("key") == keys["key_number"].item()) & pl.col("new"))["account"].to_list()
-    assert set(links.accounts["account_id"].gather(tied)) == {f"together{i}" for i in range(12)}
+    tied = links.pairs.join(keys, left_on="key", right_on="key_number")
+    moved = tied.filter("new")
+    assert set(links.accounts["account_id"].gather(moved["account"])) == {f"together{i}" for i in range(12)}
+    assert keys["key"].to_list() == moved["key_right"].unique().to_list()
+    assert newness(links, keys["key"].item()) > 0.4
     unreleased = read_links(lake_of([events_of(rows)], None, {"m1": 99}), as_of)
     assert not len(unreleased.keys.filter(pl.col("kind") == code))
 

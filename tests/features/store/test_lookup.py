@@ -210,7 +210,7 @@ def test_redis_gives_the_same_bits_as_sqlite(
     assert not (store.root / "online.db").exists()
 
 
-def test_an_account_has_its_campaign_online_and_others_have_none(
+def test_an_account_has_its_campaign_and_lift_online_and_others_have_none(
     lookup: FeatureLookup, as_of: datetime, tmp_path: Path
 ) -> None:
     copied = FeatureLookup(shutil.copytree(lookup.root, tmp_path / "copied"))
@@ -218,10 +218,12 @@ def test_an_account_has_its_campaign_online_and_others_have_none(
         "account_id": ["acct-0001"],
         "campaign_id": ["campaign_1"],
         "ties": ["subnets (1 key, up to 4 accounts)"],
+        "lift": [2.5],
     }
-    assert copied.materialize(as_of, campaigns=pl.DataFrame(membership))
+    assert copied.materialize(as_of, groups=pl.DataFrame(membership))
     online = copied.online(["acct-0002", "acct-0001", "nobody"])
     assert online.campaigns == [None, "campaign_1", None]
     assert online.ties == [None, *membership["ties"], None]
+    assert online.lift.tolist() == [0.0, 2.5, 0.0]
     assert copied.materialize(as_of)
     assert (copied.online(["acct-0001"]).campaigns, copied.online(["acct-0001"]).ties) == ([None], [None])

@@ -15,7 +15,7 @@ from features.catalogue import MODES
 from features.errors import IntegrityError
 from training.evaluation.metrics import recall_name
 from training.evaluation.report import BLANK, EvaluationRequest, Report, blanked, evaluate, read_report
-from training.examples.dataset import is_in_campaign, targets
+from training.examples.dataset import LIFT, lifts, targets
 from training.examples.splits import split_by_campaign
 from training.examples.test_set import make_test_set
 from training.fitting.train import Trained
@@ -230,7 +230,7 @@ def test_rows_of_the_course_are_judged_as_they_were(world, as_of) -> None:
     assert seen[0].equals(test.frame)
 
 
-def test_without_a_part_of_the_features_no_campaign_is_believed(world: Callable[..., pl.DataFrame]) -> None:
-    frame = world(honest=5, campaigns=1, size=2).with_columns(in_campaign=pl.lit(True))
+def test_without_a_part_of_the_features_no_group_is_believed(world: Callable[..., pl.DataFrame]) -> None:
+    frame = world(honest=5, campaigns=1, size=2).with_columns(pl.lit(1.0).alias(LIFT))
     for name, blank in BLANK.items():
-        assert is_in_campaign(blanked(frame, blank)).any() == (not MODES[name])
+        assert lifts(blanked(frame, blank)).any() == (not MODES[name])

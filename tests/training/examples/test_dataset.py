@@ -62,9 +62,9 @@ def test_a_label_of_an_account_never_seen_is_counted() -> None:
     assert entities(seen(("a", 5, 0)), labels(("z", True, 1, None)), T, (T,)).labels_unseen == 1
 
 
-def test_snapshots_long_after_the_last_request_are_left_out_and_counted() -> None:
-    listed = entities(seen(("a", 60, 40)), labels(), T, snapshot_times(T, (0, 14)))
-    assert listed.frame["as_of"].to_list() == [T - 14 * DAY]
+def test_of_a_silent_account_the_snapshots_that_would_repeat_another_are_left_out_and_counted() -> None:
+    listed = entities(seen(("a", 60, 40)), labels(), T, snapshot_times(T, (0, 14, 50)))
+    assert listed.frame["as_of"].to_list() == [T - 50 * DAY, T]
     assert listed.snapshots_idle == 1
 
 

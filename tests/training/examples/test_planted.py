@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from features.errors import InputError
-from training.examples.dataset import digest, is_in_campaign, matrix, weights
+from training.examples.dataset import LIFT, digest, lifts, matrix, weights
 from training.examples.planted import MARK, add_planted, is_planted, weigh_with_planted
 from training.examples.splits import NOTHING_CONFIRMED, campaign_digests
 from training.fitting.plan import Plan
@@ -197,6 +197,6 @@ def test_without_planted_accounts_nothing_can_be_learned_where_nothing_is_confir
         train_quickly(world(honest=100, campaigns=0))
 
 
-def test_no_planted_account_is_taken_for_a_member_of_a_campaign(labelled: pl.DataFrame, planted: pl.DataFrame) -> None:
-    whole = add_planted(labelled.with_columns(in_campaign=pl.lit(True)), planted)
-    assert np.array_equal(is_in_campaign(whole), ~is_planted(whole))
+def test_no_planted_account_is_lifted_by_a_group(labelled: pl.DataFrame, planted: pl.DataFrame) -> None:
+    whole = add_planted(labelled.with_columns(pl.lit(1.0).alias(LIFT)), planted)
+    assert np.array_equal(lifts(whole) > 0, ~is_planted(whole))

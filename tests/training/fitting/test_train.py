@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from training.baselines import SingleColumnRule
-from training.examples.dataset import is_in_campaign, matrix
+from training.examples.dataset import LIFT, lifts, matrix
 from training.examples.splits import hold_out
 from training.fitting.plan import Plan
 from training.fitting.train import OURS, Trained, judge, train
@@ -115,18 +115,16 @@ def test_a_search_may_set_the_trees_and_is_the_same_again(world, request_of) -> 
     assert any(chosen[name] != getattr(usual, name) for name in ("num_leaves", "learning_rate", "lambda_l2"))
 
 
-def test_ours_alone_learns_what_a_campaign_tells(
+def test_a_group_lifts_its_members_in_our_model_and_in_no_rival(
     world: Any, features: tuple[str, ...], request_of: Any, plan: Plan
 ) -> None:
     examples = world(honest=400, campaigns=5, size=12, snapshots=2)
-    in_campaign = examples.with_columns(
-        in_campaign=pl.col("label").fill_null(False) | pl.col("account_id").str.ends_with("77")
-    )
-    trained = train(request_of(examples=in_campaign, seed=1, plan=plan))
-    assert trained.model.calibrator.lift > 1.0
-    assert [judged.fitted.calibrator.lift for name, judged in trained.candidates.items() if name != OURS] == [0.0, 0.0]
+    is_member = pl.col("label").fill_null(False) | pl.col("account_id").str.ends_with("77")
+    lifted = examples.with_columns(pl.when(is_member).then(2.0).alias(LIFT))
+    trained = train(request_of(examples=lifted, seed=1, plan=plan))
+    assert [name for name, judged in trained.candidates.items() if judged.fitted.standing is not None] == [OURS]
     rows = trained.split.test.frame
     alone = trained.model.predict(matrix(rows, features))
-    risk = trained.model.predict(matrix(rows, features), is_in_campaign(rows))
+    risk = trained.model.predict(matrix(rows, features), lifts(rows))
     assert np.array_equal(risk, trained.candidates[OURS].risk)
-    assert np.array_equal(risk > alone, is_in_campaign(rows))
+    assert np.array_equal(risk > alone, lifts(rows) > 0)

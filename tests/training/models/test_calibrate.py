@@ -10,11 +10,9 @@ from training.evaluation.metrics import brier, expected_calibration_error
 from training.models.calibrate import (
     MAX_RATE,
     MIN_RATE,
-    PRIOR_LIFT,
     Calibrator,
     estimated_rate,
     fit_calibrator,
-    with_lift,
 )
 
 scores = st.lists(st.floats(-12, 12), min_size=4, max_size=60, unique_by=lambda x: round(x, 4))
@@ -125,55 +123,6 @@ def test_perfect_separation_stays_short_of_certainty() -> None:
 def test_knots_that_do_not_rise_are_refused(knots: tuple) -> None:
     with pytest.raises(ValueError, match="rise strictly"):
         Calibrator(*knots, 0.1)
-
-
-@given(st.lists(st.floats(-30, 30), min_size=2, max_size=50), st.floats(0, 20))
-def test_being_in_a_campaign_never_lowers_a_risk_and_keeps_the_ranking_within(drawn: list[float], lift: float) -> None:
-    curve, raw = Calibrator(*KNOTS, 0.1, lift), np.sort(drawn)
-    inside, outside = (curve.apply(raw, np.full(raw.size, in_campaign)) for in_campaign in (True, False))
-    assert (inside >= outside).all()
-    assert (np.diff(inside) >= 0).all()
-    assert np.array_equal(outside, curve.apply(raw))
-
-
-@pytest.mark.parametrize("lift", [-0.1, float("nan"), float("inf")])
-def test_a_lift_that_is_negative_or_not_finite_is_refused(lift: float) -> None:
-    with pytest.raises(ValueError, match="lift of a calibrator must be finite and not negative"):
-        Calibrator(*KNOTS, 0.1, lift)
-
-
-@pytest.mark.parametrize("odds", [1.5, 3.0, 4.5])
-def test_a_lift_is_found_again_where_enough_accounts_are_labelled(odds: float) -> None:
-    scores, label = draw_scores(40_000, 0.05, seed=3)
-    drawn = np.random.default_rng(4).random(label.size)
-    in_campaign = drawn < np.where(label, 0.005 * np.exp(odds), 0.005)
-    fitted = with_lift(fit_calibrator(scores, label), scores, label, in_campaign)
-    among = np.log(in_campaign[label].mean() / in_campaign[~label].mean())
-    outside = np.log((1 - in_campaign[label].mean()) / (1 - in_campaign[~label].mean()))
-    assert fitted.lift == pytest.approx(among - outside, abs=0.5)
-    assert fitted.apply(scores, in_campaign).mean() == pytest.approx(label.mean(), rel=0.02)
-
-
-def test_members_that_nobody_has_labelled_do_not_undo_what_labelled_ones_tell() -> None:
-    scores, label = draw_scores(2_000, 0.05, seed=5)
-    curve, drawn = fit_calibrator(scores, label), np.random.default_rng(6).random(label.size)
-    confirmed = label & (drawn < 0.8)
-    unlabelled = ~label & (scores > 2.2)
-    assert unlabelled.sum() > 10
-    lifts = [with_lift(curve, scores, label, in_campaign).lift for in_campaign in (confirmed, confirmed | unlabelled)]
-    assert lifts[0] > lifts[1] > 1.0
-
-
-@pytest.mark.parametrize("label", [np.zeros(30, bool), np.ones(30, bool)])
-def test_without_both_classes_the_lift_is_the_usual_one_and_nothing_moves(label: np.ndarray) -> None:
-    scores = np.linspace(-1, 1, 30)
-    curve = fit_calibrator(scores, label)
-    fitted = with_lift(curve, scores, label, scores > 0)
-    assert (fitted.lift, fitted.log_odds) == (PRIOR_LIFT, curve.log_odds)
-
-
-def test_another_base_rate_keeps_the_lift() -> None:
-    assert Calibrator(*KNOTS, 0.1, 2.5).at(0.01).lift == 2.5
 
 
 def draw_scores(size: int, rate: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -139,7 +139,7 @@ def test_a_further_file_is_refused(copy: Path) -> None:
 @pytest.mark.parametrize(
     "number,advice",
     [
-        (4, "a newer release wrote it, use that one"),
+        (5, "a newer release wrote it, use that one"),
         (1, "train again with this release"),
         ("2", "train again with this release"),
         (None, "train again with this release"),
@@ -149,7 +149,7 @@ def test_another_format_number_is_refused_before_anything_else(copy: Path, numbe
     (copy / "booster.txt").unlink()
     (copy / "trees.bin").write_bytes(b"the one file of another format")
     relabel(copy, "manifest.json", {"format": number, "further": "a field of another format"})
-    with pytest.raises(IntegrityError, match=rf"manifest\.json has format {number!r}, expected 3: {advice}\."):
+    with pytest.raises(IntegrityError, match=rf"manifest\.json has format {number!r}, expected 4: {advice}\."):
         load(copy)
 
 
@@ -173,7 +173,7 @@ def test_a_label_reordered_by_somebody_who_knows_the_format_does_not_fit_its_tre
         load(copy)
 
 
-KNOTS = {"score": [0.0, 1.0], "log_odds": [0.0, 1.0], "base_rate": 0.1, "lift": 2.0}
+KNOTS = {"score": [0.0, 1.0], "log_odds": [0.0, 1.0], "base_rate": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ KNOTS = {"score": [0.0, 1.0], "log_odds": [0.0, 1.0], "base_rate": 0.1, "lift": 
     [
         ({"thresholds": {"other": 0.5}}, "has no review threshold"),
         ({"calibrator": KNOTS | {"score": [1.0, 0.0]}}, "rise strictly"),
-        ({"calibrator": KNOTS | {"lift": -1.0}}, "finite and not negative"),
+        ({"standing": {"score": [0.0, 0.0], "normal": [0.0, 1.0]}}, "impossible standing"),
         ({"further": 1}, "is not as stillwatch writes it"),
         ({"features": "all"}, "is not as stillwatch writes it"),
     ],

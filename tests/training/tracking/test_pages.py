@@ -105,7 +105,7 @@ def test_after_the_gate_the_comparison_holds_the_champion_and_the_decision(
 ) -> None:
     tracking.write_comparison(uri, version, GOOD)
     assert "The gate promoted it." in shown_page(uri, version)
-    other = replace(trained, model=replace(trained.model, origin={**trained.model.origin, "seed": "8"}))
+    other = replace(trained, final=replace(trained.final, origin={**trained.final.origin, "seed": "8"}))
     challenger = tracking.record(uri, store / "artifacts", other)
     champion = trained.reports["logistic_regression"]
     differences = {"champion": (Estimate(name="pr_auc", value=0.02, low=0.01, high=0.03),)}
