@@ -161,6 +161,26 @@ def campaigns(
     printing.print_left_out(workspace.lake.later(as_of))
 
 
+@app.command()
+def similar(
+    accounts: Annotated[list[str], typer.Argument(metavar="ACCOUNT...", help="Ids of one or a few, of one operator.")],
+    as_of: AsOf,
+    out: Out,
+    path: Root = WORKSPACE,
+) -> None:
+    """Rank the accounts most like one or a few by how probably they are of the same operator."""
+    from pipelines.commands import printing
+    from pipelines.similar import find_similar
+    from pipelines.workspace import Workspace
+
+    workspace = Workspace(path)
+    with workspace.locked("similar"), printing.show_progress() as report:
+        ranked = find_similar(workspace, accounts, as_of, out, report)
+    likely = ranked.filter(ranked["probability"] >= 0.5).height
+    print(f"{out}: {ranked.height:,} accounts, {likely:,} of them more probably of the same operator than not")
+    printing.print_left_out(workspace.lake.later(as_of))
+
+
 app.command()(models.package)
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.foreign.look_alikes import look_alike_lines, measure_look_alikes
 from benchmarks.foreign.rivals import score_parts, score_rivals
 from benchmarks.foreign.run import VARIANTS, ForeignWorld, Run
 from benchmarks.foreign.tables import campaign_lines, cohort_lines, family_lines, headline_lines
@@ -61,6 +62,10 @@ def measure(options: argparse.Namespace, work: Path) -> list[str]:
         *cohort_lines(judgement),
         "",
         *campaign_lines(judgement),
+        "",
+        "How much of the rest of a family `similar` ranks above all but 0.1 % of the honest accounts:",
+        "",
+        *look_alike_lines(measure_look_alikes(run)),
     ]
     (run.folder / "judgement.json").write_text(json.dumps({"ours": judgement, "beside": beside}, indent=1))
     if options.docs:

@@ -67,7 +67,7 @@ def assemble_evidence(
     ours = risk_of(challenger.model, test.frame)
     rivals = _in_row_order(rival_risks, test.frame)
     if isinstance(champion, Contender) and champion is not challenger and not champion.report.positives:
-        champion = None
+        return None, Evidence(differences=_differences(test, ours, rivals, seed), has_fallback=True)
     if champion is None or champion is challenger:
         report = None if champion is None else challenger.report
         return report, Evidence(differences=_differences(test, ours, rivals, seed))

@@ -62,6 +62,8 @@ class Evidence:
         older_differences: differences from the champion on that test set.
         remembered: differences from the risks that the champion gave when it was trained, on the accounts of both test
             sets. Set only where the champion was made for other features, so that it cannot score again.
+        has_fallback: there is a champion which nobody could judge: it gives way to a model that passes, and to none
+            else.
     """
 
     footprints: tuple[Footprint, Footprint] | None = None
@@ -69,3 +71,4 @@ class Evidence:
     older_reports: tuple[Report, Report] | None = None
     older_differences: Sequence[Estimate] = ()
     remembered: Sequence[Estimate] | None = None
+    has_fallback: bool = False

@@ -30,6 +30,10 @@ UNJUDGED = (
     "Nothing is confirmed yet, so nothing could be judged: this first model learnt from planted campaigns only. Give "
     "labels as soon as there are some."
 )
+FIRST = (
+    "There is no champion to fall back on, so this first model scores from now on, although the gate objects to it. "
+    "Look at its riskiest accounts before you act on a risk, and train again when more is confirmed."
+)
 REMEMBERED = (
     "The champion was made for other features; against the risks that it gave when it was trained, the challenger is "
     "not worse on the accounts that both were judged on."
@@ -53,17 +57,18 @@ def gate(
     It must beat chance, must not be certainly miscalibrated, and must not lose to the champion or to a rival. It loses
     to the champion if it is worse beyond the champion's interval on one guarded figure, or certainly worse on the same
     accounts, or worse on one figure and better on none, or much larger or slower. Reports on different test sets are
-    not compared: judge the champion on the challenger's test set first.
+    not compared: judge the champion on the challenger's test set first. The very first model is promoted whatever is
+    objected to it, with a warning: a provider who has none is worse off.
     """
     limits, evidence = limits or GateLimits(), evidence or Evidence()
-    is_first = champion is None and evidence.remembered is None
+    is_first = champion is None and evidence.remembered is None and not evidence.has_fallback
     objections = [*_sanity(challenger, limits, is_first), *_beaten(evidence.differences, limits)]
     if evidence.remembered is not None and not objections:
         objections = [*_forgotten(evidence.remembered, limits)]
     if champion is not None and not objections:
         objections = [*comparison_objections(challenger, champion, evidence, limits)]
     if objections:
-        return Decision(False, tuple(objections))
+        return Decision(is_first, (FIRST, *objections) if is_first else tuple(objections))
     if evidence.remembered is not None:
         return Decision(True, (REMEMBERED,))
     if champion is None and NOTHING_CONFIRMED in challenger.notes:

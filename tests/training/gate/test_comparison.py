@@ -81,7 +81,7 @@ def subjects(decision: Decision) -> list[str]:
 
 def reaches_the_champion(challenger: Report) -> bool:
     """Is nothing wrong with the challenger by itself?"""
-    return gate(challenger, None).promote
+    return gate(challenger, None, evidence=Evidence(has_fallback=True)).promote
 
 
 def assert_refused_for_what_it_lost(challenger: Report, champion: Report, decision: Decision) -> None:

@@ -9,7 +9,7 @@ from training.evaluation.report import Report
 from training.evaluation.slices import Slice
 from training.examples.splits import NOTHING_CONFIRMED
 from training.gate.evidence import Evidence, Footprint, GateLimits
-from training.gate.promotion import UNJUDGED, Decision, force, gate
+from training.gate.promotion import FIRST, UNJUDGED, Decision, force, gate
 
 OLDER = "e" * 64  # digest of another test set
 UNKNOWN_RANKING = dict.fromkeys(("pr_auc", "recall_at_fpr_0.01", "recall_at_fpr_0.001"))
@@ -35,10 +35,23 @@ def test_an_equal_report_is_promoted_since_it_knows_newer_data(report: MakeRepor
         ({"pr_auc": None}, "nothing to judge by"),
     ],
 )
-def test_a_first_champion_must_beat_chance_and_be_calibrated(report: MakeReport, change: dict, reason: str) -> None:
+def test_the_very_first_model_is_promoted_with_a_warning_and_every_objection(
+    report: MakeReport, change: dict, reason: str
+) -> None:
     decision = gate(report(change), None)
-    assert not decision.promote
-    assert reason in " ".join(decision.reasons)
+    assert decision.promote
+    assert decision.reasons[0] == FIRST
+    assert reason in " ".join(decision.reasons[1:])
+
+
+def test_a_champion_that_nobody_could_judge_gives_way_to_a_model_that_passes_and_to_no_other(
+    report: MakeReport,
+) -> None:
+    unjudged = Evidence(has_fallback=True)
+    assert gate(report(), None, evidence=unjudged).promote
+    refused = gate(report({"pr_auc": 0.06}), None, evidence=unjudged)
+    assert not refused.promote
+    assert "below 2 times the base rate" in refused.reasons[0]
 
 
 def test_reports_on_different_test_sets_are_not_compared(report: MakeReport) -> None:
@@ -66,12 +79,13 @@ def test_a_loss_within_the_interval_is_borne_for_an_improvement_elsewhere(report
 
 
 def test_the_limits_are_arguments(report: MakeReport) -> None:
-    assert not gate(report(room=0.001), None, GateLimits(largest_ece=0.005)).promote
+    assert not gate(report(room=0.001), report(room=0.001), GateLimits(largest_ece=0.005)).promote
 
 
 def test_a_calibration_error_that_may_be_chance_is_borne(report: MakeReport) -> None:
-    assert gate(report({"ece": 0.17}, room=0.05), None).promote
-    assert not gate(report({"ece": 0.17}, room=0.01), None).promote
+    unjudged = Evidence(has_fallback=True)
+    assert gate(report({"ece": 0.17}, room=0.05), None, evidence=unjudged).promote
+    assert not gate(report({"ece": 0.17}, room=0.01), None, evidence=unjudged).promote
 
 
 def test_a_worse_worst_family_is_named_with_the_champions(report: MakeReport, slices: MakeSlices) -> None:
@@ -116,14 +130,16 @@ def difference(name: str, low: float, value: float, high: float) -> Estimate:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_challenger_that_a_plain_rival_surely_beats_is_not_promoted_even_as_the_first(
+def test_that_a_plain_rival_surely_beats_a_challenger_is_said_and_keeps_out_all_but_the_first(
     report: MakeReport, is_first: bool
 ) -> None:
     champion = None if is_first else report()
     beaten = Evidence(differences={"volume_rule": [difference("pr_auc", -0.2, -0.1, -0.04)]})
     why = "The plain rival volume_rule does better on the same accounts: 0.100 [0.040, 0.200] of pr_auc."
     for challenger in (report(), report(notes=(NOTHING_CONFIRMED,))):
-        assert why in gate(challenger, champion, evidence=beaten).reasons
+        decision = gate(challenger, champion, evidence=beaten)
+        assert why in decision.reasons
+        assert decision.promote == is_first
     unsure = Evidence(differences={"volume_rule": [difference("pr_auc", -0.2, -0.1, 0.01)]})
     assert gate(report(), champion, evidence=unsure).promote
 
@@ -169,7 +185,8 @@ def test_where_nothing_is_confirmed_the_gate_lets_the_first_model_pass_and_no_la
     assert gate(unjudged, None) == Decision(True, (UNJUDGED,))
     for champion in (unjudged, report()):
         assert "so there is nothing to judge by: give more labels" in gate(unjudged, champion).reasons[0]
-    assert not gate(report(UNKNOWN_RANKING, positives=0), None).promote
+    first = gate(report(UNKNOWN_RANKING, positives=0), None)
+    assert first.promote and first.reasons[0] == FIRST
 
 
 def test_where_the_strict_recall_can_not_be_carried_the_wider_one_is_guarded_and_the_gate_says_so(
