@@ -169,8 +169,8 @@ def similar(
     path: Root = WORKSPACE,
 ) -> None:
     """Rank the accounts most like one or a few by how probably they are of the same operator."""
+    from pipelines.campaigns.similar import find_similar
     from pipelines.commands import printing
-    from pipelines.similar import find_similar
     from pipelines.workspace import Workspace
 
     workspace = Workspace(path)

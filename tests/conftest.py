@@ -10,7 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,10 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.settings import settings
+from tests.second_versions import late_version, retrain_copy, two_versions, worse_labels
 from tests.world_with_canaries import NEEDLES, make_world
+
+__all__ = ["late_version", "retrain_copy", "two_versions", "worse_labels"]  # fixtures of their own file
 
 if TYPE_CHECKING:
     from pipelines.ingest import Inputs
@@ -168,15 +171,6 @@ def filled_workspace(filled_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def two_versions(
-    filled_workspace: Path, made_world: Path, command: list[str], move_copy: Callable[[Path, Path], Path], once: Once
-) -> Path:
-    """The shared workspace with a worse second version, which the gate refused."""
-    worse = ("retrain", "--as-of", AS_OF.isoformat(), "--seed", "5")
-    return once("two_versions", _second_version(filled_workspace, made_world, command, move_copy, *worse)) / "workspace"
-
-
-@pytest.fixture(scope="session")
 def move_copy() -> Callable[[Path, Path], Path]:
     """Copies a workspace; the copy's MLflow knows that it moved, so that the original stays as it is."""
 
@@ -193,33 +187,6 @@ def move_copy() -> Callable[[Path, Path], Path]:
         return target
 
     return copy
-
-
-@pytest.fixture(scope="session")
-def late_version(
-    filled_workspace: Path, made_world: Path, command: list[str], move_copy: Callable[[Path, Path], Path], once: Once
-) -> Path:
-    """A folder with the shared `workspace`, a second version that was forced a week later, and what `retrain` `said`.
-
-    No request came in that week. The version reports on families and cohorts.
-    """
-    options = ("--as-of", (AS_OF + timedelta(days=7)).isoformat(), "--slices", str(made_world / "truth.parquet"))
-    forced = (*options, "--no-plant", "--force", "--reason", "a holiday")
-    return once("late_version", _second_version(filled_workspace, made_world, command, move_copy, "retrain", *forced))
-
-
-def _second_version(
-    filled: Path, world: Path, command: list[str], move_copy: Callable[[Path, Path], Path], *options: str
-) -> Callable[[Path], None]:
-    def train(folder: Path) -> None:
-        root = move_copy(filled, folder / "workspace")
-        call = [*command, *options, "--labels", str(world / "labels.parquet"), "--workspace", str(root)]
-        done = subprocess.run(call, capture_output=True, text=True, env=environment(folder / "home"), cwd=folder)
-        assert done.returncode == 3, (done.stdout, done.stderr)
-        assert done.stdout.startswith("Version 2 was trained as of ")
-        (folder / "said").write_text(done.stdout)
-
-    return train
 
 
 @pytest.fixture(scope="session")

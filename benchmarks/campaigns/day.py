@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,6 +53,9 @@ class Continuity:
     lasting_same_id: int
 
 
+LEAST_SURPRISE = 3.0  # decimal log odds against chance of the groups that are followed
+
+
 def compare_campaigns(before: pl.DataFrame, after: pl.DataFrame) -> Continuity:
     """Follow campaigns by their accounts; both frames have `campaign_id`, `account_id`."""
     sizes = [frame.group_by("campaign_id").len() for frame in (before, after)]
@@ -85,10 +88,10 @@ def measure_day(scenario: str, scale: float, days: int, seed: int) -> list[str]:
         grown = Workspace(Path(scratch) / "grown")
         later = last.rename(Path(scratch) / last.name)
         ingest_world(grown, world)
-        before = ensure_groups(grown, as_of - timedelta(days=1), ignore_progress)
+        before = _read_firm(grown, as_of - timedelta(days=1))
         log_step(f"{days} days: adding the last")
         added, _ = timed(lambda: ingest_quietly(grown, Inputs(requests=later)))
-        asked, after = timed(lambda: ensure_groups(grown, as_of, ignore_progress))
+        asked, after = timed(lambda: _read_firm(grown, as_of))
         later.rename(last)
         fresh = Workspace(Path(scratch) / "fresh")
         fresh.root.mkdir()
@@ -97,7 +100,7 @@ def measure_day(scenario: str, scale: float, days: int, seed: int) -> list[str]:
 
         def from_nothing() -> pl.DataFrame:
             ingest_world(fresh, world)
-            return ensure_groups(fresh, as_of, ignore_progress)
+            return _read_firm(fresh, as_of)
 
         whole, again = timed(from_nothing)
         _require_same_members(after, again)
@@ -107,6 +110,12 @@ def measure_day(scenario: str, scale: float, days: int, seed: int) -> list[str]:
     unchanged = f"{continuity.unchanged_same_id} of {continuity.unchanged}"
     lasting = f"{continuity.lasting_same_id} of {continuity.lasting}"
     return [str(days), f"{requests:,}", f"{day:,}", *seconds, str(continuity.before), unchanged, lasting]
+
+
+def _read_firm(workspace: Workspace, as_of: datetime) -> pl.DataFrame:
+    """The members of the groups that do not come and go by chance."""
+    groups = ensure_groups(workspace, as_of, ignore_progress)
+    return groups.filter(~pl.col("is_crowd") & (pl.col("surprise") >= LEAST_SURPRISE))
 
 
 def timed(step: Callable[[], T]) -> tuple[float, T]:

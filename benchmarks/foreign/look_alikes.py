@@ -7,7 +7,7 @@ import polars as pl
 
 from benchmarks.foreign.run import Run
 from docs_tools.documents import table
-from features.groups.likeness import measure_likeness, read_shared_keys
+from features.groups.likeness import measure_likeness, read_common_keys
 from training.evaluation.metrics import threshold_at
 
 CONFIRMED = (1, 3, 10)
@@ -34,8 +34,8 @@ def measure_look_alikes(run: Run, seed: int = 0) -> Recalls:
         for count in CONFIRMED:
             orders = [rng.permutation(len(members)) for _ in range(DRAWS)]
             drawn = [members["account_id"].gather(order) for order in orders]
-            found = [_recall(run, features, honest, ids[:count].to_list(), ids[count:]) for ids in drawn]
-            recalls[count][str(family)] = float(np.mean(found))
+            shares = [_recall(run, features, honest, ids[:count].to_list(), ids[count:]) for ids in drawn]
+            recalls[count][str(family)] = float(np.mean(shares))
     return recalls
 
 
@@ -50,7 +50,7 @@ def look_alike_lines(recalls: Recalls, seed: int = 0) -> list[str]:
 
 
 def _recall(run: Run, features: pl.DataFrame, honest: pl.Series, asked: Sequence[str], rest: pl.Series) -> float:
-    keys = read_shared_keys(run.workspace.lake, run.world.times[-1], asked)
+    keys = read_common_keys(run.workspace.lake, run.world.times[-1], asked)
     likeness = measure_likeness(features, keys, asked)
     ids = likeness.account_ids
     is_rest, is_honest = (ids.is_in(some.implode()).to_numpy() for some in (rest, honest))

@@ -73,7 +73,7 @@ def measure_likeness(features: pl.DataFrame, shared_keys: pl.DataFrame, asked: S
 
     Args:
         features: `account_id` and the features of all accounts as of a time, sorted.
-        shared_keys: the result of `read_shared_keys` for the same accounts.
+        shared_keys: the result of `read_common_keys` for the same accounts.
         asked: the accounts to compare with; all are among those of the features.
     """
     ids = features["account_id"]
@@ -91,7 +91,7 @@ def measure_likeness(features: pl.DataFrame, shared_keys: pl.DataFrame, asked: S
     )
 
 
-def read_shared_keys(lake: Lake, as_of: datetime, asked: Sequence[str]) -> pl.DataFrame:
+def read_common_keys(lake: Lake, as_of: datetime, asked: Sequence[str]) -> pl.DataFrame:
     """Read who shows keys that some accounts show, and how rare these are.
 
     Returns:
@@ -135,16 +135,16 @@ def _near(matrix: Matrix, rows: Sequence[int]) -> Numbers:
     """How near each row (n, F) is to some rows: mean over features and these of -log of the share of rows between."""
     total: Numbers = np.zeros(len(matrix))
     for column in matrix.T:
-        known = np.isfinite(column)
-        values = np.sort(column[known])
+        is_finite = np.isfinite(column)
+        values = np.sort(column[is_finite])
         if values.size < _FEW:
             continue
         below = np.searchsorted(values, column, "left") / values.size
         up_to = np.searchsorted(values, column, "right") / values.size
         for row in rows:
-            if known[row]:
+            if is_finite[row]:
                 between = np.maximum(up_to, up_to[row]) - np.minimum(below, below[row])
-                total += np.where(known, -np.log(np.maximum(between, 1 / len(matrix))), 0.0)
+                total += np.where(is_finite, -np.log(np.maximum(between, 1 / len(matrix))), 0.0)
     mean: Numbers = total / (matrix.shape[1] * len(rows))
     return mean
 

@@ -116,8 +116,9 @@ def weigh_pairs(accounts: pl.DataFrame, pairs: pl.DataFrame) -> Links:
 
 
 def _marks(pairs: pl.DataFrame) -> pl.DataFrame:
-    """`kind`, `key`, `mark`: keys with the same mark are shown by the same accounts, in the same shares."""
-    shown = pairs.select("kind", "key", "account", parts=(pl.col("share") * _PARTS).round().cast(pl.UInt64))
+    """`kind`, `key`, `mark`: keys with the same mark are shown by the same accounts, in the same shares, as new."""
+    parts = 2 * (pl.col("share") * _PARTS).round().cast(pl.UInt64) + pl.col("new").cast(pl.UInt64)
+    shown = pairs.select("kind", "key", "account", parts=parts)
     mixed = mix_bits(mix_bits(shown["account"].cast(pl.UInt64).to_numpy()) + shown["parts"].to_numpy())
     marked = shown.select("kind", "key", mark=pl.Series(mixed))
     return marked.group_by("kind", "key").agg(pl.col("mark").bitwise_xor())

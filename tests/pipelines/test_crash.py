@@ -172,6 +172,7 @@ def test_a_first_retraining_that_was_killed_and_is_run_again_ends_like_the_undis
 def test_a_later_retraining_that_was_killed_and_is_run_again_ends_like_the_undisturbed_one(
     filled_workspace: Path,
     two_versions: Path,
+    worse_labels: Path,
     retraining: Callable[..., list[str]],
     move_copy: Callable[[Path, Path], Path],
     command: list[str],
@@ -179,9 +180,8 @@ def test_a_later_retraining_that_was_killed_and_is_run_again_ends_like_the_undis
     tmp_path: Path,
 ) -> None:
     root = move_copy(filled_workspace, tmp_path / "workspace")
-    kill_at(command, retraining(root, "--seed", "5"), "packaging", 0.0, key, tmp_path)
-    again = subprocess.run(
-        [*command, *retraining(root, "--seed", "5")], env=os.environ | {"STILLWATCH_KEY": key}, check=False
-    )
+    arguments = retraining(root, "--labels", str(worse_labels))
+    kill_at(command, arguments, "packaging", 0.0, key, tmp_path)
+    again = subprocess.run([*command, *arguments], env=os.environ | {"STILLWATCH_KEY": key}, check=False)
     assert again.returncode == 3
     assert state(root) == state(two_versions)

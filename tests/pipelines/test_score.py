@@ -39,13 +39,15 @@ def test_every_account_seen_so_far_has_one_row(scores: pl.DataFrame, made_world:
     assert scores["as_of"].unique().to_list() == [as_of]
 
 
-def test_a_risk_is_a_probability_and_reasons_come_with_high_ones_only(scores: pl.DataFrame) -> None:
+def test_a_risk_is_a_probability_and_reasons_come_with_high_ones_and_with_campaigns_only(scores: pl.DataFrame) -> None:
     assert scores["risk"].null_count() == 0
     assert scores["risk"].is_between(0, 1).all()
     assert scores["risk"].n_unique() > 50
     explained = scores["reasons"].list.len() > 0
-    assert 0 < explained.sum() < len(scores)
-    assert scores.filter(explained)["risk"].min() > scores.filter(~explained)["risk"].max()
+    is_member = scores["campaign_id"].is_not_null()
+    assert 0 < explained.sum() < len(scores) and explained.filter(is_member).all()
+    by_itself = explained & ~is_member
+    assert (scores.filter(by_itself)["risk"].min() or 1.0) > scores.filter(~explained)["risk"].max()
 
 
 def test_accounts_of_campaigns_score_higher(scores: pl.DataFrame, made_world: Path) -> None:

@@ -98,9 +98,9 @@ def test_the_run_holds_plots_and_a_comparison(uri: str, version: int) -> None:
 def test_the_fetched_model_is_the_trained_one_and_knows_its_version(
     uri: str, trained: Trained, version: int, tmp_path: Path
 ) -> None:
-    model = load(tracking.fetch(uri, version, tmp_path / "model"), features=trained.model.features)
-    test = matrix(trained.split.test.frame, trained.model.features)
-    assert np.array_equal(model.predict(test), trained.model.predict(test))
+    model = load(tracking.fetch(uri, version, tmp_path / "model"), features=trained.final.features)
+    test = matrix(trained.split.test.frame, trained.final.features)
+    assert np.array_equal(model.predict(test), trained.final.predict(test))
     assert model.version == str(version)
 
 
@@ -110,7 +110,7 @@ def test_the_native_model_loads_with_pickle_forbidden_and_holds_none(
     files = [path for path in (store / "artifacts").rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".joblib", ".skops", ".cloudpickle")]
     assert not [path for path in files if path.read_bytes().startswith(b"\x80")]
-    test = matrix(trained.split.test.frame, trained.model.features)
+    test = matrix(trained.split.test.frame, trained.final.features)
     np.savetxt(tmp_path / "test.txt", test[:5])
     code = (
         "import sys, numpy as np, mlflow; mlflow.set_tracking_uri(sys.argv[1]);"
@@ -122,7 +122,7 @@ def test_the_native_model_loads_with_pickle_forbidden_and_holds_none(
         [sys.executable, "-c", code, uri, str(tmp_path / "test.txt")],
         env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    trees = Trees(trained.model.booster)
+    trees = Trees(trained.final.booster)
     assert json.loads(run.stdout.splitlines()[-1]) == pytest.approx(trees.raw(test[:5]).tolist(), rel=1e-6)
 
 
@@ -146,8 +146,8 @@ def test_a_next_training_is_the_next_version_beside_the_champion(
     uri: str, store: Path, trained: Trained, version: int
 ) -> None:
     tracking.record_promotion(uri, version, Decision(True, ("First.",)))
-    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "8"})
-    other = tracking.record(uri, store / "artifacts", replace(trained, model=model))
+    model: Model = replace(trained.final, origin={**trained.final.origin, "seed": "8"})
+    other = tracking.record(uri, store / "artifacts", replace(trained, final=model))
     assert other == version + 1 == tracking.challenger(uri)
     champion = tracking.champion(uri)
     assert champion is not None and champion[0] == version
@@ -156,8 +156,8 @@ def test_a_next_training_is_the_next_version_beside_the_champion(
 def test_a_run_that_a_kill_left_without_a_version_is_swept(
     uri: str, store: Path, trained: Trained, version: int
 ) -> None:
-    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "9"})
-    half = replace(trained, model=model)
+    model: Model = replace(trained.final, origin={**trained.final.origin, "seed": "9"})
+    half = replace(trained, final=model)
     client = connect(uri)
     before = len(runs(uri))
     experiment = _experiment(client, store / "artifacts")
@@ -196,13 +196,13 @@ def test_a_new_store_appears_with_all_its_tables_or_not_at_all(tmp_path: Path) -
 
 
 def test_what_belongs_to_a_version_is_found_again(uri: str, store: Path, trained: Trained) -> None:
-    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "10"})
+    model: Model = replace(trained.final, origin={**trained.final.origin, "seed": "10"})
     stored = make_reference(
-        trained.split.test.frame, trained.model.features, schema_version="s1", expected=expect(np.array([0.5]), 0.4)
+        trained.split.test.frame, trained.final.features, schema_version="s1", expected=expect(np.array([0.5]), 0.4)
     )
     marks = {"inputs": "abcd", "why": "because"}
     version = tracking.record(
-        uri, store / "artifacts", replace(trained, model=model), tracking.RunContext(tags=marks, reference=stored)
+        uri, store / "artifacts", replace(trained, final=model), tracking.RunContext(tags=marks, reference=stored)
     )
     assert tracking.made_from(uri, "abcd") == version
     assert tracking.made_from(uri, "dcba") is None
@@ -217,8 +217,8 @@ def test_what_belongs_to_a_version_is_found_again(uri: str, store: Path, trained
 
 @pytest.mark.parametrize("damage", [b"no Parquet", None])
 def test_a_version_that_lost_its_risks_says_so(uri: str, store: Path, trained: Trained, damage: bytes | None) -> None:
-    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": f"of {damage!r}"})
-    version = tracking.record(uri, store / "artifacts", replace(trained, model=model))
+    model: Model = replace(trained.final, origin={**trained.final.origin, "seed": f"of {damage!r}"})
+    version = tracking.record(uri, store / "artifacts", replace(trained, final=model))
     run = registered_version(connect(uri), version).run_id
     [file] = [path for path in (store / "artifacts").rglob("risks.parquet") if run in path.parts]
     file.unlink() if damage is None else file.write_bytes(damage)
@@ -229,9 +229,9 @@ def test_a_version_that_lost_its_risks_says_so(uri: str, store: Path, trained: T
 def test_a_version_that_is_found_by_its_inputs_waits_at_the_gate_unless_it_is_the_champion(
     uri: str, store: Path, trained: Trained
 ) -> None:
-    model: Model = replace(trained.model, origin={**trained.model.origin, "seed": "11"})
+    model: Model = replace(trained.final, origin={**trained.final.origin, "seed": "11"})
     version = tracking.record(
-        uri, store / "artifacts", replace(trained, model=model), tracking.RunContext(tags={"inputs": "ef"})
+        uri, store / "artifacts", replace(trained, final=model), tracking.RunContext(tags={"inputs": "ef"})
     )
     connect(uri).delete_registered_model_alias(tracking.NAME, tracking.CHALLENGER)
     assert tracking.made_from(uri, "ef") == version == tracking.challenger(uri)
@@ -271,7 +271,7 @@ def test_another_model_put_in_its_place_is_refused(
     run = connect(uri).get_model_version(tracking.NAME, str(version)).run_id
     stored = next((store / "artifacts").rglob(f"{run}/artifacts/model_label"))
     shutil.move(stored, tmp_path / "kept")
-    save(replace(trained.model, thresholds={"review": 0.99}), stored)
+    save(replace(trained.final, thresholds={"review": 0.99}), stored)
     try:
         with pytest.raises(IntegrityError, match="is not what was registered"):
             tracking.fetch(uri, version, tmp_path / "model")

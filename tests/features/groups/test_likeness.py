@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalogue import FEATURE_NAMES, FEATURES
-from features.groups.likeness import measure_likeness, read_shared_keys
+from features.groups.likeness import measure_likeness, read_common_keys
 
 COUNT = 60
 NO_KEYS = pl.DataFrame(
@@ -93,7 +93,7 @@ def test_shared_keys_are_read_up_to_the_time_and_only_those_that_the_asked_show(
     rows = [request("a", 1), request("b", 1), request("b", 2), request("c", 2), request("a", 3), request("c", 3, -0.5)]
     others = [request(f"other{i:03d}", 100 + i) for i in range(200)]
     registered = [{"account_id": name, "payment": number} for name, number in (("a", 7), ("c", 7), ("b", 8))]
-    keys = read_shared_keys(lake_of([events_of(rows + others)], account_rows_of(registered)), as_of, ["a"])
+    keys = read_common_keys(lake_of([events_of(rows + others)], account_rows_of(registered)), as_of, ["a"])
     assert set(keys.filter(sort="template", key=1)["account_id"]) == {"a", "b"}
     assert set(keys.filter(sort="payment")["account_id"]) == {"a", "c"}
     assert keys.filter(sort="payment")["rarity"].to_list() == pytest.approx([np.log(203 / 2)] * 2)
@@ -103,4 +103,4 @@ def test_shared_keys_are_read_up_to_the_time_and_only_those_that_the_asked_show(
 def test_a_key_of_many_accounts_ties_nobody(events_of: Any, lake_of: Callable[..., Any], as_of: datetime) -> None:
     time = as_of - timedelta(days=1)
     rows = [{"account_id": f"a{i:03d}", "prefix": 1 if i < 30 else 100 + i, "timestamp": time} for i in range(300)]
-    assert read_shared_keys(lake_of([events_of(rows)]), as_of, ["a000"]).filter(key=1).is_empty()
+    assert read_common_keys(lake_of([events_of(rows)]), as_of, ["a000"]).filter(key=1).is_empty()

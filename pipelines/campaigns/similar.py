@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from features.groups.likeness import EVIDENCE_WORDS, FAMILY_WORDS, Likeness, measure_likeness, read_shared_keys
+from features.groups.likeness import EVIDENCE_WORDS, FAMILY_WORDS, Likeness, measure_likeness, read_common_keys
 from features.progress import Progress
 from pipelines.build import ensure_features
 from pipelines.outputs import check_out, write_table
@@ -50,7 +50,7 @@ def find_similar(
             else "No account is named: give the ids of one or a few."
         )
     progress("comparing", 0.0)
-    shared_keys = read_shared_keys(workspace.lake, as_of, accounts)
+    shared_keys = read_common_keys(workspace.lake, as_of, accounts)
     likeness = measure_likeness(features, shared_keys, accounts)
     progress("comparing", 1.0)
     ranked = _rank(likeness).filter(~pl.col("account_id").is_in(accounts))

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from features.errors import InputError
-from pipelines.similar import SIMILAR_SCHEMA, find_similar
+from pipelines.campaigns.similar import SIMILAR_SCHEMA, find_similar
 from pipelines.workspace import Workspace
 
 
@@ -41,7 +41,8 @@ def test_the_rest_of_a_campaign_comes_first_with_reasons(
     assert not ranked["account_id"].is_in(asked).any() and ranked["account_id"].is_unique().all()
     rest = members["account_id"].slice(3)
     assert ranked.head(len(rest))["account_id"].is_in(rest.implode()).mean() > 0.7
-    assert ranked["reasons"][0] and all("alike in" in text or "shares" in text for text in ranked["reasons"][0])
+    reasons = ranked["reasons"].to_list()[0]
+    assert reasons and all("alike in" in text or "shares" in text for text in reasons)
 
 
 def test_the_order_and_repeats_of_the_accounts_asked_about_change_nothing(
