@@ -22,7 +22,7 @@ from features.schemas import KEY_KINDS
 
 LEAST_ACCOUNTS = 5  # of a group that is weighed; smaller ones were not among those that the weights were fitted on
 LEAST_HOURS = 5.0
-"""Hours in which the median member of a campaign shows keys that tie it; a group that shows less is a crowd.
+"""A group whose median member shows the keys that tie it in so many hours or fewer is a crowd.
 
 Chosen on the scenario `composed`, seed 31, organisations blank: classes showed 2 to 3, campaigns 12 to 21.
 """
@@ -61,9 +61,9 @@ def weigh_groups(groups: Groups, account_links: Links, lake: Lake, as_of: dateti
 
     Returns:
         `group`, `hours` (median of the members' hours with shared keys; null where they share what they registered with
-        only), `cover` (share of a median member's requests
-        that show a template of the group), `evenness` (effective number of members by such requests, over their
-        number), `strength` (a median member's), `odds`, `is_crowd`; sorted.
+        only), `cover` (share of a median member's requests that show a template of the group), `evenness` (effective
+        number of members by such requests, over their number), `strength` (a median member's), `odds`, `is_crowd`;
+        sorted.
     """
     tied = _describe_members(groups, account_links, lake, as_of)
     volume, accounts = pl.col("cover") * pl.col("requests"), pl.len()

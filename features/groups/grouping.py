@@ -1,9 +1,9 @@
-"""Campaigns: groups of accounts that act together, found without labels.
+"""Groups of accounts that share more than others do, found without labels.
 
 Accounts and the keys that tie them (`features.groups.links`) are the two sides of one graph, which Leiden (Traag et
 al. 2019) parts into groups; so no pair of accounts is ever formed. An account belongs to each group by the share of its
-tied traffic that goes to the group's keys: one that serves two operators is in two groups. A group is a campaign where
-so many of its members share so much that chance does not do it (`surprise`).
+tied traffic that goes to the group's keys: one that serves two operators is in two groups. How unlikely chance
+makes a group is its `surprise`; whether it acts like a campaign, `features.groups.evidence` weighs.
 """
 
 from dataclasses import dataclass

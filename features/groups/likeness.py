@@ -28,7 +28,7 @@ _FAMILY_WEIGHTS = {"account": 0.245, "content": 2.18, "coordination": 1.69, "sha
 _KEY_WEIGHTS = {"template": 0.875, "network": 1.25, "payment": 4.36, "registration": 1.60}
 _INTERCEPT = -12.45  # at 8 in 1,000 pairs of one operator, as among all pairs with a member of a campaign there
 _FEW = 10  # known values below which a feature tells nothing
-_COMMON, _AT_LEAST = 0.02, 3  # a key of a larger share of accounts, and of more than so many, ties nobody
+_COMMON, _AT_LEAST = 0.02, 3  # a key of more than this share of the accounts and three more ties nobody
 
 FAMILY_WORDS = {
     "account": "how they registered",
@@ -108,7 +108,7 @@ def read_common_keys(lake: Lake, as_of: datetime, asked: Sequence[str]) -> pl.Da
     sorts = pl.col("kind").replace_strict(chosen, return_dtype=pl.String)
     parts = [shown.select("account_id", pl.col("kind").cast(pl.String), "key", sort=sorts)]
     parts += _registered_alike(lake.accounts(as_of).join(seen, on="account_id", how="semi"), is_asked)
-    sharers, most = pl.len().over("kind", "key"), max(_COMMON * len(seen) + _AT_LEAST, 1)
+    sharers, most = pl.len().over("kind", "key"), _COMMON * len(seen) + _AT_LEAST
     rare = pl.concat(parts).unique().filter((sharers > 1) & (sharers <= most))
     rarity = (len(seen) / pl.len().over("kind", "key")).log()
     return rare.with_columns(rarity=rarity).sort("account_id", "kind", "key")

@@ -8,7 +8,7 @@ pairs of an account and a key. A key ties by three things multiplied:
 - *newness*: how many of those who show it are new to it, beyond what is usual for keys of that kind. An account is new
   to a key if it registered lately, or sent enough without the key before it took it up that the change is no chance.
   One that is banned counts as new to all of its keys: what it shares with others, its successors may go on with.
-  A prompt of a development kit or of a public test set has sharers of all ages, who have always shown it;
+  A key that is no newer than usual to those who show it ties half as strongly: bought accounts are old;
 - how much of the account's traffic the key is, dealt out among the accounts of one customer that show it.
 
 A hunter of campaigns need not know their templates: the weight rests on who shares and since when, not on what.

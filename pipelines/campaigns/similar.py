@@ -38,16 +38,17 @@ def find_similar(
         InputError: an account that had sent nothing by then, none at all, or a path that can't be written.
     """
     check_out(out)
+    if not asked:
+        raise InputError("No account is named: give the ids of one or a few.")
     accounts = sorted(set(asked))
     ensure_features(workspace, [as_of], progress)
     features = workspace.lookup.read(as_of)
-    unknown = [account for account in accounts if account not in set(features["account_id"])]
-    if unknown or not accounts:
+    named = pl.Series(accounts)
+    unknown = named.filter(~named.is_in(features["account_id"].implode()))
+    if len(unknown):
         raise InputError(
             f"The account {unknown[0]!r} had sent no request by {as_of:%Y-%m-%dT%H:%M:%SZ}: check its id, or ask about "
             "a later time."
-            if unknown
-            else "No account is named: give the ids of one or a few."
         )
     progress("comparing", 0.0)
     shared_keys = read_common_keys(workspace.lake, as_of, accounts)
@@ -74,14 +75,13 @@ def _rank(likeness: Likeness) -> pl.DataFrame:
 def _explain(likeness: Likeness, row: int) -> list[str]:
     """Word what adds most to an account's odds, the heaviest first."""
     added = likeness.by_family[row]
-    sorts = list(EVIDENCE_WORDS)
     texts = []
     for column in np.argsort(-added, kind="stable")[:_REASONS].tolist():
         name = likeness.families[column]
         if added[column] <= 0:
             continue
         if name in EVIDENCE_WORDS:
-            texts.append(f"shares {likeness.shared[row, sorts.index(name)]:,} rare {EVIDENCE_WORDS[name]}")
+            texts.append(f"shares {likeness.shared[row, column - len(FAMILY_WORDS)]:,} rare {EVIDENCE_WORDS[name]}")
         else:
             texts.append(f"alike in {FAMILY_WORDS[name]}, as few accounts are")
     return texts

@@ -76,7 +76,7 @@ class TrainedVersion:
 
 @dataclass(frozen=True)
 class GatheredExamples:
-    """Examples for a training and how many labels became known too late."""
+    """Examples for a training, and how many labels became known too late for it."""
 
     frame: pl.DataFrame
     labels_too_late: int
