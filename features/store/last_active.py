@@ -31,7 +31,7 @@ def week_end(hour: pl.Expr) -> pl.Expr:
 
 
 def earlier_week_ends(seen: pl.DataFrame, as_of: datetime) -> list[datetime]:
-    """The ends of all weeks from the first request on that lie before as_of, the earliest first."""
-    first = seen.select(week_end(pl.col("first_seen").min())).item()
-    weeks = 0 if first is None else -((first - as_of) // WEEK)  # rounded up
+    """The ends of all weeks from the first request to the last that lie before as_of, the earliest first."""
+    first, last = seen.select(week_end(pl.col("first_seen").min()), week_end(pl.col("last_seen").max())).row(0)
+    weeks = 0 if first is None else min(-((first - as_of) // WEEK), (last - first) // WEEK + 1)  # the first rounded up
     return [first + i * WEEK for i in range(weeks)]

@@ -43,10 +43,15 @@ def test_who_was_active_within_seven_days_is_read_out_now() -> None:
 @given(hours, hours)
 def test_the_ends_of_all_earlier_weeks_are_listed_and_no_later_one(a: datetime, b: datetime) -> None:
     first, as_of = min(a, b), max(a, b) + HOUR
-    ends = earlier_week_ends(seen(x=first), as_of)
+    ends = earlier_week_ends(seen(x=first, y=as_of - HOUR), as_of)
     assert all(first < end < as_of and end.weekday() == 0 for end in ends)
     assert ends == sorted(set(ends))
     assert len(ends) == len([i for i in range(60) if first < MONDAY + i * WEEK < as_of])
+
+
+def test_weeks_after_the_last_request_are_not_listed_however_late_it_is() -> None:
+    ends = earlier_week_ends(seen(x=MONDAY, y=MONDAY + WEEK), datetime(2200, 1, 1, tzinfo=UTC))
+    assert ends == [MONDAY + WEEK, MONDAY + 2 * WEEK]
 
 
 def test_without_accounts_there_are_no_weeks() -> None:
