@@ -39,16 +39,22 @@ class LogisticRegression:
         return replace(self, strength=self.strengths[best]), scores[best]
 
     def fit(self, rows: TrainingRows, seed: int) -> Linear:
-        """Fit on all rows; centre and scale are taken from these rows alone."""
+        """Fit on all rows; centre and scale are taken from these rows alone.
+
+        Rows of one class alone, as a fold has them where a single account is confirmed, all get the same score.
+        """
         logs = signed_log(rows.matrix)
         empty = np.isnan(logs).all(axis=0)
         filled = np.where(empty, 0.0, logs)
         centre, spread = np.nanmedian(filled, axis=0), np.nanstd(filled, axis=0)
         scale = np.where(spread > 1e-9, spread, 1.0)
+        features = columns(rows.matrix, centre, scale)
+        if rows.label.all() or not rows.label.any():
+            return Linear(centre, scale, np.zeros(features.shape[1]), 0.0)
         model = Regression(C=self.strength, max_iter=1000, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(columns(rows.matrix, centre, scale), rows.label, sample_weight=rows.weight)
+            model.fit(features, rows.label, sample_weight=rows.weight)
         return Linear(centre, scale, model.coef_[0], float(model.intercept_[0]))
 
     def parameters(self) -> dict[str, float | int | str]:

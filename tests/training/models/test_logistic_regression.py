@@ -38,3 +38,11 @@ def test_logistic_regression_learns_nothing_from_the_fold_it_scores(rows: Traini
     label = np.where(rows.fold == 0, ~rows.label, rows.label)
     _, other = candidate.tune(replace(rows, label=label), 0)
     assert np.array_equal(scores[rows.fold == 0], other[rows.fold == 0])
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_logistic_regression_scores_all_alike_where_all_it_learned_from_are_of_one_class(
+    rows: TrainingRows, label: bool
+) -> None:
+    scorer = LogisticRegression().fit(replace(rows, label=np.full(rows.label.size, label)), 0)
+    assert (scorer.raw(rows.matrix) == 0).all()
