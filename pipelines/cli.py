@@ -2,17 +2,15 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from features.errors import InputError, StillwatchError
+from features.errors import InputError
 from pipelines.commands import models
-from pipelines.commands.options import HOLDS_ALL, WORKSPACE, AsOf, Out, Root, Seed, parse_time, print_version
+from pipelines.commands.options import HOLDS_ALL, WORKSPACE, AsOf, NewRoot, Out, Root, Seed, parse_time, print_version
 
 app = typer.Typer(
     name="stillwatch",
@@ -83,7 +81,7 @@ def ingest(
     format: Annotated[
         str, typer.Option("--format", help="Format of the requests; an unknown name lists all.")
     ] = "native",
-    path: Root = WORKSPACE,
+    path: NewRoot = WORKSPACE,
 ) -> None:
     """Check the input tables, drop the text, and store the rest."""
     from features.formats import format_named
@@ -214,7 +212,7 @@ def ui(
 
 
 @app.command()
-def demo(seed: Seed = 0, path: Root = Path("demo")) -> None:
+def demo(seed: Seed = 0, path: NewRoot = Path("demo")) -> None:
     """Run everything once on a small simulated world, and score two accounts over HTTP."""
     from pipelines.commands import printing
     from pipelines.commands.demo import run_demo
@@ -224,18 +222,22 @@ def demo(seed: Seed = 0, path: Root = Path("demo")) -> None:
     print("\n".join(lines))
 
 
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Print an error that the user must act on as one line, and exit with the status of the contract."""
-    try:
-        yield
-    except StillwatchError as error:
-        print(f"stillwatch: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
-
-
 def main() -> None:
-    """Run the program `stillwatch`."""
+    """Run the program `stillwatch`: whatever ends a command is printed as one line, with the contract's status."""
     logging.captureWarnings(True)  # libraries warn about one another, which users can do nothing about
-    with _errors():
-        app()
+    try:
+        status = app(prog_name="stillwatch", standalone_mode=False)
+    except Exception as error:
+        from pipelines.commands.failures import describe_failure, is_unforeseen
+
+        if is_unforeseen(error) and _wants_traceback():
+            raise
+        sentence, status = describe_failure(error)
+        print(sentence, file=sys.stderr)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _wants_traceback() -> bool:
+    from pipelines.settings import settings
+
+    return settings().traceback

@@ -1,6 +1,8 @@
 """Output files of commands: each appears whole or not at all."""
 
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -8,26 +10,67 @@ import polars as pl
 from features.errors import InputError
 
 
-def check_out(out: Path) -> None:
-    """Refuse a path that is a folder.
+def check_outputs(outputs: Mapping[str, Path | None]) -> None:
+    """Refuse output paths that can't be written, before any work is done and without writing anything.
+
+    Args:
+        outputs: the path of each option; None for an option that is not given.
 
     Raises:
-        InputError: it is one.
+        InputError: a path is no file name, a folder, a device, too long or not writable, or two are the same file.
     """
-    if out.is_dir():
-        raise InputError(f"{out} is a folder: give --out the name of a file.")
+    options: dict[Path, str] = {}
+    for option, out in outputs.items():
+        if out is None:
+            continue
+        try:
+            _check_output(option, out)
+        except OSError as error:
+            raise _unwritable(option, out, error) from error
+        target = out.resolve()
+        if target in options:
+            raise InputError(f"{options[target]} and {option} are both {out}: give each a file of its own.")
+        options[target] = option
 
 
-def write_table(frame: pl.DataFrame, out: Path) -> None:
+def write_table(frame: pl.DataFrame, out: Path, option: str = "--out") -> None:
     """Write a table as Parquet; a killed run leaves the old file or none.
+
+    Args:
+        frame: the table.
+        out: the path of the file.
+        option: that named it, for the error message.
 
     Raises:
         InputError: the path can't be written.
     """
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    target = out.resolve()  # a link stays a link
+    draft = target.with_name(f".stillwatch-{os.getpid()}.draft")  # as short as it is, it may be longer than the name
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         frame.write_parquet(draft)
-        draft.replace(out)
+        draft.replace(target)
     except OSError as error:
-        raise InputError(f"{out} can't be written ({error.strerror}): choose another --out.") from error
+        with suppress(OSError):
+            draft.unlink()
+        raise _unwritable(option, out, error) from error
+
+
+def _check_output(option: str, out: Path) -> None:
+    if not out.name:
+        raise InputError(
+            f"{option} is {str(out)!r}, which is not the name of a file: give {option} the name of a file."
+        )
+    if out.is_dir():
+        raise InputError(f"{out} is a folder: give {option} the name of a file.")
+    if out.exists() and not out.is_file():
+        raise InputError(f"{out} is a device, not a file: give {option} the name of a file.")
+    ancestor = next(folder for folder in out.resolve().parents if folder.exists())
+    if not ancestor.is_dir():
+        raise InputError(f"{out} can't be written ({ancestor} is not a folder): choose another {option}.")
+    if not os.access(ancestor, os.W_OK | os.X_OK):
+        raise InputError(f"{out} can't be written ({ancestor} is write-protected): choose another {option}.")
+
+
+def _unwritable(option: str, out: Path, error: OSError) -> InputError:
+    return InputError(f"{out} can't be written ({error.strerror or error}): choose another {option}.")

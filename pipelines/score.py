@@ -10,7 +10,7 @@ from features.progress import Progress
 from pipelines.build import ensure_features
 from pipelines.campaigns.lifts import lift_accounts
 from pipelines.models.champion import champion_model
-from pipelines.outputs import check_out, write_table
+from pipelines.outputs import check_outputs, write_table
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from serving.scorer import explain
@@ -26,7 +26,7 @@ def score(workspace: Workspace, as_of: datetime, out: Path, progress: Progress) 
         InputError: there is no champion or no request at that time, or out can't be written.
         IntegrityError: the champion reads other features, or is not what was registered and signed.
     """
-    check_out(out)
+    check_outputs({"--out": out})
     model, base_rate = champion_model(workspace, is_current=True), settings().base_rate
     model = model if base_rate is None else model.at(base_rate)
     ensure_features(workspace, [as_of], progress)

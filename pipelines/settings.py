@@ -32,6 +32,7 @@ class Settings(BaseSettings):
         drift_loss: loss of expected PR-AUC above which `retrain` refuses the data.
         signing_key: path of a private key (PEM, P-256) that signs registered models.
         verifying_key: path of a public key; models that are not signed with its private key are refused.
+        traceback: show the traceback of an error that should not happen, for a report.
         analyst_token: token, 16 characters or more, that lets a caller of the endpoint read reasons.
     """
 
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     drift_loss: float = Field(default=0.1, gt=0, le=1)
     signing_key: Path | None = None
     verifying_key: Path | None = None
+    traceback: bool = False
     analyst_token: SecretStr | None = Field(default=None, min_length=16)
 
     def secret(self) -> bytes | None:

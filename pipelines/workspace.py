@@ -21,6 +21,10 @@ from features.lake import Lake
 from features.store.lookup import FeatureLookup
 from pipelines.settings import settings
 
+# Delta Lake decodes a per cent sign and a backslash and refuses brackets and line ends, Polars takes "a=b" for a partition,
+# and MLflow ends a path at the others.
+_AWKWARD = frozenset("%\\[]=?#") | frozenset(map(chr, range(32)))
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -48,6 +52,19 @@ class Workspace:
 
     root: Path
 
+    def __post_init__(self) -> None:
+        """Refuse a path that the libraries of tables and models read as another one.
+
+        Raises:
+            InputError: it holds such a character.
+        """
+        awkward = sorted(_AWKWARD & set(str(self.root.resolve())))
+        if awkward:
+            raise InputError(
+                f"the path {str(self.root)!r} holds the character {awkward[0]!r}, which the tables' library takes for "
+                "something else: choose a --workspace without it."
+            )
+
     @cached_property
     def lake(self) -> Lake:
         """The Delta tables."""
@@ -58,11 +75,18 @@ class Workspace:
         """The feature store."""
         return FeatureLookup(self.root / "features", online_store=settings().online)
 
-    @property
+    @cached_property
     def tracking_uri(self) -> str:
-        """MLflow's backend."""
-        default = f"sqlite:///{self.artifacts.parent.resolve() / 'mlflow.db'}"
-        return settings().tracking_uri or default
+        """MLflow's backend; that of a copied or moved workspace is told first that it lies elsewhere now."""
+        configured = settings().tracking_uri
+        if configured:
+            return configured
+        database = self.artifacts.parent.resolve() / "mlflow.db"
+        if database.exists():
+            from training.tracking.relocation import relocate  # with libraries that an ingest need not wait for
+
+            relocate(database, self.artifacts)
+        return f"sqlite:///{database}"
 
     @property
     def identity(self) -> str:

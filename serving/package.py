@@ -74,7 +74,7 @@ def last_packaged(root: Path, *, name: str = NAME) -> Path:
     """
     pointer = root / name / CURRENT
     if not pointer.is_file():
-        raise InputError(f"no Bento has been packaged under {root}: run `stillwatch package` first")
+        raise InputError(f"no Bento has been packaged under {root}: run `stillwatch package` first.")
     return pointer.parent / pointer.read_text(encoding="utf-8").strip()
 
 
@@ -87,7 +87,7 @@ def verify_bento(bento: Path, prove: Prove | None = None) -> models.Model:
     """
     label = bento / "src" / CONTENTS
     if not label.is_file() or not (bento / "bento.yaml").is_file():
-        raise InputError(f"{bento} is not a packaged Bento: run `stillwatch package` first")
+        raise InputError(f"{bento} is not a packaged Bento: run `stillwatch package` first.")
     try:
         digests: dict[str, str] = dict(json.loads(label.read_text(encoding="utf-8"))["sha256"])
     except (ValueError, KeyError, TypeError) as error:
@@ -119,7 +119,7 @@ def bentoml_call(home: Path) -> list[str]:
     """
     env = shutil.which("env")
     if env is None:
-        raise InputError("the program `env` was not found: stillwatch packages and serves on POSIX systems only")
+        raise InputError("the program `env` was not found: stillwatch packages and serves on POSIX systems only.")
     # `no_image`: without it a build downloads `uv`, even where nothing is to be locked.
     variables = (f"BENTOML_HOME={home}", "BENTOML_DO_NOT_TRACK=true", "BENTOML_ENABLE_FEATURES=no_image")
     unset = [argument for name in SECRETS for argument in ("-u", name)]

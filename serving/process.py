@@ -30,7 +30,7 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
-            raise InputError(f"port {port} of {host} can't be used ({error}): give another --port") from error
+            raise InputError(f"port {port} of {host} can't be used ({error}): give another --port.") from error
 
 
 def free_port(host: str) -> int:

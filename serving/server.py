@@ -125,7 +125,7 @@ def _home(parent: Path, port: int) -> tuple[Path, int]:
     finally:
         os.close(parent_lock)
     if lock is None:
-        raise InputError(f"port {port} belongs to a server that is just starting or ending: give another --port")
+        raise InputError(f"port {port} belongs to a server that is just starting or ending: give another --port.")
     return home, lock
 
 

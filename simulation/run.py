@@ -1,9 +1,11 @@
 """Write a world to a folder, day by day; the parts of a large day side by side."""
 
 import math
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,14 +99,25 @@ def simulate(request: SimulationRequest, *, progress: Callable[[str, float], Non
     world = make_world(preset, request.scale, request.seed, request.pools, days, start)
     written = {name: make_table(world) for name, make_table in _TABLES.items()}
     _make_folder(request.out / "requests")
-    dirt = Dirt(world, request.out) if request.dirty else None
-    count = _write_days(world, request.out / "requests", dirt, report)
-    for name, table in written.items():
-        (dirt.soil(name, table) if dirt else table).write_parquet(request.out / f"{name}.parquet")
-    if dirt:
-        dirt.planted().write_parquet(request.out / "planted.parquet")
+    with _emptied_on_failure(request.out):
+        dirt = Dirt(world, request.out) if request.dirty else None
+        count = _write_days(world, request.out / "requests", dirt, report)
+        for name, table in written.items():
+            (dirt.soil(name, table) if dirt else table).write_parquet(request.out / f"{name}.parquet")
+        if dirt:
+            dirt.planted().write_parquet(request.out / "planted.parquet")
     report("done", 1.0)
     return _summary(world, written["labels"], count)
+
+
+@contextmanager
+def _emptied_on_failure(out: Path) -> Iterator[None]:
+    """Empty the folder again if its world can't be written to the end, so that the same call can be repeated."""
+    try:
+        yield
+    except Exception:  # Polars has errors of its own for a full disk
+        shutil.rmtree(out, ignore_errors=True)
+        raise
 
 
 def _write_days(world: World, folder: Path, dirt: Dirt | None, report: Callable[[str, float], None]) -> int:
@@ -189,8 +202,8 @@ def _check(request: SimulationRequest) -> Scenario:
         raise InputError(f"The scale is {scale}: expected a number above 0, such as 1.")
     if days is not None and days < 1:
         raise InputError(f"The number of days is {days}: expected at least 1.")
-    if request.seed < 0:
-        raise InputError(f"The seed is {request.seed}: expected 0 or more.")
+    if not 0 <= request.seed < 2**63:
+        raise InputError(f"The seed is {request.seed}: expected 0 to {2**63 - 1}.")
     if request.pools is not None:
         check_pools(request.pools)
     elif preset.pools:

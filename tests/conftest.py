@@ -4,12 +4,10 @@ import fcntl
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from pipelines.cli import main
 from pipelines.settings import settings
 from tests.second_versions import late_version, retrain_copy, two_versions, worse_labels
 from tests.world_with_canaries import NEEDLES, make_world
+from training.tracking.relocation import relocate
 
 __all__ = ["late_version", "retrain_copy", "two_versions", "worse_labels"]  # fixtures of their own file
 
@@ -176,14 +175,7 @@ def move_copy() -> Callable[[Path, Path], Path]:
 
     def copy(workspace: Path, target: Path) -> Path:
         shutil.copytree(workspace, target)
-        with closing(sqlite3.connect(target / "mlruns" / "mlflow.db")) as store, store:
-            for table, column in (
-                ("experiments", "artifact_location"),
-                ("runs", "artifact_uri"),
-                ("logged_models", "artifact_location"),
-            ):
-                moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
-                store.execute(moved, (str(workspace.resolve()), str(target.resolve())))
+        relocate(target / "mlruns" / "mlflow.db", target / "mlruns" / "artifacts")
         return target
 
     return copy

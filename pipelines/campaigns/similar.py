@@ -11,7 +11,7 @@ from features.errors import InputError
 from features.groups.likeness import EVIDENCE_WORDS, FAMILY_WORDS, Likeness, measure_likeness, read_common_keys
 from features.progress import Progress
 from pipelines.build import ensure_features
-from pipelines.outputs import check_out, write_table
+from pipelines.outputs import check_outputs, write_table
 from pipelines.workspace import Workspace
 
 SIMILAR_SCHEMA = pl.Schema({"account_id": pl.String(), "probability": pl.Float64(), "reasons": pl.List(pl.String())})
@@ -37,7 +37,7 @@ def find_similar(
     Raises:
         InputError: an account that had sent nothing by then, none at all, or a path that can't be written.
     """
-    check_out(out)
+    check_outputs({"--out": out})
     if not asked:
         raise InputError("No account is named: give the ids of one or a few.")
     accounts = sorted(set(asked))

@@ -19,7 +19,7 @@ from pipelines.build import check_requests, ensure_features
 from pipelines.campaigns.lifts import judge_groups
 from pipelines.campaigns.memberships import MEMBERS_SCHEMA, ensure_groups, store_members
 from pipelines.models.champion import current_champion
-from pipelines.outputs import check_out, write_table
+from pipelines.outputs import check_outputs, write_table
 from pipelines.workspace import Workspace
 from training.examples.dataset import matrix
 from training.models.model import Model
@@ -53,9 +53,7 @@ def write_campaigns(
         InputError: there is no request at that time, or a file can't be written.
         IntegrityError: the champion is not what was registered and signed.
     """
-    for path in (out, table, evidence):
-        if path:
-            check_out(path)
+    check_outputs({"--out": out, "--table": table, "--evidence": evidence})
     check_requests(workspace, as_of)
     for time in earlier_week_ends(workspace.lake.seen(as_of), as_of):  # so that ids are those of `score`
         ensure_groups(workspace, time, progress)
@@ -70,9 +68,9 @@ def write_campaigns(
     write_table(members.select(MEMBERS_SCHEMA.names()), out)
     reported = replace(weighed, groups=weighed.groups.restrict(members["group"].unique()))
     if table:
-        write_table(_table(workspace, as_of, reported, members, model), table)
+        write_table(_table(workspace, as_of, reported, members, model), table, "--table")
     if evidence:
-        write_table(_ties(reported.links, reported.groups, members), evidence)
+        write_table(_ties(reported.links, reported.groups, members), evidence, "--evidence")
     return members.select(MEMBERS_SCHEMA.names())
 
 

@@ -41,8 +41,8 @@ def run_demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> lis
     Raises:
         InputError: the folder holds something that is not of a demo.
     """
-    _claim(root)
     world, workspace = root / "world", Workspace(root)
+    _claim(root)
     as_of = now.replace(hour=0, minute=0, second=0, microsecond=0)
     simulate(
         SimulationRequest(scenario="small", out=world, seed=seed, days=_DAYS, start=as_of - timedelta(days=_DAYS)),

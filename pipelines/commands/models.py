@@ -63,7 +63,10 @@ def promote(
     reason: Reason = None,
     path: Root = WORKSPACE,
 ) -> None:
-    """Take a version through the gate; if it passes, it becomes the champion."""
+    """Take a version through the gate; if it passes, it becomes the champion.
+
+    Exit status: 0 if the version is the champion, 3 if the gate kept the old champion.
+    """
     from pipelines.build import refresh_online
     from pipelines.commands import printing
     from pipelines.models.champion import promote as run
@@ -76,7 +79,8 @@ def promote(
         if result.decision.promote:
             with printing.show_progress() as report:
                 refresh_online(workspace, report, now=now)
-        printing.print_gate(result)
+    printing.print_gate(result)
+    raise typer.Exit(0 if result.decision.promote else STATUS["not promoted"])
 
 
 def rollback(reason: Reason = None, path: Root = WORKSPACE) -> None:

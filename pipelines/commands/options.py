@@ -29,6 +29,28 @@ def print_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
+def parse_as_of(text: str) -> datetime:
+    """Parse the time that a command is asked about; no event lies outside the years that are allowed."""
+    moment = parse_time(text)
+    if not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise typer.BadParameter(f"{text} is not within the years {FIRST_YEAR} to {LAST_YEAR - 1}")
+    return moment
+
+
+def existing_workspace(context: typer.Context, path: Path) -> Path:
+    """Take the workspace named before or after the command, which an earlier `ingest` must have made.
+
+    Raises:
+        InputError: there is none, so that a mistyped path makes no new folder.
+    """
+    root = resolve_workspace(context, path)
+    if not context.resilient_parsing and not any((root / name).exists() for name in _OF_A_WORKSPACE):
+        raise InputError(
+            f"{root} is not a workspace: run `stillwatch ingest --requests PATH` first, or correct --workspace."
+        )
+    return root
+
+
 def resolve_workspace(context: typer.Context, path: Path) -> Path:
     """Take the workspace named before or after the command, else the command's default.
 
@@ -54,11 +76,17 @@ def require_search(trials: int) -> int:
 
 
 HOLDS_ALL = "Folder that holds all state of a run."
-Root = Annotated[
+_OF_A_WORKSPACE = ("lake", "key.fingerprint")  # either is there from the first ingest on
+NewRoot = Annotated[
     Path,
     typer.Option("--workspace", callback=resolve_workspace, help=f"{HOLDS_ALL} Also before the command."),
 ]
-AsOf = Annotated[datetime, typer.Option("--as-of", parser=parse_time, metavar="TIME", help="ISO 8601, UTC.")]
+Root = Annotated[
+    Path,
+    typer.Option("--workspace", callback=existing_workspace, help=f"{HOLDS_ALL} Also before the command."),
+]
+FIRST_YEAR, LAST_YEAR = 1970, 2201  # of --as-of; no event lies outside them
+AsOf = Annotated[datetime, typer.Option("--as-of", parser=parse_as_of, metavar="TIME", help="ISO 8601, UTC.")]
 Labels = Annotated[
     Path | None,
     typer.Option("--labels", help="Parquet file, folder or glob; leave out to learn from planted campaigns only."),
@@ -91,7 +119,8 @@ Search = Annotated[
         help="Search for better settings; needs the extra 'search'; see CHANGELOG.md.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random draws.")]
+LARGEST_SEED = 2**31 - 1  # that LightGBM takes
+Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of all random draws.")]
 Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the version.")]
 WORKSPACE = Path("workspace")

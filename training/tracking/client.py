@@ -2,13 +2,21 @@
 
 import logging
 import os
+import re
+import socket
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from features.errors import InputError
 
 NAME = "stillwatch"
 EXPERIMENT = "stillwatch"
 SQLITE = "sqlite:///"
+_DATABASES = (SQLITE, "postgresql", "mysql", "mssql")  # that MLflow keeps runs in
+_ANSWER_SECONDS = 5.0  # in which a tracking server must take a connection
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -33,9 +41,48 @@ def library() -> Any:
 def connect(uri: str) -> Any:
     """A client for the store at `uri`, which also becomes the library's own."""
     mlflow = library()
-    _make_store(mlflow, uri)
-    mlflow.set_tracking_uri(uri)
+    _check_store(uri)
+    if mlflow.get_tracking_uri() != uri:
+        _forget_addresses()
+        mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient(tracking_uri=uri)
+
+
+def _forget_addresses() -> None:
+    """MLflow remembers where the files of a run lie, and would take those of a copied store for the original's."""
+    from mlflow.tracking._tracking_service import utils
+
+    getattr(utils, "_artifact_repos_cache", {}).clear()
+
+
+@cache
+def _check_store(uri: str) -> None:
+    """Check once for each store that it answers.
+
+    MLflow has a dozen ways to say that it does not, and asks a server that is not there again for minutes.
+    """
+    parts = urlsplit(uri)
+    try:
+        if parts.scheme in ("http", "https"):
+            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+            socket.create_connection((parts.hostname or "", port), timeout=_ANSWER_SECONDS).close()
+            return
+        if not uri.startswith(_DATABASES):
+            raise ValueError("it is no SQL database and no server")
+        mlflow = library()
+        _make_store(mlflow, uri)
+        mlflow.MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
+    except Exception as error:  # of MLflow, SQLAlchemy or a database's own library
+        reason = " ".join(str(error).split(" [SQL:")[0].split("(Background")[0].split())[:200]
+        raise InputError(
+            f"the tracking store {_without_password(uri)} can't be used ({reason}): set STILLWATCH_TRACKING_URI to the "
+            "address of a database or a server of MLflow, or unset it."
+        ) from error
+
+
+def _without_password(uri: str) -> str:
+    """The address as it may be shown."""
+    return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def _make_store(mlflow: Any, uri: str) -> None:

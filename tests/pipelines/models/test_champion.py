@@ -53,6 +53,13 @@ def test_to_force_without_a_reason_or_to_reason_without_force_is_refused_in_a_se
     assert reigning(copied) == 1
 
 
+def test_a_version_that_the_gate_refuses_ends_with_3(copied: Path, stillwatch: Run) -> None:
+    said = stillwatch("promote", "--workspace", copied)
+    assert said.returncode == 3, said.stderr
+    assert said.stdout.startswith("version 2 ")
+    assert reigning(copied) == 1
+
+
 def test_a_forced_version_is_champion_and_the_record_says_who_knew_better_than_what(
     copied: Path, stillwatch: Run
 ) -> None:

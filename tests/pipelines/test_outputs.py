@@ -1,0 +1,49 @@
+"""Output files: whole or not at all, and refused before any work where they can't be written."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.errors import InputError
+from pipelines.outputs import check_outputs, write_table
+
+FRAME = pl.DataFrame({"a": [1, 2]})
+
+
+def test_paths_that_can_be_written_are_accepted_and_nothing_is_made(tmp_path: Path) -> None:
+    (tmp_path / "old.parquet").touch()
+    outputs = {"--out": tmp_path / "old.parquet", "--table": tmp_path / "new" / "t.parquet", "--evidence": None}
+    check_outputs(outputs)
+    assert [path.name for path in tmp_path.iterdir()] == ["old.parquet"]
+
+
+def test_two_names_of_one_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    outputs = {"--out": tmp_path / "folder" / "o", "--table": tmp_path / "link" / "o"}
+    with pytest.raises(InputError, match=r"--out and --table are both .*: give each a file of its own"):
+        check_outputs(outputs)
+
+
+def test_the_longest_name_that_is_allowed_can_be_written(tmp_path: Path) -> None:
+    out = tmp_path / ("n" * 255)
+    check_outputs({"--out": out})
+    write_table(FRAME, out)
+    assert pl.read_parquet(out).equals(FRAME)
+    with pytest.raises(InputError, match=r"can't be written .File name too long.: choose another --table"):
+        check_outputs({"--table": tmp_path / ("n" * 256)})
+
+
+def test_a_link_stays_a_link_to_the_file_that_is_written(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_table(FRAME, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert pl.read_parquet(tmp_path / "target").equals(FRAME)
+
+
+def test_a_file_that_can_not_be_written_after_all_is_named_with_its_option(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/o can't be written .*: choose another --evidence"):
+        write_table(FRAME, tmp_path / "file" / "o", "--evidence")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
