@@ -21,8 +21,8 @@ from features.lake import Lake
 from features.store.lookup import FeatureLookup
 from pipelines.settings import settings
 
-# Delta Lake decodes a per cent sign and a backslash and refuses brackets and line ends, Polars takes "a=b" for a partition,
-# and MLflow ends a path at the others.
+# Delta Lake decodes a per cent sign and a backslash and refuses brackets and line ends, Polars takes "a=b" for a
+# partition, and MLflow ends a path at the others.
 _AWKWARD = frozenset("%\\[]=?#") | frozenset(map(chr, range(32)))
 
 

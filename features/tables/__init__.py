@@ -1,0 +1,1 @@
+"""The files of the lake's tables: how they are written, checked, and rewritten."""

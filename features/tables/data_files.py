@@ -1,0 +1,188 @@
+"""Data files of a table: sorted, compressed, and named after the digest of their content.
+
+The name is what the table's log commits to, so a file that is damaged later is no longer the one that was committed.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from features.errors import IntegrityError
+
+DRAFT = "_draft-"  # begins the name of a file that is being written; tables ignore it
+_LEVEL = 9  # of zstd; 15 saves 1 % more and takes four times as long
+_DIGITS = 32  # of the SHA-256 in a name
+_NAME = re.compile(rf"^[0-9a-f]{{16}}-([0-9a-f]{{{_DIGITS}}})\.parquet$")
+_checked: set[tuple[str, int, int]] = set()  # path, time of change and size of the files that this process has checked
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a table lie in its files.
+
+    Attributes:
+        schema: of the table.
+        order: columns that a file's rows are sorted by, so that like values lie side by side; none keeps their order.
+        partition: a column of dates that has a folder for each value; None for none.
+        time: the column whose earliest and latest value is noted for each file; None for none.
+    """
+
+    schema: pl.Schema
+    order: tuple[str, ...]
+    partition: str | None = None
+    time: str | None = None
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file that has been written.
+
+    Attributes:
+        path: below the table's folder.
+        size: in bytes.
+        partition: the value of the partition column, as its folder has it; none without partitions.
+        stats: of the rows, as Delta notes them.
+    """
+
+    path: str
+    size: int
+    partition: dict[str, str]
+    stats: str
+
+
+def write_data_files(folder: Path, layout: Layout, mark: int, frames: Iterable[pl.DataFrame]) -> list[DataFile]:
+    """Write rows into files of a table, one for each partition; none without rows.
+
+    Args:
+        folder: of the table.
+        layout: of the table.
+        mark: of these rows; two files of the same content and other marks are two files.
+        frames: the rows, each frame sorted and written as it comes.
+    """
+    with ExitStack() as stack:
+        drafts: dict[str | None, _Draft] = {}
+        for frame in frames:
+            for value, rows in _by_partition(layout, frame):
+                if value not in drafts:
+                    drafts[value] = stack.enter_context(_Draft(folder, layout, len(drafts)))
+                drafts[value].write(rows)
+        return [draft.finish(value, mark) for value, draft in drafts.items()]
+
+
+def check_content(path: Path) -> None:
+    """Check, once in a process, that a file is the one that was committed; older releases named them otherwise.
+
+    Raises:
+        IntegrityError: it is missing or was changed.
+    """
+    try:
+        state = path.stat()
+        mark = (str(path), state.st_mtime_ns, state.st_size)
+        name = _NAME.match(path.name)
+        if mark in _checked or name is None:
+            return
+        is_whole = digest_of(path)[:_DIGITS] == name[1]
+    except OSError as error:
+        raise IntegrityError(f"{path} can't be read ({error.strerror}): restore it from a copy.") from error
+    if not is_whole:
+        raise IntegrityError(f"{path} is damaged: its content is not what was written; restore it from a copy.")
+    _checked.add(mark)
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_own_name(name: str) -> bool:
+    """Tell whether this release wrote a file of this name."""
+    return _NAME.match(name) is not None
+
+
+@dataclass
+class _Draft:
+    """A file that is being written; without `finish` nothing remains of it."""
+
+    folder: Path
+    layout: Layout
+    number: int
+    rows: int = 0
+    earliest: datetime | None = None
+    latest: datetime | None = None
+    path: Path = field(init=False)
+
+    def __enter__(self) -> "_Draft":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path = self.folder / f"{DRAFT}{os.getpid()}-{self.number}.parquet"
+        schema = {name: kind for name, kind in self.layout.schema.items() if name != self.layout.partition}
+        arrow = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+        self.writer = pq.ParquetWriter(
+            self.path,
+            arrow,
+            compression="zstd",
+            compression_level=_LEVEL,
+            write_page_checksum=True,
+            write_statistics=[name for name in (self.layout.time, "account_id") if name in schema],
+            store_schema=False,  # as large as a day of a small provider, and Delta's schema says the same
+        )
+        return self
+
+    def write(self, rows: pl.DataFrame) -> None:
+        """Add rows without the partition column."""
+        self.rows += len(rows)
+        if self.layout.time is not None:
+            earliest, latest = rows.select(pl.col(self.layout.time).min(), latest=pl.col(self.layout.time).max()).row(0)
+            self.earliest = min((time for time in (self.earliest, earliest) if time is not None), default=None)
+            self.latest = max((time for time in (self.latest, latest) if time is not None), default=None)
+        order = [name for name in self.layout.order if name != self.layout.partition]
+        ordered = rows.sort(order) if order else rows
+        self.writer.write_table(ordered.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+    def finish(self, partition: str | None, mark: int) -> DataFile:
+        """Give the file its name and describe it."""
+        self.writer.close()
+        name = f"{mark % 2**64:016x}-{digest_of(self.path)[:_DIGITS]}.parquet"
+        values = {} if partition is None or self.layout.partition is None else {self.layout.partition: partition}
+        target = self.folder.joinpath(*(f"{column}={value}" for column, value in values.items()), name)
+        target.parent.mkdir(exist_ok=True)
+        size = self.path.stat().st_size
+        self.path.replace(target)
+        return DataFile(str(target.relative_to(self.folder)), size, values, self._stats())
+
+    def __exit__(self, *error: object) -> None:
+        with suppress(OSError):  # of a full disk, which was said before
+            self.writer.close()
+        self.path.unlink(missing_ok=True)
+
+    def _stats(self) -> str:
+        time, stats = self.layout.time, {"numRecords": self.rows, "minValues": {}, "maxValues": {}, "nullCount": {}}
+        if time is not None and self.earliest is not None and self.latest is not None:
+            latest = self.latest + timedelta(milliseconds=1)  # Delta's statistics are cut to milliseconds
+            stats |= {"minValues": {time: _stamp(self.earliest)}, "maxValues": {time: _stamp(latest)}}
+        return json.dumps(stats)
+
+
+def _stamp(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+
+
+def _by_partition(layout: Layout, frame: pl.DataFrame) -> Iterator[tuple[str | None, pl.DataFrame]]:
+    """The rows of each partition, without the partition column."""
+    rows = frame.select(pl.col(name).cast(kind) for name, kind in layout.schema.items())
+    if not len(rows):
+        return
+    if layout.partition is None:
+        yield None, rows
+        return
+    for (value,), part in rows.partition_by(layout.partition, as_dict=True, include_key=False).items():
+        yield str(value), part
