@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from threadpoolctl import threadpool_limits
 
 from pipelines.cli import main
 from pipelines.settings import settings
@@ -37,6 +38,15 @@ Once = Callable[[str, Callable[[Path], None]], Path]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The folder of public prompts and rhythms, which the repository does not hold."""
     parser.addoption("--pools", type=Path, metavar="DIR", help="folder of public prompts and rhythms")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_blas_thread() -> Iterator[None]:
+    """No second thread for products of small matrices: the two would wait for each other most of the time."""
+    import scipy.linalg  # noqa: F401  (a library is limited if it is there)
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture(scope="session")

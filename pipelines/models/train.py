@@ -210,9 +210,7 @@ def _training_request(
 
 def _train(training: TrainingRequest, progress: Progress) -> Trained:
     progress("training", 0.0)
-    # On small matrices BLAS threads mostly wait for one another, and their number would change the last bits.
-    with threadpool_limits(1, user_api="blas"):
-        trained = train(training)
+    trained = train(training)
     progress("training", 0.7)
     return trained
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from training.baselines import SingleColumnRule
 from training.evaluation.report import EvaluationRequest, Report, evaluate
@@ -78,6 +79,12 @@ def train(request: TrainingRequest) -> Trained:
     Raises:
         InputError: too few true accounts to learn from or to judge by.
     """
+    # On small matrices BLAS threads mostly wait for one another, and their number would change the last bits.
+    with threadpool_limits(1, user_api="blas"):
+        return _train(request)
+
+
+def _train(request: TrainingRequest) -> Trained:
     plan, lifted = request.plan, request.lift_examples()
     split = request.divide(lifted)
     for_rivals, for_ours = training_sets(
