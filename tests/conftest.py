@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipelines.ingest import Inputs
 
 ROOT = Path(__file__).resolve().parent.parent
+MAKER = ROOT / "tests" / "pipelines" / "test_retrain.py"  # asks for every shared workspace
 KEY = "5a" * 32
 AS_OF = datetime(2026, 4, 17, 13, 37, 21, 250_000, tzinfo=UTC)  # the world goes on until 20 April
 Result = subprocess.CompletedProcess[str]
@@ -38,6 +39,14 @@ Once = Callable[[str, Callable[[Path], None]], Path]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The folder of public prompts and rhythms, which the repository does not hold."""
     parser.addoption("--pools", type=Path, metavar="DIR", help="folder of public prompts and rhythms")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the file that asks for every shared workspace come first.
+
+    One process of a parallel run makes them all while the others test what needs none; else they would wait for it.
+    """
+    items.sort(key=lambda item: item.path != MAKER)
 
 
 @pytest.fixture(scope="session", autouse=True)
