@@ -33,8 +33,11 @@ class LogisticRegression:
         for fold in np.unique(rows.fold):
             in_fold = rows.fold == fold
             others = rows.take(~in_fold)
+            centre, scale = _centre_and_scale(others.matrix)
+            inputs = columns(others.matrix, centre, scale)
             for i, strength in enumerate(self.strengths):
-                scores[i, in_fold] = replace(self, strength=strength).fit(others, seed).raw(rows.matrix[in_fold])
+                linear = Linear(centre, scale, *_weights(strength, inputs, others, seed))
+                scores[i, in_fold] = linear.raw(rows.matrix[in_fold])
         best = simplest([held_out_precision(rows.label, candidate, rows.weight) for candidate in scores])
         return replace(self, strength=self.strengths[best]), scores[best]
 
@@ -43,20 +46,30 @@ class LogisticRegression:
 
         Rows of one class alone, as a fold has them where a single account is confirmed, all get the same score.
         """
-        logs = signed_log(rows.matrix)
-        empty = np.isnan(logs).all(axis=0)
-        filled = np.where(empty, 0.0, logs)
-        centre, spread = np.nanmedian(filled, axis=0), np.nanstd(filled, axis=0)
-        scale = np.where(spread > 1e-9, spread, 1.0)
-        features = columns(rows.matrix, centre, scale)
-        if rows.label.all() or not rows.label.any():
-            return Linear(centre, scale, np.zeros(features.shape[1]), 0.0)
-        model = Regression(C=self.strength, max_iter=1000, random_state=seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(features, rows.label, sample_weight=rows.weight)
-        return Linear(centre, scale, model.coef_[0], float(model.intercept_[0]))
+        centre, scale = _centre_and_scale(rows.matrix)
+        return Linear(centre, scale, *_weights(self.strength, columns(rows.matrix, centre, scale), rows, seed))
 
     def parameters(self) -> dict[str, float | int | str]:
         """The chosen C."""
         return {"C": self.strength}
+
+
+def _centre_and_scale(matrix: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The median and the standard deviation of the signed logs of each column; 0 and 1 where nothing is known."""
+    logs = signed_log(matrix)
+    filled = np.where(np.isnan(logs).all(axis=0), 0.0, logs)
+    centre, spread = np.nanmedian(filled, axis=0), np.nanstd(filled, axis=0)
+    return centre, np.where(spread > 1e-9, spread, 1.0)
+
+
+def _weights(
+    strength: float, inputs: NDArray[np.float64], rows: TrainingRows, seed: int
+) -> tuple[NDArray[np.float64], float]:
+    """The weight of each column and the intercept; zeros where all rows are of one class."""
+    if rows.label.all() or not rows.label.any():
+        return np.zeros(inputs.shape[1]), 0.0
+    model = Regression(C=strength, max_iter=1000, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(inputs, rows.label, sample_weight=rows.weight)
+    return model.coef_[0], float(model.intercept_[0])
