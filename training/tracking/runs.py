@@ -18,7 +18,6 @@ from training.examples.test_set import write_test_set
 from training.fitting.train import OURS, JudgedCandidate, Trained
 from training.models.artifact import SIGNATURE, Sign
 from training.models.model import fingerprint, save
-from training.reports import plots
 from training.reports.page import comparison_page
 from training.tracking.client import EXPERIMENT, NAME, connect, library
 from training.tracking.pages import ABOUT, COMPARISON, ROLE, describe_report, log_report
@@ -187,6 +186,8 @@ def _tags(trained: Trained, code_version: str) -> dict[str, str]:
 
 
 def _pictures(mlflow: Any, trained: Trained) -> None:
+    from training.reports import plots  # slow to import, and only a training draws
+
     label = targets(trained.split.test.frame)
     risks = {name: judged.risk for name, judged in trained.candidates.items()}
     model = trained.final
