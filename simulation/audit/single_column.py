@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from simulation.draws import Flags, Floats
@@ -214,8 +214,9 @@ def volume_weights(volume: Floats, in_family: Flags, is_honest: Flags) -> Floats
 
 def _auc(values: Floats, in_family: Flags, weight: Floats) -> float:
     tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=8, random_state=0)
-    folds = StratifiedKFold(4, shuffle=True, random_state=0)
-    risk = cross_val_predict(
-        tree, values, in_family, cv=folds, params={"sample_weight": weight}, method="predict_proba"
-    )
-    return float(roc_auc_score(in_family, risk[:, 1], sample_weight=weight))
+    risk = np.zeros(in_family.size)
+    # by hand: what `cross_val_predict` checks and copies for each call takes longer than so small a tree
+    for others, held_out in StratifiedKFold(4, shuffle=True, random_state=0).split(values, in_family):
+        tree.fit(values[others], in_family[others], weight[others])
+        risk[held_out] = tree.predict_proba(values[held_out])[:, 1]
+    return float(roc_auc_score(in_family, risk, sample_weight=weight))
