@@ -27,37 +27,49 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture
-def read(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[pl.DataFrame, Groups]]:
+@pytest.fixture(scope="module")
+def read(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[pl.DataFrame, Groups]]:
     """Ingests the world under a key, its requests in so many files and, with a seed, in another order."""
 
     def features_and_groups(key: str, files: int = 1, seed: int | None = None) -> tuple[pl.DataFrame, Groups]:
-        monkeypatch.setenv("STILLWATCH_KEY", key)
-        settings.cache_clear()
         requests = pl.read_parquet(tables / "requests" / "*.parquet")
         ordered = requests if seed is None else requests.sample(fraction=1.0, shuffle=True, seed=seed)
-        folder = tmp_path / f"{key}-{files}-{seed}"
-        folder.mkdir()
+        root = tmp_path_factory.mktemp("read")
+        (root / "requests").mkdir()
         for number, part in enumerate(ordered.iter_slices(-(-len(ordered) // files))):
-            part.write_parquet(folder / f"{number}.parquet")
-        workspace = Workspace(tmp_path / f"workspace-{key}-{files}-{seed}")
-        inputs = Inputs(requests=folder, **{name: tables / f"{name}.parquet" for name in TABLES})
-        ingest(workspace, inputs, reject_limit=0.01, progress=lambda step, done: None)
-        weighed = group_lake(workspace.lake, AS_OF)
-        names = weighed.links.accounts.select("account_id").with_row_index("account")
+            part.write_parquet(root / "requests" / f"{number}.parquet")
+        workspace = Workspace(root / "workspace")
+        inputs = Inputs(requests=root / "requests", **{name: tables / f"{name}.parquet" for name in TABLES})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("STILLWATCH_KEY", key)
+            settings.cache_clear()
+            ingest(workspace, inputs, reject_limit=0.01, progress=lambda step, done: None)
+            weighed = group_lake(workspace.lake, AS_OF)
+            names = weighed.links.accounts.select("account_id").with_row_index("account")
+            features = read_out(workspace.lake, AS_OF)
         settings.cache_clear()
-        return read_out(workspace.lake, AS_OF), (weighed.groups.members.join(names, on="account"), weighed.evidence)
+        return features, (weighed.groups.members.join(names, on="account"), weighed.evidence)
 
     return features_and_groups
+
+
+@pytest.fixture(scope="module")
+def usual(read: Callable[..., tuple[pl.DataFrame, Groups]]) -> tuple[pl.DataFrame, Groups]:
+    """What the others are compared with: one key, one file, in order."""
+    return read("5a" * 32)
 
 
 @pytest.mark.parametrize(
     "key,files,seed", [("00" * 32, 1, None), ("0123456789abcdef" * 4, 1, None), ("5a" * 32, 3, 1), ("77" * 32, 2, 2)]
 )
 def test_another_key_order_or_split_gives_the_same_features_and_groups_to_the_bit(
-    read: Callable[..., tuple[pl.DataFrame, Groups]], key: str, files: int, seed: int | None
+    read: Callable[..., tuple[pl.DataFrame, Groups]],
+    usual: tuple[pl.DataFrame, Groups],
+    key: str,
+    files: int,
+    seed: int | None,
 ) -> None:
-    features, (members, groups) = read("5a" * 32)
+    features, (members, groups) = usual
     assert len(groups) > 0
     other_features, (other_members, other_groups) = read(key, files, seed)
     different = [name for name in features.columns if not features[name].equals(other_features[name], null_equal=True)]
