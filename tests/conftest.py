@@ -207,9 +207,17 @@ def scores(filled_workspace: Path) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def blind_workspace(made_world: Path, once: Once) -> Path:
-    """Like the shared workspace, but it never saw a row that became known after `as_of`."""
-    return once("blind", lambda folder: _fill_blind(made_world, folder)) / "workspace"
+def blind_workspace(made_world: Path, filled_workspace: Path, once: Once) -> Path:
+    """Like the shared workspace, but it never saw a row that became known after `as_of`.
+
+    An equal model has an equal Bento, which is there already; that of another model is built.
+    """
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(filled_workspace / "bento", folder / "workspace" / "bento")
+        _fill_blind(made_world, folder)
+
+    return once("blind", fill) / "workspace"
 
 
 def _fill_blind(made_world: Path, folder: Path) -> None:
