@@ -18,6 +18,13 @@ RetrainCopy = Callable[[Path, list[str], int], Path]
 A_WEEK = timedelta(days=7)
 
 
+def forget_files() -> None:
+    """Let MLflow look up anew where the files of a run lie: it remembers that by the run's id, which copies share."""
+    from mlflow.tracking._tracking_service import utils
+
+    utils._artifact_repos_cache.clear()
+
+
 @pytest.fixture(scope="session")
 def worse_labels(filled_workspace: Path, made_world: Path, as_of: datetime, once: Once) -> Path:
     """Labels under which the campaigns that the first version was judged on are honest."""

@@ -18,8 +18,11 @@ from pipelines.models.train import gather, read_labels
 from pipelines.retrain import drift_since
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
+from tests.second_versions import forget_files
 from training import tracking
 from training.evaluation.drift import Drift, objections
+from training.tracking.client import NAME, connect
+from training.tracking.decisions import LINE
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 MODEL = ("booster.txt", "label.json", "manifest.json")
@@ -109,16 +112,28 @@ def test_a_worse_training_leaves_the_champion_and_its_package_and_scoring_goes_o
     assert "version 1 is the champion" in champion_again.stdout
 
 
+@pytest.fixture
+def never_had_a_champion(two_versions: Path, move_copy: Callable[[Path, Path], Path], tmp_path: Path) -> Iterator[Path]:
+    """A workspace with only the version that the gate refused beside a champion."""
+    forget_files()
+    root = move_copy(two_versions, tmp_path / "copied")
+    client = connect(Workspace(root).tracking_uri)
+    client.delete_registered_model_alias(NAME, tracking.CHAMPION)
+    client.delete_registered_model_tag(NAME, LINE)
+    client.delete_model_version(NAME, "1")
+    for made in ("champion", "bento"):
+        shutil.rmtree(root / made)
+    yield root
+    forget_files()
+
+
 def test_the_very_first_model_is_used_also_if_campaigns_were_labelled_honest(
-    blind_workspace: Path, worse_labels: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
+    never_had_a_champion: Path, worse_labels: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
 ) -> None:
-    copied = shutil.copytree(blind_workspace, tmp_path / "copied")
-    for made in ("mlruns", "champion", "bento"):
-        shutil.rmtree(copied / made)
-    call = ("--as-of", as_of.isoformat(), "--workspace", copied)
-    result = stillwatch("retrain", "--labels", worse_labels, "--no-plant", *call)
+    call = ("--as-of", as_of.isoformat(), "--workspace", never_had_a_champion)
+    result = stillwatch("retrain", "--labels", worse_labels, *call)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("Version 1 was trained as of")
+    assert result.stdout.startswith("Version 2 had been trained as of")
     assert "is the champion now" in result.stdout
     assert "packaged: " in result.stdout
     scored = stillwatch("score", *call, "--out", tmp_path / "scores.parquet")

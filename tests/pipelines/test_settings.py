@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from mlflow.tracking._tracking_service import utils as places
 
 from features.errors import InputError
 from pipelines.settings import settings
+from tests.second_versions import forget_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SIGNING, VERIFYING = "STILLWATCH_SIGNING_KEY", "STILLWATCH_VERIFYING_KEY"
@@ -66,14 +66,10 @@ def set_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., N
 
 @pytest.fixture
 def workspace(filled_workspace: Path, move_copy: Callable[[Path, Path], Path], tmp_path: Path) -> Iterator[Path]:
-    """A copy of the shared workspace.
-
-    MLflow remembers for the whole process where a run's artifacts are, by the run's id: it has to forget, or tests of
-    another file would read this copy's instead of the original's.
-    """
-    places._artifact_repos_cache.clear()
+    """A copy of the shared workspace."""
+    forget_files()
     yield move_copy(filled_workspace, tmp_path / "copied")
-    places._artifact_repos_cache.clear()
+    forget_files()
 
 
 def content(folder: Path) -> dict[str, bytes]:

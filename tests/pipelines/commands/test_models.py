@@ -11,8 +11,11 @@ import polars as pl
 import pytest
 
 from pipelines.cli import main  # noqa: F401  (the commands stand where the program finds them)
+from pipelines.workspace import Workspace
 from simulation import SimulationRequest, simulate
+from training import tracking
 from training.fitting.plan import Plan
+from training.models import model as models
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 TIME = "2026-04-17T13:37:21Z"
@@ -95,12 +98,11 @@ def test_a_first_champion_learns_from_planted_campaigns_gives_way_to_labels_and_
         "seed": 4,
     }
 
-    bare = stillwatch(*labelled, "--no-plant")
-    assert bare.returncode == 0, bare.stderr
-    assert "planted" not in bare.stdout
-    assert stillwatch("promote", "--force", "--reason", "a test", "--workspace", fresh).returncode == 0
-    assert stillwatch("package", "--workspace", fresh).returncode == 0
-    assert not {"planting", "digest_planted"} & set(label(fresh)["origin"])
+
+def test_a_training_without_planting_says_and_records_nothing_of_it(late_version: Path, tmp_path: Path) -> None:
+    assert "planted" not in (late_version / "said").read_text()
+    model_folder = tracking.fetch(Workspace(late_version / "workspace").tracking_uri, 2, tmp_path / "model")
+    assert not {"planting", "digest_planted"} & set(models.load(model_folder).origin)
 
 
 @pytest.mark.parametrize("command_name", ["train", "retrain"])
