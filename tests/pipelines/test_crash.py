@@ -1,12 +1,10 @@
 """Nothing lost: an ingest or a retraining killed at any moment and run again ends like an undisturbed run."""
 
-import json
 import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -17,11 +15,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from benchmarks.robustness.kills import state
 from features.lake import TABLES, Lake
 from features.rollups import merge
+from tests.second_versions import forget_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-ROOT = Path(__file__).resolve().parent.parent.parent
 KILLS = 20
 PATIENCE = 60.0
 
@@ -117,12 +116,13 @@ def test_an_ingest_killed_at_twenty_moments_and_run_again_gives_the_undisturbed_
     assert len(stages) >= 5, f"the kills met only these numbers of commits: {stages}"
 
 
-def state(workspace: Path) -> dict[str, Any]:
-    """All that a retraining leaves, read by a process of its own: MLflow keeps files open that are replaced here."""
-    call = [sys.executable, "-m", "benchmarks.robustness.kills", "--read", str(workspace)]
-    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
-    content: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return content
+def state_of(workspace: Path) -> dict[str, Any]:
+    """All that a retraining leaves."""
+    forget_files()
+    try:
+        return state(workspace)
+    finally:
+        forget_files()
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_a_first_retraining_that_was_killed_and_is_run_again_ends_like_the_undis
     kill_at(command, retraining(root), "training", 2.0, key, tmp_path)
     again = subprocess.run([*command, *retraining(root)], env=os.environ | {"STILLWATCH_KEY": key}, check=False)
     assert again.returncode == 0
-    assert state(root) == state(filled_workspace)
+    assert state_of(root) == state_of(filled_workspace)
 
 
 @pytest.mark.slow
@@ -184,4 +184,4 @@ def test_a_later_retraining_that_was_killed_and_is_run_again_ends_like_the_undis
     kill_at(command, arguments, "packaging", 0.0, key, tmp_path)
     again = subprocess.run([*command, *arguments], env=os.environ | {"STILLWATCH_KEY": key}, check=False)
     assert again.returncode == 3
-    assert state(root) == state(two_versions)
+    assert state_of(root) == state_of(two_versions)
