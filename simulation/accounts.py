@@ -63,6 +63,7 @@ class DrawnAccounts:
     paste_sentences: Floats  # sentences of that, median
     stock_share: Floats  # share of ordinary requests that are stock phrases
     repeat_share: Floats  # share of requests that repeat the one before
+    is_dealt: Flags  # in a campaign: what it sends for it does not show its habits
     keeps_disguise: Flags  # in a campaign: keeps the disguise's system prompt, tools and context
     throttled: Floats  # share of requests answered with 429
     begin: Floats  # first and last day in the campaign, nan outside campaigns
@@ -265,6 +266,7 @@ def _outside_campaigns(count: int) -> dict[str, Any]:
         "is_paced": np.zeros(count, dtype=bool),
         "pool_owner": zero,
         "pool_addresses": zero + 1,
+        "is_dealt": np.zeros(count, dtype=bool),
         "duty_tools": zero,
         "campaign": zero - 1,
         "devotion": np.zeros(count),

@@ -135,6 +135,7 @@ def enlist(
         tempo=np.where(paced, rng.lognormal(-1.2, 1.0, count), accounts.tempo),
         wording=rng.integers(0, tactics.versions, count),
         is_paced=paced,
+        is_dealt=np.full(count, tactics.dealt),
         synchrony=np.full(count, tactics.synchrony),
         strangers=np.full(count, tactics.strangers),
         pool_owner=np.where(rng.random(count) < tactics.pooled, operation.owner, 0),

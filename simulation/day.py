@@ -38,6 +38,10 @@ def _draw_tokens(world: World, moments: Moments, rng: np.random.Generator) -> tu
     context, answer, whole = draw_lengths(accounts.lengths[account], world.pairs, rng)
     duty_context, duty_answer, duty_whole = draw_lengths(np.where(moments.serving, duty, 0), world.pairs, rng)
     foreign = moments.serving & ~accounts.keeps_disguise[account]
-    context = np.where(foreign, duty_context, context) * accounts.depth[account]
-    answer = np.where(moments.serving, duty_answer, answer) * accounts.brevity[account]
+    depth, brevity = (
+        np.where(moments.serving & accounts.is_dealt[account], 1.0, habit[account])
+        for habit in (accounts.depth, accounts.brevity)
+    )
+    context = np.where(foreign, duty_context, context) * depth
+    answer = np.where(moments.serving, duty_answer, answer) * brevity
     return context, answer, np.where(foreign, duty_whole, whole)

@@ -30,6 +30,7 @@ class Tactics:
     ramp: float = 1.5  # days from first request to full rate
     versions: int = 3  # wordings of the template
     rotation: str = "account"  # who changes the wording: account | day | request
+    dealt: bool = False  # whether one queue feeds all accounts: then nobody's habits show in the campaign's requests
     networks: Mapping[str, float] | None = None  # None: those of the disguise
     rotates: float | None = None  # share of accounts with new addresses every day; None: as the disguise
     pooled: float = 0.0  # share of accounts that use the campaign's own few addresses, which lie in one country

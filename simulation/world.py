@@ -54,6 +54,8 @@ class Scenario:
     pools: bool = False  # whether it needs real data
     pace: float = 1.0  # factor on the rates of honest accounts
     paces: Mapping[str, float] = field(default_factory=dict)  # further factors, by cohort
+    has_tools: bool = False  # whether public tools circulate, whose prompts many customers send
+    names_customers: bool = True  # whether the export says which accounts are one customer's, and in what programme
 
     def pace_of(self, cohort: str) -> float:
         """Factor on the rates of the cohort."""

@@ -61,6 +61,7 @@ class Cohort:
     suite: int = 0  # > 0: so many prompts, sent again and again
     stock: float = 0.0  # share of requests that are stock phrases, which others send too (see commonplace.py)
     public: float = 0.0  # share of accounts that run a public set of items, as others do
+    framed: float = 0.0  # share of accounts that run a public tool, in a world where such tools circulate
     clock_hours: float = 0.0  # > 0: hours between requests that come on the minute, besides the others
     rush: float = 1.0  # factor on the rate in the three days after a model's release
     eager: float = 0.0  # share of accounts that use a new model from its first day on

@@ -27,6 +27,7 @@ MACHINES = (
         reviewed=0.12,
         tools=(-2, 3),
         stock=0.02,
+        framed=0.2,
     ),
     Cohort(
         name="support_bots",
@@ -58,6 +59,7 @@ MACHINES = (
         conversation=False,
         reviewed=0.25,
         public=0.12,
+        framed=0.4,
     ),
     Cohort(
         name="gateways",
@@ -129,6 +131,7 @@ MACHINES = (
         conversation=False,
         reviewed=0.25,
         public=0.1,
+        framed=0.5,
     ),
     Cohort(
         name="audit_capture",
@@ -146,6 +149,7 @@ MACHINES = (
         system="own",
         conversation=False,
         reviewed=0.2,
+        framed=0.3,
     ),
     Cohort(
         name="team_keys",

@@ -31,6 +31,7 @@ PEOPLE = (
         system="popular",
         tools=(-2, 5),
         stock=0.1,
+        framed=0.03,
     ),
     Cohort(
         name="agentic_coders",
@@ -83,6 +84,7 @@ PEOPLE = (
         young=0.3,
         reviewed=0.15,
         stock=0.12,
+        framed=0.05,
     ),
     Cohort(
         name="jailbreakers",
@@ -98,6 +100,7 @@ PEOPLE = (
         young=0.35,
         reviewed=0.3,
         stock=0.06,
+        framed=0.6,
     ),
     Cohort(
         name="enterprise_seats",

@@ -23,6 +23,7 @@ RESEMBLERS = (
         programmes={"research": 0.25, "startup": 0.15, "": 0.6},
         reviewed=0.3,
         public=0.6,
+        framed=0.6,
     ),
     Cohort(
         name="judges",
@@ -39,6 +40,7 @@ RESEMBLERS = (
         programmes={"research": 0.3, "": 0.7},
         reviewed=0.35,
         public=0.35,
+        framed=0.5,
     ),
     Cohort(
         name="continuous_integration",
@@ -57,6 +59,7 @@ RESEMBLERS = (
         conversation=False,
         reviewed=0.15,
         public=0.15,
+        framed=0.6,
     ),
     Cohort(
         name="permitted_synthesis",
@@ -76,6 +79,7 @@ RESEMBLERS = (
         programmes={"research": 0.25, "startup": 0.25, "": 0.5},
         reviewed=0.5,
         public=0.3,
+        framed=0.7,
     ),
     Cohort(
         name="drift_monitors",
@@ -94,6 +98,7 @@ RESEMBLERS = (
         conversation=False,
         reviewed=0.2,
         public=0.5,
+        framed=0.3,
     ),
     Cohort(
         name="release_benchmarks",
@@ -112,6 +117,7 @@ RESEMBLERS = (
         programmes={"research": 0.3, "startup": 0.1, "": 0.6},
         reviewed=0.25,
         public=0.8,
+        framed=0.6,
     ),
     Cohort(
         name="own_distillation",
@@ -131,6 +137,7 @@ RESEMBLERS = (
         conversation=False,
         reviewed=0.5,
         public=0.15,
+        framed=0.3,
     ),
     Cohort(
         name="safety_research",
@@ -148,6 +155,7 @@ RESEMBLERS = (
         conversation=False,
         reviewed=0.3,
         public=0.4,
+        framed=0.5,
     ),
     Cohort(
         name="red_teams",
@@ -166,5 +174,6 @@ RESEMBLERS = (
         programmes={"research": 0.7, "": 0.3},
         reviewed=0.5,
         public=0.3,
+        framed=0.3,
     ),
 )

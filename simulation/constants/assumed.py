@@ -30,6 +30,7 @@ BILLED_AT_HOME = 0.95  # pay from the country of the instrument's holder
 SIGNUP_KNOWN = 0.97  # whose address at signup is on file
 OWN_DOMAIN = 0.7  # of customers: mail of a domain of their own
 STREAMS = 0.5  # ask for streamed answers
+DEALT_PASTES = 0.3  # of the requests that one queue deals out: with something pasted below
 COVERS = 6.0  # how alike the accounts of a campaign are in their share of cover: weight of a beta distribution
 RENTED = 0.8  # of a pool that a second operator rents
 
@@ -55,6 +56,7 @@ CLASS_SPREAD = 0.8  # hours, standard deviation of when they begin
 # kinds of network that a campaign's own addresses are of, where its tactics do not say; assumed
 POOLED: Mapping[str, float] = {"hosting": 0.5, "cloud": 0.3, "vpn": 0.2}
 
+DEALT_SENTENCES = 3.0  # of what is pasted there, median; assumed
 RELEASED = 0.4  # share of the world's length after which the new model comes out; assumed
 RUSH_DAYS = 3.0  # for which a release keeps some cohorts busy; assumed
 AGE = (1.6, 130.0)  # days that an account with a past is old: shape and scale of a gamma distribution; assumed

@@ -34,7 +34,10 @@ def _times(world: World, days: Floats) -> pl.Series:
 
 def accounts_table(world: World) -> pl.DataFrame:
     """Make the contract's table of accounts."""
-    return pl.concat([_accounts(world, segment) for segment in world.segments]).sort("account_id")
+    table = pl.concat([_accounts(world, segment) for segment in world.segments]).sort("account_id")
+    if world.scenario.names_customers:
+        return table
+    return table.with_columns(pl.lit(None, pl.String).alias(name) for name in ("organization_id", "programme"))
 
 
 def _accounts(world: World, segment: Segment) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Texts that unrelated honest accounts have in common: stock phrases and the items of public test sets.
+"""Texts that unrelated honest accounts have in common: stock phrases, public test sets, and prompts of public tools.
 
 In the conversations of chatbot_arena 28 % of the turns occur in more than one conversation ("hi", "hello", "continue",
 "ty", popular riddles), in hh_harmless-base 2.5 %. By construction no account shares any other text.
@@ -33,6 +33,9 @@ _SETS = 4  # public test sets in use; assumed
 _ITEMS = 500  # items of each that customers run; assumed
 _FIRST_OWNER = 1 << 38  # owner of the first set; no account has such a number
 _IN_SET = 0.6  # share of an account's requests, if it runs a public set; assumed
+_TOOLS = 5  # public tools of a cohort, where such circulate: the n-th has 1/n times the users of the first; assumed
+_FIRST_TOOL = 1 << 39  # owner of the first tool's prompt
+_BY_TOOL = (0.5, 1.0)  # share of an account's requests that its tool sends, from and to; assumed
 
 
 @cache
@@ -59,3 +62,20 @@ def with_public_items(owner: U64, item: U64, share: Floats) -> tuple[U64, U64]:
     chosen = _FIRST_OWNER + below(keyed(owner, 435), _SETS)
     public = below(keyed(owner, item, 436), _ITEMS)
     return np.where(runs, chosen, owner).astype(np.uint64), np.where(runs, public, item).astype(np.uint64)
+
+
+def choose_tools(author: Ints, item: U64, cohort: Ints, share: Floats) -> Ints:
+    """Choose the owner of the public tool's prompt that each request stands in; -1 for none.
+
+    Args:
+        author: who writes, (n,).
+        item: the number of the text, (n,).
+        cohort: of the author, (n,); each has tools of its own.
+        share: of the accounts of the cohort that run one of its tools, (n,).
+    """
+    low, high = _BY_TOOL
+    by_tool = low + (high - low) * unit(keyed(author, 441))
+    runs = (unit(keyed(author, 437)) < share) & (unit(keyed(author, item, 438)) < by_tool)
+    popularity = np.cumsum(1.0 / np.arange(1, _TOOLS + 1))
+    rank = np.searchsorted(popularity, unit(keyed(author, 439)) * popularity[-1])
+    return np.where(runs, _FIRST_TOOL + cohort * _TOOLS + rank, -1)

@@ -106,6 +106,12 @@ PATTERNS: Mapping[str, tuple[str, ...]] = {
         "{named}",
         "{fact} {fact} {fact} {named} {fact} {fact} {fact} {fact} {fact}",
     ),
+    "frame": (
+        "# {name}\n{my_rule} {my_task} what follows as {my_labels}. Answer with {my_format}.\n",
+        "You are a step of {name}. {my_rule} Read the {my_sort} below, {my_task} it, and give {my_format}.\n",
+        "{name} {my_n}.{my_n}: {my_task} the input for {my_trade}. {my_rule} Give {my_labels}, nothing else.\n",
+        "### Input of {name}\nTask: {my_task} as {my_format}. {my_rule}\n### Begin\n",
+    ),
     "batch": (
         "{my_task} the {my_sort} below as {my_labels}. {my_rule} Answer with {my_format}.\n\n{document}",
         "{my_task} this {my_sort}. {my_rule} Output {my_format}.\n---\n{named} {page}",
@@ -187,6 +193,7 @@ PROSE: Mapping[str, tuple[float, float]] = {"paragraph": (5.0, 0.6), "page": (20
 
 # number of patterns that one owner uses, for kinds in which an owner has habits (others: all)
 HABITS: Mapping[str, int] = {
+    "frame": 1,
     "batch": 1,
     "judge": 1,
     "rag": 1,

@@ -7,7 +7,7 @@ from simulation.campaign_accounts import Operation
 from simulation.cohorts import COHORTS
 from simulation.constants import assumed
 from simulation.draws import FIRST_OWN_ITEM, U64, Flags, Ints, below, choose, glue, keyed, names, take, unit
-from simulation.texts.commonplace import is_stock, with_public_items, write_stock_phrases
+from simulation.texts.commonplace import choose_tools, is_stock, with_public_items, write_stock_phrases
 from simulation.texts.material import Material, restore_order
 from simulation.traffic.arrivals import Moments, in_class
 from simulation.world import World
@@ -19,6 +19,7 @@ _HAS_TEMPLATE = np.array([kind in ("batch", "backfill") for kind in _KINDS] + [F
 _GAP = "\n\n"  # between a text and what is pasted
 _SHARES = {cohort.name: cohort.share for cohort in COHORTS.values()}
 _PUBLIC = np.array([cohort.public for cohort in COHORTS.values()])
+_FRAMED = np.array([cohort.framed for cohort in COHORTS.values()])
 _BITS = 24  # of an owner that go into the names of its texts; higher bits tell strangers on one account apart
 
 
@@ -45,6 +46,9 @@ def write_prompts(world: World, moments: Moments, day: int) -> pl.Series:
     texts.append(write_stock_phrases(author[stock], item[stock]))
     rows.append(stock)
     written = _add_pages(restore_order(texts, rows), pages, _HAS_TEMPLATE[kind], moments.serving)
+    if world.scenario.has_tools:
+        tool = choose_tools(author, item, cohort, np.where(common | moments.serving, 0.0, _FRAMED[cohort]))
+        written = glue(_write_frames(world, tool), written)
     return glue(_write_assignments(world, moments, item, day, ~common), written)
 
 
@@ -87,10 +91,13 @@ def _write_pages(world: World, moments: Moments, item: U64, own: Flags) -> pl.Se
     """Write what is pasted into the request: mostly nothing, else lines or pages, as the account's habit is."""
     account, accounts = moments.account, world.accounts
     key = keyed(accounts.number[account], item, 418, world.seed)
-    rows = np.flatnonzero((unit(key) < accounts.paste_share[account]) & own)
+    dealt = moments.serving & accounts.is_dealt[account]
+    share = np.where(dealt, assumed.DEALT_PASTES, accounts.paste_share[account])
+    sentences = np.where(dealt, assumed.DEALT_SENTENCES, accounts.paste_sentences[account])
+    rows = np.flatnonzero((unit(key) < share) & own)
     key = keyed(key[rows], 1)
     spread = np.sqrt(-2.0 * np.log1p(-unit(key))) * np.cos(2.0 * np.pi * unit(keyed(key, 1)))
-    pages = world.material.pages(key, accounts.paste_sentences[account[rows]] * np.exp(spread))
+    pages = world.material.pages(key, sentences[rows] * np.exp(spread))
     owner = accounts.author[account[rows]]
     return _place_in_rows(len(account), rows, glue(_GAP, pages, "\n-- ", names(owner, item[rows], world.seed)))
 
@@ -104,6 +111,14 @@ def _write_assignments(world: World, moments: Moments, item: U64, day: int, own:
     team = accounts.team[account[rows]].astype(np.uint64)
     assignment = world.material.write("assignment", team, np.full(len(rows), day // assumed.TERM, dtype=np.uint64))
     return _place_in_rows(len(account), rows, glue(assignment, "\n"))
+
+
+def _write_frames(world: World, tool: Ints) -> pl.Series:
+    """Write the prompt of the public tool above each request that one sends, else nothing."""
+    rows = np.flatnonzero(tool >= 0)
+    distinct, number = np.unique(tool[rows], return_inverse=True)
+    frames = world.material.write("frame", distinct.astype(np.uint64), np.zeros(len(distinct), dtype=np.uint64))
+    return _place_in_rows(len(tool), rows, take(frames, number))
 
 
 def write_system_prompts(world: World, moments: Moments) -> pl.Series:

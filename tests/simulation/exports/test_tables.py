@@ -26,3 +26,15 @@ def test_labels_of_a_shorter_world_come_as_much_sooner() -> None:
         first.append((table["labelled_at"].min() - preset.start).total_seconds() / 86_400)  # type: ignore[operator, union-attr]
         assert table.height > 200
     assert first[1] < 0.7 * first[0]
+
+
+def test_an_export_that_names_no_customers_is_otherwise_the_same() -> None:
+    preset = replace(PRESETS["small"], honest=100)
+    named, nameless = (
+        accounts_table(make_world(replace(preset, names_customers=names), 1.0, 0, None, preset.days, preset.start))
+        for names in (True, False)
+    )
+    blank = ["organization_id", "programme"]
+    assert named.select(pl.col(blank).count()).row(0) > (0, 0)
+    assert nameless.select(pl.col(blank).count()).row(0) == (0, 0)
+    assert nameless.drop(blank).equals(named.drop(blank))

@@ -58,3 +58,19 @@ def test_cover_of_one_person_is_of_the_disguise() -> None:
     author, cohort = _choose_authors(world, moments, 10)
     assert (author == world.accounts.author[moments.account]).all()
     assert (cohort == world.accounts.cohort[moments.account]).all()
+
+
+def test_customers_of_a_public_tool_send_its_prompt_above_texts_of_their_own() -> None:
+    scenario = replace(PRESETS["small"], honest=300, campaigns=(), cohorts={"judges": 1.0}, has_tools=True)
+    world = make_world(scenario, 1.0, 0, None, scenario.days, scenario.start)
+    moments = draw_arrivals(world, 10, np.random.default_rng(0))
+    texts = pl.DataFrame({"account": moments.account, "text": write_prompts(world, moments, 10)})
+    plain = write_prompts(replace(world, scenario=replace(scenario, has_tools=False)), moments, 10)
+    framed = texts.with_columns(own=plain).filter(pl.col("text") != pl.col("own"))
+    frames = framed.select("account", "own", frame=pl.col("text").str.strip_suffix(pl.col("own")))
+    users = frames.group_by("frame").agg(pl.col("account").n_unique()).sort("account", descending=True)["account"]
+    assert 1 < len(users) <= 5 and users[0] > 20
+    assert 0.3 < framed["account"].n_unique() / texts["account"].n_unique() < 0.7
+    assert (
+        frames.group_by("own").agg(pl.col("account").n_unique())["account"].value_counts(sort=True)["account"][0] == 1
+    )
