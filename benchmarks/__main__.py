@@ -42,6 +42,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "endpoint": Benchmark("benchmarks.speed.endpoint", "POST /score against FastAPI and MLflow", in_all=True),
     "worlds": Benchmark("benchmarks.worlds.worlds", "simulated worlds: speed, single columns, realism", in_all=True),
     "grouping": Benchmark("benchmarks.campaigns.grouping", "campaigns against other ways to group", in_all=True),
+    "evidence": Benchmark("benchmarks.campaigns.evidence", "fit what tells campaigns from crowds", needs_pools=True),
     "day": Benchmark("benchmarks.campaigns.day", "the cost of adding one day to a history", in_all=True),
     "foreign": Benchmark("benchmarks.foreign.foreign", "a world that other people made, by commands and its judge"),
     "real_input": Benchmark("benchmarks.detection.real_input", "families left out, by commands", needs_pools=True),

@@ -1,13 +1,15 @@
 """What speaks for a group being a campaign, and what its members' risk gains by it.
 
 Accounts share rare keys for many reasons. A class is given one task, a rumour goes round a forum, customers run the
-same public benchmark. What tells campaigns from such crowds is that they last, and that many accounts work evenly and
-hard at it, beside other traffic (SynchroTrap, Cao et al. 2014, asks for matching acts over several days for the same
-reason). How the members score by themselves says the rest: evidence that is weak in each adds up over a group.
+same public tool. What tells campaigns from such crowds is that they last, that many accounts work hard and evenly at
+it, beside other traffic, and that it is chance which of them asks what, and when (`features.groups.spreads`).
+SynchroTrap (Cao et al. 2014) asks for matching acts over several days for the same reason. How the members score by
+themselves says the rest: evidence that is weak in each adds up over a group.
 
-All of it is one number, the log-odds that a group is a campaign: a logistic regression on the 679 groups of six
-simulated worlds with other families, organisations blank in half of them (CHANGELOG.md). A member's risk gains a
-`lift` by it. Weights are signed as fitted: who sends nothing but the shared texts is more often a customer's machine.
+All of it is one number, the log-odds that a group is a campaign: a logistic regression on the groups of seven
+simulated worlds, in which public tools circulate and customers are named in half (`python -m benchmarks evidence`). A
+member's risk gains a `lift` by it. Weights are signed as fitted: who sends nothing but the shared texts is more often a
+customer's machine.
 """
 
 from datetime import datetime
@@ -17,32 +19,45 @@ import polars as pl
 from features.groups.grouping import Groups
 from features.groups.link_kinds import LINK_KINDS
 from features.groups.links import Links
+from features.groups.spreads import CELL_COLUMNS, SPREADS, measure_spreads
 from features.lake import Lake
 from features.schemas import KEY_KINDS
 
 LEAST_ACCOUNTS = 5  # of a group that is weighed; smaller ones were not among those that the weights were fitted on
-LEAST_HOURS = 5.0
+LEAST_HOURS = 7.0
 """A group whose median member shows the keys that tie it in so many hours or fewer is a crowd.
 
-Chosen on the scenario `composed`, seed 31, organisations blank: classes showed 2 to 3, campaigns 12 to 21.
+In the worlds of `python -m benchmarks evidence` classes showed up to 7, campaigns 8 and more.
 """
 
-REPORTED_ODDS = 0.5
-"""Log-odds from which a group is reported: of the six worlds, each judged by the five others, 0.96 of such groups were
-campaigns, and 0.73 of the accounts in campaigns were in one. From 0 on it would be 0.93 and 0.79, from 1 on 0.97 and
-0.59."""
+REPORTED_ODDS = 1.0
+"""Log-odds from which a group is reported: the lowest from which at most 1 in 50 are honest, each world judged by the
+others. 0.98 of the groups were campaigns then, and 0.70 of the accounts in groups of campaigns were in one; from 0.5 on
+it would be 0.97 and 0.75."""
 
 LEAST_SURPRISE = 9.0
 """Decimal logarithm of the odds against chance from which a group is reported where no model tells its standing."""
 
-_WEIGHTS = {"log_hours": 0.75, "log_accounts": 1.03, "cover": -3.08, "evenness": 4.15, "strength": 3.41}
-_INTERCEPT = -17.3
-_STANDING_WEIGHT = 12.3
+_WEIGHTS = {
+    "log_hours": -1.35,
+    "log_accounts": 1.01,
+    "cover": -9.41,
+    "common_work": 23.05,
+    "evenness": 1.74,
+    "strength": 7.73,
+    "topic_spread": -11.64,
+    "hour_spread": -3.54,
+}
+_INTERCEPT = -9.82
+_ENOUGH_WORK = 0.3  # of a median member's requests: more common work does not speak for a group any more
+_USUAL_SPREAD = 0.3  # between members where their hours are too few to tell
+_STANDING_WEIGHT = 9.15
 _LEAST_ODDS, _MOST_ODDS = -3.0, 2.0  # of a group when its members are lifted: nine in ten of a campaign's are right
 # What a group adds to its members' normal score; fitted on the accounts of the same worlds.
-_LIFT, _CLOSENESS_WEIGHT, _CROWD = 1.18, 0.39, -0.37
+_LIFT, _CLOSENESS_WEIGHT, _CROWD = 1.86, 0.53, -0.42
 _CLOSENESS = (-2.0, 1.0)  # bounds of the log of a member's strength over its group's median
 
+EVIDENCE_COLUMNS = ("group", "accounts", "hours", "cover", "evenness", "strength", *SPREADS, "odds", "is_crowd")
 GROUP_SCHEMA = pl.Schema(
     {"group": pl.String(), "odds": pl.Float64(), "closeness": pl.Float64(), "is_crowd": pl.Boolean()}
 )
@@ -65,9 +80,10 @@ def weigh_groups(groups: Groups, account_links: Links, lake: Lake, as_of: dateti
         number of members by such requests, over their number), `strength` (a median member's), `odds`, `is_crowd`;
         sorted.
     """
-    tied = _describe_members(groups, account_links, lake, as_of)
+    hours = list_tied_hours(groups, account_links, lake, as_of)
+    tied = _describe_members(groups, account_links, hours, lake, as_of)
     volume, accounts = pl.col("cover") * pl.col("requests"), pl.len()
-    weighed = (
+    described = (
         tied.group_by("group")
         .agg(
             accounts=accounts,
@@ -78,14 +94,30 @@ def weigh_groups(groups: Groups, account_links: Links, lake: Lake, as_of: dateti
         )
         .filter(pl.col("accounts") >= LEAST_ACCOUNTS)
         .join(groups.groups.select("group"), on="group", how="semi")  # those of several customers
-        .with_columns(log_accounts=pl.col("accounts").log(), log_hours=pl.col("hours").fill_null(0).log1p())
+        .with_columns(is_crowd=(pl.col("hours") <= LEAST_HOURS).fill_null(False))
     )
-    odds = _INTERCEPT + pl.sum_horizontal(weight * pl.col(name) for name, weight in _WEIGHTS.items())
+    lasting = described.filter(~pl.col("is_crowd")).select("group")  # a crowd's odds are bounded, whatever it does
+    spreads = measure_spreads(_read_cells(hours.join(lasting, on="group", how="semi"), lake, as_of))
     return (
-        weighed.with_columns(odds=odds, is_crowd=(pl.col("hours") <= LEAST_HOURS).fill_null(False))
-        .select("group", "hours", "cover", "evenness", "strength", "odds", "is_crowd")
+        described.join(spreads, on="group", how="left")
+        .with_columns(odds=_INTERCEPT + pl.sum_horizontal(_WEIGHTS[name] * trait for name, trait in traits().items()))
+        .select(*EVIDENCE_COLUMNS)
         .sort("group")
     )
+
+
+def traits() -> dict[str, pl.Expr]:
+    """What the log-odds of a group are a weighted sum of, from the columns of `weigh_groups`."""
+    logs = {"log_hours": pl.col("hours").fill_null(0).log1p(), "log_accounts": pl.col("accounts").log()}
+    plain = {name: pl.col(name) for name in ("cover", "evenness", "strength")}
+    plain["common_work"] = pl.col("cover").clip(upper_bound=_ENOUGH_WORK)
+    return logs | plain | {name: pl.col(name).fill_null(_USUAL_SPREAD) for name in SPREADS}
+
+
+def _read_cells(hours: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.DataFrame:
+    """What members did in the hours in which they showed keys of their groups, for `measure_spreads`."""
+    rollups = lake.account_rollups(as_of).select("account_id", "hour", *CELL_COLUMNS)
+    return rollups.join(hours.lazy(), on=["account_id", "hour"]).collect(engine="streaming")
 
 
 def add_standing(members: pl.DataFrame, within: tuple[str, ...] = ()) -> pl.DataFrame:
@@ -128,14 +160,16 @@ def measure_closeness(members: pl.DataFrame) -> pl.DataFrame:
     return members.with_columns(closeness=relative.clip(*_CLOSENESS))
 
 
-def _describe_members(groups: Groups, account_links: Links, lake: Lake, as_of: datetime) -> pl.DataFrame:
+def _describe_members(
+    groups: Groups, account_links: Links, hours: pl.DataFrame, lake: Lake, as_of: datetime
+) -> pl.DataFrame:
     """`group`, `account`, `strength`, `cover`, `hours`, `requests` of each member."""
     names = account_links.accounts.select("account_id").with_row_index("account")
     usage = lake.account_rollups(as_of).group_by("account_id").agg(pl.col("requests").sum())
     members = groups.members.select("group", "account", "strength").join(names, on="account")
     return (
         members.join(_cover(groups, account_links), on=["group", "account"], how="left")
-        .join(count_tied_hours(groups, account_links, lake, as_of), on=["group", "account_id"], how="left")
+        .join(hours.group_by("group", "account_id").agg(hours=pl.len()), on=["group", "account_id"], how="left")
         .join(usage.collect(engine="streaming"), on="account_id", how="left")
         .with_columns(pl.col("cover", "requests").fill_null(0), _hours_or_none())
     )
@@ -163,8 +197,8 @@ def _cover(groups: Groups, account_links: Links) -> pl.DataFrame:
     )
 
 
-def count_tied_hours(groups: Groups, account_links: Links, lake: Lake, as_of: datetime) -> pl.DataFrame:
-    """`group`, `account_id`, `hours`: in how many hours each member showed keys of its group, of those that did."""
+def list_tied_hours(groups: Groups, account_links: Links, lake: Lake, as_of: datetime) -> pl.DataFrame:
+    """`group`, `account_id`, `hour`: when each member showed keys of its group, each hour once; sorted."""
     names = account_links.accounts.select("account_id").with_row_index("account")
     members = groups.members.select("group", "account").join(names, on="account").select("group", "account_id")
     codes = {code: KEY_KINDS.index(kind.name) for code, kind in enumerate(LINK_KINDS) if kind.of_traffic}
@@ -179,8 +213,8 @@ def count_tied_hours(groups: Groups, account_links: Links, lake: Lake, as_of: da
     return (
         shown.join(keys.lazy(), on=["kind", "key"])
         .join(members.lazy(), on=["group", "account_id"])
-        .group_by("group", "account_id")
-        .agg(hours=pl.col("hour").n_unique())
-        .sort("group", "account_id")
+        .select("group", "account_id", "hour")
+        .unique()
+        .sort("group", "account_id", "hour")
         .collect(engine="streaming")
     )

@@ -45,10 +45,14 @@ def judge_groups(workspace: Workspace, model: Model | None, members: pl.DataFram
     """
     if model is None:
         return members.with_columns(is_reported=is_surprising())
-    accounts = members.select("account_id").unique().sort("account_id")
-    rows = accounts.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
-    features = matrix(workspace.lookup.historical(rows), model.features)
-    shares = model.standing.shares(model.raw(features)) if len(rows) else np.zeros(0)
-    standing = accounts.with_columns(standing=pl.Series(shares, dtype=pl.Float64))
+    standing = tell_standing(workspace, model, members["account_id"].unique().sort(), as_of)
     judged = add_standing(members.join(standing, on="account_id", how="left", maintain_order="left")).drop("standing")
     return judged.with_columns(is_reported=is_reported())
+
+
+def tell_standing(workspace: Workspace, model: Model, account_ids: pl.Series, as_of: datetime) -> pl.DataFrame:
+    """Tell `account_id` and `standing` (the share of accounts that the model scores lower) of accounts as of a time."""
+    rows = pl.DataFrame({"account_id": account_ids}).with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
+    features = matrix(workspace.lookup.historical(rows), model.features)
+    shares = model.standing.shares(model.raw(features)) if len(rows) else np.zeros(0)
+    return rows.select("account_id", standing=pl.Series(shares, dtype=pl.Float64))

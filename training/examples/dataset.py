@@ -35,7 +35,7 @@ REPORT_COLUMNS = ("began", "served")
 # trees would memorise that the members of an unlabelled campaign are honest.
 LIFT = "lift"
 # What a group adds from which nobody knows of its unlabelled members: it is as probably a campaign as not.
-SUSPECT_LIFT = 0.8
+SUSPECT_LIFT = 1.3
 # Optional columns that only rivals learn from: scores of published detectors on the account's last requests.
 DETECTOR_COLUMNS = ("mmd", "prada")
 
