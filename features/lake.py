@@ -34,6 +34,7 @@ from features.schemas import (
 from features.tables.data_files import DataFile, Layout, check_content, write_data_files
 from features.tables.log_seal import check_log, seal_log
 from features.tables.origins import with_origins
+from features.tables.retention_mark import check_held
 
 HISTORY = timedelta(days=28)  # the longest window
 BAN, RESTORE = "ban", "restore"  # actions of enforcement
@@ -106,8 +107,7 @@ class Lake:
 
     def commit(self, table: str, written: Iterable[DataFile], sources: Iterable[int]) -> None:
         """Add files that lie in the table's folder, and remember the inputs they came from, in one commit."""
-        adds = [add_action(file) for file in written]
-        partition = [name for name in (layout(table).partition,) if name]
+        adds, partition = [add_action(file) for file in written], [name for name in (layout(table).partition,) if name]
         own = CommitProperties(app_transactions=[Transaction(str(source), 1) for source in sources])
         schema, delta_table = Schema.from_arrow(_arrow_schema(table)), self.open_table(table)
         if delta_table is None:
@@ -218,8 +218,8 @@ class Lake:
 
     def _running_hour(self, hour: datetime, as_of: datetime) -> pl.LazyFrame:
         """Events of the hour that as_of falls in: its stored rollup may hold later requests."""
-        timestamp = pl.col("timestamp")
-        same_day = pl.col("day") == hour.date()
+        check_held(self.folder("events"), hour, as_of)
+        timestamp, same_day = pl.col("timestamp"), pl.col("day") == hour.date()
         return self.scan("events").filter(same_day & (timestamp >= hour) & (timestamp <= as_of))
 
     def _files(self, table: str, delta_table: DeltaTable) -> pl.LazyFrame:
@@ -271,8 +271,7 @@ class Lake:
                 f"{verb} {', '.join(sorted(names))}" for verb, names in differences.items() if names
             )
             raise IntegrityError(
-                f"the table {table} in {self.root} is of an older version and {difference}: "
-                "ingest the logs into a new workspace."
+                f"the table {table} in {self.root} is of an older version and {difference}: run `stillwatch migrate`."
             )
         return delta_table
 

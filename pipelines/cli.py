@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from features.errors import InputError
-from pipelines.commands import models
+from pipelines.commands import models, upkeep
 from pipelines.commands.options import HOLDS_ALL, WORKSPACE, AsOf, NewRoot, Out, Root, Seed, parse_time, print_version
 
 app = typer.Typer(
@@ -180,6 +180,10 @@ def similar(
 
 
 app.command()(models.package)
+app.command()(upkeep.forget)
+app.command()(upkeep.prune)
+app.command()(upkeep.compact)
+app.command()(upkeep.migrate)
 
 
 @app.command()

@@ -10,6 +10,7 @@ import polars as pl
 from features.catalogue import SCHEMA_VERSION
 from features.code_version import code_version
 from features.progress import Progress
+from features.tables.sealed_file import check_sealed, remove_sealed, replace_sealed
 from planting.plant import ProviderHistory, plant
 from planting.settings import Planting
 from training.examples.dataset import digest
@@ -25,9 +26,11 @@ def planted_examples(
 
     Raises:
         InputError: see `plant`.
+        IntegrityError: the cache is damaged.
     """
     cached = folder / f"{_key(history, planting)}.parquet"
     if cached.exists():
+        check_sealed(cached)
         return pl.read_parquet(cached)
     scratch = folder / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)  # left by a run that was killed
@@ -52,5 +55,5 @@ def _replace_all(cached: Path, examples: pl.DataFrame, draft: Path) -> None:
     """Write the cache file whole or not at all, and drop older ones."""
     examples.write_parquet(draft)
     for stale in cached.parent.glob("*.parquet"):
-        stale.unlink()
-    draft.replace(cached)
+        remove_sealed(stale)
+    replace_sealed(draft, cached)

@@ -22,11 +22,13 @@ import yaml
 from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA, SCHEMA_VERSION
 from features.errors import IntegrityError
 from features.store.library import import_feast
+from features.tables.sealed_file import check_sealed, replace_sealed
 
 if TYPE_CHECKING:
     from feast import FeatureStore
 
 _STAMP = b"stillwatch"
+_NAME, _EMPTY = "%Y-%m-%dT%H%M%S.%f", "0000"  # of the offline files, and of the one that stands in until there are any
 _GROUP = pl.Schema({"account_id": pl.String(), "campaign_id": pl.String(), "ties": pl.String(), "lift": pl.Float64()})
 _AROUND = timedelta(days=2)  # Feast compares in the local time zone; `latest.parquet` holds one time only
 
@@ -64,6 +66,7 @@ class FeatureLookup:
     def holds(self, as_of: datetime, stamp: str) -> bool:
         """Are the features of that time there, read out under this catalogue from a lake with this stamp?"""
         path = self._offline(as_of)
+        check_sealed(path)
         return path.exists() and pq.read_metadata(path).metadata.get(_STAMP) == _mark(stamp)
 
     def write(self, features: pl.DataFrame, as_of: datetime, stamp: str) -> None:
@@ -77,6 +80,7 @@ class FeatureLookup:
 
     def read(self, as_of: datetime) -> pl.DataFrame:
         """The features of one time as they were written (`FEATURES_SCHEMA`)."""
+        check_sealed(self._offline(as_of))
         return pl.read_parquet(self._offline(as_of)).select(
             pl.col(name).cast(kind) for name, kind in FEATURES_SCHEMA.items()
         )
@@ -91,8 +95,10 @@ class FeatureLookup:
             The same n rows in the same order, with `FEATURE_NAMES` as Float32, null where unknown.
 
         Raises:
-            IntegrityError: the join lost or invented rows.
+            IntegrityError: a file of the store is damaged, or the join lost or invented rows.
         """
+        for path, _ in self.read_outs():
+            check_sealed(path)
         keyed = entities.select("account_id", "as_of").unique().with_row_index("entity")
         frame = keyed.rename({"as_of": "event_timestamp"}).to_pandas()
         frame["event_timestamp"] = frame["event_timestamp"].astype("datetime64[us, UTC]")
@@ -123,24 +129,29 @@ class FeatureLookup:
         Returns:
             False if the online store holds a later time, and was left as it is.
         """
-        store, latest = self._store, self.root / "latest.parquet"
+        store = self._store
         newest = self.materialized()
         if newest is not None and newest > as_of and (now is None or newest <= now):
             return False
         named = pl.read_parquet(self._offline(as_of))
         memberships = pl.DataFrame(schema=_GROUP) if groups is None else groups.select(_GROUP.names())
         vectors = named.select("account_id", "as_of", _vector()).join(memberships, on="account_id", how="left")
-        with _replaced(latest) as draft:
-            vectors.write_parquet(draft)
+        self.replace_latest(vectors)
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
             store.materialize(as_of - _AROUND, as_of + _AROUND, feature_views=["account_vector"])
         return True
+
+    def replace_latest(self, vectors: pl.DataFrame) -> None:
+        """Put other rows in the place of those that were last brought online; the online store stays as it is."""
+        with _replaced(self.root / "latest.parquet") as draft:
+            vectors.write_parquet(draft)
 
     def materialized(self) -> datetime | None:
         """The time whose features were last brought online."""
         latest = self.root / "latest.parquet"
         newest: datetime | None = None
         if latest.exists():
+            check_sealed(latest)
             newest = pl.scan_parquet(latest).select(pl.col("as_of").max()).collect().item()
         return newest
 
@@ -163,8 +174,17 @@ class FeatureLookup:
         lift = np.fromiter((value.double_val for value in columns["lift"].values), np.float64, len(account_ids))
         return Online(matrix, times, campaigns, ties, lift)
 
+    def feast_store(self) -> "FeatureStore":
+        """Feast over this store."""
+        return self._store
+
+    def read_outs(self) -> list[tuple[Path, datetime]]:
+        """The files of the offline store with their times, the earliest first."""
+        files = sorted(path for path in (self.root / "offline").glob("*.parquet") if path.stem != _EMPTY)
+        return [(path, datetime.strptime(path.stem, _NAME).replace(tzinfo=UTC)) for path in files]
+
     def _offline(self, as_of: datetime) -> Path:
-        return self.root / "offline" / f"{as_of.astimezone(UTC):%Y-%m-%dT%H%M%S.%f}.parquet"
+        return self.root / "offline" / f"{as_of.astimezone(UTC):{_NAME}}.parquet"
 
     @cached_property
     def _store(self) -> "FeatureStore":
@@ -187,7 +207,7 @@ def _replaced(path: Path) -> Iterator[Path]:
         left.unlink()
     draft = path.with_suffix(f".{os.getpid()}.draft")
     yield draft
-    draft.replace(path)
+    replace_sealed(draft, path)
 
 
 def _open_store(root: Path, online_store: str) -> "FeatureStore":
@@ -227,7 +247,7 @@ def _apply(store: "FeatureStore", root: Path) -> None:
 
     (root / "offline").mkdir(exist_ok=True)
     if not any((root / "offline").glob("*.parquet")):
-        pl.DataFrame(schema=FEATURES_SCHEMA).write_parquet(root / "offline" / "0000.parquet")
+        pl.DataFrame(schema=FEATURES_SCHEMA).write_parquet(root / "offline" / f"{_EMPTY}.parquet")
     if not (root / "latest.parquet").exists():
         vectors = pl.DataFrame(schema=FEATURES_SCHEMA).select("account_id", "as_of", _vector())
         nowhere = {name: pl.lit(None, kind) for name, kind in _GROUP.items() if name != "account_id"}

@@ -14,6 +14,7 @@ from features.rollups import merge
 from features.tables.data_files import DRAFT, DataFile, is_own_name, write_data_files
 from features.tables.log_seal import LOG, seal_log
 from features.tables.origins import note_origins, with_origins
+from features.tables.retention_mark import mark_dropped
 
 Rewrite = Callable[[pl.LazyFrame], pl.LazyFrame]
 _KEY_BY = ("kind", "key", "account_id", "hour")
@@ -32,10 +33,12 @@ def erase_accounts(lake: Lake, accounts: Sequence[str]) -> dict[str, int]:
 
 def drop_events(lake: Lake, before: datetime) -> int:
     """Remove the events before a time; their rollups stay. Returns how many they were."""
+    if lake.open_table("events") is not None:
+        mark_dropped(lake.folder("events"), before)
     return _drop_rows(lake, "events", pl.col("timestamp") >= before)
 
 
-def compact(lake: Lake) -> None:
+def compact_tables(lake: Lake) -> None:
     """Put the rows of each day into one file of each table, and remove what no table needs any more.
 
     Rollups of the same account, key and hour are added. Nothing that was computed from the tables becomes outdated.

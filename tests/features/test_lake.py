@@ -238,7 +238,7 @@ def test_a_table_of_an_older_version_is_refused_with_what_is_other(
     with monkeypatch.context() as then:
         then.setitem(TABLES, "rejects", older)
         lake.append("rejects", [pl.DataFrame({name: [1] for name in columns})], 1)
-    with pytest.raises(IntegrityError, match=f"older version and {difference}: ingest the logs into a new workspace"):
+    with pytest.raises(IntegrityError, match=f"older version and {difference}: run `stillwatch migrate`"):
         lake.scan("rejects")
 
 

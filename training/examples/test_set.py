@@ -5,6 +5,7 @@ if its digest is still the same.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,6 +104,30 @@ def write_test_set(test: TestSet, folder: Path) -> None:
     test.frame.write_parquet(folder / FRAME)
     test.course.write_parquet(folder / COURSE)
     test.slices.write_parquet(folder / SLICES)
+
+
+def erase_from_test_set(folder: Path, accounts: Sequence[str]) -> tuple[str, str] | None:
+    """Remove accounts from a stored test set.
+
+    Returns:
+        The digest before and after; None if it holds none of the accounts.
+    """
+    names = [name for name in (FRAME, COURSE, SLICES) if (folder / name).exists()]
+    tables = {name: pl.read_parquet(folder / name) for name in names}
+    is_other = ~pl.col("account_id").is_in(list(accounts))
+    others = {name: table.filter(is_other) if table.width else table for name, table in tables.items()}
+    if all(len(others[name]) == len(tables[name]) for name in names):
+        return None
+    frame = tables[FRAME]
+    before, after = (
+        _digest_of(part[FRAME], part.get(COURSE, frame.clear()), part.get(SLICES, no_slices()))
+        for part in (tables, others)
+    )
+    for name, table in others.items():
+        draft = folder / f"{name}.draft"
+        table.write_parquet(draft)
+        draft.replace(folder / name)
+    return before, after
 
 
 def read_test_set(folder: Path, name: str, digest: str) -> TestSet:

@@ -15,6 +15,8 @@ import pytest
 
 from features.accounts import read_out
 from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA
+from features.errors import IntegrityError
+from features.store.erasure import erase_features
 from features.store.lookup import FeatureLookup
 
 EARLY = datetime(2026, 5, 20, 6, 30, tzinfo=UTC)
@@ -208,6 +210,8 @@ def test_redis_gives_the_same_bits_as_sqlite(
     assert online[:-1].tobytes() == vectors(features).tobytes()
     assert times == [as_of] * len(features) + [None]
     assert not (store.root / "online.db").exists()
+    erase_features(store, ["acct-0001"])
+    assert store.online(["acct-0001", "acct-0002"]).as_of == [None, as_of]
 
 
 def test_an_account_has_its_campaign_and_lift_online_and_others_have_none(
@@ -227,3 +231,21 @@ def test_an_account_has_its_campaign_and_lift_online_and_others_have_none(
     assert online.lift.tolist() == [0.0, 2.5, 0.0]
     assert copied.materialize(as_of)
     assert (copied.online(["acct-0001"]).campaigns, copied.online(["acct-0001"]).ties) == ([None], [None])
+
+
+def test_a_flipped_bit_in_a_read_out_is_an_error(
+    lookup: FeatureLookup, snapshots: dict[datetime, pl.DataFrame], as_of: datetime, tmp_path: Path
+) -> None:
+    copied = FeatureLookup(shutil.copytree(lookup.root, tmp_path / "copied"))
+    path = copied.read_outs()[-1][0]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    refused = (
+        lambda: copied.holds(as_of, "stamp"),
+        lambda: copied.read(as_of),
+        lambda: copied.historical(entities(snapshots[EARLY])),
+    )
+    for ask in refused:
+        with pytest.raises(IntegrityError, match="is damaged: remove it, and what it holds is computed again"):
+            ask()

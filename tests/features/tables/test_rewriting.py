@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from features.accounts import read_out
 from features.errors import IntegrityError
 from features.lake import TABLES, Lake
-from features.tables.rewriting import compact, drop_events, erase_accounts
+from features.tables.rewriting import compact_tables, drop_events, erase_accounts
 
 AS_OF = datetime(2026, 6, 1, 10, 20, 30, tzinfo=UTC)
 PARTS = 3
@@ -91,7 +91,7 @@ def test_a_compaction_changes_neither_rows_nor_stamps_nor_what_was_ingested_and_
     before, stamps = contents(lake), [lake.stamp(AS_OF - timedelta(days=days)) for days in range(30)]
     size_before, features = size(lake.root), read_out(lake, AS_OF)
     for _ in range(2):
-        compact(lake)
+        compact_tables(lake)
         assert size(lake.root) < size_before * 0.7
         assert [lake.stamp(AS_OF - timedelta(days=days)) for days in range(30)] == stamps
     after = contents(lake)
@@ -102,14 +102,14 @@ def test_a_compaction_changes_neither_rows_nor_stamps_nor_what_was_ingested_and_
 
 
 def test_a_compacted_lake_takes_more_and_can_be_compacted_again(lake: Lake, world: Any) -> None:
-    compact(lake)
+    compact_tables(lake)
     stamp = lake.stamp(AS_OF)
     later = world.events.head(10).with_columns(pl.lit(9, pl.Int64).alias("source"), pl.col("request_key") + 1)
     lake.append("events", [later], 9)
     lake.roll_up(9)
     assert lake.stamp(AS_OF) != stamp
     rows = contents(lake)
-    compact(lake)
+    compact_tables(lake)
     after = contents(lake)
     assert all(after[table].equals(rows[table]) for table in TABLES)
     assert lake.has("events", 9) and lake.has("events", 0)
@@ -129,7 +129,7 @@ def test_dropped_events_leave_their_rollups(lake: Lake) -> None:
 @pytest.fixture(scope="module")
 def compacted(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("compacted") / "lake"
-    compact(fill(root, small_world.events, small_world.accounts))
+    compact_tables(fill(root, small_world.events, small_world.accounts))
     return root
 
 

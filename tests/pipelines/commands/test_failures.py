@@ -29,6 +29,10 @@ READING = {  # each command on an existing workspace, with what it needs
     "package": (),
     "serve": ("--port", "3999"),
     "ui": ("--port", "3999"),
+    "forget": ("someone",),
+    "prune": ("--before", TIME),
+    "compact": (),
+    "migrate": (),
 }
 WRITING = {"ingest": ("--requests", "few.parquet"), "demo": ()}
 TIMED = [name for name, options in READING.items() if "--as-of" in options]

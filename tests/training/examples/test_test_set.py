@@ -15,6 +15,7 @@ from training.examples.test_set import (
     FRAME,
     SLICES,
     TestSet,
+    erase_from_test_set,
     latest,
     make_test_set,
     read_test_set,
@@ -113,3 +114,16 @@ def test_a_test_set_of_the_first_format_is_its_frame(test_set: TestSet, tmp_path
 def test_the_course_of_an_account_does_not_reach_beyond_its_latest_snapshot(test_set: TestSet, as_of) -> None:
     assert test_set.course["as_of"].max() == as_of
     assert test_set.course["as_of"].min() == as_of - timedelta(days=2)
+
+
+def test_an_erased_account_is_gone_from_all_three_tables_and_the_digest_is_that_of_the_rest(
+    test_set: TestSet, tmp_path: Path
+) -> None:
+    write_test_set(test_set, tmp_path)
+    gone = test_set.frame.filter("label")["account_id"][0]
+    digests = erase_from_test_set(tmp_path, [gone, "nobody"])
+    assert digests is not None and digests[0] == test_set.digest
+    rest = read_test_set(tmp_path, "some", digests[1])
+    for table in (rest.frame, rest.course, rest.slices):
+        assert len(table) and gone not in table["account_id"].to_list()
+    assert erase_from_test_set(tmp_path, [gone]) is None

@@ -1,0 +1,1 @@
+"""Upkeep of a workspace: erasing accounts, retention, size, older schemas."""

@@ -1,0 +1,73 @@
+"""Retention and size: old events and read-outs are dropped, and tables are put into fewer files."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from features.errors import InputError
+from features.store.erasure import drop_read_outs
+from features.tables.rewriting import compact_tables, drop_events
+from pipelines.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What a pruning dropped, and the size of the lake before and after in bytes."""
+
+    events: int
+    read_outs: int
+    size_before: int
+    size_after: int
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """The size and the number of the lake's files before and after, and how many events it holds."""
+
+    size_before: int
+    size_after: int
+    files_before: int
+    files_after: int
+    events: int
+
+
+def prune_lake(workspace: Workspace, before: datetime, *, now: datetime) -> Pruned:
+    """Drop events before a time, and read-outs of earlier times; rollups and the ends of weeks stay.
+
+    Args:
+        workspace: the workspace.
+        before: the begin of the hour that is the first to stay.
+        now: the clock.
+
+    Raises:
+        InputError: the time lies in the future, or within an hour.
+    """
+    if before > now:
+        raise InputError(f"--before {before:%Y-%m-%dT%H:%M:%SZ} lies in the future: give an earlier time.")
+    if before != before.replace(minute=0, second=0, microsecond=0):
+        raise InputError(f"--before {before:%Y-%m-%dT%H:%M:%SZ} lies within an hour: give a full hour.")
+    workspace.lake.catch_up()
+    size_before = _size(workspace.lake.root)
+    events = drop_events(workspace.lake, before)
+    read_outs = drop_read_outs(workspace.lookup, before)
+    return Pruned(events, read_outs, size_before, _size(workspace.lake.root))
+
+
+def compact_lake(workspace: Workspace) -> Compacted:
+    """Put each day of each table into one file, and remove the files of earlier versions."""
+    root = workspace.lake.root
+    size_before, files_before = _size(root), _count(root)
+    workspace.lake.catch_up()
+    compact_tables(workspace.lake)
+    events = int(workspace.lake.scan("events").select(pl.len()).collect().item())
+    return Compacted(size_before, _size(root), files_before, _count(root), events)
+
+
+def _size(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+
+
+def _count(root: Path) -> int:
+    return sum(path.is_file() for path in root.rglob("*"))
