@@ -69,6 +69,7 @@ def collect_members(made: MadeWorld) -> tuple[pl.DataFrame, pl.DataFrame]:
     means = {"standing": pl.col("standing").mean().over("group"), "campaign": pl.col("label").mean().over("group")}
     return everybody, (
         members.with_columns(**means)
+        .drop("strength")  # a member's own; its group's is evidence
         .join(weighed.evidence, on="group")
         .with_columns(**traits())
         .select("account_id", "group", "closeness", "is_crowd", "campaign", *TRAITS)
@@ -100,7 +101,7 @@ def describe_reports(members: pl.DataFrame, least: Sequence[float]) -> list[str]
     total, rows = groups.select(share.sum()).item(), []
     for odds in least:
         reported = groups.filter(pl.col("odds") >= odds)
-        honest, inside = reported.select((pl.col("campaign") < 0.5).sum(), share.sum()).row(0)
+        honest, inside = reported.select(honest=(pl.col("campaign") < 0.5).sum(), inside=share.sum()).row(0)
         rows.append([f"{odds:g}", str(len(reported)), str(honest), f"{inside / total:.2f}"])
     return table(["log-odds", "groups", "honest ones", "accounts of campaigns in them"], rows)
 

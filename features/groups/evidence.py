@@ -7,9 +7,9 @@ SynchroTrap (Cao et al. 2014) asks for matching acts over several days for the s
 themselves says the rest: evidence that is weak in each adds up over a group.
 
 All of it is one number, the log-odds that a group is a campaign: a logistic regression on the groups of seven
-simulated worlds, in which public tools circulate and customers are named in half (`python -m benchmarks evidence`). A
-member's risk gains a `lift` by it. Weights are signed as fitted: who sends nothing but the shared texts is more often a
-customer's machine.
+simulated worlds, in which public tools circulate and customers are named in half. `python -m benchmarks evidence` fits
+it again on another draw of them, and gives weights like these. A member's risk gains a `lift` by it. Weights are signed
+as fitted: who sends nothing but the shared texts is more often a customer's machine.
 """
 
 from datetime import datetime
@@ -31,9 +31,8 @@ In the worlds of `python -m benchmarks evidence` classes showed up to 7, campaig
 """
 
 REPORTED_ODDS = 1.0
-"""Log-odds from which a group is reported: the lowest from which at most 1 in 50 are honest, each world judged by the
-others. 0.98 of the groups were campaigns then, and 0.70 of the accounts in groups of campaigns were in one; from 0.5 on
-it would be 0.97 and 0.75."""
+"""Log-odds from which a group is reported, chosen for at most 1 in 50 honest ones: 1 of 57, each world judged by the
+others; where the command draws worlds and labels anew, 3 of 62, with 0.72 of the accounts in groups of campaigns."""
 
 LEAST_SURPRISE = 9.0
 """Decimal logarithm of the odds against chance from which a group is reported where no model tells its standing."""
