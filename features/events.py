@@ -118,7 +118,10 @@ def reduce_system_prompts(systems: pl.Series, keyring: Keyring) -> pl.DataFrame:
 
 
 def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFrame, int]:
-    """Reduce valid account rows (`Accounts`) to `AccountRows`; also the number of malformed addresses."""
+    """Reduce valid account rows (`Accounts`) to `AccountRows`; also the number of malformed addresses.
+
+    A row without `updated_at` holds from the account's creation.
+    """
     network = parse_addresses(accounts["signup_address"])
     malformed = accounts["signup_address"].is_not_null() & network["address"].is_null()
     domain = pl.col("email_domain").str.to_lowercase()
@@ -127,6 +130,7 @@ def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFr
         "created_at",
         "plan",
         "programme",
+        valid_from=pl.max_horizontal("created_at", "updated_at"),
         organization=keyring.key(pl.col("organization_id"), "organization"),
         mail_domain=keyring.key(domain, "mail_domain"),
         public_mail=is_public_mail(domain),

@@ -31,6 +31,7 @@ from features.schemas import (
     KeyRollups,
     ReleaseRows,
 )
+from features.tables.account_versions import valid_versions
 from features.tables.data_files import DataFile, Layout, check_content, write_data_files
 from features.tables.log_seal import check_log, seal_log
 from features.tables.origins import with_origins
@@ -71,7 +72,7 @@ _TIMES = {
     "events": "timestamp",
     "account_rollups": "hour",
     "key_rollups": "hour",
-    "accounts": "created_at",
+    "accounts": "valid_from",
     "enforcement": "acted_at",
     "releases": "released_at",
 }
@@ -162,8 +163,8 @@ class Lake:
         )
 
     def accounts(self, as_of: datetime) -> pl.DataFrame:
-        """`AccountRows` registered at or before as_of."""
-        return self.scan("accounts").filter(pl.col("created_at") <= as_of).collect()
+        """`AccountRows` registered at or before as_of, of each account the version that holds then."""
+        return valid_versions(self.scan("accounts"), as_of).collect()
 
     def releases(self, as_of: datetime) -> pl.DataFrame:
         """`ReleaseRows` released at or before as_of."""

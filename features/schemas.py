@@ -81,6 +81,7 @@ class Accounts(dy.Schema):
     payment_fingerprint = dy.String(nullable=True, description="the payment provider's token")
     signup_address = dy.String(nullable=True, description="IPv4 or IPv6")
     billing_country = dy.String(nullable=True, regex="^[A-Z]{2}$")
+    updated_at = dy.Datetime(nullable=True, time_unit="us", time_zone="UTC", description="from when the row holds")
 
     @dy.rule()
     def plan_is_known(cls) -> pl.Expr:
@@ -167,10 +168,11 @@ class Events(dy.Schema):
 
 
 class AccountRows(dy.Schema):
-    """An account's registration, with instruments and addresses as keys."""
+    """A version of an account's registration, with instruments and addresses as keys."""
 
     account_id = dy.String()
     created_at = dy.Datetime(time_unit="us", time_zone="UTC")
+    valid_from = dy.Datetime(time_unit="us", time_zone="UTC", description="until that of the account's next version")
     plan = dy.String()
     organization = dy.Int64(nullable=True)
     programme = dy.String(nullable=True)

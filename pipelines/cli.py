@@ -100,6 +100,7 @@ def ingest(
             request_format=request_format,
             reject_limit=settings().reject_limit,
             progress=report,
+            now=datetime.now(UTC),
         )
     printing.print_ingest(counts)
 

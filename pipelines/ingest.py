@@ -7,6 +7,7 @@ whole files only, and running it again gives the same tables as an undisturbed r
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -20,11 +21,11 @@ from features.formats.repeats import Repeats
 from features.identity import Keyring
 from features.progress import Progress
 from features.schemas import INPUT_TABLES
+from features.tables.account_versions import new_versions
 from pipelines.workspace import Workspace
 
 _TEXT = ("prompt", "system_prompt")
 _KEYS = {  # columns that identify a row of a small table
-    "accounts": ["account_id"],
     "enforcement": ["account_id", "action", "acted_at"],
     "releases": ["model"],
 }
@@ -70,6 +71,7 @@ def ingest(
     request_format: LogFormat = NATIVE,
     reject_limit: float,
     progress: Progress,
+    now: datetime | None = None,
 ) -> dict[str, TableCount]:
     """Append the input tables to the workspace's lake.
 
@@ -79,6 +81,7 @@ def ingest(
         request_format: the format of the requests' files; all other tables are native.
         reject_limit: share of a file's rows that may break the contract.
         progress: called with the step and the share done.
+        now: the clock, from which on a changed account holds that has no `updated_at`; None leaves such rows out.
 
     Returns:
         Counts per table.
@@ -106,7 +109,7 @@ def ingest(
                 if table == "requests":
                     _store_requests(workspace, file, keyring, repeats, counts[table])
                 else:
-                    _store_small(workspace, file, keyring, counts[table])
+                    _store_small(workspace, file, keyring, counts[table], now)
             progress(f"storing {table}", 1.0)
     return counts
 
@@ -212,7 +215,9 @@ def _store_requests(
     workspace.lake.roll_up(file.source)
 
 
-def _store_small(workspace: Workspace, file: InputFile, keyring: Keyring, count: TableCount) -> None:
+def _store_small(
+    workspace: Workspace, file: InputFile, keyring: Keyring, count: TableCount, now: datetime | None
+) -> None:
     """Append a table that fits in memory; rows whose key is stored already are dropped."""
     parts = [checked.good for checked in _checked(file, keyring)]
     if not parts:  # a table without rows
@@ -220,11 +225,12 @@ def _store_small(workspace: Workspace, file: InputFile, keyring: Keyring, count:
     good = pl.concat(parts)
     if file.table == "accounts":
         good, count.malformed_addresses = to_account_rows(good, keyring)
-    elif file.table == "releases":
-        good = to_release_rows(good, keyring)
-    key = _KEYS[file.table]
-    stored = workspace.lake.scan(file.table).select(key).collect()
-    fresh = good.unique(key, keep="first", maintain_order=True).join(stored, on=key, how="anti", nulls_equal=True)
+        fresh = new_versions(workspace.lake.scan("accounts").collect(), good, now)
+    else:
+        good = to_release_rows(good, keyring) if file.table == "releases" else good
+        key = _KEYS[file.table]
+        stored = workspace.lake.scan(file.table).select(key).collect()
+        fresh = good.unique(key, keep="first", maintain_order=True).join(stored, on=key, how="anti", nulls_equal=True)
     workspace.lake.append(file.table, [fresh], file.source)
     count.stored += len(fresh)
     count.repeats += len(good) - len(fresh)

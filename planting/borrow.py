@@ -157,6 +157,7 @@ def borrow_registrations(lake: Lake, members: pl.DataFrame, as_of: datetime) -> 
     replaced = [replace_own(kind) for kind in _REGISTERED]
     named = rows.with_columns(replaced).with_columns(
         created_at=pl.coalesce("created", "created_at"),
+        valid_from=pl.coalesce("created", "created_at"),
         payment=pl.when(pl.col("payment").is_not_null()).then(pl.coalesce("instrument_key", "payment")),
     )
     return named.select(AccountRows.column_names())

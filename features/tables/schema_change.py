@@ -16,6 +16,7 @@ from features.tables.log_seal import LOG, check_log, seal_log
 from features.tables.retention_mark import events_from
 
 _NEW, _OLD = "_migrated-", "_replaced-"  # begin the names of folders beside the tables while one takes another's place
+_FILLED = {("accounts", "valid_from"): "created_at"}  # columns that take the value of another one
 _DERIVED = ("account_rollups", "key_rollups")  # computed from events
 
 
@@ -39,7 +40,8 @@ class Change:
     def needs_logs(self) -> tuple[str, ...]:
         """Columns that can't be null and that only the logs have."""
         columns = TABLES[self.table].columns()
-        return tuple(name for name in self.lacks if not self.is_derived and not columns[name].nullable)
+        named = {name for name in self.lacks if not columns[name].nullable and (self.table, name) not in _FILLED}
+        return () if self.is_derived else tuple(sorted(named))
 
 
 def plan_changes(lake: Lake) -> list[Change]:
@@ -94,10 +96,14 @@ def _carry_over(lake: Lake, change: Change) -> None:
     shutil.rmtree(new, ignore_errors=True)  # a killed run's
     files = pl.DataFrame(DeltaTable(old).get_add_actions(flatten=True))
     paths = files["path"].to_list() if len(files) else []
-    nulls = [pl.lit(None, lies.schema[name]).alias(name) for name in change.lacks]
+    fills = {name: _FILLED.get((change.table, name)) for name in change.lacks}
+    added = [
+        (pl.lit(None) if source is None else pl.col(source)).cast(lies.schema[name]).alias(name)
+        for name, source in fills.items()
+    ]
     written = []
     for number, path in enumerate(paths):
-        rows = pl.read_parquet(old / path, hive_partitioning=lies.partition is not None).with_columns(nulls)
+        rows = pl.read_parquet(old / path, hive_partitioning=lies.partition is not None).with_columns(added)
         written += write_data_files(new, lies, number, [rows])
     new.mkdir(exist_ok=True)
     schema = pl.DataFrame(schema=lies.schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema

@@ -20,14 +20,13 @@ from features.schemas import Accounts, Requests
 
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
-
 AS_OF = datetime(2026, 6, 1, 10, 20, 30, tzinfo=UTC)  # a Monday
 SECRET = bytes(range(32))
 Rows = Sequence[Mapping[str, Any]]
 _NUMBERS = {"request_key": 0, "input_tokens": 100, "output_tokens": 50, "status_code": 200}
 _EVENT = dict.fromkeys(("source", "channel", "model", "shape"), 1) | _NUMBERS | {"timestamp": AS_OF, "account_id": "a"}
 RELEASED = {"m1": 99, "m2": 12, "m3": 5}  # days ago
-_ACCOUNT = {"created_at": AS_OF - timedelta(days=100), "plan": "free"}
+_ACCOUNT = dict.fromkeys(("created_at", "valid_from"), AS_OF - timedelta(days=100)) | {"plan": "free"}
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ def make_events(rows: Rows) -> pl.DataFrame:
 
 
 def make_account_rows(rows: Rows) -> pl.DataFrame:
-    schema = {name: column.dtype for name, column in TABLES["accounts"].columns().items()}
-    return pl.DataFrame([{**_ACCOUNT, **row} for row in rows], schema=schema, orient="row")
+    full = [{**_ACCOUNT, "valid_from": row.get("created_at", _ACCOUNT["valid_from"]), **row} for row in rows]
+    return pl.DataFrame(full, {name: column.dtype for name, column in TABLES["accounts"].columns().items()})
 
 
 def make_releases(days: Mapping[str, float]) -> pl.DataFrame:
@@ -176,6 +175,7 @@ def make_accounts(accounts: int, seed: int = 0) -> pl.DataFrame:
         "payment_fingerprint": pl.Series([f"card{i % 11}" if i % 2 else None for i in numbers]),
         "signup_address": pl.Series([f"10.{i % 23}.0.9" for i in numbers]),
         "billing_country": pl.Series([("US", "DE", None)[i % 3] for i in numbers]),
+        "updated_at": pl.lit(None),
     }
     types = {name: column.dtype for name, column in Accounts.columns().items()}
     return pl.select(**columns).select(pl.col(name).cast(dtype) for name, dtype in types.items())

@@ -4,11 +4,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
 import pytest
+
+from features.lake import Lake
 
 Result = subprocess.CompletedProcess[str]
 Run = Callable[..., Result]
@@ -17,6 +20,7 @@ COMMANDS = (
     "demo",
 )
 TIME = "2026-04-14T00:00:00Z"
+AS_OF = datetime(2026, 4, 20, tzinfo=UTC)
 
 
 def assert_refused(result: Result, *words: str) -> None:
@@ -132,6 +136,25 @@ def test_a_bad_time_is_refused(time: str, stillwatch: Run, tmp_path: Path) -> No
     result = stillwatch("build", "--as-of", time, "--workspace", tmp_path / "w")
     assert_refused(result, "ISO 8601")
     assert not (tmp_path / "w").exists()
+
+
+def test_a_changed_account_is_a_new_version_from_its_own_time_or_else_from_its_ingest(
+    made_world: Path, stillwatch: Run, tmp_path: Path
+) -> None:
+    accounts = pl.read_parquet(made_world / "accounts.parquet").filter(plan="free").head(4)
+    since = pl.lit(datetime(2026, 4, 15, tzinfo=UTC)).cast(accounts.schema["created_at"])
+    changed = accounts.with_columns(plan=pl.lit("team"))
+    for number, table in enumerate((accounts, changed.head(2).with_columns(updated_at=since), changed[2:3], accounts)):
+        table.write_parquet(tmp_path / f"{number}.parquet")
+        done = stillwatch("ingest", "--accounts", tmp_path / f"{number}.parquet", "--workspace", "w")
+        assert done.returncode == 0, done.stderr
+    lake = Lake(tmp_path / "w" / "lake")
+    then, later = (
+        dict(lake.accounts(time).select("account_id", "plan").iter_rows()) for time in (AS_OF, datetime.now(UTC))
+    )
+    ids = accounts["account_id"]
+    assert then == dict.fromkeys(ids[:2], "team") | dict.fromkeys(ids[2:], "free")
+    assert later.keys() == then.keys() and lake.scan("accounts").collect().height >= 7
 
 
 def test_an_unknown_format_is_refused(stillwatch: Run, day: Path) -> None:

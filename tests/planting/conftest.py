@@ -111,6 +111,7 @@ def make_accounts() -> pl.DataFrame:
     columns = {
         "account_id": pl.Series([f"acct-{i:02d}" for i in who]),
         "created_at": pl.Series(created),
+        "valid_from": pl.Series(created),
         "plan": pl.Series([("free", "pro", "team")[i % 3] for i in who]),
         "organization": pl.Series([1 if i % 6 == 0 else None for i in who]),
         "programme": pl.lit(None),

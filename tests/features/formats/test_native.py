@@ -37,7 +37,7 @@ def test_a_file_whose_pages_are_damaged_is_refused_with_the_row(tmp_path: Path, 
 @pytest.mark.parametrize("table", INPUT_TABLES)
 def test_every_column_of_the_contract_must_be_there(tmp_path: Path, table: str) -> None:
     whole = INPUT_TABLES[table].create_empty()
-    for name in whole.columns:
+    for name in (name for name in whole.columns if name != "updated_at"):
         path = tmp_path / f"{name}.parquet"
         whole.drop(name).write_parquet(path)
         with pytest.raises(InputError, match=f"the column {name} is missing: {table} needs it .nulls are"):
