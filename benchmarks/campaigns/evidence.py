@@ -1,6 +1,6 @@
 """Fit again what tells campaigns from crowds: the weights of `features.groups.evidence`, on simulated worlds.
 
-python -m benchmarks evidence --pools DIR --work DIR
+python -m benchmarks evidence --pools DIR --work DIR [--docs]
 
 Each world is a provider's: two campaigns are labelled halfway, a plain model learns from them, and the groups of the
 last day are weighed. Each world is judged by weights from the others. No other world has a part in it.
@@ -20,9 +20,9 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from benchmarks.campaigns.home_worlds import WORLDS, MadeWorld, make_home_world
 from benchmarks.measure import log_step
-from benchmarks.options import new_parser
+from benchmarks.options import add_docs_option, new_parser
 from benchmarks.worlds.simulated import ignore_progress
-from docs_tools.documents import table
+from docs_tools.documents import table, write_part
 from features.catalogue import FEATURE_NAMES
 from features.groups.evidence import REPORTED_ODDS, bounded_odds, measure_closeness, traits
 from features.groups.members import group_lake
@@ -147,6 +147,7 @@ def main() -> None:
     parser = new_parser("evidence", __doc__)
     parser.add_argument("--pools", type=Path, required=True, help="folder of real prompts and rhythms")
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps worlds and workspaces")
+    add_docs_option(parser, "docs/results/campaigns.md")
     options = parser.parse_args()
     collected = []
     for world in WORLDS:
@@ -164,11 +165,13 @@ def main() -> None:
         "",
         f"Intercept: {intercept:.2f}. Each world judged by the weights of the others:",
         "",
-        *describe_reports(elsewhere, (0.0, REPORTED_ODDS, 1.0)),
+        *describe_reports(elsewhere, (0.0, REPORTED_ODDS, 2.0)),
         "",
         *describe_lifts(everybody, elsewhere),
     ]
     print("\n".join(lines))
+    if options.docs:
+        write_part("campaigns.md", "evidence", lines)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ SynchroTrap (Cao et al. 2014) asks for matching acts over several days for the s
 themselves says the rest: evidence that is weak in each adds up over a group.
 
 All of it is one number, the log-odds that a group is a campaign: a logistic regression on the groups of seven
-simulated worlds, in which public tools circulate and customers are named in half. `python -m benchmarks evidence` fits
+simulated worlds, in which public tools circulate; customers are named in three. `python -m benchmarks evidence` fits
 it again on another draw of them, and gives weights like these. A member's risk gains a `lift` by it. Weights are signed
 as fitted: who sends nothing but the shared texts is more often a customer's machine.
 """
