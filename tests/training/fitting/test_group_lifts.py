@@ -22,7 +22,7 @@ def grouped(examples: pl.DataFrame) -> pl.DataFrame:
     marked = examples.with_columns(group=name)
     in_group = pl.col("group").is_not_null()
     return marked.with_columns(
-        odds=pl.when(in_group).then(-8.0),
+        odds=pl.when(in_group).then(-7.0),
         closeness=pl.when(in_group).then(0.0),
         is_crowd=pl.when(in_group).then(pl.col("group") == "crowd"),
     )
