@@ -42,6 +42,7 @@ def judged(
     one_round = replace(plan, settings=BoostingSettings(rounds=(2,)))
     weak = train(request_of(examples=examples, seed=8, plan=one_round, slices=slices_of(examples)))
     workspace = Workspace(tmp_path_factory.mktemp("compared"))
+    (workspace.root / "lake").mkdir()  # as an ingest leaves it: else `ui` takes it for a mistyped path
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("STILLWATCH_TRACKING_URI", raising=False)
         # a release that reads the features of the small world
