@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 from docs_tools.browsing import browser, chromium, metric, open_comparison, open_runs, press_compare, select, shown
 from docs_tools.documents import DOCS
 from pipelines.commands.demo import run_demo
+from pipelines.inputs.labels import read_labels
 from pipelines.models.slices import read_slices
-from pipelines.models.train import VersionRequest, read_labels
+from pipelines.models.train import VersionRequest
 from pipelines.retrain import retrain
 from pipelines.workspace import Workspace
 

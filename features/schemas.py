@@ -49,7 +49,7 @@ class Requests(dy.Schema):
     stream = dy.Bool(nullable=True)
     tool_count = dy.UInt16(nullable=True, description="tools offered in the request")
     finish_reason = dy.String(nullable=True)
-    status_code = dy.UInt16(description="HTTP status given to the caller")
+    status_code = dy.UInt16(description="HTTP status given to the caller; 0: none")
     client_address = dy.String(nullable=True, description="IPv4 or IPv6")
     asn = dy.UInt32(nullable=True)
     country = dy.String(nullable=True, regex="^[A-Z]{2}$", description="ISO 3166 alpha-2")
@@ -62,7 +62,7 @@ class Requests(dy.Schema):
 
     @dy.rule()
     def status_code_is_http(cls) -> pl.Expr:
-        return pl.col("status_code").is_between(100, 599)
+        return pl.col("status_code").is_between(100, 599) | (pl.col("status_code") == 0)
 
     @dy.rule()
     def temperature_is_a_number(cls) -> pl.Expr:

@@ -10,6 +10,7 @@ import typer
 
 from features.errors import InputError
 from pipelines.commands import models, upkeep
+from pipelines.commands.ingest import ingest
 from pipelines.commands.options import HOLDS_ALL, WORKSPACE, AsOf, NewRoot, Out, Root, Seed, parse_time, print_version
 
 app = typer.Typer(
@@ -72,37 +73,7 @@ def simulate(
     )
 
 
-@app.command()
-def ingest(
-    requests: Annotated[Path | None, typer.Option("--requests", help="File, folder or glob.")] = None,
-    accounts: Annotated[Path | None, typer.Option("--accounts")] = None,
-    enforcement: Annotated[Path | None, typer.Option("--enforcement")] = None,
-    releases: Annotated[Path | None, typer.Option("--releases")] = None,
-    format: Annotated[
-        str, typer.Option("--format", help="Format of the requests; an unknown name lists all.")
-    ] = "native",
-    path: NewRoot = WORKSPACE,
-) -> None:
-    """Check the input tables, drop the text, and store the rest."""
-    from features.formats import format_named
-    from pipelines.commands import printing
-    from pipelines.ingest import Inputs
-    from pipelines.ingest import ingest as run
-    from pipelines.settings import settings
-    from pipelines.workspace import Workspace
-
-    request_format = format_named(format)
-    inputs = Inputs(requests, accounts, enforcement, releases)
-    with printing.show_progress() as report:
-        counts = run(
-            Workspace(path),
-            inputs,
-            request_format=request_format,
-            reject_limit=settings().reject_limit,
-            progress=report,
-            now=datetime.now(UTC),
-        )
-    printing.print_ingest(counts)
+app.command()(ingest)
 
 
 @app.command()

@@ -23,7 +23,7 @@ SHIPPED = ("features", "simulation", "training", "planting", "serving", "pipelin
 PURE = ("features", "simulation", "training", "planting")
 PLACES = (*MAY_IMPORT, "tests")
 ROOMS = {
-    "deltalake": ("features/lake.py", "features/tables/"),
+    "deltalake": ("features/lake.py", "features/tables/", "features/intake/delta_tables.py"),
     "feast": ("features/store/",),
     "mlflow": ("training/tracking/",),
     "jinja2": ("training/reports/", "docs_tools/overview.py"),

@@ -12,9 +12,10 @@ from benchmarks.foreign.run import Run
 from benchmarks.measure import log_step
 from benchmarks.worlds.simulated import ignore_progress
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
+from pipelines.inputs.labels import read_labels
 from pipelines.models.champion import champion_model
 from pipelines.models.detectors import with_detectors
-from pipelines.models.train import gather, read_labels
+from pipelines.models.train import gather
 from training.baselines import published_rivals
 from training.examples.dataset import DETECTOR_COLUMNS, matrix
 from training.fitting.train import OURS, TrainingRequest, train

@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks.measure import log_step
 from benchmarks.worlds.simulated import end_of_world, ignore_progress, ingest_world
 from features.code_version import code_version
+from pipelines.inputs.labels import read_labels
 from pipelines.models.slices import assign_slices, read_slices
-from pipelines.models.train import gather, plant_examples, read_labels
+from pipelines.models.train import gather, plant_examples
 from pipelines.workspace import Workspace
 from planting import Planting
 from simulation import SimulationRequest, simulate

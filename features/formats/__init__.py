@@ -1,7 +1,7 @@
 """Input files become rows that keep the contract; `FORMATS` is the manifest of the formats that requests may come in.
 
 A new format is one file beside `native.py` with a `LogFormat`, one line in the list below, and its test. The intake
-(`features.formats.intake`) finds files and checks rows, whatever their format.
+(`features.intake`) finds files and checks rows, whatever their format.
 """
 
 from collections.abc import Mapping

@@ -1,32 +1,33 @@
 """What a log format gives the intake."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
-BATCH_ROWS = 1 << 16
-"""Most rows of a batch. It bounds the memory of the intake: 65,536 prompts of 3 kB are 200 MB."""
+from features.intake.records.json_text import Fields
+
+IS_REQUEST = "is_request"
+"""Column of `LogFormat.to_rows` that is false for a record that is no request, such as a span of a tool."""
 
 
 @dataclass(frozen=True)
 class LogFormat:
-    """How the files of one format are read.
+    """How the records of one format become rows of the contract.
 
     Attributes:
         name: as `stillwatch ingest --format` takes it.
-        file_type: what messages call its files.
-        suffix: of the files that a folder is searched for, with its dot.
-        count_rows: called with a file's path and its table (of `INPUT_TABLES`). Raises `InputError` where the file
-            can't be read, or can't hold the table.
-        read_batches: called with a path, a table and names of the contract's columns. Yields at most `BATCH_ROWS` rows
-            at a time, in the file's order. Columns are named as in the contract and hold the file's own types; those
-            that the file lacks are left out, and become null. Raises `InputError` where the file breaks off.
+        suffixes: of the files that a folder is searched for; all files where it is empty.
+        fields: called with names of the contract's columns; gives the fields of a record that they are read from, with
+            types for JSON. A field of type String takes any value, as text; Parquet keeps its own types.
+        to_rows: called with a frame of those fields that the file has, of the file's types, and the same names. Gives
+            columns named as in the contract, of any type that the intake reads; what the file lacks is left out. It may
+            give several rows per record, and `IS_REQUEST`; it carries `features.intake.records.json_text.BROKEN` along.
+        advice: what to add to a log that lacks a column, by the column.
     """
 
     name: str
-    file_type: str
-    suffix: str
-    count_rows: Callable[[Path, str], int]
-    read_batches: Callable[[Path, str, Sequence[str]], Iterator[pl.DataFrame]]
+    suffixes: tuple[str, ...]
+    fields: Callable[[Sequence[str]], Fields]
+    to_rows: Callable[[pl.DataFrame, Sequence[str]], pl.DataFrame]
+    advice: dict[str, str]

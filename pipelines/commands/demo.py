@@ -12,7 +12,8 @@ import polars as pl
 from features.errors import InputError, StillwatchError
 from features.progress import Progress
 from pipelines.ingest import Inputs, ingest
-from pipelines.models.train import VersionRequest, read_labels
+from pipelines.inputs.labels import read_labels
+from pipelines.models.train import VersionRequest
 from pipelines.retrain import Retrained, retrain
 from pipelines.score import score as score_accounts
 from pipelines.servers.endpoint import endpoint_options

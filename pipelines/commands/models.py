@@ -1,14 +1,17 @@
 """The commands on models: train, promote, rollback, retrain, package."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.commands.options import (
+    LOOK,
     SHARE,
     WORKSPACE,
     AsOf,
+    AssumeUtc,
     Labels,
     Plant,
     PlantFamilies,
@@ -18,9 +21,13 @@ from pipelines.commands.options import (
     Search,
     Seed,
     Slices,
+    Strict,
     forced_reason,
     make_planting,
 )
+
+if TYPE_CHECKING:
+    import polars as pl
 
 STATUS = {"promoted": 0, "not promoted": 3, "refused": 4}  # exit status by `pipelines.retrain.Outcome`
 
@@ -34,18 +41,20 @@ def train(
     plant_share: PlantShare = SHARE,
     search: Search = 0,
     seed: Seed = 0,
+    assume_utc: AssumeUtc = False,
+    strict: Strict = False,
     path: Root = WORKSPACE,
 ) -> None:
     """Train and judge candidates on what was known at a time; register ours as challenger."""
     from pipelines.commands import printing
+    from pipelines.inputs.labels import list_label_attention
     from pipelines.models.slices import read_slices
-    from pipelines.models.train import VersionRequest, read_labels, train_version
-    from pipelines.settings import settings
+    from pipelines.models.train import VersionRequest, train_version
     from pipelines.workspace import Workspace
 
     workspace, planting = Workspace(path), make_planting(plant, plant_families, plant_share, seed)
     request = VersionRequest(
-        labels=read_labels(labels, settings().reject_limit),
+        labels=_read_labels(labels, assume_utc),
         as_of=as_of,
         seed=seed,
         slices=read_slices(slices) if slices else None,
@@ -55,6 +64,10 @@ def train(
     with workspace.locked("train"), printing.show_progress() as report:
         result = train_version(workspace, request, report)
     printing.print_training(result)
+    attention = list(list_label_attention(request.labels, workspace.lake, as_of))
+    printing.print_attention(attention)
+    if strict and attention:
+        raise typer.Exit(LOOK)
 
 
 def promote(
@@ -107,25 +120,28 @@ def retrain(
     plant_share: PlantShare = SHARE,
     search: Search = 0,
     seed: Seed = 0,
+    assume_utc: AssumeUtc = False,
+    strict: Strict = False,
     force: Annotated[bool, typer.Option("--force", help="Train on stale or drifted data too.")] = False,
     reason: Reason = None,
     path: Root = WORKSPACE,
 ) -> None:
     """Build, train, gate, promote, package: the whole loop.
 
-    Exit status: 0 if the version is the champion, 3 if the gate kept the old champion, 4 if the data were refused.
+    Exit status: 0 if the version is the champion, 3 if the gate kept the old champion, 4 if the data were refused,
+    5 with --strict if the labels deserve a look.
     """
     from pipelines.commands import printing
+    from pipelines.inputs.labels import list_label_attention
     from pipelines.models.slices import read_slices
-    from pipelines.models.train import VersionRequest, read_labels
+    from pipelines.models.train import VersionRequest
     from pipelines.retrain import retrain as run
-    from pipelines.settings import settings
     from pipelines.workspace import Workspace
 
     workspace, recorded_reason = Workspace(path), forced_reason(force, reason)
     planting = make_planting(plant, plant_families, plant_share, seed)
     request = VersionRequest(
-        labels=read_labels(labels, settings().reject_limit),
+        labels=_read_labels(labels, assume_utc),
         as_of=as_of,
         seed=seed,
         slices=read_slices(slices) if slices else None,
@@ -135,7 +151,23 @@ def retrain(
     with workspace.locked("retrain"), printing.show_progress() as report:
         result = run(workspace, request, progress=report, now=datetime.now(UTC), reason=recorded_reason)
     printing.print_loop(result)
-    raise typer.Exit(STATUS[result.outcome.value])
+    attention = list(list_label_attention(request.labels, workspace.lake, as_of))
+    printing.print_attention(attention)
+    raise typer.Exit(STATUS[result.outcome.value] or (LOOK if strict and attention else 0))
+
+
+def _read_labels(path: Path | None, assume_utc: bool) -> "pl.DataFrame":
+    """Read the labels, and print what was changed and rejected of them."""
+    from features.intake.values.reading import LogOptions
+    from pipelines.commands.ingest import describe_changes
+    from pipelines.inputs.labels import read_label_table
+    from pipelines.settings import settings
+
+    table = read_label_table(path, settings().reject_limit, LogOptions(assume_utc=assume_utc))
+    changes = list(describe_changes(table.count))
+    if changes:
+        print("\n".join(["labels:", *changes]))
+    return table.frame
 
 
 def package(path: Root = WORKSPACE) -> None:

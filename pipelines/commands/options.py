@@ -121,9 +121,12 @@ Search = Annotated[
 ]
 LARGEST_SEED = 2**31 - 1  # that LightGBM takes
 Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of all random draws.")]
+AssumeUtc = Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")]
+Strict = Annotated[bool, typer.Option("--strict", help="End with 5 if something deserves a look.")]
 Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the version.")]
 WORKSPACE = Path("workspace")
+LOOK = 5  # exit status of --strict where something deserves a look
 SHARE = 0.3  # of --plant-share: the default of `planting.Planting`, which is not imported before it is used
 
 

@@ -8,11 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:  # an ingest need not wait for the libraries of a training
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from features.progress import Progress as Report
     from pipelines.build import Built
-    from pipelines.ingest import TableCount
     from pipelines.models.champion import GateResult, Restored
     from pipelines.models.train import TrainedVersion
     from pipelines.retrain import Retrained
@@ -38,22 +37,10 @@ def show_progress() -> "Iterator[Report]":
         yield report
 
 
-def print_ingest(counts: "dict[str, TableCount]") -> None:
-    """Print what happened to each input table and which rows need attention."""
-    for table, count in counts.items():
-        earlier = f", {count.stored_before} stored before" if count.stored_before else ""
-        print(f"{table}: {count.files} files{earlier}; {count.rows:,} rows read, {count.stored:,} stored")
-        notes = {
-            "repeats dropped": count.repeats,
-            "malformed addresses set to null": count.malformed_addresses,
-        }
-        for note, number in notes.items():
-            if number:
-                print(f"  {number:,} {note}")
-        if count.repeats > count.stored:
-            print("  most rows repeat an id: does the exporter give every request an id of its own?")
-        for rule, number in sorted(count.rejects.items()):
-            print(f"  {number:,} rows rejected: {rule}")
+def print_attention(lines: "Sequence[str]") -> None:
+    """Print what deserves a look, if anything."""
+    if lines:
+        print("\n  ".join(["deserves a look:", *lines]))
 
 
 def print_build(result: "Built", as_of: str) -> None:

@@ -6,17 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
-from pathlib import Path
 
 import polars as pl
 from threadpoolctl import threadpool_limits
 
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.code_version import code_version
-from features.errors import InputError
-from features.formats.intake import check_rows, find_input_files, read_batches
 from features.progress import Progress
-from features.schemas import Labels
 from pipelines.build import ensure_features
 from pipelines.campaigns.memberships import with_groups
 from pipelines.models.detectors import with_detectors
@@ -80,35 +76,6 @@ class GatheredExamples:
 
     frame: pl.DataFrame
     labels_too_late: int
-
-
-def read_labels(path: Path | None, limit: float) -> pl.DataFrame:
-    """Read the labels table behind a path; an empty one without a path.
-
-    Raises:
-        InputError: the table is unusable, or the share of broken rows is above the limit.
-    """
-    if path is None:
-        return Labels.create_empty()
-    files = find_input_files(path, "labels")
-    checked = [check_rows(batch, "labels") for file in files for batch in read_batches(file)]
-    rows = sum(file.rows for file in files)
-    if not rows:
-        raise InputError(
-            f"{path} holds no labels: expected one row per judged account; leave --labels out where none is."
-        )
-    rejects = pl.concat([part.rejects for part in checked])
-    broken = sum(part.rejects["row"].n_unique() for part in checked)
-    if broken > limit * rows:
-        raise InputError(
-            f"{path}: {broken:,} of {rows:,} rows break the contract of labels "
-            f"({rejects['rule'][0]} in row {rejects['row'][0]}): correct the export."
-        )
-    labels = pl.concat([part.good for part in checked]).drop("row")
-    twice = labels.filter(pl.col("account_id").is_duplicated())
-    if len(twice):
-        raise InputError(f"{path}: account {twice['account_id'][0]!r} is labelled more than once: keep one row each.")
-    return labels
 
 
 def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress: Progress) -> GatheredExamples:

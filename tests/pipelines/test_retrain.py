@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 
 from features.catalogue import FEATURE_NAMES
+from pipelines.inputs.labels import read_labels
 from pipelines.models.champion import promote
-from pipelines.models.train import gather, read_labels
+from pipelines.models.train import gather
 from pipelines.retrain import drift_since
 from pipelines.settings import settings
 from pipelines.workspace import Workspace

@@ -10,42 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.errors import InputError
-from features.formats.intake import check_rows, find_input_files, read_batches
-from features.formats.log_format import BATCH_ROWS
-from features.schemas import Accounts, Requests
-
-
-def test_a_file_a_folder_and_a_glob_find_the_same_files_in_order(tmp_path: Path, log: pl.DataFrame) -> None:
-    (tmp_path / "deep").mkdir()
-    paths = [tmp_path / "b.parquet", tmp_path / "deep" / "c.parquet", tmp_path / "a.parquet"]
-    for i, path in enumerate(paths):
-        log[i : i + 10].write_parquet(path)
-    (tmp_path / "notes.txt").write_text("no Parquet")
-    in_folder = find_input_files(tmp_path, "requests")
-    assert [file.path for file in in_folder] == sorted(paths)
-    assert [file.rows for file in in_folder] == [10, 10, 10]
-    assert find_input_files(tmp_path / "**" / "*.parquet", "requests") == in_folder
-    assert [file.path.name for file in find_input_files(tmp_path / "[ab].parquet", "requests")] == [
-        "a.parquet",
-        "b.parquet",
-    ]
-    assert find_input_files(paths[0], "requests")[0].path == paths[0]
-
-
-def test_the_same_content_is_one_file_and_the_source_tells_contents_apart(tmp_path: Path, log: pl.DataFrame) -> None:
-    for name, rows in (("a", 5), ("b", 6), ("c", 5)):
-        log[:rows].write_parquet(tmp_path / f"{name}.parquet")
-    files = find_input_files(tmp_path, "requests")
-    assert [file.path.name for file in files] == ["a.parquet", "b.parquet"]
-    assert all(0 <= file.source < 1 << 63 for file in files)
-    assert files[0].source != files[1].source
-
-
-@pytest.mark.parametrize("name", ["", "nothing.parquet", "*.parquet", "deep/**"])
-def test_an_empty_folder_or_a_glob_without_files_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"no Parquet file at .*: expected a file, a folder or a glob with requests"):
-        find_input_files(tmp_path / name, "requests")
+from features.intake.files import find_input_files
+from features.intake.records.containers import BATCH_ROWS
+from features.intake.rows import check_rows, read_batches
+from features.schemas import Accounts
 
 
 def test_batches_number_the_rows_of_the_file(tmp_path: Path) -> None:
@@ -56,18 +24,17 @@ def test_batches_number_the_rows_of_the_file(tmp_path: Path) -> None:
     ).write_parquet(path)
     (file,) = find_input_files(path, "releases")
     first, second = read_batches(file)
-    assert file.rows == rows
+    assert file.records.rows == rows
     assert first["row"].to_list() == list(range(BATCH_ROWS))
     assert second["row"].to_list() == list(range(BATCH_ROWS, rows))
     assert second["model"][0] == f"m{BATCH_ROWS}"
 
 
-def test_batches_of_some_columns_have_the_rest_null(tmp_path: Path, log: pl.DataFrame) -> None:
+def test_batches_of_some_columns_leave_the_rest_out(tmp_path: Path, log: pl.DataFrame) -> None:
     log.write_parquet(tmp_path / "log.parquet")
     (batch,) = read_batches(find_input_files(tmp_path, "requests")[0], ["request_id", "timestamp"])
-    assert batch.columns == ["row", *Requests.column_names()]
+    assert batch.columns == ["row", "request_id", "timestamp"]
     assert batch["request_id"].equals(log["request_id"])
-    assert batch["prompt"].null_count() == len(log)
 
 
 def rules_of(log: pl.DataFrame, table: str = "requests", **columns: Any) -> list[tuple[int, str]]:
@@ -87,10 +54,8 @@ def rules_of(log: pl.DataFrame, table: str = "requests", **columns: Any) -> list
         ("status_code", 99, "status_code_is_http"),
         ("status_code", 600, "status_code_is_http"),
         ("temperature", -0.1, "temperature_is_a_number"),
-        ("finish_reason", "bored", "finish_reason_is_known"),
         ("channel", "phone", "channel|regex"),
         ("channel", "cloud:", "channel|regex"),
-        ("country", "usa", "country|regex"),
         ("account_id", "", "account_id|min_length"),
         ("account_id", None, "account_id|nullability"),
         ("timestamp", None, "timestamp|nullability"),
@@ -101,15 +66,14 @@ def test_each_broken_rule_is_named_in_every_row(log: pl.DataFrame, column: str, 
     assert rules_of(log, **{column: value}) == [(row, rule) for row in range(3)]
 
 
-@pytest.mark.parametrize("name", ["nan", "inf"])
-def test_a_temperature_that_is_no_number_breaks_the_rule_of_its_type_too(log: pl.DataFrame, name: str) -> None:
-    broken = rules_of(log, temperature=float(name))
-    assert Counter(rule for _, rule in broken) == {"temperature_is_a_number": 3, f"temperature|{name}": 3}
+def test_a_temperature_without_end_breaks_the_rule_of_its_type_too(log: pl.DataFrame) -> None:
+    broken = rules_of(log, temperature=float("inf"))
+    assert Counter(rule for _, rule in broken) == {"temperature_is_a_number": 3, "temperature|inf": 3}
 
 
 def test_a_row_that_breaks_two_rules_is_named_for_both(log: pl.DataFrame) -> None:
-    broken = rules_of(log, status_code=600, country="x")
-    assert Counter(rule for _, rule in broken) == {"status_code_is_http": 3, "country|regex": 3}
+    broken = rules_of(log, status_code=600, channel="fax")
+    assert Counter(rule for _, rule in broken) == {"status_code_is_http": 3, "channel|regex": 3}
 
 
 def test_the_other_tables_have_their_rules() -> None:
@@ -125,7 +89,7 @@ def test_the_other_tables_have_their_rules() -> None:
 
 
 def test_text_of_any_kind_keeps_the_contract(log: pl.DataFrame) -> None:
-    texts = ["\0", "", "😀" * 3, "\x1b[0m\r\n"]
+    texts = ["\0", "no blank", "😀" * 3, "\x1b[0m\r\n"]
     frame = log[:4].with_columns(prompt=pl.Series(texts), system_prompt=pl.Series(texts), request_id=pl.lit(""))
     checked = check_rows(frame.with_row_index("row"), "requests")
     assert checked.good["prompt"].to_list() == texts
@@ -160,10 +124,10 @@ def test_no_row_vanishes_and_none_is_both_good_and_broken(
     assert checked.rejects["row"].is_sorted()
     assert checked.rejects.is_unique().all()
     for row, values in zip(range(begin, begin + len(rows)), rows, strict=True):
-        fits = 0 <= values["input_tokens"] < 2**32 and values["status_code"] in (200, 404) and values["account_id"]
-        fits = fits and values["channel"] in ("api", "web") and values["country"] in (None, "US")
-        fits = fits and values["finish_reason"] in (None, "stop") and 0 <= (values["tool_count"] or 0) < 2**16
-        fits = fits and (values["temperature"] is None or 0 <= values["temperature"] < float("inf"))
+        fits = 0 <= values["input_tokens"] < 2**32 and values["status_code"] in (0, 200, 404) and values["account_id"]
+        fits = fits and values["channel"] in ("api", "web") and 0 <= (values["tool_count"] or 0) < 2**16
+        temperature = values["temperature"]
+        fits = fits and (temperature is None or temperature != temperature or 0 <= temperature < float("inf"))
         assert (row in good) == bool(fits)
     unchanged = batch.filter(pl.col("row").is_in(good)).select("row", "input_tokens", "prompt")
     assert checked.good.select("row", "input_tokens", "prompt").cast(dict(unchanged.schema)).equals(unchanged)

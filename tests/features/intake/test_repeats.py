@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.formats import repeats
-from features.formats.repeats import Repeats
+from features.intake import repeats
+from features.intake.repeats import Repeats
 
 START = datetime(2026, 4, 6, tzinfo=UTC)
 Rows = list[tuple[int, int]]  # key and minute

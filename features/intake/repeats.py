@@ -35,21 +35,32 @@ class Repeats:
             pl.lit(source, pl.Int64).alias("source"),
             "row",
             pl.int_range(self._rows, self._rows + pl.len()).alias("order"),
-        ).write_parquet(self._scratch / f"{self._parts:06d}.keys.parquet")
+        ).write_parquet(self._scratch / f"{source}-{self._parts:06d}.keys.parquet")
         self._rows += len(rows)
         self._parts += 1
 
+    def discard(self, source: int) -> None:
+        """Take back what was added of one file."""
+        for path in self._scratch.glob(f"{source}-*.keys.parquet"):
+            path.unlink()
+
     def find(self, stored: pl.LazyFrame) -> None:
         """Compare all noted rows with one another and with the stored `request_key`s."""
-        if not self._parts:
+        parts = sorted(self._scratch.glob("*.keys.parquet"))
+        if not parts:
             return
-        noted = pl.scan_parquet(self._scratch / "*.keys.parquet")
+        noted = pl.scan_parquet(parts)
         buckets = 1 + self._rows // _BUCKET_ROWS
         repeats = [
             _repeats(*(frame.filter(pl.col("request_key") % buckets == i) for frame in (noted, stored)))
             for i in range(buckets)
         ]
         self._dropped = pl.concat(repeats)
+
+    @property
+    def count(self) -> int:
+        """How many rows to drop."""
+        return len(self._dropped)
 
     def of(self, source: int) -> pl.Series:
         """Rows to drop from one file."""

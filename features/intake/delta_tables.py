@@ -1,0 +1,39 @@
+"""Delta tables as input: which files hold the rows of the newest version."""
+
+from pathlib import Path
+from urllib.parse import unquote
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from features.errors import InputError
+
+_LOG = "_delta_log"
+_UNREAD = {"deletionVectors", "columnMapping"}  # then the files hold other rows, or other names, than the table
+
+
+def is_delta(path: Path) -> bool:
+    """Tell whether a folder is a Delta table."""
+    return (path / _LOG).is_dir()
+
+
+def delta_files(path: Path) -> list[Path]:
+    """List the files that hold the rows of a table's newest version.
+
+    Raises:
+        InputError: the table can't be read, or its files alone don't say what it holds.
+    """
+    try:
+        table = DeltaTable(path)
+        features = {*(table.protocol().reader_features or ()), *table.metadata().configuration}
+        actions = table.get_add_actions(flatten=True)
+        files = actions.column("path").to_pylist() if actions.num_rows else []
+    except (DeltaError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} can't be read as a Delta table ({reason}): export the rows again.") from error
+    if any(name in feature for name in _UNREAD for feature in map(str, features)):
+        raise InputError(
+            f"{path} is a Delta table with deletion vectors or renamed columns, which can't be read file by file: "
+            "export its rows as Parquet."
+        )
+    return [path / unquote(name) for name in files]

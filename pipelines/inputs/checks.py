@@ -1,0 +1,190 @@
+"""Every row of every input file is checked, and counted, before anything is stored."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import polars as pl
+
+from features.errors import InputError
+from features.events import is_blank, request_key
+from features.identity import Keyring, parse_addresses
+from features.intake.files import InputFile
+from features.intake.repeats import Repeats
+from features.intake.report import Problem, Tally, describe_refusal
+from features.intake.rows import CheckedRows, check_rows, read_batches
+from features.intake.values.reading import LogOptions
+from features.progress import Progress
+from features.schemas import INPUT_TABLES
+
+_TEXT = ("prompt", "system_prompt")
+_ADDRESSES = {"requests": "client_address", "accounts": "signup_address"}
+_TIMES = {"requests": "timestamp", "accounts": "created_at", "enforcement": "acted_at", "releases": "released_at"}
+_SHARED = ("organization_id", "payment_fingerprint")  # of accounts, and looked at for a value that too many have
+
+
+@dataclass
+class Contents:
+    """What the good rows of one file hold, as far as it may deserve a look.
+
+    Attributes:
+        good: how many there are.
+        addresses: addresses given.
+        malformed: those of them that are none.
+        latest: the last time.
+        account_ids: accounts, each once per batch; of requests and accounts.
+        shared: `column`, `value`, `count`: what accounts can share.
+    """
+
+    good: int = 0
+    addresses: int = 0
+    malformed: int = 0
+    latest: datetime | None = None
+    account_ids: list[pl.Series] = field(default_factory=list)
+    shared: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, table: str, good: pl.DataFrame) -> None:
+        """Count a batch of rows that keep the contract."""
+        self.good += len(good)
+        if table in _ADDRESSES:
+            addresses = good[_ADDRESSES[table]]
+            is_malformed = addresses.is_not_null() & parse_addresses(addresses)["address"].is_null()
+            self.addresses += addresses.count()
+            self.malformed += int(is_malformed.sum())
+            self.account_ids.append(good["account_id"].unique())
+        latest = good[_TIMES[table]].max() if table in _TIMES else None
+        if isinstance(latest, datetime):
+            self.latest = max(latest, self.latest or latest)
+        if table == "accounts":
+            columns = good.select(_SHARED).unpivot(variable_name="column").drop_nulls()
+            self.shared.append(columns.group_by("column", "value").agg(count=pl.len()))
+
+
+@dataclass
+class TableCount:
+    """What happened to the rows of one input table.
+
+    Attributes:
+        files: files read, with those that were stored before.
+        stored_before: files whose content an earlier run stored; they are skipped.
+        rows: rows read.
+        skipped: further records, which are no requests.
+        stored: rows appended.
+        repeats: rows dropped because a row with the same key is stored.
+        malformed_addresses: addresses that could not be parsed and were set to null.
+        rejects: broken rows by the rule of the contract that they break.
+        changes: values that were changed, by column and kind (of `features.intake.report.CHANGES`).
+        problems: all problems of the files.
+        contents: of each file.
+    """
+
+    files: int = 0
+    stored_before: int = 0
+    rows: int = 0
+    skipped: int = 0
+    stored: int = 0
+    repeats: int = 0
+    malformed_addresses: int = 0
+    rejects: Counter[str] = field(default_factory=Counter)
+    changes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    contents: list[Contents] = field(default_factory=list)
+
+    def add(self, tally: Tally, contents: Contents) -> None:
+        """Count a file."""
+        self.rows += tally.rows
+        self.skipped += tally.skipped
+        self.malformed_addresses += contents.malformed
+        self.rejects.update(tally.rejects)
+        self.changes.update(tally.changes)
+        self.problems += tally.problems()
+        self.contents.append(contents)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What the rows of one run are checked with.
+
+    Attributes:
+        keyring: of the workspace.
+        repeats: collects the keys of the requests.
+        options: what a person says of the requests' log.
+        reject_limit: share of a file's rows that may break the contract.
+    """
+
+    keyring: Keyring
+    repeats: Repeats
+    options: LogOptions
+    reject_limit: float
+
+
+class IngestRefusedError(InputError):
+    """Files can't be stored."""
+
+
+class _TextNeededError(Exception):
+    """A request has no id, so that it is told apart by its text."""
+
+
+def check_files(
+    new: dict[str, list[InputFile]], checks: Checks, counts: dict[str, TableCount], progress: Progress
+) -> dict[int, pl.DataFrame]:
+    """Check every row of every file and note the requests' keys; return the rejects by source.
+
+    Raises:
+        IngestRefusedError: a file can't be stored; the message names all problems of all such files.
+    """
+    rejects, tallies = {}, []
+    total = sum(file.path.stat().st_size for files in new.values() for file in files) or 1
+    done = 0
+    for table, files in new.items():
+        for file in files:
+            try:
+                tally, contents, rejected = _check_file(file, checks, _without_text(table))
+            except _TextNeededError:
+                checks.repeats.discard(file.source)
+                tally, contents, rejected = _check_file(file, checks, None)
+            counts[table].add(tally, contents)
+            tallies.append(tally)
+            rejects[file.source] = rejected
+            done += file.path.stat().st_size
+            progress("checking", done / total)
+    refusal = describe_refusal(tallies, checks.reject_limit)
+    if refusal:
+        raise IngestRefusedError(f"{refusal} Nothing was stored: correct the export, or raise STILLWATCH_REJECT_LIMIT.")
+    return rejects
+
+
+def _without_text(table: str) -> list[str] | None:
+    """Return the columns to check: no rule reads the text; None for all."""
+    return [name for name in INPUT_TABLES[table].column_names() if name not in _TEXT] if table == "requests" else None
+
+
+def _check_file(file: InputFile, checks: Checks, columns: list[str] | None) -> tuple[Tally, Contents, pl.DataFrame]:
+    """Check one file; the last value lists its rejects as the lake stores them."""
+    tally, contents = Tally(file), Contents()
+    rejects = [pl.DataFrame(schema={"row": pl.UInt32, "rule": pl.String})]
+    for checked in checked_rows(file, checks.keyring, checks.options, columns):
+        if file.table == "requests":
+            if columns is not None and checked.good.select(is_blank("request_id").any()).item():
+                raise _TextNeededError
+            checks.repeats.note(file.source, checked.good)
+        tally.add(checked)
+        contents.add(file.table, checked.good)
+        rejects.append(checked.rejects)
+    stored = pl.concat(rejects).with_columns(
+        pl.col("row").cast(pl.Int64), table=pl.lit(file.table), source=pl.lit(file.source, pl.Int64)
+    )
+    return tally, contents, stored
+
+
+def checked_rows(
+    file: InputFile, keyring: Keyring, options: LogOptions, columns: list[str] | None = None
+) -> Iterator[CheckedRows]:
+    """Yield the file's checked batches, of some columns or all; requests come with their `request_key`."""
+    for batch in read_batches(file, columns):
+        checked = check_rows(batch, file.table, options, file.records.container)
+        if file.table == "requests":
+            checked = replace(checked, good=checked.good.with_columns(request_key=request_key(keyring)))
+        yield checked

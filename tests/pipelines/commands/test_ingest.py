@@ -1,0 +1,120 @@
+"""The command `ingest`: what it prints, its exit status, and that a rehearsal stores nothing."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+START = datetime(2026, 4, 6, tzinfo=UTC)
+
+
+def put(path: Path, rows: int = 40, **columns: Any) -> Path:
+    frame = pl.DataFrame({
+        "request_id": [f"r{i}" for i in range(rows)],
+        "timestamp": [START + timedelta(minutes=i) for i in range(rows)],
+        "account_id": [f"a{i % 3}" for i in range(rows)],
+        "channel": "api",
+        "model": "m",
+        "input_tokens": 5,
+        "output_tokens": 7,
+        "status_code": 200,
+        "country": ["de", "T1", *["US"] * (rows - 2)],
+        "client_address": "192.0.2.1",
+    })  # fmt: skip
+    frame.with_columns(**columns).write_parquet(path)
+    return path
+
+
+def ingest(stillwatch: Run, root: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return stillwatch("ingest", "--workspace", root / "w", *arguments)
+
+
+def test_every_change_is_said(stillwatch: Run, tmp_path: Path) -> None:
+    result = ingest(stillwatch, tmp_path, "--requests", put(tmp_path / "r.parquet"))
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == [
+        "requests: 1 files; 40 rows read, 40 stored",
+        "  1 country: an unknown word set to null, the row stays",
+        "  1 country: another spelling or vendor's word translated",
+    ]
+
+
+def test_a_rehearsal_says_the_same_and_leaves_no_trace(stillwatch: Run, tmp_path: Path) -> None:
+    path = put(tmp_path / "r.parquet")
+    result = ingest(stillwatch, tmp_path, "--requests", path, "--dry-run")
+    assert (result.returncode, result.stdout.splitlines()[0]) == (0, "requests: 1 files; 40 rows read, nothing stored")
+    assert {each.name for each in tmp_path.iterdir()} == {"r.parquet"}
+    assert ingest(stillwatch, tmp_path, "--requests", path).returncode == 0
+    before = sorted((tmp_path / "w").rglob("*"))
+    again = ingest(stillwatch, tmp_path, "--requests", put(tmp_path / "s.parquet", 50), "--dry-run")
+    assert "  40 repeats dropped" in again.stdout.splitlines()
+    assert sorted((tmp_path / "w").rglob("*")) == before
+
+
+def test_all_problems_are_in_one_line_and_in_the_report(stillwatch: Run, tmp_path: Path) -> None:
+    tokens = [-1, *[5] * 39]
+    path = put(tmp_path / "r.parquet", input_tokens=pl.Series(tokens), stream=pl.lit("?"), model=pl.lit(""))
+    result = ingest(stillwatch, tmp_path, "--requests", path)
+    assert (result.returncode, result.stdout) == (2, "")
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(
+        f"stillwatch: {path}: 40 of 40 rows break the contract of requests, more than the limit of 1.0%"
+    )
+    for problem in (
+        "stream|flag in 40 of 40",
+        "input_tokens|range in 1 of 40 rows, first in row 0",
+        "Nothing was stored",
+    ):
+        assert problem in last
+    rehearsal = ingest(stillwatch, tmp_path, "--requests", path, "--dry-run", "--json")
+    assert (rehearsal.returncode, rehearsal.stderr.splitlines()[-1]) == (2, last)
+    report = json.loads(rehearsal.stdout)
+    assert report["refused"] in last
+    problems = report["tables"]["requests"]["problems"]
+    counts = {(problem["column"], problem["rule"]): problem["count"] for problem in problems}
+    assert counts == {("stream", "flag"): 40, ("input_tokens", "range"): 1}
+
+
+def test_what_deserves_a_look_ends_a_strict_ingest_with_5_after_it_was_stored(stillwatch: Run, tmp_path: Path) -> None:
+    path = put(tmp_path / "r.parquet", client_address=pl.lit("10.0.0.1, 10.0.0.2"))
+    result = ingest(stillwatch, tmp_path, "--requests", path, "--strict")
+    assert result.returncode == 5
+    assert "40 stored" in result.stdout
+    assert result.stdout.splitlines()[-2:] == [
+        "deserves a look:",
+        "  100% of the addresses of requests can't be used: give --trusted-proxies N for lists of hops",
+    ]
+    assert ingest(stillwatch, tmp_path / "x", "--requests", path, "--strict", "--trusted-proxies", "1").returncode == 0
+
+
+def test_times_without_a_zone_need_a_word_of_a_person(stillwatch: Run, tmp_path: Path) -> None:
+    path = put(tmp_path / "r.parquet", timestamp=pl.col("timestamp").dt.replace_time_zone(None))
+    result = ingest(stillwatch, tmp_path, "--requests", path)
+    assert result.returncode == 2
+    assert "timestamp has the type Datetime" in result.stderr
+    assert "has no zone: write the zone, or give --assume-utc" in result.stderr
+    assert not (tmp_path / "w" / "lake").exists()
+    assert ingest(stillwatch, tmp_path, "--requests", path, "--assume-utc").returncode == 0
+
+
+@pytest.mark.parametrize("column", ["account_id", "prompt", "client_address", "model", "tls_ja4"])
+def test_text_that_is_no_unicode_rejects_its_row_and_harms_no_workspace(
+    stillwatch: Run, tmp_path: Path, column: str
+) -> None:
+    texts = pl.Series([b"\xff\xfe", *[b"fine"] * 199], dtype=pl.Binary)
+    path = put(tmp_path / "r.parquet", 200, **{column: texts})
+    assert "200 rows read, 199 stored" in ingest(stillwatch, tmp_path, "--requests", path).stdout
+    assert "0 stored" in ingest(stillwatch, tmp_path, "--requests", path).stdout
+    assert stillwatch("build", "--as-of", "2026-04-07", "--workspace", tmp_path / "w").returncode == 0
+
+
+def test_a_time_at_the_end_of_its_type_rejects_its_row(stillwatch: Run, tmp_path: Path) -> None:
+    times = pl.Series([2**63 - 1, *[1_775_433_600_000_000] * 199]).cast(pl.Datetime("us", "UTC"))
+    result = ingest(stillwatch, tmp_path, "--requests", put(tmp_path / "r.parquet", 200, timestamp=times))
+    assert (result.returncode, "199 stored" in result.stdout) == (0, True)
