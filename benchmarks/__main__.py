@@ -37,6 +37,7 @@ def _on_pools(module: str, about: str) -> Benchmark:
 
 BENCHMARKS: dict[str, Benchmark] = {
     "ingest": Benchmark("benchmarks.speed.ingest", "requests ingested per second", in_all=True),
+    "formats": Benchmark("benchmarks.speed.formats", "each log format: requests per second, and a fuzz"),
     "rollups": Benchmark("benchmarks.speed.rollups", "hourly rollups against the same SQL in DuckDB", in_all=True),
     "build": Benchmark("benchmarks.speed.build", "features of many accounts, offline and online", in_all=True),
     "endpoint": Benchmark("benchmarks.speed.endpoint", "POST /score against FastAPI and MLflow", in_all=True),

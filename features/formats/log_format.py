@@ -17,13 +17,14 @@ class LogFormat:
 
     Attributes:
         name: as `stillwatch ingest --format` takes it.
-        suffixes: of the files that a folder is searched for; all files where it is empty.
+        suffixes: of the files that a folder is searched for, beside parts without a suffix.
         fields: called with names of the contract's columns; gives the fields of a record that they are read from, with
             types for JSON. A field of type String takes any value, as text; Parquet keeps its own types.
         to_rows: called with a frame of those fields that the file has, of the file's types, and the same names. Gives
             columns named as in the contract, of any type that the intake reads; what the file lacks is left out. It may
             give several rows per record, and `IS_REQUEST`; it carries `features.intake.records.json_text.BROKEN` along.
         advice: what to add to a log that lacks a column, by the column.
+        is_utc: whether times without a zone are UTC, as the source says.
     """
 
     name: str
@@ -31,3 +32,4 @@ class LogFormat:
     fields: Callable[[Sequence[str]], Fields]
     to_rows: Callable[[pl.DataFrame, Sequence[str]], pl.DataFrame]
     advice: dict[str, str]
+    is_utc: bool = False

@@ -13,7 +13,7 @@ from features.errors import InputError
 from features.formats.log_format import LogFormat
 from features.formats.native import NATIVE
 from features.intake.delta_tables import delta_files, is_delta
-from features.intake.records.containers import RecordFile, open_records
+from features.intake.records.containers import PARQUET_SUFFIXES, RecordFile, looks_like_records, open_records
 from features.schemas import INPUT_TABLES
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
@@ -54,7 +54,8 @@ def find_input_files(path: Path, table: str, log_format: LogFormat = NATIVE) -> 
     matches = [path] if path.exists() else _glob(path, log_format)
     paths = sorted({each for match in matches for each in _files_of(match, log_format)})
     if not paths:
-        raise InputError(f"no file of {log_format.name} {table} at {path}: expected a file, a folder or a glob.")
+        kind = "Parquet" if log_format.suffixes == PARQUET_SUFFIXES else log_format.name
+        raise InputError(f"no {kind} file at {path}: expected a file, a folder or a glob with {table}.")
     distinct: dict[int, InputFile] = {}
     for file_path in paths:
         file = _inspect(file_path, table, log_format)
@@ -90,12 +91,10 @@ def _visible(paths: Iterable[Path]) -> list[Path]:
 
 
 def _may_hold_records(path: Path, log_format: LogFormat) -> bool:
-    if not log_format.suffixes or path.suffix in log_format.suffixes:
+    if path.suffix in log_format.suffixes:
         return True
-    if path.suffix and path.suffix[1:].isalpha():
-        return False
-    with path.open("rb") as file:  # a part without a suffix
-        return file.read(4) == b"PAR1"
+    is_part = not path.suffix[1:].isalpha()  # part-00000, 000000_0, a key of an object store
+    return is_part and looks_like_records(path)
 
 
 def _inspect(path: Path, table: str, log_format: LogFormat) -> InputFile:

@@ -183,6 +183,7 @@ def checked_rows(
     file: InputFile, keyring: Keyring, options: LogOptions, columns: list[str] | None = None
 ) -> Iterator[CheckedRows]:
     """Yield the file's checked batches, of some columns or all; requests come with their `request_key`."""
+    options = replace(options, assume_utc=options.assume_utc or file.log_format.is_utc)
     for batch in read_batches(file, columns):
         checked = check_rows(batch, file.table, options, file.records.container)
         if file.table == "requests":

@@ -168,9 +168,9 @@ def test_a_folder_without_parquet_and_an_absent_file_are_refused(stillwatch: Run
 
 
 def test_a_column_of_the_wrong_type_is_refused_with_its_name(stillwatch: Run, day: Path, tmp_path: Path) -> None:
-    pl.read_parquet(day).with_columns(pl.col("timestamp").cast(pl.String)).write_parquet(tmp_path / "wrong.parquet")
+    pl.read_parquet(day).with_columns(timestamp=pl.lit(True)).write_parquet(tmp_path / "wrong.parquet")
     result = stillwatch("ingest", "--requests", tmp_path / "wrong.parquet", "--workspace", tmp_path / "w")
-    assert_refused(result, "wrong.parquet", "timestamp", "String", "convert it")
+    assert_refused(result, "wrong.parquet", "timestamp", "Boolean", "convert it")
 
 
 @pytest.mark.parametrize("name", ["score", "package", "promote", "rollback", "serve"])

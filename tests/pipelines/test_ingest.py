@@ -288,7 +288,7 @@ def test_a_file_that_is_no_parquet_or_torn_is_refused(workspace: Workspace, tmp_
 def test_a_path_with_nothing_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for path in ("empty", "absent", "no*.parquet"):
-        with pytest.raises(InputError, match=r"no file of native requests at .*: expected a file, a folder or a glob"):
+        with pytest.raises(InputError, match=r"no Parquet file at .*: expected a file, a folder or a glob with"):
             store(workspace, requests=tmp_path / path)
     with pytest.raises(InputError, match="nothing to ingest: give --requests"):
         store(workspace)

@@ -21,6 +21,7 @@ BATCH_ROWS = 1 << 16
 BLOCK_BYTES = 1 << 24
 """Bytes of text that are read at once, for the same reason; one record may be longer."""
 PARQUET_SUFFIXES = (".parquet", ".pq")
+RECORD_SUFFIXES = (*PARQUET_SUFFIXES, ".json", ".jsonl", ".ndjson", ".log", ".csv", ".tsv", ".gz", ".zst")
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _UNREADABLE = (OSError, EOFError, ValueError, pa.ArrowException, pl.exceptions.PolarsError)
 _SPACE = b" \t\r\n"
@@ -77,6 +78,13 @@ def open_records(path: Path) -> RecordFile:
         return RecordFile(path, Container.CSV, compression, read_header(path, compression)[1])
     except _UNREADABLE as error:
         raise InputError(f"{path} can't be read as {kind} ({_first_line(error)}): export the file again.") from error
+
+
+def looks_like_records(path: Path) -> bool:
+    """Tell by its first bytes whether a file without a telling name holds Parquet, JSON or an archive."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    return head.startswith((b"PAR1", *_COMPRESSIONS)) or head.lstrip(_SPACE)[:1] in (b"{", b"[")
 
 
 def read_records(file: RecordFile, fields: Fields) -> Iterator[pl.DataFrame]:

@@ -1,7 +1,9 @@
 """CSV files in batches, every value as text. Rows with too many or too few values are marked as broken."""
 
+import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -15,25 +17,31 @@ from features.intake.records.json_text import BROKEN
 
 _HEAD_BYTES = 1 << 16
 _RULE = "record|csv"
+_MARK = "\U0010ffff"  # stands for bytes that are no UTF-8; no text holds it, since it is no character
+_HALF = re.compile("[\udc80-\udcff]")
 
 
-class _CountingFile(io.RawIOBase):
-    """A file that counts the quotation marks that are read of it: in a whole CSV file they are even."""
+class _MarkedFile(io.RawIOBase):
+    """A file whose bytes that are no UTF-8 are marked, and whose quotation marks are counted: they must be even."""
 
     def __init__(self, file: pa.NativeFile) -> None:
         super().__init__()
         self._file = file
+        self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
         self.quotes = 0
-        self.bytes = 0
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        block = self._file.read(None if size < 0 else size)
+        block = bytes(self._file.read(None if size < 0 else size))
         self.quotes += block.count(b'"')
-        self.bytes += len(block)
-        return bytes(block)
+        text = self._decode(block, final=not block)
+        try:
+            marked = text.encode()
+        except UnicodeEncodeError:
+            marked = _HALF.sub(_MARK, text).encode()
+        return marked or (self.read(size) if block else b"")  # nothing at all would be the end
 
 
 def read_header(path: Path, compression: str | None) -> tuple[str, tuple[str, ...]]:
@@ -64,9 +72,9 @@ def read_csv(path: Path, compression: str | None, names: Sequence[str], block_by
     skipped: list[int] = []
     rows = 0
     with pa.input_stream(path, compression=compression) as stream:
-        counting = _CountingFile(stream)
+        counting = _MarkedFile(stream)
         for batch in _open(counting, delimiter, names, skipped, block_bytes):
-            frame = to_frame(batch) if names else pl.DataFrame(height=batch.num_rows)
+            frame = _without_marks(to_frame(batch)) if names else pl.DataFrame(height=batch.num_rows)
             frame = _with_skipped(frame, [number - 2 - rows for number in skipped])  # numbers count the header from 1
             rows += len(frame)
             skipped.clear()
@@ -94,6 +102,18 @@ def _open(
             column_types=dict.fromkeys(names, pa.large_binary()),
             include_columns=list(names),
         ),
+    )
+
+
+def _without_marks(frame: pl.DataFrame) -> pl.DataFrame:
+    """Mark the rows that hold bytes that are no UTF-8, and set such values to null."""
+    marks = frame.select(pl.all().str.contains(_MARK, literal=True))
+    bad = [name for name in frame.columns if marks[name].any()]
+    if not bad:
+        return frame
+    rules = pl.coalesce(pl.when(pl.lit(marks[name])).then(pl.lit(f"{name}|utf8")) for name in bad)
+    return frame.with_columns(pl.when(~pl.lit(marks[name])).then(name).alias(name) for name in bad).with_columns(
+        rules.alias(BROKEN)
     )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.json as pa_json
 from polars.datatypes import DataTypeClass
 
 Fields = Mapping[str, pl.DataType]
@@ -22,6 +24,7 @@ _FEW = 64  # lines that are read one by one; half as many cost another halving, 
 _HALF_PAIR = re.compile(
     rb"(?<!\\)(?:\\\\)*\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|[c-fC-F][0-9a-fA-F]{2})"
 )
+_NO_FIELD: Fields = {"no field of this name": pl.String()}
 _WHOLE_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
@@ -30,7 +33,8 @@ def read_lines(block: bytes, fields: Fields) -> pl.DataFrame:
 
     Args:
         block: UTF-8.
-        fields: what to read of an object; a field of type String takes any value, as text.
+        fields: what to read of an object; a field of type String takes any value, as text, one of another type only
+            such values.
 
     Returns:
         One row per line that is not blank, and `BROKEN` if any of them is no object or no Unicode.
@@ -54,10 +58,43 @@ def _may_hold_half_pairs(block: bytes) -> bool:
 def _read_at_once(block: bytes, fields: Fields) -> pl.DataFrame | None:
     if not block.strip():
         return pl.DataFrame(schema=dict(fields))
+    if any(isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct) for dtype in fields.values()):
+        # Arrow ends the process where a line is no object, so Polars looks at the lines first.
+        frame = _read_by_arrow(block, fields) if _read_by_polars(block, _NO_FIELD) is not None else None
+        if frame is not None:
+            return frame
+    return _read_by_polars(block, fields)
+
+
+def _read_by_polars(block: bytes, fields: Fields) -> pl.DataFrame | None:
     try:
-        return pl.read_ndjson(io.BytesIO(block), schema=dict(fields))
-    except pl.exceptions.PolarsError:
+        frame = pl.read_ndjson(io.BytesIO(block), schema=dict(fields))
+    except (pl.exceptions.PolarsError, OSError):  # it takes some bytes for an archive
         return None
+    lines = sum(1 for line in block.split(b"\n") if line.strip())
+    return frame if len(frame) == lines else None
+
+
+def _read_by_arrow(block: bytes, fields: Fields) -> pl.DataFrame | None:
+    """Read a block whose values all have the stated types: ten times as fast as Polars where lists hold objects."""
+    schema = pa.schema([(name, _arrow_type(dtype)) for name, dtype in fields.items()])
+    try:
+        table = pa_json.read_json(
+            pa.BufferReader(block),
+            read_options=pa_json.ReadOptions(block_size=max(1 << 20, len(block)), use_threads=False),
+            parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+        )
+    except (UnicodeDecodeError, pa.ArrowException):
+        return None
+    return pl.DataFrame(table.select(list(fields)))
+
+
+def _arrow_type(dtype: pl.DataType | DataTypeClass) -> pa.DataType:
+    if isinstance(dtype, pl.Struct):
+        return pa.struct([(inner.name, _arrow_type(inner.dtype)) for inner in dtype.fields])
+    if isinstance(dtype, pl.List):
+        return pa.list_(_arrow_type(dtype.inner))
+    return pa.float64() if dtype == pl.Float64 else pa.bool_() if dtype == pl.Boolean else pa.string()
 
 
 def _read_halved(lines: Sequence[bytes], fields: Fields) -> list[pl.DataFrame]:
@@ -102,6 +139,10 @@ def _fit(value: Any, dtype: pl.DataType | DataTypeClass) -> Any:
     if isinstance(dtype, pl.List):
         value = _unfold(value)
         return [_fit(item, dtype.inner) for item in value] if isinstance(value, list) else None
+    if dtype == pl.Boolean:
+        return value if isinstance(value, bool) else None
+    if dtype == pl.Float64:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -120,23 +161,14 @@ def _unfold(value: Any) -> Any:
 
 
 def decode(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
-    """Read a column of JSON texts as a type whose leaves are String; null where a text is no such JSON."""
-    has_pairs = texts.str.contains(r"(?i)\\ud[89a-f]")
-    if not has_pairs.any():
-        try:
-            return texts.str.json_decode(dtype)
-        except pl.exceptions.PolarsError:
-            pass
-    if len(texts) <= _FEW:
-        values = [None if text is None else _fit(text, dtype) for text in texts]
-        return pl.Series(texts.name, [_without_half_pairs(value) for value in values], dtype=dtype)
-    middle = len(texts) // 2
-    return pl.concat([decode(texts[:middle], dtype), decode(texts[middle:], dtype)])
+    """Read a column of JSON texts as a type whose leaves are String; null where a text is no such JSON.
 
-
-def _without_half_pairs(value: Any) -> Any:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeError:
-        return None
-    return value
+    Each text becomes a field of a line: Polars reads lines more leniently than it decodes texts.
+    """
+    if texts.is_empty():
+        return pl.Series(texts.name, [], dtype=dtype)
+    text = pl.col("text").str.replace_all(r"[\r\n]", " ")
+    opens = text.str.strip_chars_start().str.starts_with("[" if isinstance(dtype, pl.List) else "{")
+    line = pl.when(opens).then(pl.concat_str(pl.lit('{"v":'), text, pl.lit("}"))).otherwise(pl.lit('{"v":null}'))
+    block = "\n".join(texts.to_frame("text").select(line.alias("line"))["line"].to_list()).encode()
+    return read_lines(block, {"v": dtype})["v"].rename(texts.name)

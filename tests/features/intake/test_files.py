@@ -39,7 +39,7 @@ def test_the_same_content_is_one_file_and_the_source_tells_contents_apart(tmp_pa
 
 @pytest.mark.parametrize("name", ["", "nothing.parquet", "*.parquet", "deep/**"])
 def test_an_empty_folder_or_a_glob_without_files_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"no file of native requests at .*: expected a file, a folder or a glob"):
+    with pytest.raises(InputError, match=r"no Parquet file at .*: expected a file, a folder or a glob with requests"):
         find_input_files(tmp_path / name, "requests")
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from benchmarks.speed.records import WRITERS
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 START = datetime(2026, 4, 6, tzinfo=UTC)
 
@@ -118,3 +120,25 @@ def test_a_time_at_the_end_of_its_type_rejects_its_row(stillwatch: Run, tmp_path
     times = pl.Series([2**63 - 1, *[1_775_433_600_000_000] * 199]).cast(pl.Datetime("us", "UTC"))
     result = ingest(stillwatch, tmp_path, "--requests", put(tmp_path / "r.parquet", 200, timestamp=times))
     assert (result.returncode, "199 stored" in result.stdout) == (0, True)
+
+
+def test_an_export_of_a_gateway_becomes_scored_accounts_by_one_ingest_and_one_retrain(
+    stillwatch: Run, made_world: Path, as_of: datetime, tmp_path: Path
+) -> None:
+    labels = pl.read_parquet(made_world / "labels.parquet")
+    judged = pl.col("account_id").is_in(labels["account_id"].implode())
+    some = judged | (pl.col("account_id").hash(0) % 4 == 0)  # a quarter of the others
+    rows = pl.read_parquet(made_world / "requests").filter(some & pl.col("prompt").is_not_null())
+    rows = rows.with_columns(pl.col("message_count").fill_null(1).clip(2), tool_count=0)
+    lines = (json.dumps(WRITERS["litellm"].write(row)) for row in rows.iter_rows(named=True))
+    (tmp_path / "spend.jsonl").write_text("\n".join(lines))
+    pl.read_parquet(made_world / "accounts.parquet").filter(some).write_csv(tmp_path / "accounts.csv")
+    labels.write_csv(tmp_path / "labels.csv")
+    root, time = ("--workspace", tmp_path / "w"), ("--as-of", as_of.isoformat())
+    tables = ("--requests", tmp_path / "spend.jsonl", "--accounts", tmp_path / "accounts.csv")
+    result = stillwatch("ingest", "--format", "litellm", *tables, *root)
+    assert result.returncode == 0, result.stderr
+    trained = stillwatch("retrain", "--labels", tmp_path / "labels.csv", *time, "--no-plant", *root)
+    assert trained.returncode == 0, (trained.stdout, trained.stderr)
+    assert stillwatch("score", *time, "--out", tmp_path / "s.parquet", *root).returncode == 0
+    assert pl.read_parquet(tmp_path / "s.parquet")["risk"].is_between(0, 1).all()
