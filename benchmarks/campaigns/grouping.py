@@ -21,7 +21,7 @@ from benchmarks.measure import log_step, print_usage, usage_of
 from benchmarks.options import add_docs_option, new_parser
 from benchmarks.worlds.simulated import ingest_world, midnight_after, simulate_small
 from docs_tools.documents import table, write_part
-from features.groups.evidence import is_surprising, weigh_groups
+from features.groups.evidence import is_reported_unmodelled, weigh_groups
 from features.groups.grouping import group_accounts
 from features.groups.link_kinds import LINK_KINDS
 from features.groups.links import read_pairs, weigh_pairs
@@ -168,7 +168,7 @@ def compare_groupings(
     account_links = weigh_pairs(accounts, pairs)
     groups = group_accounts(account_links)
     evidence = weigh_groups(groups, account_links, lake, as_of).join(groups.groups, on="group")
-    ours = groups.restrict(evidence.filter(is_surprising())["group"]).members
+    ours = groups.restrict(evidence.filter(is_reported_unmodelled())["group"]).members
     by_name = {OURS: [set(rows["account"].to_list()) for _, rows in ours.group_by("group", maintain_order=True)]}
     data = grouping_input(accounts, pairs, lake.scan("events").filter(pl.col("timestamp") <= as_of))
     for name, grouper in GROUPERS.items():

@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from features.groups.evidence import add_standing, bounded_odds, is_reported, is_surprising, lift
+from features.groups.evidence import add_standing, bounded_odds, is_reported, is_reported_unmodelled, lift
 from features.progress import Progress
 from pipelines.campaigns.memberships import lasting_groups
 from pipelines.workspace import Workspace
@@ -20,8 +20,8 @@ LIFTS_SCHEMA = pl.Schema(
 def lift_accounts(workspace: Workspace, model: Model | None, as_of: datetime, progress: Progress) -> pl.DataFrame:
     """Tell each account of a group what it gains by it, and the campaign if the group is reported.
 
-    The features of that time must be there. Without a model nobody gains, and a group is reported if chance does not
-    explain it.
+    The features of that time must be there. Without a model nobody gains, and a group is reported only if it acts like
+    a campaign whatever its members' standing.
 
     Returns:
         `LIFTS_SCHEMA`, one row for each account in a group: the one with the highest odds.
@@ -40,11 +40,11 @@ def judge_groups(workspace: Workspace, model: Model | None, members: pl.DataFram
     Args:
         workspace: with the features of that time.
         model: whose scores are asked; None for none.
-        members: `group`, `account_id`, `surprise`, `odds`, `is_crowd` and more.
+        members: `group`, `account_id`, `odds`, `is_crowd` and more.
         as_of: the time.
     """
     if model is None:
-        return members.with_columns(is_reported=is_surprising())
+        return members.with_columns(is_reported=is_reported_unmodelled())
     standing = tell_standing(workspace, model, members["account_id"].unique().sort(), as_of)
     judged = add_standing(members.join(standing, on="account_id", how="left", maintain_order="left")).drop("standing")
     return judged.with_columns(is_reported=is_reported())

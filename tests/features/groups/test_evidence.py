@@ -170,7 +170,7 @@ def test_a_class_is_a_crowd_however_much_its_members_do_by_themselves_and_a_camp
 ) -> None:
     groups = weigh_kinds(group_lake(make_world(rows), as_of))
     assert {name: row["is_crowd"] for name, row in groups.items()} == {"class": True, "campaign": False}
-    assert min(row["surprise"] for row in groups.values()) >= evidence.LEAST_SURPRISE
+    assert min(row["surprise"] for row in groups.values()) >= 9
 
 
 def test_a_campaign_is_no_crowd_any_more_once_it_has_lasted(rows: Requests, make_world: Make, begin: datetime) -> None:
@@ -188,7 +188,7 @@ def test_of_accounts_that_share_only_what_they_registered_with_no_hours_are_coun
     assert (group["hours"], group["cover"], group["is_crowd"]) == (None, 0, False)
 
 
-def test_users_of_a_kit_surprise_but_are_reported_only_if_their_members_stand_out(
+def test_users_of_a_kit_are_no_chance_and_yet_are_reported_only_if_their_members_stand_out(
     make_world: Make, begin: datetime, as_of: datetime
 ) -> None:
     sent = bystanders(begin)
@@ -197,7 +197,8 @@ def test_users_of_a_kit_surprise_but_are_reported_only_if_their_members_stand_ou
         sent += stay_alone(f"kit{user:02d}", begin, OTHERS + user, 40)
     kit = pl.DataFrame([weigh_kinds(group_lake(make_world(sent), as_of))["kit"]])
     assert kit["accounts"].item() == 60
-    assert kit.select(evidence.is_surprising()).item()
+    assert kit["surprise"].item() >= 9
+    assert not kit.select(evidence.is_reported_unmodelled()).item()
     for standing, is_reported in ((0.5, False), (1.0, True)):
         members = kit.with_columns(standing=pl.lit(standing))
         assert evidence.add_standing(members).select(evidence.is_reported()).item() is is_reported
@@ -292,7 +293,6 @@ def test_closeness_is_the_log_of_strength_over_the_median_of_the_own_group_withi
 
 @pytest.mark.parametrize(("is_crowd", "above"), [(False, 0), (False, -0.01), (True, 9)])
 def test_groups_are_reported_from_their_thresholds_on_and_crowds_never(is_crowd: bool, above: float) -> None:
-    odds, surprise = evidence.REPORTED_ODDS + above, evidence.LEAST_SURPRISE + above
-    group = pl.DataFrame({"is_crowd": is_crowd, "odds": odds, "surprise": surprise})
-    assert group.select(evidence.is_reported()).item() is (above == 0)
-    assert group.select(evidence.is_surprising()).item() is (above == 0)
+    for report, least in (("is_reported", "REPORTED_ODDS"), ("is_reported_unmodelled", "UNMODELLED_ODDS")):
+        group = pl.DataFrame({"is_crowd": is_crowd, "odds": getattr(evidence, least) + above})
+        assert group.select(getattr(evidence, report)()).item() is (above == 0)

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from features.groups.evidence import LEAST_SURPRISE
 from features.groups.grouping import LEAST_MEMBERSHIP, Groups, group_accounts
 from features.groups.link_kinds import LINK_KINDS
 from features.groups.links import Links, weigh_pairs
@@ -62,7 +61,7 @@ def campaign(graph: Graph, size: int, template: int, share: float = 0.5) -> list
 
 def surprising(groups: Groups) -> Groups:
     """The groups that chance does not explain."""
-    return groups.restrict(groups.groups.filter(pl.col("surprise") >= LEAST_SURPRISE)["group"])
+    return groups.restrict(groups.groups.filter(pl.col("surprise") >= 9)["group"])
 
 
 def sets(groups: Groups) -> list[set[int]]:

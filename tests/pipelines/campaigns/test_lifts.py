@@ -51,15 +51,15 @@ def test_a_group_is_reported_by_its_odds_with_the_standing_of_its_members(
     assert 0 < groups["is_reported"].sum() < len(groups)
 
 
-def test_without_a_model_nobody_is_lifted_and_only_what_chance_does_not_explain_is_reported(
+def test_without_a_model_nobody_is_lifted_and_groups_are_reported_whatever_their_members_standing(
     workspace: Workspace, scores: pl.DataFrame
 ) -> None:
     now = scores["as_of"][0]
     lifts = lift_accounts(workspace, None, now, quietly)
     assert lifts.schema == LIFTS_SCHEMA
     assert (lifts["lift"] == 0).all()
-    surprising = lasting_groups(workspace, now, quietly).filter(~pl.col("is_crowd") & (pl.col("surprise") >= 9.0))
-    assert set(lifts["campaign_id"].drop_nulls()) <= set(surprising["campaign_id"])
+    certain = lasting_groups(workspace, now, quietly).filter(~pl.col("is_crowd") & (pl.col("odds") >= -5.5))
+    assert set() < set(lifts["campaign_id"].drop_nulls()) <= set(certain["campaign_id"])
 
 
 def test_members_of_reported_groups_gain_and_members_of_crowds_lose(workspace: Workspace, scores: pl.DataFrame) -> None:
