@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from features.intake.values.reading import LogOptions, Reading, refuse_column
+from features.intake.values.words import is_nothing
 
 TIME = pl.Datetime("us", "UTC")
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -72,24 +73,27 @@ def _from_epoch(number: pl.Expr) -> pl.Expr:
 
 def _read_text(values: pl.Series, options: LogOptions) -> Reading:
     """Read ISO 8601 texts, and numbers written as text. A time without a zone is UTC only if a person says so."""
-    name = values.name
+    name, text = values.name, pl.col(values.name)
+    nothing = is_nothing(text)
+    values = values.to_frame().select(pl.when(~nothing).then(text)).to_series()
     moment = values.str.strip_suffix("Z").str.to_datetime(_LOCAL[0], time_unit="us", strict=False)
     if moment.null_count() == values.null_count() and values.str.ends_with("Z").all():  # as most exporters write it
         fits = moment.is_between(FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), closed="left")
         utc = pl.lit(moment).dt.replace_time_zone("UTC")
-        return _reading(name, pl.col(name).is_not_null(), pl.when(pl.lit(fits)).then(utc), {"time": pl.lit(fits)})
+        changes = {"nothing": nothing, "time": pl.lit(fits)}
+        return _reading(name, pl.lit(values.is_not_null()), pl.when(pl.lit(fits)).then(utc), changes)
     parts = values.to_frame("text").select(_split()).select(**_combine())
     is_number, has_zone = pl.lit(parts["is_number"]), pl.lit(parts["has_zone"]) | options.assume_utc
     local, epoch = pl.lit(parts["moment"]), pl.lit(parts["epoch"])
     in_time = local.is_between(FIRST, LAST, closed="left")
-    is_text = pl.col(name).is_not_null() & ~is_number
+    is_text = pl.lit(values.is_not_null()) & ~is_number
     value = pl.when(is_number).then(epoch).when(in_time & has_zone).then(local)
     lost = {
         f"{name}|time": is_text & local.is_null(),
         f"{name}|range": (is_number & epoch.is_null()) | (is_text & ~in_time),
         f"{name}|zone": is_text & in_time & ~has_zone,
     }
-    return Reading(value.alias(name), {"time": value.is_not_null()}, lost)
+    return Reading(value.alias(name), {"nothing": nothing, "time": value.is_not_null()}, lost)
 
 
 def _split() -> list[pl.Expr]:

@@ -53,6 +53,12 @@ def test_a_number_since_1970_is_read_by_its_magnitude(number: float, dtype: Any)
     assert read([number, None], dtype) == ([NOON, None], [""])
 
 
+@pytest.mark.parametrize("words", [["", "-", "null"], ["", "2026-05-01T12:00:00Z"], ["n/a", "1777636800"]])
+def test_a_word_for_nothing_is_no_time_and_nothing_is_lost(words: list[str]) -> None:
+    times, broken = read(words)
+    assert (times[0], times[-1], broken) == (None, NOON if words[-1][0].isdigit() else None, [""])
+
+
 def test_fractions_of_seconds_stay() -> None:
     assert read([SECONDS + 0.25])[0] == [NOON + timedelta(seconds=0.25)]
     assert read(["2026-05-01T12:00:00.123456789Z", "x"])[0][0] == NOON + timedelta(microseconds=123_456)
