@@ -88,7 +88,8 @@ def registered_accounts(count: int, seed: int = 0) -> pl.DataFrame:
         "signup_address": _addresses(np.arange(count), np.zeros(count, dtype=np.int64)),
         "billing_country": "US",
     }, strict=False)  # fmt: skip
-    return frame.select(pl.col(name).cast(column.dtype) for name, column in Accounts.columns().items())
+    types = {name: column.dtype for name, column in Accounts.columns().items()}
+    return frame.select(pl.col(name).cast(types[name]) for name in frame.columns)
 
 
 def write(folder: Path, rows: int, count: int) -> None:
