@@ -80,10 +80,10 @@ def test_no_canary_is_left_by_ingest_retrain_score_and_serve(
     assert found_in(filled_folder / "home", canaries) == []
     said = (filled_folder / "said").read_text(encoding="utf-8")
     assert [needle for needle in canaries if needle in said.lower()] == []
-    assert "rows rejected" in said
+    assert "rejected: " in said
 
 
-@pytest.mark.parametrize("broken", ["channel", "country", "finish_reason", "model"])
+@pytest.mark.parametrize("broken", ["channel", "model", "output_tokens", "timestamp"])
 def test_no_canary_is_left_by_a_file_that_is_refused(
     broken: str, made_world: Path, as_of: datetime, canaries: tuple[str, ...], stillwatch: Run, tmp_path: Path
 ) -> None:
@@ -94,7 +94,7 @@ def test_no_canary_is_left_by_a_file_that_is_refused(
     workspace = tmp_path / "workspace"
     result = stillwatch("ingest", "--requests", path, "--workspace", workspace)
     assert result.returncode == 2
-    assert "nothing was stored" in result.stderr
+    assert "Nothing was stored" in result.stderr
     assert [needle for needle in canaries if needle in (result.stdout + result.stderr).lower()] == []
     assert found_in(workspace, canaries) == []
 

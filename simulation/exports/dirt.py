@@ -62,6 +62,7 @@ _NULLABLE = (
     "max_tokens", "temperature", "stream", "tool_count", "finish_reason", "client_address", "asn", "country",
     "user_agent", "tls_ja4",
 )  # fmt: skip
+_MALFORMED = "300.1.2.3:443"
 _WIDE = {name: pl.Int64() for name, dtype in REQUESTS.items() if dtype.is_integer()}
 
 
@@ -83,13 +84,14 @@ class Dirt:
         frame = _with_values(frame, _ABSURDITIES, _ABSURD, rng)
         frame = _with_values(frame, tuple((c, pl.lit(None)) for c in _NULLABLE), _NULLED, rng)
         file = f"requests/{name}.parquet"
-        frame, malformed = _malformed(frame, "client_address", rng)
+        frame = _with_malformed(frame, "client_address", rng)
         broken, rules = _broken(frame, BREAKS, rng)
         repeated = frame[rng.choice(frame.height, int(frame.height * _REPEATED), replace=False)]
         repeated = repeated.with_columns(pl.col("timestamp") + pl.duration(seconds=1))
         held = rng.random(frame.height) < (_LATE if day + 1 < self._days else 0.0)
         before, self._held[part] = self._held.get(part), detach(frame.filter(pl.Series(held)))
         parts = [frame.filter(pl.Series(~held)), broken, repeated, *([] if before is None else [before])]
+        malformed = sum(_count_malformed(rows, "client_address") for rows in (frame, repeated))
         self._count(file, {**rules, "repeat": repeated.height, "malformed_address": malformed})
         mixed = pl.concat(parts)
         return mixed[rng.permutation(mixed.height)]
@@ -102,10 +104,10 @@ class Dirt:
         repeated = clean[rng.choice(clean.height, int(clean.height * _REPEATED), replace=False)]
         parts, counts = [clean, repeated], {"repeat": repeated.height}
         if table == "accounts":
-            clean, malformed = _malformed(clean, "signup_address", rng)
+            clean = _with_malformed(clean, "signup_address", rng)
             repeated = repeated.clear()
             broken, rules = _broken(clean, _ACCOUNT_BREAKS, rng)
-            parts, counts = [clean, broken], {**rules, "malformed_address": malformed}
+            parts, counts = [clean, broken], {**rules, "malformed_address": _count_malformed(clean, "signup_address")}
         self._count(f"{table}.parquet", counts)
         mixed = pl.concat(parts)
         return mixed[rng.permutation(mixed.height)]
@@ -131,11 +133,15 @@ def _with_values(
     return frame
 
 
-def _malformed(frame: pl.DataFrame, column: str, rng: np.random.Generator) -> tuple[pl.DataFrame, int]:
-    """Replace a few addresses by malformed ones; returns their number too."""
+def _with_malformed(frame: pl.DataFrame, column: str, rng: np.random.Generator) -> pl.DataFrame:
+    """Replace a few addresses by malformed ones."""
     rows = pl.Series(rng.random(frame.height) < 0.004) & frame[column].is_not_null()
-    put = pl.when(pl.lit(rows)).then(pl.lit("300.1.2.3:443")).otherwise(pl.col(column))
-    return frame.with_columns(put.alias(column)), int(rows.sum())
+    return frame.with_columns(pl.when(pl.lit(rows)).then(pl.lit(_MALFORMED)).otherwise(pl.col(column)).alias(column))
+
+
+def _count_malformed(frame: pl.DataFrame, column: str) -> int:
+    """Ingest counts addresses as it reads them, repeats among them."""
+    return int((frame[column] == _MALFORMED).sum())
 
 
 def _broken(

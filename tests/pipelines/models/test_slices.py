@@ -54,8 +54,8 @@ def lake(tmp_path: Path) -> Lake:
     made.append("key_rollups", [rows("key_rollups", [*keys, other])], 1)
     begun = T - timedelta(days=90)
     accounts = [
-        {"account_id": "a", "created_at": begun, "plan": "pro", "billing_country": country("US")},
-        {"account_id": "b", "created_at": begun, "plan": "free", "billing_country": country("BR")},
+        {"account_id": "a", "created_at": begun, "plan": "pro", "billing_country": country("US"), "valid_from": begun},
+        {"account_id": "b", "created_at": begun, "plan": "free", "billing_country": country("BR"), "valid_from": begun},
     ]
     made.append("accounts", [rows("accounts", accounts)], 1)
     hours = [("a", 50, 2), ("a", 2, 3), ("a", 1, 4), ("a", 0, 5), ("b", 1, 7)]

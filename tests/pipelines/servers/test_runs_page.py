@@ -97,13 +97,15 @@ def test_a_port_that_is_taken_is_refused(stillwatch: Callable, filled_workspace:
 def test_a_workspace_without_runs_is_refused_and_stays_as_it_is(
     stillwatch: Callable, tmp_path: Path, port: int
 ) -> None:
+    (tmp_path / "none" / "lake").mkdir(parents=True)
     result = stillwatch("ui", "--port", port, "--workspace", tmp_path / "none")
     assert result.returncode == 2
     assert "has no runs yet: run `stillwatch retrain`" in result.stderr
-    assert not (tmp_path / "none").exists()
+    assert [path.name for path in (tmp_path / "none").iterdir()] == ["lake"]
 
 
 def test_runs_on_another_server_are_not_served_again(stillwatch: Callable, tmp_path: Path, port: int) -> None:
+    (tmp_path / "workspace" / "lake").mkdir(parents=True)
     result = stillwatch("ui", "--port", port, STILLWATCH_TRACKING_URI="https://mlflow.example.org")
     assert result.returncode == 2
     assert "open its address in a browser" in result.stderr
