@@ -180,7 +180,7 @@ def _advice(column: str, rule: str, of_format: Mapping[str, str]) -> str:
 
 
 def describe_refusal(tallies: Iterable[Tally], limit: float) -> str:
-    """Name all problems of the unusable files in one sentence; empty where all can be stored."""
+    """Name all problems of the unusable files in one clause; empty where all can be stored."""
     parts = []
     for tally in tallies:
         if not tally.is_unusable(limit):
@@ -189,6 +189,4 @@ def describe_refusal(tallies: Iterable[Tally], limit: float) -> str:
         rows = f"{tally.rejected:,} of {tally.rows:,} rows break the contract of {tally.file.table}"
         above = f"{rows}, more than the limit of {limit:.1%}: " if tally.rejected > limit * tally.rows else ""
         parts.append(f"{tally.file.path}: {above}{'; '.join(problems)}")
-    if not parts:
-        return ""
-    return f"{'. '.join(parts)}."
+    return "; ".join(parts)

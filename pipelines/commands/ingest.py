@@ -92,7 +92,7 @@ def describe_changes(count: "TableCount") -> "Iterator[str]":
     for (column, kind), number in sorted(count.changes.items()):
         yield f"  {number:,} {column}: {CHANGES[kind]}"
     for problem in count.problems:
-        yield f"  rejected: {problem.describe()}"
+        yield f"  {problem.count:,} rows rejected: {problem.describe()}"
 
 
 def report_as_json(counts: "dict[str, TableCount]", attention: list[str], refusal: str) -> dict[str, Any]:

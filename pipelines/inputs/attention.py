@@ -62,8 +62,8 @@ def _shared(count: TableCount) -> Iterator[str]:
     if not frames or accounts < FEWEST_ACCOUNTS:
         return
     totals = pl.concat(frames).group_by("column", "value").agg(pl.col("count").sum())
-    for column, value, number in totals.filter(pl.col("count") > SHARED * accounts).sort("column", "value").iter_rows():
-        yield f"{number / accounts:.0%} of the accounts have the {column} {value!r}: is it a word for none?"
+    for column, _, number in totals.filter(pl.col("count") > SHARED * accounts).sort("column", "value").iter_rows():
+        yield f"{number / accounts:.0%} of the accounts have one {column}: is it a word for none?"
 
 
 def _silent(counts: Mapping[str, TableCount], lake: Lake) -> Iterator[str]:

@@ -152,7 +152,7 @@ def check_files(
             progress("checking", done / total)
     refusal = describe_refusal(tallies, checks.reject_limit)
     if refusal:
-        raise IngestRefusedError(f"{refusal} Nothing was stored: correct the export, or raise STILLWATCH_REJECT_LIMIT.")
+        raise IngestRefusedError(f"{refusal}: nothing was stored; correct the export or raise STILLWATCH_REJECT_LIMIT.")
     return rejects
 
 

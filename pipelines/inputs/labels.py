@@ -52,7 +52,7 @@ def read_label_table(path: Path | None, limit: float, options: LogOptions = AS_I
         )
     refusal = describe_refusal(tallies, limit)
     if refusal:
-        raise InputError(f"{refusal} Correct the labels.")
+        raise InputError(f"{refusal}: correct the labels.")
     rows = pl.concat(parts)
     labels = rows.unique(maintain_order=True)
     count.repeats, count.stored = len(rows) - len(labels), len(labels)

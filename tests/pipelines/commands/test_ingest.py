@@ -71,7 +71,7 @@ def test_all_problems_are_in_one_line_and_in_the_report(stillwatch: Run, tmp_pat
     for problem in (
         "stream|flag in 40 of 40",
         "input_tokens|range in 1 of 40 rows, first in row 0",
-        "Nothing was stored",
+        "nothing was stored",
     ):
         assert problem in last
     rehearsal = ingest(stillwatch, tmp_path, "--requests", path, "--dry-run", "--json")

@@ -67,10 +67,10 @@ def test_lists_of_hops_that_nobody_explained_are_unusable_addresses(lake: Lake) 
     assert line == "60% of the addresses of requests can't be used: give --trusted-proxies N for lists of hops"
 
 
-def test_a_value_that_too_many_accounts_share_is_named(lake: Lake) -> None:
+def test_a_value_that_too_many_accounts_share_is_said_and_not_named(lake: Lake) -> None:
     shared = ["default"] * 10 + [f"org{i}" for i in range(30)]
     (line,) = list_attention({"requests": requests(40), "accounts": accounts(40, shared)}, lake, NOW)
-    assert line == "25% of the accounts have the organization_id 'default': is it a word for none?"
+    assert line == "25% of the accounts have one organization_id: is it a word for none?"
 
 
 def test_accounts_without_requests_are_said_if_they_are_half(lake: Lake) -> None:
