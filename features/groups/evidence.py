@@ -34,10 +34,11 @@ REPORTED_ODDS = 1.0
 """Log-odds from which a group is reported, chosen for at most 1 in 50 honest ones: 1 of 57, each world judged by the
 others; where the command draws worlds and labels anew, 3 of 62, with 0.72 of the accounts in groups of campaigns."""
 
-UNMODELLED_ODDS = -5.5
-"""Log-odds from which a group is reported where no model tells its members' standing, as if that were 0.71. In the
-worlds that the weights were fitted on, 0 of 41 such groups were honest, with 0.53 of the accounts in groups of
-campaigns. What chance makes of a group (its `surprise`) does not tell: of 35 that surprised, 30 were honest."""
+UNMODELLED_ODDS, LEAST_SURPRISE = -5.5, 1.0
+"""Log-odds, and decimal logarithm of the odds against chance, from which a group is reported where no model tells its
+members' standing. In the worlds that the weights were fitted on, 0 of 33 such groups were honest, with 0.48 of the
+accounts in groups of campaigns. Customers of one tool are no chance (of 35 groups from 9 on, 30 were honest), and in
+small worlds a few accounts that chance brings together act like a campaign: neither tells alone."""
 
 _WEIGHTS = {
     "log_hours": -1.35,
@@ -146,8 +147,9 @@ def is_reported() -> pl.Expr:
 
 
 def is_reported_unmodelled() -> pl.Expr:
-    """Whether a group is reported where no model tells its standing, from `odds` without one and `is_crowd`."""
-    return ~pl.col("is_crowd") & (pl.col("odds") >= UNMODELLED_ODDS)
+    """Whether a group is reported where no model tells its standing, from `odds`, `surprise` and `is_crowd`."""
+    acts_like_one, is_no_chance = pl.col("odds") >= UNMODELLED_ODDS, pl.col("surprise") >= LEAST_SURPRISE
+    return ~pl.col("is_crowd") & acts_like_one & is_no_chance
 
 
 def bounded_odds() -> pl.Expr:

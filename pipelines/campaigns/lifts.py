@@ -21,7 +21,7 @@ def lift_accounts(workspace: Workspace, model: Model | None, as_of: datetime, pr
     """Tell each account of a group what it gains by it, and the campaign if the group is reported.
 
     The features of that time must be there. Without a model nobody gains, and a group is reported only if it acts like
-    a campaign whatever its members' standing.
+    a campaign whatever its members' standing, and chance does not explain it.
 
     Returns:
         `LIFTS_SCHEMA`, one row for each account in a group: the one with the highest odds.
@@ -40,7 +40,7 @@ def judge_groups(workspace: Workspace, model: Model | None, members: pl.DataFram
     Args:
         workspace: with the features of that time.
         model: whose scores are asked; None for none.
-        members: `group`, `account_id`, `odds`, `is_crowd` and more.
+        members: `group`, `account_id`, `surprise`, `odds`, `is_crowd` and more.
         as_of: the time.
     """
     if model is None:

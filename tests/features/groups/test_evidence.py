@@ -294,5 +294,6 @@ def test_closeness_is_the_log_of_strength_over_the_median_of_the_own_group_withi
 @pytest.mark.parametrize(("is_crowd", "above"), [(False, 0), (False, -0.01), (True, 9)])
 def test_groups_are_reported_from_their_thresholds_on_and_crowds_never(is_crowd: bool, above: float) -> None:
     for report, least in (("is_reported", "REPORTED_ODDS"), ("is_reported_unmodelled", "UNMODELLED_ODDS")):
-        group = pl.DataFrame({"is_crowd": is_crowd, "odds": getattr(evidence, least) + above})
+        group = pl.DataFrame({"is_crowd": is_crowd, "odds": getattr(evidence, least) + above, "surprise": 1.0})
         assert group.select(getattr(evidence, report)()).item() is (above == 0)
+    assert not group.with_columns(surprise=0.9).select(evidence.is_reported_unmodelled()).item()
