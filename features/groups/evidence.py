@@ -1,8 +1,9 @@
 """What speaks for a group being a campaign, and what its members' risk gains by it.
 
 Accounts share rare keys for many reasons. A class is given one task, a rumour goes round a forum, customers run the
-same public tool. What tells campaigns from such crowds is that they last, that many accounts work hard and evenly at
-it, beside other traffic, and that it is chance which of them asks what, and when (`features.groups.spreads`).
+same public tool. What tells campaigns from such crowds is that they last for more than a few hours, that many accounts
+work hard and evenly at it, beside other traffic, and that it is chance which of them asks what, and when
+(`features.groups.spreads`).
 SynchroTrap (Cao et al. 2014) asks for matching acts over several days for the same reason. How the members score by
 themselves says the rest: evidence that is weak in each adds up over a group.
 
@@ -36,9 +37,10 @@ others; where the command draws worlds and labels anew, 3 of 62, with 0.72 of th
 
 UNMODELLED_ODDS, LEAST_SURPRISE = -5.5, 1.0
 """Log-odds, and decimal logarithm of the odds against chance, from which a group is reported where no model tells its
-members' standing. In the worlds that the weights were fitted on, 0 of 33 such groups were honest, with 0.48 of the
-accounts in groups of campaigns. Customers of one tool are no chance (of 35 groups from 9 on, 30 were honest), and in
-small worlds a few accounts that chance brings together act like a campaign: neither tells alone."""
+members' standing. In the draw that the weights were fitted on, by these weights, 0 of 33 such groups were honest, with
+0.48 of the accounts in groups of campaigns; `python -m benchmarks grouping worlds` judges them in other worlds.
+Customers of one tool are no chance (of 35 groups from 9 on, 30 were honest), and in small worlds a few accounts that
+chance brings together act like a campaign: neither tells alone."""
 
 _WEIGHTS = {
     "log_hours": -1.35,
