@@ -58,22 +58,25 @@ _KINDS_THAT_NEED = {
 """Kinds of keys that a provider's requests show only where it exports texts, or infrastructure columns."""
 
 
-def read_out(lake: Lake, as_of: datetime) -> pl.DataFrame:
-    """Read the features of all accounts as known at a time.
+def read_out(lake: Lake, as_of: datetime, some: pl.Series | None = None) -> pl.DataFrame:
+    """Read the features of all accounts, or of some, as known at a time.
 
     Args:
         lake: rollups and accounts; what lies after as_of is not looked at.
         as_of: aware of its time zone.
+        some: ids of the accounts to read out. They are compared with all others too: their rows are those of a read-out
+            of all, bit for bit.
 
     Returns:
         `FEATURES_SCHEMA`: one row for every account with a request at or before as_of, sorted; null where nothing is
         known.
     """
-    parts = [read_out_families(history) for history in read_histories(lake, as_of)]
+    parts = [read_out_families(history) for history in read_histories(lake, as_of, some)]
     if not parts:
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     features = _stack(parts)
-    return _to_schema(_compare_with_plan(features, features, features, lake.accounts(as_of)), lake, as_of)
+    usage, moves = (features, features) if some is None else _read_compared(lake, as_of)
+    return _to_schema(_compare_with_plan(features, usage, moves, lake.accounts(as_of)), lake, as_of)
 
 
 def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> pl.DataFrame:
@@ -92,7 +95,7 @@ def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFra
     if not len(features):
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     accounts = pl.concat([lake.accounts(as_of), added.accounts(as_of)])
-    usage, moves = volume.read_usage(lake.account_rollups(as_of)), releases.read_moves(lake, as_of)
+    usage, moves = _read_compared(lake, as_of)
     return _to_schema(_compare_with_plan(features, usage, moves, accounts), lake, as_of)
 
 
@@ -108,6 +111,11 @@ def _stack(parts: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema={"account_id": pl.String}), *parts], how="diagonal_relaxed")
 
 
+def _read_compared(lake: Lake, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read what `_compare_with_plan` compares, of every account of a lake, without its other features."""
+    return volume.read_usage(lake.account_rollups(as_of)), releases.read_moves(lake, as_of)
+
+
 def _compare_with_plan(
     features: pl.DataFrame, usage: pl.DataFrame, moves: pl.DataFrame, accounts: pl.DataFrame
 ) -> pl.DataFrame:
@@ -118,6 +126,7 @@ def _compare_with_plan(
 def _to_schema(features: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.DataFrame:
     stamp = pl.lit(as_of).cast(FEATURES_SCHEMA["as_of"]).alias("as_of")
     numbers = pl.col(FEATURE_NAMES).cast(pl.Float32).fill_nan(None)
+    numbers = numbers.replace(-0.0, 0.0)  # Polars takes 0 - x for -x where the first column is constant
     ordered = features.select("account_id", stamp, numbers).sort("account_id")
     return ordered.with_columns(pl.lit(None, pl.Float32).alias(name) for name in _unknowable(lake, as_of))
 

@@ -68,9 +68,15 @@ class History:
         return self.keys.filter(pl.col("kind").is_in([KEY_KINDS.index(kind) for kind in kinds]))
 
 
-def read_histories(lake: Lake, as_of: datetime) -> Iterator[History]:
-    """Read the history of all accounts as of a time, in parts of bounded size; what crosses accounts is read once."""
-    seen, accounts = lake.seen(as_of), lake.accounts(as_of)
+def read_histories(lake: Lake, as_of: datetime, some: pl.Series | None = None) -> Iterator[History]:
+    """Read the history of all accounts as of a time, in parts of bounded size; what crosses accounts is read once.
+
+    With `some` (account ids) only theirs is read; what crosses accounts is still that of all.
+    """
+    everyone, accounts = lake.seen(as_of), lake.accounts(as_of)
+    seen = everyone if some is None else everyone.filter(pl.col("account_id").is_in(some.implode()))
+    if seen.is_empty():
+        return
     keys = lake.key_rollups(as_of)
     sharing = _sharing(keys, accounts, as_of)
     segments = _segments(_counted(keys, USUAL_KINDS), accounts)
@@ -81,6 +87,8 @@ def read_histories(lake: Lake, as_of: datetime) -> Iterator[History]:
         part = seen[begin : begin + size]
         first, last = pl.lit(part["account_id"][0]), pl.lit(part["account_id"][-1])
         chosen = pl.col("account_id").is_between(first, last)
+        if some is not None:
+            chosen &= pl.col("account_id").is_in(part["account_id"].implode())
         hours = lake.account_rollups(as_of).filter(chosen).sort("account_id", "hour").collect(engine="streaming")
         yield History(
             as_of=as_of,
