@@ -198,6 +198,10 @@ class Lake:
         paths = [f"{table}/{path}" for table in tables for path in self._paths_before(table, as_of)]
         return hashlib.sha256("\n".join(sorted(paths)).encode()).hexdigest()[:16]
 
+    def file_names(self, table: str) -> set[str]:
+        """The files of a table, named as its log names them; those that a compacted one was made of in its place."""
+        return set(self._paths_before(table, datetime.max.replace(tzinfo=UTC)))
+
     def _paths_before(self, table: str, as_of: datetime) -> list[str]:
         """The files of a table that hold, or may hold, a row at or before as_of."""
         delta_table = self.open_table(table)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _STAMP = b"stillwatch"
 _NAME, _EMPTY = "%Y-%m-%dT%H%M%S.%f", "0000"  # of the offline files, and of the one that stands in until there are any
 _GROUP = pl.Schema({"account_id": pl.String(), "campaign_id": pl.String(), "ties": pl.String(), "lift": pl.Float64()})
+_LATEST, _PUSHED = "latest.parquet", "pushed.parquet"
 _AROUND = timedelta(days=2)  # Feast compares in the local time zone; `latest.parquet` holds one time only
 
 
@@ -133,27 +134,47 @@ class FeatureLookup:
         newest = self.materialized()
         if newest is not None and newest > as_of and (now is None or newest <= now):
             return False
-        named = pl.read_parquet(self._offline(as_of))
-        memberships = pl.DataFrame(schema=_GROUP) if groups is None else groups.select(_GROUP.names())
-        vectors = named.select("account_id", "as_of", _vector()).join(memberships, on="account_id", how="left")
-        self.replace_latest(vectors)
+        self.replace_latest(_vectors(pl.read_parquet(self._offline(as_of)), groups))
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
             store.materialize(as_of - _AROUND, as_of + _AROUND, feature_views=["account_vector"])
         return True
 
     def replace_latest(self, vectors: pl.DataFrame) -> None:
         """Put other rows in the place of those that were last brought online; the online store stays as it is."""
-        with _replaced(self.root / "latest.parquet") as draft:
+        with _replaced(self.root / _LATEST) as draft:
             vectors.write_parquet(draft)
 
+    def push(self, features: pl.DataFrame, groups: pl.DataFrame) -> None:
+        """Bring the features of some accounts online; what is there of others stays.
+
+        Args:
+            features: `FEATURES_SCHEMA`, all rows as of one time.
+            groups: see `materialize`.
+        """
+        if features.is_empty():
+            return
+        rows = _vectors(features, groups).to_pandas()
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            self._store.write_to_online_store("account_vector", rows)
+        with _replaced(self.root / _PUSHED) as draft:
+            features.select(pl.col("as_of").max()).write_parquet(draft)
+
+    def groups(self) -> pl.DataFrame:
+        """The groups as they were last brought online for all accounts: `account_id`, `campaign_id`, `ties`, `lift`."""
+        latest = self.root / _LATEST
+        if not latest.exists():
+            return pl.DataFrame(schema=_GROUP)
+        check_sealed(latest)
+        return pl.read_parquet(latest, columns=_GROUP.names()).filter(pl.col("lift").is_not_null())
+
     def materialized(self) -> datetime | None:
-        """The time whose features were last brought online."""
-        latest = self.root / "latest.parquet"
-        newest: datetime | None = None
-        if latest.exists():
-            check_sealed(latest)
-            newest = pl.scan_parquet(latest).select(pl.col("as_of").max()).collect().item()
-        return newest
+        """The newest time whose features were brought online, of all accounts or of some."""
+        times = []
+        for path in (self.root / _LATEST, self.root / _PUSHED):
+            if path.exists():
+                check_sealed(path)
+                times.append(pl.scan_parquet(path).select(pl.col("as_of").max()).collect().item())
+        return max(filter(None, times), default=None)
 
     def online(self, account_ids: Sequence[str]) -> Online:
         """The newest features and campaigns of n accounts, in the order asked; repeats allowed."""
@@ -189,6 +210,12 @@ class FeatureLookup:
     @cached_property
     def _store(self) -> "FeatureStore":
         return _open_store(self.root.resolve(), self.online_store)
+
+
+def _vectors(features: pl.DataFrame, groups: pl.DataFrame | None) -> pl.DataFrame:
+    """The rows of the online store: `account_id`, `as_of`, `vector`, and what is known of the account's group."""
+    memberships = pl.DataFrame(schema=_GROUP) if groups is None else groups.select(_GROUP.names())
+    return features.select("account_id", "as_of", _vector()).join(memberships, on="account_id", how="left")
 
 
 def _vector() -> pl.Expr:
@@ -248,10 +275,10 @@ def _apply(store: "FeatureStore", root: Path) -> None:
     (root / "offline").mkdir(exist_ok=True)
     if not any((root / "offline").glob("*.parquet")):
         pl.DataFrame(schema=FEATURES_SCHEMA).write_parquet(root / "offline" / f"{_EMPTY}.parquet")
-    if not (root / "latest.parquet").exists():
+    if not (root / _LATEST).exists():
         vectors = pl.DataFrame(schema=FEATURES_SCHEMA).select("account_id", "as_of", _vector())
         nowhere = {name: pl.lit(None, kind) for name, kind in _GROUP.items() if name != "account_id"}
-        vectors.with_columns(**nowhere).write_parquet(root / "latest.parquet")
+        vectors.with_columns(**nowhere).write_parquet(root / _LATEST)
     with redirect_stdout(StringIO()):
         store.apply(definitions(root))
 

@@ -1,0 +1,1 @@
+"""Follow: events are taken as they come, and scores are kept current."""
