@@ -10,6 +10,7 @@ import typer
 
 from features.errors import InputError
 from pipelines.commands import models, upkeep
+from pipelines.commands.follow import follow
 from pipelines.commands.ingest import ingest
 from pipelines.commands.options import HOLDS_ALL, WORKSPACE, AsOf, NewRoot, Out, Root, Seed, parse_time, print_version
 
@@ -74,6 +75,7 @@ def simulate(
 
 
 app.command()(ingest)
+app.command()(follow)
 
 
 @app.command()

@@ -159,7 +159,7 @@ class Tally:
             count=count,
             rows=self.rows,
             first_row=first,
-            advice=_advice(column, rule, self.file.log_format.advice),
+            advice=advise(column, rule, self.file.log_format.advice),
             stored=stored,
             is_column=name in self._columns,
         )
@@ -171,7 +171,8 @@ def split_rule(name: str) -> tuple[str, str]:
     return (column, rule) if bar else (name.partition("_is_")[0], name)
 
 
-def _advice(column: str, rule: str, of_format: Mapping[str, str]) -> str:
+def advise(column: str, rule: str, of_format: Mapping[str, str]) -> str:
+    """Say what to do about a rule that a column breaks, given a format's own advice by column."""
     if rule in ("missing", "nullability") and column in of_format:
         return of_format[column]
     if rule.endswith("_is_known"):

@@ -33,19 +33,19 @@ class BehindError(InputError):
     """Too many events wait to be stored."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Refreshed:
     """What a refresh did.
 
     Attributes:
         as_of: its time.
-        accounts: how many were read out and brought online.
+        account_ids: those that were read out and brought online.
         events: how many new events were looked at.
         repeats: how many of them were there already.
     """
 
     as_of: datetime
-    accounts: int
+    account_ids: pl.Series
     events: int
     repeats: int
 
@@ -79,6 +79,10 @@ class Follower:
     def lake(self) -> Lake:
         """The lake with all events that a refresh has looked at."""
         return self._fresh
+
+    def holds_requests(self) -> bool:
+        """Tell whether the lake holds any request."""
+        return bool(len(self._keys))
 
     def recover(self) -> int:
         """Store what a killed follower left in the journal; return how many events that were.
@@ -130,7 +134,7 @@ class Follower:
         features = self._read_out(pl.Series(sorted(self._touched), dtype=pl.String), now)
         self.workspace.lookup.push(features, self.workspace.lookup.groups())
         self._touched.clear()
-        return Refreshed(now, len(features), len(accepted), len(accepted) - len(new))
+        return Refreshed(now, features["account_id"], len(accepted), len(accepted) - len(new))
 
     def touch(self, account_ids: Iterable[str]) -> None:
         """Let the next refresh read these accounts out, whether or not something is new of them."""

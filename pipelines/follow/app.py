@@ -1,0 +1,175 @@
+"""The follower's web application: `POST /events`, health and metrics."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+
+import polars as pl
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from features.formats import FORMATS, LogFormat
+from pipelines.follow.bodies import Reducer, Taken
+from pipelines.follow.gathering import BusyError, Gathering, NotStoredError
+from pipelines.follow.meters import Meters
+
+BODY_LIMIT = 16 * 1024 * 1024
+"""Bytes of a body as it is sent."""
+UNPACKED_LIMIT = 64 * 1024 * 1024
+"""Bytes of a body once it is unpacked: a small archive may hold gigabytes."""
+BODY_SECONDS = 20.0
+"""A sender has this long to send its body."""
+_KINDS = frozenset(
+    "application/json application/x-ndjson application/ndjson application/jsonl application/x-jsonlines".split()
+)
+
+
+class RefusedError(Exception):
+    """A request that takes nothing, with the answer to it."""
+
+    def __init__(self, status: int, error: str, retry_after: int | None = None) -> None:
+        super().__init__(error)
+        headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+        if status in (408, 413, 415):  # the rest of a body would be read as the next request
+            headers["connection"] = "close"
+        self.answer = JSONResponse({"error": error}, status, headers)
+
+
+@dataclass(frozen=True)
+class Taking:
+    """What the application works with.
+
+    Attributes:
+        reducer: makes events of bodies.
+        accept: makes events durable.
+        meters: counts.
+        is_ready: tells whether the follower keeps scores current.
+    """
+
+    reducer: Reducer
+    accept: Callable[[pl.DataFrame], None]
+    meters: Meters
+    is_ready: Callable[[], bool]
+
+
+def make_app(taking: Taking) -> Starlette:
+    """Make the application."""
+    gathering = Gathering(taking.reducer, taking.accept)
+
+    async def post_events(request: Request) -> Response:
+        return await _answer(request, gathering, taking.meters, request.query_params.get("format", "native"))
+
+    async def post_traces(request: Request) -> Response:
+        """What a collector's OTLP/HTTP exporter calls; it expects its protocol's own answer."""
+        answer = await _answer(request, gathering, taking.meters, "otel")
+        return JSONResponse({}) if answer.status_code == 202 else answer
+
+    async def livez(_: Request) -> Response:
+        return Response()
+
+    async def readyz(_: Request) -> Response:
+        return Response(status_code=200 if taking.is_ready() else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(taking.meters.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        gatherer = asyncio.create_task(gathering.run())
+        yield
+        gatherer.cancel()
+        with suppress(asyncio.CancelledError):
+            await gatherer
+
+    return Starlette(
+        routes=[
+            Route("/events", post_events, methods=["POST"]),
+            Route("/v1/traces", post_traces, methods=["POST"]),
+            Route("/livez", livez),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _answer(request: Request, gathering: Gathering, meters: Meters, format_name: str) -> Response:
+    try:
+        log_format = _format(format_name)
+        taken = await gathering.take(await _read_body(request), log_format)
+    except RefusedError as refused:
+        return refused.answer
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except BusyError as error:
+        meters.refused.inc()
+        return RefusedError(429, str(error), 1).answer
+    except NotStoredError as error:
+        meters.refused.inc()
+        return RefusedError(503, f"nothing was taken: {error}", 5).answer
+    meters.count(taken)
+    return _describe(taken)
+
+
+def _describe(taken: Taken) -> Response:
+    """Tell the sender what became of its records: 202 if any was taken, or none had to be."""
+    if taken.refusal:
+        return JSONResponse({"error": taken.refusal}, 400)
+    counts = {"taken": taken.taken, "rejected": taken.rejected, "skipped": taken.skipped}
+    problems = [asdict(problem) for problem in taken.problems]
+    if taken.rejected and not taken.taken:
+        first = taken.problems[0]
+        error = (
+            f"no record keeps the contract; {first.column}|{first.rule}, first in row {first.first_row}: {first.advice}"
+        )
+        return JSONResponse({"error": error, **counts, "problems": problems}, 422)
+    return JSONResponse({**counts, "problems": problems}, 202)
+
+
+def _format(name: str) -> LogFormat:
+    """Find a built-in format: a mapping file's path would let a sender read files."""
+    if name not in FORMATS:
+        raise RefusedError(400, f"there is no format {name[:40]!r}: expected {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
+async def _read_body(request: Request) -> bytes:
+    """Read and unpack the body.
+
+    Raises:
+        RefusedError: it is of another type, too large, too slow, or can't be unpacked.
+    """
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind not in _KINDS:
+        raise RefusedError(415, "expected content type application/json or application/x-ndjson (OTLP: encoding json)")
+    packing = request.headers.get("content-encoding", "identity").strip().lower()
+    if packing not in ("identity", "gzip"):
+        raise RefusedError(415, "expected content encoding gzip or none")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > BODY_LIMIT:
+                    raise RefusedError(413, f"the body must be at most {BODY_LIMIT} bytes: send fewer events at once")
+    except TimeoutError:
+        raise RefusedError(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from None
+    return await asyncio.to_thread(_unpack, bytes(body)) if packing == "gzip" else bytes(body)
+
+
+def _unpack(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(body, UNPACKED_LIMIT)
+    except zlib.error:
+        raise RefusedError(400, "the body can't be unpacked by gzip") from None
+    if unpacker.unconsumed_tail:
+        raise RefusedError(413, f"the body must be at most {UNPACKED_LIMIT} bytes unpacked: send fewer events at once")
+    if not unpacker.eof:
+        raise RefusedError(400, "the body can't be unpacked by gzip: it breaks off")
+    return unpacked

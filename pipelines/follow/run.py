@@ -1,0 +1,185 @@
+"""Running a follower: the web application in one thread, refreshes and stores in another, groups in a third."""
+
+import logging
+import signal
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import uvicorn
+from starlette.applications import Starlette
+
+from features.errors import InputError, IntegrityError
+from features.intake.values.reading import LogOptions
+from pipelines.build import ensure_features
+from pipelines.campaigns.lifts import lift_accounts
+from pipelines.follow.app import Taking, make_app
+from pipelines.follow.bodies import Reducer
+from pipelines.follow.follower import Follower
+from pipelines.follow.meters import Meters
+from pipelines.models.champion import current_champion
+from pipelines.workspace import Workspace
+
+log = logging.getLogger("stillwatch.follow")
+
+
+@dataclass(frozen=True)
+class FollowRequest:
+    """How to follow.
+
+    Attributes:
+        host: address to listen on.
+        port: of the web application.
+        every: between the begins of two refreshes.
+        store_every: between two stores into the lake.
+        regroup_every: between the begins of two groupings of all accounts.
+        is_synced: whether an acknowledged event survives a loss of power.
+        options: what a person says of the log.
+    """
+
+    host: str
+    port: int
+    every: timedelta = timedelta(seconds=2)
+    store_every: timedelta = timedelta(seconds=60)
+    regroup_every: timedelta = timedelta(hours=6)
+    is_synced: bool = True
+    options: LogOptions = field(default_factory=LogOptions)
+
+
+class Following:
+    """A follower that runs.
+
+    Args:
+        workspace: the workspace.
+        request: how to follow.
+    """
+
+    def __init__(self, workspace: Workspace, request: FollowRequest) -> None:
+        self._workspace, self._request = workspace, request
+        self._follower = Follower(workspace, request.is_synced)
+        self._meters = Meters()
+        self._stopped = threading.Event()
+        self._is_ready = False
+        self._grouper = ThreadPoolExecutor(1, "groups")
+        self._grouping: Future[tuple[datetime, pl.DataFrame]] | None = None
+        self._touched_since: set[str] = set()
+        self._next_store = self._next_groups = 0.0
+
+    def run(self) -> int:
+        """Follow until SIGTERM or SIGINT; return how many events were stored at the end.
+
+        Raises:
+            InputError: another follower, or another command, holds the workspace at the start.
+        """
+        recovered = self._follower.recover()
+        log.info("%d events recovered from the journal", recovered)
+        reducer = Reducer(self._workspace.keyring, self._request.options)
+        taking = Taking(reducer, self._follower.accept, self._meters, lambda: self._is_ready)
+        server = _server(make_app(taking), self._request)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopped.set())
+        web = threading.Thread(target=server.run, name="web")
+        web.start()
+        try:
+            while not self._stopped.is_set() and web.is_alive():
+                begin = time.monotonic()
+                self._turn()
+                self._stopped.wait(max(0.0, self._request.every.total_seconds() - (time.monotonic() - begin)))
+        finally:
+            server.should_exit = True
+            web.join()
+            self._grouper.shutdown(wait=False, cancel_futures=True)
+        stored = self._follower.waiting
+        return stored if self._store() else 0
+
+    def _turn(self) -> None:
+        """Refresh; store and group if it is time."""
+        self._refresh()
+        now = time.monotonic()
+        if now >= self._next_store and self._store():
+            self._next_store = now + self._request.store_every.total_seconds()
+        self._meters.waiting.set(self._follower.waiting)
+        self._group(now)
+
+    def _refresh(self) -> None:
+        """Refresh; what fails, such as an online store that does not answer, is tried again at the next turn."""
+        begin = time.monotonic()
+        try:
+            refreshed = self._follower.refresh(datetime.now(UTC))
+        except IntegrityError:
+            raise
+        except Exception as error:
+            self._is_ready = False
+            log.error("scores could not be brought up to date (%s): %s", type(error).__name__, _first_line(error))
+            return
+        self._is_ready = True
+        self._meters.refresh_seconds.observe(time.monotonic() - begin)
+        self._meters.count_refresh(refreshed)
+        self._touched_since.update(refreshed.account_ids)
+
+    def _store(self) -> bool:
+        """Store what waits; while another command writes it waits on."""
+        try:
+            self._follower.store()
+        except InputError as error:
+            self._meters.store_failures.inc()
+            log.warning("events wait: %s", error)
+            return False
+        return True
+
+    def _group(self, now: float) -> None:
+        """Begin to group all accounts if it is time, or bring online what a grouping gave."""
+        if self._grouping is not None:
+            if self._grouping.done():
+                self._finish_grouping(self._grouping)
+                self._grouping = None
+        elif now >= self._next_groups and self._store() and self._follower.holds_requests():
+            self._next_groups = now + self._request.regroup_every.total_seconds()
+            self._touched_since = set()
+            self._grouping = self._grouper.submit(self._group_all, datetime.now(UTC))
+
+    def _group_all(self, as_of: datetime) -> tuple[datetime, pl.DataFrame]:
+        ensure_features(self._workspace, [as_of], _silent)
+        return as_of, lift_accounts(self._workspace, current_champion(self._workspace), as_of, _silent)
+
+    def _finish_grouping(self, grouping: "Future[tuple[datetime, pl.DataFrame]]") -> None:
+        """Bring all accounts online as of the grouping; those that were active since are read out again."""
+        try:
+            as_of, lifts = grouping.result()
+            self._workspace.lookup.materialize(as_of, now=as_of, groups=lifts)
+        except IntegrityError:
+            raise
+        except Exception as error:
+            log.error("accounts could not be grouped (%s): %s", type(error).__name__, _first_line(error))
+            return
+        self._follower.touch(self._touched_since)
+        log.info("all accounts are grouped as of %s", f"{as_of:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _server(app: Starlette, request: FollowRequest) -> uvicorn.Server:
+    """A web server for a thread, which leaves signals to the process; slow senders do not add up."""
+    config = uvicorn.Config(
+        app,
+        host=request.host,
+        port=request.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=10,
+        limit_concurrency=1_000,
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    return server
+
+
+def _silent(step: str, done: float) -> None:
+    """No progress."""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0]
