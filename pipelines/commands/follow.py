@@ -52,5 +52,6 @@ def follow(
     print(
         f"{path}: POST events to http://{host}:{port}/events (NDJSON or JSON, ?format=native and others); Ctrl-C ends."
     )
-    stored = following.run()
-    print(f"{path}: {stored:,} events were stored at the end; all that was acknowledged is in the lake.")
+    waiting = following.run()
+    rest = f"{waiting:,} events are stored at the next start" if waiting else "all that was acknowledged is in the lake"
+    print(f"{path}: ended; {rest}.")

@@ -1,10 +1,13 @@
 """Running a follower: the web application in one thread, refreshes and stores in another, groups in a third."""
 
+import fcntl
 import logging
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -69,11 +72,15 @@ class Following:
         self._next_store = self._next_groups = 0.0
 
     def run(self) -> int:
-        """Follow until SIGTERM or SIGINT; return how many events were stored at the end.
+        """Follow until SIGTERM or SIGINT; return how many events wait for the next start, as another command writes.
 
         Raises:
             InputError: another follower, or another command, holds the workspace at the start.
         """
+        with _alone(self._workspace):
+            return self._run()
+
+    def _run(self) -> int:
         recovered = self._follower.recover()
         log.info("%d events recovered from the journal", recovered)
         reducer = Reducer(self._workspace.keyring, self._request.options)
@@ -92,8 +99,8 @@ class Following:
             server.should_exit = True
             web.join()
             self._grouper.shutdown(wait=False, cancel_futures=True)
-        stored = self._follower.waiting
-        return stored if self._store() else 0
+        self._store()
+        return self._follower.waiting
 
     def _turn(self) -> None:
         """Refresh; store and group if it is time."""
@@ -157,6 +164,18 @@ class Following:
             return
         self._follower.touch(self._touched_since)
         log.info("all accounts are grouped as of %s", f"{as_of:%Y-%m-%dT%H:%M:%SZ}")
+
+
+@contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    """Keep others from following the same workspace."""
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    with (workspace.root / "follow.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"another `stillwatch follow` runs on {workspace.root}: end it first.") from None
+        yield
 
 
 def _server(app: Starlette, request: FollowRequest) -> uvicorn.Server:

@@ -1,0 +1,129 @@
+"""`stillwatch follow` as a process: killed under load, ended, and beside other commands."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import polars as pl
+import pytest
+
+from features.events import request_key
+from features.identity import Keyring
+from features.lake import Lake
+from features.store.lookup import FeatureLookup
+from serving.process import free_port
+from tests.features.conftest import SECRET
+from tests.pipelines.follow.test_bodies import record
+
+Environment = dict[str, str]
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> Environment:
+    return os.environ | {"STILLWATCH_KEY": SECRET.hex(), "HOME": str(tmp_path)}
+
+
+@contextmanager
+def following(command: list[str], root: Path, variables: Environment) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A follower that answers, and its address; killed at the end if it still runs."""
+    port = free_port("127.0.0.1")
+    options = ["--port", str(port), "--every", "0.5", "--store-every", "1", "--workspace", str(root)]
+    with (root.parent / "log").open("ab") as log:
+        process = subprocess.Popen([*command, "follow", *options], env=variables, stdout=log, stderr=log)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(600):
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"{address}/readyz").status_code == 200:
+                    break
+            assert process.poll() is None, (root.parent / "log").read_text()
+            time.sleep(0.1)
+        yield process, address
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Sender:
+    """Sends bodies one after another, each twice if it was not acknowledged; remembers what was acknowledged."""
+
+    def __init__(self) -> None:
+        self.acknowledged: list[str] = []
+        self._number = 0
+
+    def send_until(self, address: str, is_over: Callable[[], bool]) -> None:
+        """Send until it is over or the server is gone."""
+        while not is_over():
+            now = datetime.now(UTC).isoformat()
+            records = [record(self._number + i, timestamp=now) for i in range(25)]
+            self._number += 20  # so that some are sent again
+            body = "\n".join(map(json.dumps, records))
+            try:
+                answer = httpx.post(f"{address}/events", content=body, headers={"content-type": "application/json"})
+            except httpx.HTTPError:
+                return
+            assert answer.status_code == 202, answer.text
+            self.acknowledged += [each["request_id"] for each in records]
+
+
+def keys_of(request_ids: set[str]) -> list[int]:
+    rows = pl.DataFrame([record(0, request_id=request_id) for request_id in sorted(request_ids)]).with_columns(
+        system_prompt=pl.lit(None, pl.String)
+    )
+    return sorted(rows.select(request_key(Keyring(SECRET))).to_series())
+
+
+def test_every_acknowledged_event_is_in_the_lake_once_whenever_the_follower_is_killed(
+    command: list[str], tmp_path: Path, variables: Environment
+) -> None:
+    root, sender, rng = tmp_path / "workspace", Sender(), random.Random(5)
+    for _ in range(2):
+        with following(command, root, variables) as (process, address):
+            threading.Timer(rng.uniform(0.3, 4), process.kill).start()
+            sender.send_until(address, lambda: False)
+    with following(command, root, variables) as (process, address):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    stored = Lake(root / "lake").scan("events").select("request_key").collect()["request_key"]
+    assert stored.is_unique().all()
+    assert set(keys_of(set(sender.acknowledged))) <= set(stored)
+    assert len(set(sender.acknowledged)) > 100
+    rolled_up = Lake(root / "lake").scan("account_rollups").select(pl.col("requests").sum()).collect().item()
+    assert rolled_up == len(stored)
+    assert list((root / "journal").iterdir()) == []
+
+
+def test_an_event_is_online_at_once_and_a_follower_that_is_told_to_end_stores_all(
+    command: list[str], tmp_path: Path, variables: Environment
+) -> None:
+    root, sender = tmp_path / "workspace", Sender()
+    with following(command, root, variables) as (process, address):
+        begin = datetime.now(UTC)
+        sender.send_until(address, lambda: len(sender.acknowledged) > 100)
+        second = subprocess.run(
+            [str(part) for part in (*command, "follow", "--port", free_port("127.0.0.1"), "--workspace", root)],
+            env=variables, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert second.returncode == 2
+        assert "another `stillwatch follow` runs on" in second.stderr
+        lookup = FeatureLookup(root / "features")
+        for _ in range(100):
+            times = lookup.online(["a0", "a1", "a2"]).as_of
+            if all(time is not None and time > begin for time in times):
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError(f"not online after ten seconds: {times}")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    stored = Lake(root / "lake").scan("events").select("request_key").collect()["request_key"]
+    assert sorted(stored) == keys_of(set(sender.acknowledged))
