@@ -40,6 +40,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "formats": Benchmark("benchmarks.speed.formats", "each log format: requests per second, and a fuzz"),
     "rollups": Benchmark("benchmarks.speed.rollups", "hourly rollups against the same SQL in DuckDB", in_all=True),
     "build": Benchmark("benchmarks.speed.build", "features of many accounts, offline and online", in_all=True),
+    "follow": Benchmark("benchmarks.speed.follow", "how soon an event is online, and what kills lose"),
     "endpoint": Benchmark("benchmarks.speed.endpoint", "POST /score against FastAPI and MLflow", in_all=True),
     "worlds": Benchmark("benchmarks.worlds.worlds", "simulated worlds: speed, single columns, realism", in_all=True),
     "grouping": Benchmark("benchmarks.campaigns.grouping", "campaigns against other ways to group", in_all=True),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from features.errors import InputError
-from pipelines.commands import models, upkeep
+from pipelines.commands import access, models, upkeep
 from pipelines.commands.follow import follow
 from pipelines.commands.ingest import ingest
 from pipelines.commands.options import HOLDS_ALL, WORKSPACE, AsOf, NewRoot, Out, Root, Seed, parse_time, print_version
@@ -76,6 +76,8 @@ def simulate(
 
 app.command()(ingest)
 app.command()(follow)
+app.add_typer(access.keys)
+app.add_typer(access.audit)
 
 
 @app.command()

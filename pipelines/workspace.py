@@ -20,6 +20,8 @@ from features.identity import SECRET_BYTES, Keyring
 from features.lake import Lake
 from features.store.lookup import FeatureLookup
 from pipelines.settings import settings
+from serving.access.audit import AuditLog
+from serving.access.keys import KeyFile
 
 # Delta Lake decodes a per cent sign and a backslash and refuses brackets and line ends, Polars takes "a=b" for a
 # partition, and MLflow ends a path at the others.
@@ -92,6 +94,16 @@ class Workspace:
     def identity(self) -> str:
         """A digest that distinguishes this workspace from others that share its tracking store."""
         return hashlib.sha256(f"{socket.gethostname()}:{self.root.resolve()}".encode()).hexdigest()[:16]
+
+    @property
+    def access_keys(self) -> KeyFile:
+        """The keys that open the workspace's servers."""
+        return KeyFile(self.root / "access" / "keys.json")
+
+    @property
+    def audit_log(self) -> AuditLog:
+        """Who asked the workspace's servers for what, and who changed its keys."""
+        return AuditLog(self.root / "access" / "audit.jsonl")
 
     @property
     def artifacts(self) -> Path:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from features.errors import InputError
 from pipelines.commands.options import WORKSPACE, AssumeUtc, NewRoot
 
 
@@ -21,6 +22,7 @@ def follow(
     fsync: Annotated[
         bool, typer.Option("--fsync/--no-fsync", help="Whether acknowledged events survive a loss of power.")
     ] = True,
+    is_open: Annotated[bool, typer.Option("--open", help="Let everybody send, without an access key.")] = False,
     assume_utc: AssumeUtc = False,
     trusted_proxies: Annotated[
         int | None,
@@ -37,6 +39,11 @@ def follow(
     from serving.process import check_port
 
     check_port(host, port)
+    if not is_open and not Workspace(path).access_keys.stored():
+        raise InputError(
+            "no access key is there that could open POST /events: run `stillwatch keys create --name NAME --scope "
+            "events` first, or give --open to let everybody send."
+        )
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     request = FollowRequest(
         host=host,
@@ -45,6 +52,7 @@ def follow(
         store_every=timedelta(seconds=store_every),
         regroup_every=timedelta(hours=regroup_hours),
         is_synced=fsync,
+        is_open=is_open,
         options=LogOptions(assume_utc, trusted_proxies),
     )
     workspace = Workspace(path)

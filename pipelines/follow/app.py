@@ -57,8 +57,12 @@ class Taking:
     is_ready: Callable[[], bool]
 
 
+SCOPE_OF = {"/events": "events", "/v1/traces": "events", "/metrics": "metrics"}
+"""What a key has to open, by path; health is told to everybody."""
+
+
 def make_app(taking: Taking) -> Starlette:
-    """Make the application."""
+    """Make the application, without the gate before it."""
     gathering = Gathering(taking.reducer, taking.accept)
 
     async def post_events(request: Request) -> Response:

@@ -6,25 +6,26 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from features.errors import InputError, IntegrityError
 from features.intake.values.reading import LogOptions
 from pipelines.build import ensure_features
 from pipelines.campaigns.lifts import lift_accounts
-from pipelines.follow.app import Taking, make_app
+from pipelines.follow.app import SCOPE_OF, Taking, make_app
 from pipelines.follow.bodies import Reducer
 from pipelines.follow.follower import Follower
 from pipelines.follow.meters import Meters
 from pipelines.models.champion import current_champion
 from pipelines.workspace import Workspace
+from serving.access.gate import Gate
 
 log = logging.getLogger("stillwatch.follow")
 
@@ -40,6 +41,7 @@ class FollowRequest:
         store_every: between two stores into the lake.
         regroup_every: between the begins of two groupings of all accounts.
         is_synced: whether an acknowledged event survives a loss of power.
+        is_open: whether everybody may send, without an access key.
         options: what a person says of the log.
     """
 
@@ -49,6 +51,7 @@ class FollowRequest:
     store_every: timedelta = timedelta(seconds=60)
     regroup_every: timedelta = timedelta(hours=6)
     is_synced: bool = True
+    is_open: bool = False
     options: LogOptions = field(default_factory=LogOptions)
 
 
@@ -66,7 +69,6 @@ class Following:
         self._meters = Meters()
         self._stopped = threading.Event()
         self._is_ready = False
-        self._grouper = ThreadPoolExecutor(1, "groups")
         self._grouping: Future[tuple[datetime, pl.DataFrame]] | None = None
         self._touched_since: set[str] = set()
         self._next_store = self._next_groups = 0.0
@@ -85,7 +87,9 @@ class Following:
         log.info("%d events recovered from the journal", recovered)
         reducer = Reducer(self._workspace.keyring, self._request.options)
         taking = Taking(reducer, self._follower.accept, self._meters, lambda: self._is_ready)
-        server = _server(make_app(taking), self._request)
+        keys = None if self._request.is_open else self._workspace.access_keys
+        app = Gate(make_app(taking), keys=keys, audit=self._workspace.audit_log, scopes=SCOPE_OF)
+        server = _server(app, self._request)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopped.set())
         web = threading.Thread(target=server.run, name="web")
@@ -98,7 +102,6 @@ class Following:
         finally:
             server.should_exit = True
             web.join()
-            self._grouper.shutdown(wait=False, cancel_futures=True)
         self._store()
         return self._follower.waiting
 
@@ -146,11 +149,17 @@ class Following:
         elif now >= self._next_groups and self._store() and self._follower.holds_requests():
             self._next_groups = now + self._request.regroup_every.total_seconds()
             self._touched_since = set()
-            self._grouping = self._grouper.submit(self._group_all, datetime.now(UTC))
+            self._grouping = Future()
+            threading.Thread(target=self._group_all, args=(datetime.now(UTC), self._grouping), daemon=True).start()
 
-    def _group_all(self, as_of: datetime) -> tuple[datetime, pl.DataFrame]:
-        ensure_features(self._workspace, [as_of], _silent)
-        return as_of, lift_accounts(self._workspace, current_champion(self._workspace), as_of, _silent)
+    def _group_all(self, as_of: datetime, grouping: "Future[tuple[datetime, pl.DataFrame]]") -> None:
+        """Group all accounts, in a thread that the end of the process does not wait for."""
+        try:
+            ensure_features(self._workspace, [as_of], _silent)
+            lifts = lift_accounts(self._workspace, current_champion(self._workspace), as_of, _silent)
+            grouping.set_result((as_of, lifts))
+        except Exception as error:
+            grouping.set_exception(error)
 
     def _finish_grouping(self, grouping: "Future[tuple[datetime, pl.DataFrame]]") -> None:
         """Bring all accounts online as of the grouping; those that were active since are read out again."""
@@ -178,7 +187,7 @@ def _alone(workspace: Workspace) -> Iterator[None]:
         yield
 
 
-def _server(app: Starlette, request: FollowRequest) -> uvicorn.Server:
+def _server(app: ASGIApp, request: FollowRequest) -> uvicorn.Server:
     """A web server for a thread, which leaves signals to the process; slow senders do not add up."""
     config = uvicorn.Config(
         app,

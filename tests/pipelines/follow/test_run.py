@@ -38,7 +38,7 @@ def following(command: list[str], root: Path, variables: Environment) -> Iterato
     port = free_port("127.0.0.1")
     options = ["--port", str(port), "--every", "0.5", "--store-every", "1", "--workspace", str(root)]
     with (root.parent / "log").open("ab") as log:
-        process = subprocess.Popen([*command, "follow", *options], env=variables, stdout=log, stderr=log)
+        process = subprocess.Popen([*command, "follow", "--open", *options], env=variables, stdout=log, stderr=log)
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(600):
@@ -110,7 +110,7 @@ def test_an_event_is_online_at_once_and_a_follower_that_is_told_to_end_stores_al
         begin = datetime.now(UTC)
         sender.send_until(address, lambda: len(sender.acknowledged) > 100)
         second = subprocess.run(
-            [str(part) for part in (*command, "follow", "--port", free_port("127.0.0.1"), "--workspace", root)],
+            [*command, "follow", "--open", "--port", str(free_port("127.0.0.1")), "--workspace", str(root)],
             env=variables, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         assert second.returncode == 2

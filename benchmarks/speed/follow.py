@@ -1,0 +1,273 @@
+"""`stillwatch follow` under load: how soon an event changes what is online, and what a kill loses.
+
+python -m benchmarks follow [--accounts 10000] [--requests 1000000] [--rate 2000] [--seconds 300] [--kills 30]
+"""
+
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import numpy as np
+import polars as pl
+
+from benchmarks.measure import log_step
+from benchmarks.options import new_parser
+from benchmarks.speed import ingest, material
+from features.events import request_key
+from features.lake import Lake
+from features.store.lookup import FeatureLookup
+from pipelines.workspace import Workspace
+from serving.process import free_port
+
+BODY_EVENTS = 100
+PROBES_A_SECOND = 2.0
+PATIENCE = 120.0  # seconds after which a probe is given up and counted as lost
+STARTED = 180.0  # seconds that a follower has until it is ready
+Events = list[dict[str, object]]
+
+
+@dataclass
+class Load:
+    """What was sent, what was acknowledged, and how soon it was online.
+
+    Attributes:
+        acknowledged: request ids.
+        sent: when the event of each probe's account was sent, seconds of the clock.
+        fresh: how long it took until it was online, by account.
+        answers: seconds until each body was answered.
+        refused: bodies that were sent away or not answered.
+    """
+
+    acknowledged: list[str] = field(default_factory=list)
+    sent: dict[str, float] = field(default_factory=dict)
+    fresh: dict[str, float] = field(default_factory=dict)
+    answers: list[float] = field(default_factory=list)
+    refused: int = 0
+
+
+def main() -> None:
+    """Ingest a history, follow a load beside it, and print how fresh scores were and what was lost."""
+    parser = new_parser("follow", __doc__)
+    parser.add_argument("--accounts", type=int, default=10_000, help="of the history and the load")
+    parser.add_argument("--requests", type=int, default=1_000_000, help="of the history, over 28 days")
+    parser.add_argument("--rate", type=int, default=2_000, help="events a second")
+    parser.add_argument("--seconds", type=int, default=300, help="of the load")
+    parser.add_argument("--kills", type=int, default=0, help="kill the follower so often, at random moments")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        if options.requests:
+            log_step(f"ingesting {options.requests:,} requests")
+            write_history(folder, options.requests, options.accounts)
+            ingest.ingest_all(folder)
+        events = make_events(min(options.rate * options.seconds, 60_000), options.accounts)
+        if options.kills:
+            print(kill_often(folder / "workspace", events, options.rate, options.kills))
+        else:
+            print(follow_load(folder / "workspace", events, options.rate, options.seconds))
+
+
+def write_history(folder: Path, rows: int, accounts: int) -> None:
+    """Like `material.write`, but the 28 days end now."""
+    material.write(folder, rows, accounts)
+    shift = datetime.now(UTC) - timedelta(days=material.DAYS) - material.START
+    for path in (folder / "requests").iterdir():
+        pl.read_parquet(path).with_columns(pl.col("timestamp") + shift).write_parquet(path)
+    accounts_path = folder / "accounts.parquet"
+    pl.read_parquet(accounts_path).with_columns(pl.col("created_at") + shift).write_parquet(accounts_path)
+
+
+def make_events(rows: int, accounts: int) -> Events:
+    """Records of a load, to be sent again and again with other ids and times."""
+    frame = material.requests(rows, accounts, seed=1).drop("timestamp", "request_id")
+    return frame.to_dicts()
+
+
+def follow_load(root: Path, events: Events, rate: int, seconds: int) -> str:
+    """Send a load to one follower; return the figures."""
+    load = Load()
+    with follower(root) as (process, address):
+        asyncio.run(_send_for(address, events, rate, load, seconds, FeatureLookup(root / "features")))
+        memory, cpu = _usage(process.pid)
+        _end(process)
+    lost = len(load.sent) - len(load.fresh)
+    fresh, answers = np.array([*load.fresh.values(), *[np.inf] * lost]), np.array(load.answers)
+    lines = [
+        f"{len(load.acknowledged):,} events in {seconds} s ({len(load.acknowledged) / seconds:,.0f}/s), "
+        f"{load.refused} bodies refused",
+        f"event to online score: p50 {np.quantile(fresh, 0.5):.1f} s, p99 {np.quantile(fresh, 0.99):.1f} s, "
+        f"largest {fresh.max():.1f} s, of {len(fresh)} probes ({lost} lost)",
+        f"body of {BODY_EVENTS} events to answer: p50 {np.quantile(answers, 0.5):.2f} s, "
+        f"p99 {np.quantile(answers, 0.99):.2f} s",
+        f"peak memory {memory:.2f} GB, processor time {cpu / seconds:.2f} cores",
+        count_events(root, load),
+    ]
+    return "\n".join(lines)
+
+
+def kill_often(root: Path, events: Events, rate: int, kills: int) -> str:
+    """Kill a follower under load again and again; return what is in the lake in the end."""
+    load, rng = Load(), random.Random(0)
+    for i in range(kills):
+        with follower(root) as (process, address):
+            after = rng.uniform(0.2, 12)
+            asyncio.run(_send_until_killed(process, address, events, rate, load, after))
+        log_step(f"kill {i + 1} after {after:.1f} s: {len(load.acknowledged):,} events acknowledged so far")
+    with follower(root) as (process, _):
+        _end(process)
+    return f"{kills} kills; {count_events(root, load)}"
+
+
+def count_events(root: Path, load: Load) -> str:
+    """Count the acknowledged events that are in the lake once, not at all, or more than once."""
+    ids = pl.DataFrame({"request_id": load.acknowledged}).with_columns(
+        pl.lit(None, pl.String).alias(name)
+        for name in ("account_id", "timestamp", "model", "prompt", "system_prompt", "input_tokens", "output_tokens")
+    )
+    keys = ids.select(request_key=request_key(Workspace(root).keyring))
+    stored = Lake(root / "lake").scan("events").select("request_key").collect()
+    counts = keys.join(stored.group_by("request_key").len(), on="request_key", how="left")["len"].fill_null(0)
+    once, missing, more = (counts == 1).sum(), (counts == 0).sum(), (counts > 1).sum()
+    return f"{len(keys):,} acknowledged events: {once:,} in the lake once, {missing} missing, {more} more than once"
+
+
+@contextmanager
+def follower(root: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """A follower that is ready, and its address."""
+    port = free_port("127.0.0.1")
+    call = [
+        str(Path(sys.executable).with_name("stillwatch")),
+        "follow",
+        "--open",
+        "--port",
+        str(port),
+        "--workspace",
+        str(root),
+    ]
+    root.mkdir(exist_ok=True)
+    with (root.parent / "follow.log").open("ab") as log:
+        process = subprocess.Popen(call, stdout=log, stderr=log, env=os.environ)
+    try:
+        address, end = f"http://127.0.0.1:{port}", time.monotonic() + STARTED
+        while time.monotonic() < end:
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"{address}/readyz", timeout=5).status_code == 200:
+                    break
+            time.sleep(0.2)
+        else:
+            raise SystemExit(f"the follower was not ready: {(root.parent / 'follow.log').read_text()[-1000:]}")
+        yield process, address
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)
+
+
+async def _send_for(address: str, events: Events, rate: int, load: Load, seconds: int, lookup: FeatureLookup) -> None:
+    async with _sending(address, events, rate, load):
+        probes = asyncio.create_task(_probe(address, events, load, lookup))
+        await asyncio.sleep(seconds)
+        load_end = time.time()
+        while len(load.fresh) < len(load.sent) and time.time() < load_end + PATIENCE and not probes.done():
+            await asyncio.sleep(0.2)
+        probes.cancel()
+
+
+async def _send_until_killed(
+    process: "subprocess.Popen[bytes]", address: str, events: Events, rate: int, load: Load, after: float
+) -> None:
+    async with _sending(address, events, rate, load):
+        await asyncio.sleep(after)
+        process.kill()
+
+
+@asynccontextmanager
+async def _sending(address: str, events: Events, rate: int, load: Load) -> AsyncIterator[None]:
+    """Send bodies at a rate while the block runs."""
+
+    async def send_all() -> None:
+        async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=200)) as client:
+            begin, sent = time.monotonic(), 0
+            tasks = set()
+            while True:
+                chosen = [events[(sent * BODY_EVENTS + i) % len(events)] for i in range(BODY_EVENTS)]
+                task = asyncio.create_task(_post(client, address, chosen, load))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+                sent += 1
+                await asyncio.sleep(max(0.0, begin + sent * BODY_EVENTS / rate - time.monotonic()))
+
+    sender = asyncio.create_task(send_all())
+    try:
+        yield
+    finally:
+        sender.cancel()
+        with suppress(asyncio.CancelledError):
+            await sender
+
+
+async def _post(client: httpx.AsyncClient, address: str, events: Events, load: Load) -> None:
+    begin, now = time.time(), datetime.now(UTC).isoformat()
+    ids = [f"live-{random.getrandbits(64):016x}" for _ in events]
+    records = [event | {"request_id": name, "timestamp": now} for event, name in zip(events, ids, strict=True)]
+    body = "\n".join(map(json.dumps, records))
+    try:
+        answer = await client.post(f"{address}/events", content=body, headers={"content-type": "application/json"})
+    except httpx.HTTPError:
+        load.refused += 1
+        return
+    if answer.status_code == 202:
+        load.acknowledged += ids
+        load.answers.append(time.time() - begin)
+    else:
+        load.refused += 1
+
+
+async def _probe(address: str, events: Events, load: Load, lookup: FeatureLookup) -> None:
+    """Send events of accounts that nobody has seen, and look when they are online."""
+    async with httpx.AsyncClient(timeout=60) as client:
+        tasks = set()
+        while True:
+            account = f"probe-{len(load.sent)}"
+            load.sent[account] = time.time()
+            task = asyncio.create_task(_post(client, address, [events[0] | {"account_id": account}], load))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            for _ in range(5):
+                await asyncio.sleep(1 / PROBES_A_SECOND / 5)
+                waiting = [name for name in load.sent if name not in load.fresh]
+                rows = await asyncio.to_thread(lookup.online, waiting) if waiting else None
+                now = time.time()
+                for name, as_of in zip(waiting, rows.as_of if rows else [], strict=True):
+                    if as_of is not None:
+                        load.fresh[name] = now - load.sent[name]
+
+
+def _usage(process: int) -> tuple[float, float]:
+    """Peak memory of a process in GB, and its processor time in seconds."""
+    status = Path(f"/proc/{process}/status").read_text()
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1e6, ticks / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main()

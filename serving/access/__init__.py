@@ -1,0 +1,1 @@
+"""Access: keys with scopes, limits for wrong tries, and the audit log."""

@@ -1,0 +1,108 @@
+"""The gate: each call shows a key that opens what it asks for, else it is answered here."""
+
+import asyncio
+import json
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.access.audit import AuditLog
+from serving.access.keys import AccessKey, KeyFile
+
+WRONG_TRIES, TRY_SECONDS = 10, 60.0
+"""So many wrong keys of one address within so many seconds; then it has to wait. A right key is not guessed either way
+(it has 256 bits): the limit keeps the log short and the guesser slow."""
+_MOST_ADDRESSES = 10_000  # whose tries are remembered; the oldest is dropped
+_SCHEME = "bearer "
+
+caller: ContextVar[AccessKey | None] = ContextVar("caller", default=None)
+"""The key of the current call; None where none is needed."""
+
+
+@dataclass
+class WrongTries:
+    """Remembers when an address showed wrong keys; memory is bounded."""
+
+    _times: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
+
+    def add(self, address: str, now: float) -> None:
+        """Remember a wrong try."""
+        self._times.setdefault(address, deque(maxlen=WRONG_TRIES)).append(now)
+        self._times.move_to_end(address)
+        while len(self._times) > _MOST_ADDRESSES:
+            self._times.popitem(last=False)
+
+    def wait(self, address: str, now: float) -> float:
+        """Return the seconds that an address has to wait; 0 for none."""
+        times = self._times.get(address)
+        return max(0.0, times[0] + TRY_SECONDS - now) if times and len(times) == WRONG_TRIES else 0.0
+
+
+class Gate:
+    """ASGI middleware that lets through only calls with a key for their path's scope.
+
+    Args:
+        app: what lies behind.
+        keys: the keys; None lets everybody through (`--open`).
+        audit: where wrong tries are noted.
+        scopes: scope by path; paths that are not named need none.
+        now: the clock.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: KeyFile | None,
+        audit: AuditLog | None,
+        scopes: Mapping[str, str],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._app, self._keys, self._audit, self._scopes, self._now = app, keys, audit, scopes, now
+        self._tries = WrongTries()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a call through or answer it."""
+        wanted = self._scopes.get(scope["path"]) if scope["type"] == "http" else None
+        if wanted is None or self._keys is None:
+            await self._app(scope, receive, send)
+            return
+        now, address = self._now(), (scope.get("client") or ("unknown",))[0]
+        wait = self._tries.wait(address, now.timestamp())
+        if wait:
+            await _refuse(send, 429, "too many wrong keys from this address: wait", {"retry-after": str(1 + int(wait))})
+            return
+        shown = [value for name, value in scope["headers"] if name == b"authorization"]
+        text = shown[0].decode("latin-1") if len(shown) == 1 else ""
+        key = self._keys.find(text[len(_SCHEME) :].strip(), now) if text.lower().startswith(_SCHEME) else None
+        if key is None:
+            if shown:  # a call without any key is a mistake, not a try
+                self._tries.add(address, now.timestamp())
+                await self._note("wrong key", "unknown", now, path=scope["path"])
+            error = "a valid key is needed: Authorization: Bearer KEY (`stillwatch keys create` makes one)"
+            await _refuse(send, 401, error, {"www-authenticate": "Bearer"})
+        elif not key.opens(wanted):
+            await self._note("scope refused", key.name, now, path=scope["path"], scope=wanted)
+            await _refuse(send, 403, f"this key does not open the scope {wanted}", {})
+        else:
+            caller.set(key)
+            await self._app(scope, receive, send)
+
+    async def _note(self, event: str, actor: str, now: datetime, **details: object) -> None:
+        if self._audit is not None:  # in a thread, as it waits for the disk
+            await asyncio.to_thread(self._audit.append, event, actor, now, **details)
+
+
+async def _refuse(send: Send, status: int, error: str, headers: Mapping[str, str]) -> None:
+    body = json.dumps({"error": error}).encode()
+    more = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close", **headers}
+    await send({
+        "type": "http.response.start",
+        "status": status,
+        "headers": [(name.encode(), value.encode()) for name, value in more.items()],
+    })  # fmt: skip
+    await send({"type": "http.response.body", "body": body})
