@@ -5,6 +5,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import polars as pl
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -40,19 +41,26 @@ class RefusedError(Exception):
         self.answer = JSONResponse({"error": error}, status, headers)
 
 
+class Writer(Protocol):
+    """What makes events durable."""
+
+    def accept(self, events: pl.DataFrame) -> None:
+        """Make events durable."""
+
+
 @dataclass(frozen=True)
 class Taking:
     """What the application works with.
 
     Attributes:
         reducer: makes events of bodies.
-        accept: makes events durable.
+        writer: makes events durable.
         meters: counts.
         is_ready: tells whether the follower keeps scores current.
     """
 
     reducer: Reducer
-    accept: Callable[[pl.DataFrame], None]
+    writer: Writer
     meters: Meters
     is_ready: Callable[[], bool]
 
@@ -63,7 +71,7 @@ SCOPE_OF = {"/events": "events", "/v1/traces": "events", "/metrics": "metrics"}
 
 def make_app(taking: Taking) -> Starlette:
     """Make the application, without the gate before it."""
-    gathering = Gathering(taking.reducer, taking.accept)
+    gathering = Gathering(taking.reducer, taking.writer.accept)
 
     async def post_events(request: Request) -> Response:
         return await _answer(request, gathering, taking.meters, request.query_params.get("format", "native"))

@@ -1,36 +1,28 @@
 """The follower: takes events, keeps the features of the accounts that sent them current, and stores them in the lake.
 
-An event is in the journal from the moment it is accepted. From there it goes two ways: beside the lake into memory,
+An event is in the journal from the moment it is acknowledged. From there it goes two ways: beside the lake into memory,
 where the next refresh reads its account out, and, some thousands together, into the lake. What is in the lake leaves
 memory and journal, so both are bounded by what comes between two stores.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from urllib.parse import unquote
 
 import polars as pl
 
 from features.accounts import read_out
 from features.catalogue import FEATURES_SCHEMA
-from features.errors import InputError
 from features.lake import Lake
 from features.store.last_active import active_times
-from features.tables.journal import Journal
+from features.tables.journal import JournalReader
+from pipelines.follow.follower_state import JOURNAL
 from pipelines.follow.fresh_lake import FreshLake, no_events
 from pipelines.follow.request_keys import RequestKeys
 from pipelines.workspace import Workspace
 
 _NOTED = ("events", "account_rollups", "accounts")  # tables whose files are watched for what other commands append
-MOST_WAITING = 2_000_000
-"""Events that may wait to be stored, some 600 MB; then no more are accepted until the lake can be written again."""
-
-
-class BehindError(InputError):
-    """Too many events wait to be stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,19 +43,15 @@ class Refreshed:
 
 
 class Follower:
-    """Keeps a workspace current. `accept` may be called by any thread, all else by one.
+    """Keeps a workspace current with the events of its journal.
 
     Args:
         workspace: the workspace; with an online store that others read.
-        is_synced: whether an accepted event survives a loss of power.
     """
 
-    def __init__(self, workspace: Workspace, is_synced: bool = True) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.journal = Journal(workspace.root / "journal", is_synced)
-        self._lock = Lock()
-        self._accepted: deque[pl.DataFrame] = deque()
-        self._waiting = 0
+        self._journal = JournalReader(workspace.root / JOURNAL)
         self._fresh = FreshLake(workspace.lake.root)
         self._keys = RequestKeys()
         self._files: dict[str, set[str]] = {}
@@ -72,13 +60,8 @@ class Follower:
 
     @property
     def waiting(self) -> int:
-        """How many accepted events are not in the lake yet."""
-        return self._waiting
-
-    @property
-    def lake(self) -> Lake:
-        """The lake with all events that a refresh has looked at."""
-        return self._fresh
+        """How many events that were looked at are not in the lake yet."""
+        return len(self._fresh.tables.get("events", ()))
 
     def holds_requests(self) -> bool:
         """Tell whether the lake holds any request."""
@@ -92,90 +75,56 @@ class Follower:
             IntegrityError: the journal is damaged.
         """
         self.workspace.keyring  # noqa: B018  refuses another key before anything is written
+        self._journal.close_left()
         with self.workspace.locked("follow"):
             self.workspace.lake.catch_up()
             self._note_others()
-            recovered = 0
-            for segment in self.journal.closed():
-                new = self._put_beside(pl.concat([no_events(), *segment.read()]))
-                self._append(segment.source, new)
-                self.touch(new["account_id"])
-                self.journal.forget(segment)
-                self._fresh = FreshLake(self.workspace.lake.root)
-                recovered += len(new)
-        return recovered
-
-    def accept(self, events: pl.DataFrame) -> None:
-        """Take events: they are durable when this returns.
-
-        Args:
-            events: `Events`.
-
-        Raises:
-            BehindError: too many wait.
-            OSError: the journal can't be written; then none of them was taken.
-        """
-        with self._lock:
-            if self._waiting + len(events) > MOST_WAITING:
-                raise BehindError(f"{self._waiting:,} events wait to be stored: send these again later.")
-            self.journal.append(events)
-            self._accepted.append(events)
-            self._waiting += len(events)
+        return self.store()
 
     def refresh(self, now: datetime) -> Refreshed:
         """Read out the accounts that something is new of, and bring them online."""
-        accepted = self._drain()
-        new = self._put_beside(accepted)
+        events, repeats = self._take()
         self._note_others()
         is_due = pl.col("timestamp") <= now
-        later = pl.concat([self._later, new.select("account_id", "timestamp")])
-        self._touched.update(later.filter(is_due)["account_id"])
-        self._later = later.filter(~is_due)
+        self._touched.update(self._later.filter(is_due)["account_id"])
+        self._later = self._later.filter(~is_due)
         features = self._read_out(pl.Series(sorted(self._touched), dtype=pl.String), now)
         self.workspace.lookup.push(features, self.workspace.lookup.groups())
         self._touched.clear()
-        return Refreshed(now, features["account_id"], len(accepted), len(accepted) - len(new))
+        return Refreshed(now, features["account_id"], events, repeats)
 
     def touch(self, account_ids: Iterable[str]) -> None:
         """Let the next refresh read these accounts out, whether or not something is new of them."""
         self._touched.update(account_ids)
 
     def store(self) -> int:
-        """Put what was accepted into the lake; return how many events.
+        """Put what lies in closed segments into the lake, with what came after them; return how many events.
 
         Raises:
             InputError: another process writes to the workspace; nothing is lost, and it can be tried again.
         """
         with self.workspace.locked("follow"):
-            with self._lock:
-                self.journal.close_segment()
-                accepted = self._drain()
-            new = self._put_beside(accepted)
-            self._later = pl.concat([self._later, new.select("account_id", "timestamp")])
+            segments = self._journal.closed()
+            self._take()
             self._note_others()
-            segments, events = self.journal.closed(), self._fresh.tables.get("events", no_events())
-            if segments:
-                self._append(segments[-1].source, events)
+            if not segments:
+                return 0
+            events = self._fresh.tables.get("events", no_events())
+            self._append(segments[-1].source, events)
             for segment in segments:
-                self.journal.forget(segment)
+                self._journal.remove(segment)
             self._fresh = FreshLake(self.workspace.lake.root)
-            with self._lock:
-                self._waiting = sum(map(len, self._accepted))
         return len(events)
 
-    def _drain(self) -> pl.DataFrame:
-        frames = []
-        while self._accepted:
-            frames.append(self._accepted.popleft())
-        return pl.concat([no_events(), *frames])
-
-    def _put_beside(self, accepted: pl.DataFrame) -> pl.DataFrame:
-        """Put events beside the lake, and return those that were not there yet."""
-        new = self._keys.first_of(accepted)
+    def _take(self) -> tuple[int, int]:
+        """Put the journal's new events beside the lake; return how many came, and how many were there already."""
+        events = pl.concat([no_events(), *self._journal.new()])
+        new = self._keys.first_of(events)
         if len(new):
             self._keys.add(new["request_key"])
             self._fresh = self._fresh.beside(new)
-        return new
+            self._later = pl.concat([self._later, new.select("account_id", "timestamp")])
+        return len(events), len(events) - len(new)
 
     def _note_others(self) -> None:
         """Note what other commands have put into the lake: whose accounts are touched, and which requests are there."""

@@ -1,42 +1,55 @@
 """What a follower measures of itself, in Prometheus' form. No series names an account, a key or a path."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from pipelines.follow.bodies import Taken
-from pipelines.follow.follower import Refreshed
+from pipelines.follow.follower_state import FollowerState
 
-_FRESHNESS = (0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 60, 120, 300)  # seconds
+_OF_STATE: dict[str, tuple[type[CounterMetricFamily | GaugeMetricFamily], str]] = {
+    "as_of": (GaugeMetricFamily, "The time of the last refresh, in seconds since 1970."),
+    "waiting": (GaugeMetricFamily, "Events that are not in the lake yet."),
+    "seconds": (GaugeMetricFamily, "How long the last refresh took."),
+    "accounts": (CounterMetricFamily, "Accounts brought online."),
+    "repeats": (CounterMetricFamily, "Events that were there already."),
+    "failures": (CounterMetricFamily, "Refreshes that failed."),
+    "store_failures": (CounterMetricFamily, "Stores that were put off, as another command wrote."),
+}
 
 
 class Meters:
-    """Counters and gauges of one follower."""
+    """Counts what comes in, and shows what the follower tells of itself.
 
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+    Args:
+        read_state: tells it.
+    """
+
+    def __init__(self, read_state: Callable[[], FollowerState]) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_StateCollector(read_state))
         self._records = Counter(
-            "stillwatch_events", "Records that came, by what became of them.", ["outcome"], registry=registry
+            "stillwatch_events", "Records that came, by what became of them.", ["outcome"], registry=self.registry
         )
-        self.refused = Counter("stillwatch_bodies_refused", "Bodies that were sent away unread.", registry=registry)
-        self._accounts = Counter("stillwatch_accounts_refreshed", "Accounts brought online.", registry=registry)
-        self._repeats = Counter("stillwatch_events_repeated", "Events that were there already.", registry=registry)
-        self.waiting = Gauge("stillwatch_events_waiting", "Events that are not in the lake yet.", registry=registry)
-        self._as_of = Gauge(
-            "stillwatch_online_as_of_seconds", "The time of the last refresh, since 1970.", registry=registry
-        )
-        self.refresh_seconds = Histogram(
-            "stillwatch_refresh_seconds", "How long a refresh takes.", buckets=_FRESHNESS, registry=registry
-        )
-        self.store_failures = Counter(
-            "stillwatch_store_failures", "Stores that were put off, as another command wrote.", registry=registry
-        )
+        self.refused = Counter("stillwatch_bodies_refused", "Bodies that took nothing.", registry=self.registry)
 
     def count(self, taken: Taken) -> None:
         """Count the records of a body."""
         for outcome in ("taken", "rejected", "skipped"):
             self._records.labels(outcome).inc(getattr(taken, outcome))
 
-    def count_refresh(self, refreshed: Refreshed) -> None:
-        """Count a refresh."""
-        self._accounts.inc(len(refreshed.account_ids))
-        self._repeats.inc(refreshed.repeats)
-        self._as_of.set(refreshed.as_of.timestamp())
+
+class _StateCollector(Collector):
+    """Shows the follower's state as it is when somebody asks."""
+
+    def __init__(self, read_state: Callable[[], FollowerState]) -> None:
+        self._read_state = read_state
+
+    def collect(self) -> list[Metric]:
+        state = self._read_state()
+        return [
+            family(f"stillwatch_follow_{name}", text, value=getattr(state, name))
+            for name, (family, text) in _OF_STATE.items()
+        ]

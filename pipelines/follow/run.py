@@ -1,32 +1,33 @@
-"""Running a follower: the web application in one thread, refreshes and stores in another, groups in a third."""
+"""Running a follower: this process refreshes and stores, a thread of it groups, and another process takes events."""
 
 import fcntl
 import logging
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-import uvicorn
-from starlette.types import ASGIApp
 
-from features.errors import InputError, IntegrityError
+from features.errors import InputError, IntegrityError, StillwatchError
 from features.intake.values.reading import LogOptions
 from pipelines.build import ensure_features
 from pipelines.campaigns.lifts import lift_accounts
-from pipelines.follow.app import SCOPE_OF, Taking, make_app
-from pipelines.follow.bodies import Reducer
 from pipelines.follow.follower import Follower
-from pipelines.follow.meters import Meters
+from pipelines.follow.follower_state import FollowerState, write_state
+from pipelines.follow.web import WebSettings
 from pipelines.models.champion import current_champion
 from pipelines.workspace import Workspace
-from serving.access.gate import Gate
+from serving.process import last_words, server_process
 
+LOG = "follow.log"  # of the web process
 log = logging.getLogger("stillwatch.follow")
 
 
@@ -65,10 +66,9 @@ class Following:
 
     def __init__(self, workspace: Workspace, request: FollowRequest) -> None:
         self._workspace, self._request = workspace, request
-        self._follower = Follower(workspace, request.is_synced)
-        self._meters = Meters()
+        self._follower = Follower(workspace)
+        self._state = FollowerState()
         self._stopped = threading.Event()
-        self._is_ready = False
         self._grouping: Future[tuple[datetime, pl.DataFrame]] | None = None
         self._touched_since: set[str] = set()
         self._next_store = self._next_groups = 0.0
@@ -78,32 +78,26 @@ class Following:
 
         Raises:
             InputError: another follower, or another command, holds the workspace at the start.
+            StillwatchError: the web process ended.
         """
-        with _alone(self._workspace):
-            return self._run()
-
-    def _run(self) -> int:
-        recovered = self._follower.recover()
-        log.info("%d events recovered from the journal", recovered)
-        reducer = Reducer(self._workspace.keyring, self._request.options)
-        taking = Taking(reducer, self._follower.accept, self._meters, lambda: self._is_ready)
-        keys = None if self._request.is_open else self._workspace.access_keys
-        app = Gate(make_app(taking), keys=keys, audit=self._workspace.audit_log, scopes=SCOPE_OF)
-        server = _server(app, self._request)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopped.set())
-        web = threading.Thread(target=server.run, name="web")
-        web.start()
-        try:
-            while not self._stopped.is_set() and web.is_alive():
-                begin = time.monotonic()
-                self._turn()
-                self._stopped.wait(max(0.0, self._request.every.total_seconds() - (time.monotonic() - begin)))
-        finally:
-            server.should_exit = True
-            web.join()
-        self._store()
-        return self._follower.waiting
+        with _alone(self._workspace):
+            self._follower.recover()
+            write_state(self._workspace.root, self._state)
+            with _web_process(self._workspace, self._request) as web:
+                self._follow(web)
+            with suppress(InputError):  # another command writes: the next start stores the rest
+                self._follower.recover()
+            return self._follower.waiting
+
+    def _follow(self, web: "subprocess.Popen[bytes]") -> None:
+        while not self._stopped.is_set():
+            if web.poll() is not None:
+                raise StillwatchError(f"the web process ended: {last_words(self._workspace.root / LOG)}")
+            begin = time.monotonic()
+            self._turn()
+            self._stopped.wait(max(0.0, self._request.every.total_seconds() - (time.monotonic() - begin)))
 
     def _turn(self) -> None:
         """Refresh; store and group if it is time."""
@@ -111,23 +105,28 @@ class Following:
         now = time.monotonic()
         if now >= self._next_store and self._store():
             self._next_store = now + self._request.store_every.total_seconds()
-        self._meters.waiting.set(self._follower.waiting)
         self._group(now)
+        self._state = replace(self._state, waiting=self._follower.waiting)
+        write_state(self._workspace.root, self._state)
 
     def _refresh(self) -> None:
         """Refresh; what fails, such as an online store that does not answer, is tried again at the next turn."""
-        begin = time.monotonic()
+        begin, state = time.monotonic(), self._state
         try:
             refreshed = self._follower.refresh(datetime.now(UTC))
         except IntegrityError:
             raise
         except Exception as error:
-            self._is_ready = False
+            self._state = replace(state, failures=state.failures + 1)
             log.error("scores could not be brought up to date (%s): %s", type(error).__name__, _first_line(error))
             return
-        self._is_ready = True
-        self._meters.refresh_seconds.observe(time.monotonic() - begin)
-        self._meters.count_refresh(refreshed)
+        self._state = replace(
+            state,
+            as_of=refreshed.as_of.timestamp(),
+            accounts=state.accounts + len(refreshed.account_ids),
+            repeats=state.repeats + refreshed.repeats,
+            seconds=time.monotonic() - begin,
+        )
         self._touched_since.update(refreshed.account_ids)
 
     def _store(self) -> bool:
@@ -135,7 +134,7 @@ class Following:
         try:
             self._follower.store()
         except InputError as error:
-            self._meters.store_failures.inc()
+            self._state = replace(self._state, store_failures=self._state.store_failures + 1)
             log.warning("events wait: %s", error)
             return False
         return True
@@ -187,22 +186,29 @@ def _alone(workspace: Workspace) -> Iterator[None]:
         yield
 
 
-def _server(app: ASGIApp, request: FollowRequest) -> uvicorn.Server:
-    """A web server for a thread, which leaves signals to the process; slow senders do not add up."""
-    config = uvicorn.Config(
-        app,
+@contextmanager
+def _web_process(workspace: Workspace, request: FollowRequest) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the web process while the block runs; it ends with this process, however that ends."""
+    reading, writing = os.pipe()
+    settings = WebSettings(
+        workspace=workspace.root,
         host=request.host,
         port=request.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=20,
-        timeout_graceful_shutdown=10,
-        limit_concurrency=1_000,
+        store_seconds=request.store_every.total_seconds(),
+        is_synced=request.is_synced,
+        is_open=request.is_open,
+        assume_utc=request.options.assume_utc,
+        trusted_proxies=request.options.trusted_proxies,
+        pipe=reading,
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    return server
+    call = [sys.executable, "-m", "pipelines.follow.web", settings.model_dump_json()]
+    host = f"[{request.host}]" if ":" in request.host else request.host
+    try:
+        with server_process(call, f"http://{host}:{request.port}/livez", workspace.root / LOG, [reading]) as process:
+            yield process
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def _silent(step: str, done: float) -> None:

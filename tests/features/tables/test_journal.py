@@ -1,101 +1,131 @@
-"""A journal gives back what was acknowledged, and nothing else."""
+"""A journal gives back what was acknowledged, once, and nothing else."""
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import IntegrityError
-from features.tables.journal import Journal, Segment
+from features.tables.journal import Journal, JournalReader
 
 
 def frame(*numbers: int) -> pl.DataFrame:
     return pl.DataFrame({"number": numbers, "name": [str(number) * 50 for number in numbers]})
 
 
-def rows(segments: list[Segment]) -> list[int]:
-    return [number for segment in segments for part in segment.read() for number in part["number"]]
+def numbers(frames: list[pl.DataFrame]) -> list[int]:
+    return [number for part in frames for number in part["number"]]
 
 
-@pytest.fixture
-def full(tmp_path: Path) -> Segment:
-    """A segment of three entries."""
-    journal = Journal(tmp_path / "journal")
-    for numbers in ((1, 2), (3,), (4, 5, 6)):
-        journal.append(frame(*numbers))
-    journal.close_segment()
-    (segment,) = journal.closed()
-    return segment
+def everything(folder: Path) -> list[int]:
+    return numbers(JournalReader(folder).new())
 
 
-def test_frames_come_back_in_order_over_all_segments(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    for number in range(6):
-        journal.append(frame(number, 10 + number))
-        if number % 2:
+@given(steps=st.lists(st.sampled_from(["append", "read", "close", "restart"]), max_size=25))
+@settings(max_examples=50, deadline=None)
+def test_a_reader_gets_each_entry_once_and_in_order(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    journal, reader = Journal(folder, is_synced=False), JournalReader(folder)
+    sent, read = 0, []
+    for step in steps:
+        if step == "append":
+            journal.append(frame(sent, sent + 1))
+            sent += 2
+        elif step == "read":
+            read += numbers(reader.new())
+        else:
             journal.close_segment()
-    assert rows(journal.closed()) == rows(Journal(tmp_path).closed()) == [0, 10, 1, 11, 2, 12, 3, 13, 4, 14, 5, 15]
-    assert len({segment.source for segment in journal.closed()}) == 3
+            if step == "restart":
+                journal = Journal(folder, is_synced=False)
+    read += numbers(reader.new())
+    assert read == everything(folder) == list(range(sent))
 
 
-def test_the_segment_that_is_appended_to_is_not_closed(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+def test_only_segments_that_nobody_appends_to_are_closed(tmp_path: Path) -> None:
+    journal, reader = Journal(tmp_path), JournalReader(tmp_path)
     journal.append(frame(1))
-    assert journal.closed() == []
+    assert reader.closed() == []
+    journal.close_segment(older_than=3_600)
+    assert reader.closed() == []
     journal.close_segment()
     journal.append(frame(2))
-    assert rows(journal.closed()) == [1]
+    (closed,) = reader.closed()
+    assert numbers([part for part, _ in closed.read()]) == [1]
+    reader.remove(closed)
+    assert (reader.closed(), everything(tmp_path)) == ([], [2])
+    assert 0 < reader.size() < 2_000
 
 
-def test_after_a_kill_new_entries_go_into_a_segment_of_their_own(full: Segment) -> None:
-    journal = Journal(full.path.parent)
-    journal.append(frame(7))
-    journal.close_segment()
-    assert rows(journal.closed()) == [1, 2, 3, 4, 5, 6, 7]
-    assert len(journal.closed()) == 2
+def test_sources_differ_between_segments(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for number in range(5):
+        journal.append(frame(number))
+        journal.close_segment()
+    assert len({segment.source for segment in JournalReader(tmp_path).closed()}) == 5
 
 
-def test_a_segment_that_is_forgotten_is_gone(full: Segment) -> None:
-    journal = Journal(full.path.parent)
-    journal.forget(journal.closed()[0])
-    assert journal.closed() == Journal(full.path.parent).closed() == []
+WRITER = """
+import sys, time
+from pathlib import Path
+import polars as pl
+from features.tables.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+journal.append(pl.DataFrame({"number": [1]}))
+print("appended", flush=True)
+time.sleep(1.5)
+journal.append(pl.DataFrame({"number": [2]}))
+"""
 
 
-def test_nobody_else_can_read_the_files(full: Segment) -> None:
-    assert full.path.stat().st_mode & 0o777 == 0o600
-    assert full.path.parent.stat().st_mode & 0o777 == 0o700
+def test_a_segment_is_taken_over_only_when_its_writer_is_gone(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout and writer.stdout.readline() == b"appended\n"
+        reader, begin = JournalReader(tmp_path), time.monotonic()
+        reader.close_left()
+        assert time.monotonic() - begin > 1
+        assert numbers(reader.new()) == [1, 2]
+        assert len(reader.closed()) == 1
+
+
+def test_nobody_else_can_read_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    Journal(folder).append(frame(1))
+    (path,) = folder.iterdir()
+    assert (path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 @given(cut=st.integers(0, 5_000))
+@settings(deadline=None)
 def test_a_segment_cut_anywhere_gives_its_whole_entries(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     folder = tmp_path_factory.mktemp("cut")
-    journal, ends = Journal(folder), []
+    journal, ends = Journal(folder, is_synced=False), []
     for number in range(4):
         journal.append(frame(number))
         ends.append(next(folder.iterdir()).stat().st_size)
-    journal.close_segment()
-    (segment,) = journal.closed()
     size = cut % (ends[-1] + 1)
-    os.truncate(segment.path, size)
-    assert rows([segment]) == [number for number, end in enumerate(ends) if end <= size]
+    os.truncate(next(folder.iterdir()), size)
+    assert everything(folder) == [number for number, end in enumerate(ends) if end <= size]
 
 
 @given(at=st.integers(0, 10**6), bit=st.integers(0, 7))
+@settings(deadline=None)
 def test_a_flipped_bit_is_an_error(tmp_path_factory: pytest.TempPathFactory, at: int, bit: int) -> None:
     folder = tmp_path_factory.mktemp("flip")
-    journal = Journal(folder)
+    journal = Journal(folder, is_synced=False)
     for number in (1, 2, 3):
         journal.append(frame(number))
-    journal.close_segment()
-    (segment,) = journal.closed()
-    content = bytearray(segment.path.read_bytes())
+    (path,) = folder.iterdir()
+    content = bytearray(path.read_bytes())
     content[at % len(content)] ^= 1 << bit
-    segment.path.write_bytes(content)
-    with pytest.raises(IntegrityError, match=r"is damaged at byte|is no segment of a journal"):
-        rows([segment])
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match=r"is damaged before byte|is no segment of a journal"):
+        everything(folder)
 
 
 def test_what_could_not_be_written_is_not_there_and_the_next_entry_is(
@@ -108,5 +138,4 @@ def test_what_could_not_be_written_is_not_there_and_the_next_entry_is(
         with pytest.raises(OSError, match="No space left on device"):
             journal.append(frame(2))
     journal.append(frame(3))
-    journal.close_segment()
-    assert rows(journal.closed()) == [1, 3]
+    assert everything(tmp_path) == [1, 3]

@@ -14,8 +14,9 @@ from pipelines.follow import app as app_module
 from pipelines.follow import gathering
 from pipelines.follow.app import Taking, make_app
 from pipelines.follow.bodies import Reducer
-from pipelines.follow.follower import BehindError
+from pipelines.follow.follower_state import FollowerState
 from pipelines.follow.meters import Meters
+from pipelines.follow.web import BehindError
 from tests.features.conftest import SECRET
 from tests.pipelines.follow.test_bodies import lines, record
 
@@ -43,7 +44,7 @@ def stored() -> Stored:
 
 @pytest.fixture
 def client(stored: Stored) -> Iterator[TestClient]:
-    taking = Taking(Reducer(Keyring(SECRET)), stored.accept, Meters(), lambda: stored.is_ready)
+    taking = Taking(Reducer(Keyring(SECRET)), stored, Meters(lambda: FollowerState(waiting=7)), lambda: stored.is_ready)
     with TestClient(make_app(taking)) as opened:
         yield opened
 
@@ -174,6 +175,7 @@ def test_metrics_count_records_and_name_no_path(client: TestClient) -> None:
     text = client.get("/metrics").text
     assert 'stillwatch_events_total{outcome="taken"} 1.0' in text
     assert 'stillwatch_events_total{outcome="rejected"} 1.0' in text
+    assert "stillwatch_follow_waiting 7.0" in text
     assert "path-" not in text
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from features.catalogue import FEATURE_NAMES
 from features.errors import InputError
+from features.tables.journal import Journal, JournalReader
 from pipelines.build import ensure_features
-from pipelines.follow import follower as follower_module
-from pipelines.follow.follower import BehindError, Follower
+from pipelines.follow.follower import Follower
+from pipelines.follow.follower_state import JOURNAL
 from pipelines.workspace import Workspace
 from tests.pipelines.follow.conftest import AS_OF
 
@@ -29,10 +30,25 @@ def silent(step: str, done: float) -> None:
     """No progress."""
 
 
-def started(workspace: Workspace) -> Follower:
-    follower = Follower(workspace)
-    follower.recover()
-    return follower
+class Followed:
+    """A follower, and the writing end of its journal."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.follower = Follower(workspace)
+        self.follower.recover()
+        self.journal = Journal(workspace.root / JOURNAL, is_synced=False)
+        self.refresh, self.touch = self.follower.refresh, self.follower.touch
+
+    def accept(self, events: pl.DataFrame) -> None:
+        self.journal.append(events)
+
+    def store(self) -> int:
+        self.journal.close_segment()
+        return self.follower.store()
+
+
+def started(workspace: Workspace) -> Followed:
+    return Followed(workspace)
 
 
 def ingested(workspace: Workspace, events: pl.DataFrame, source: int) -> None:
@@ -82,6 +98,7 @@ def test_after_any_interleaving_what_is_online_equals_a_full_build(
         if step == "store":
             follower.store()
         if step == "kill":
+            follower.journal.close_segment()  # what the lock of a process that is gone tells
             follower = started(workspace)
     sent = world.events.filter(parts < len(steps))
     follower.refresh(now - timedelta(days=2))
@@ -136,12 +153,12 @@ def test_what_is_accepted_is_stored_once_whatever_is_killed_when(
 
     workspace = new_workspace()
     parts = [world.events[begin : begin + 40] for begin in range(0, 240, 40)]
-    targets = [("lake", "append"), ("lake", "roll_up"), ("journal", "forget"), ("journal", "close_segment")]
+    targets = [("lake", "append"), ("lake", "roll_up"), ("journal", "remove"), ("journal", "new")]
     follower = started(workspace)
     for part, (owner, method) in zip(parts, [*targets, targets[0], targets[2]], strict=True):
         follower.accept(part)
         follower.refresh(AS_OF)
-        target = type(workspace.lake) if owner == "lake" else type(follower.journal)
+        target = type(workspace.lake) if owner == "lake" else JournalReader
         with monkeypatch.context() as patch:
             patch.setattr(target, method, lambda *_, **__: (_ for _ in ()).throw(KilledError))
             with pytest.raises(KilledError, match=r"^$"):
@@ -164,9 +181,9 @@ def test_while_another_command_writes_events_are_accepted_and_stored_afterwards(
         with pytest.raises(InputError, match=r"`stillwatch ingest` .* writes to .*: wait for it to end"):
             follower.store()
         assert follower.refresh(AS_OF).account_ids.len() == 8
-        assert follower.waiting == len(world.events)
+        assert follower.follower.waiting == len(world.events)
     assert follower.store() == len(world.events)
-    assert follower.waiting == 0
+    assert follower.follower.waiting == 0
 
 
 def test_a_request_that_another_command_stored_meanwhile_is_stored_once(
@@ -179,20 +196,6 @@ def test_a_request_that_another_command_stored_meanwhile_is_stored_once(
     ingested(workspace, world.events[50:150], 7)
     assert follower.store() == 50
     assert workspace.lake.scan("events").select(pl.len()).collect().item() == 150
-
-
-def test_too_many_waiting_events_are_refused_and_nothing_of_them_is_kept(
-    new_workspace: NewWorkspace, world: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follower_module, "MOST_WAITING", 100)
-    workspace = new_workspace()
-    follower = started(workspace)
-    follower.accept(world.events[:90])
-    with pytest.raises(BehindError, match="90 events wait to be stored: send these again later"):
-        follower.accept(world.events[90:110])
-    assert follower.store() == 90
-    follower.accept(world.events[90:110])
-    assert follower.store() == 20
 
 
 def test_a_follower_under_another_key_stores_nothing(
