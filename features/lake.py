@@ -137,7 +137,9 @@ class Lake:
         schema = _schema(table)
         if delta_table is None:
             return pl.LazyFrame(schema=schema)
-        return self._files(table, delta_table).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+        # not by `scan_delta`, which can't read a folder whose name has a space or an umlaut
+        paths = pl.DataFrame(delta_table.get_add_actions(flatten=True))["path"].to_list()
+        return self.scan_files(table, paths).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
     def account_rollups(self, as_of: datetime) -> pl.LazyFrame:
         """`AccountRollups` of the history before as_of: nothing after as_of is in them."""
@@ -227,10 +229,6 @@ class Lake:
         timestamp, same_day = pl.col("timestamp"), pl.col("day") == hour.date()
         return self.scan("events").filter(same_day & (timestamp >= hour) & (timestamp <= as_of))
 
-    def _files(self, table: str, delta_table: DeltaTable) -> pl.LazyFrame:
-        """The committed files; not by `scan_delta`, which can't read a folder whose name has a space or an umlaut."""
-        return self.scan_files(table, pl.DataFrame(delta_table.get_add_actions(flatten=True))["path"].to_list())
-
     def scan_files(self, table: str, paths: list[str]) -> pl.LazyFrame:
         """Scan some of a table's files, named as its log names them.
 
@@ -244,12 +242,7 @@ class Lake:
         files = [self.folder(table) / unquote(path) for path in paths]
         for file in files:
             check_content(file)
-        return pl.scan_parquet(
-            files,
-            glob=False,
-            hive_partitioning=partition is not None,
-            hive_schema=hive,
-        )
+        return pl.scan_parquet(files, glob=False, hive_partitioning=partition is not None, hive_schema=hive)
 
     def folder(self, table: str) -> Path:
         """The folder of a table."""

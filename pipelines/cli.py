@@ -10,7 +10,7 @@ import typer
 
 from features.errors import InputError
 from pipelines.commands import access, models, upkeep
-from pipelines.commands.follow import follow
+from pipelines.commands.follow import follow_events
 from pipelines.commands.ingest import ingest
 from pipelines.commands.options import HOLDS_ALL, WORKSPACE, AsOf, NewRoot, Out, Root, Seed, parse_time, print_version
 
@@ -75,7 +75,7 @@ def simulate(
 
 
 app.command()(ingest)
-app.command()(follow)
+app.command("follow")(follow_events)
 app.add_typer(access.keys)
 app.add_typer(access.audit)
 

@@ -29,7 +29,7 @@ _OPEN, _CLOSED = ".open", ".segment"
 
 
 @dataclass(frozen=True)
-class Segment:
+class JournalSegment:
     """A file of entries."""
 
     path: Path
@@ -148,7 +148,7 @@ class JournalReader:
         """Read what was appended since the last call, in order.
 
         Raises:
-            IntegrityError: see `Segment.read`.
+            IntegrityError: see `JournalSegment.read`.
         """
         frames = []
         for segment in self._segments():
@@ -158,7 +158,7 @@ class JournalReader:
                     self._positions[segment.name] = end
         return frames
 
-    def closed(self) -> list[Segment]:
+    def closed(self) -> list[JournalSegment]:
         """The closed segments, the oldest first. `new` has to be called once more to have read all of them."""
         return [segment for segment in self._segments() if segment.path.suffix == _CLOSED]
 
@@ -170,7 +170,7 @@ class JournalReader:
                 if path.exists():
                     path.rename(path.with_suffix(_CLOSED))
 
-    def remove(self, segment: Segment) -> None:
+    def remove(self, segment: JournalSegment) -> None:
         """Remove a segment whose events lie elsewhere."""
         segment.path.unlink(missing_ok=True)
         self._positions.pop(segment.name, None)
@@ -179,9 +179,9 @@ class JournalReader:
         """Bytes of all segments."""
         return sum(segment.path.stat().st_size for segment in self._segments() if segment.path.exists())
 
-    def _segments(self) -> list[Segment]:
+    def _segments(self) -> list[JournalSegment]:
         paths = [*self._folder.glob(f"*{_OPEN}"), *self._folder.glob(f"*{_CLOSED}")]
-        return sorted({path.stem: Segment(path) for path in paths}.values(), key=lambda segment: segment.name)
+        return sorted({path.stem: JournalSegment(path) for path in paths}.values(), key=lambda segment: segment.name)
 
 
 def _digest(content: bytes) -> bytes:

@@ -9,7 +9,7 @@ from features.errors import InputError
 from pipelines.commands.options import WORKSPACE, AssumeUtc, NewRoot
 
 
-def follow(
+def follow_events(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Of POST /events.")] = 3010,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     every: Annotated[float, typer.Option("--every", min=0.1, max=3600, help="Seconds between two refreshes.")] = 2.0,

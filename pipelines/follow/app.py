@@ -30,7 +30,7 @@ _KINDS = frozenset(
 )
 
 
-class RefusedError(Exception):
+class NothingTakenError(Exception):
     """A request that takes nothing, with the answer to it."""
 
     def __init__(self, status: int, error: str, retry_after: int | None = None) -> None:
@@ -41,7 +41,7 @@ class RefusedError(Exception):
         self.answer = JSONResponse({"error": error}, status, headers)
 
 
-class Writer(Protocol):
+class EventWriter(Protocol):
     """What makes events durable."""
 
     def accept(self, events: pl.DataFrame) -> None:
@@ -60,7 +60,7 @@ class Taking:
     """
 
     reducer: Reducer
-    writer: Writer
+    writer: EventWriter
     meters: Meters
     is_ready: Callable[[], bool]
 
@@ -114,16 +114,16 @@ async def _answer(request: Request, gathering: Gathering, meters: Meters, format
     try:
         log_format = _format(format_name)
         taken = await gathering.take(await _read_body(request), log_format)
-    except RefusedError as refused:
+    except NothingTakenError as refused:
         return refused.answer
     except ClientDisconnect:
         return Response(status_code=400)
     except BusyError as error:
         meters.refused.inc()
-        return RefusedError(429, str(error), 1).answer
+        return NothingTakenError(429, str(error), 1).answer
     except NotStoredError as error:
         meters.refused.inc()
-        return RefusedError(503, f"nothing was taken: {error}", 5).answer
+        return NothingTakenError(503, f"nothing was taken: {error}", 5).answer
     meters.count(taken)
     return _describe(taken)
 
@@ -146,7 +146,7 @@ def _describe(taken: Taken) -> Response:
 def _format(name: str) -> LogFormat:
     """Find a built-in format: a mapping file's path would let a sender read files."""
     if name not in FORMATS:
-        raise RefusedError(400, f"there is no format {name[:40]!r}: expected {', '.join(FORMATS)}")
+        raise NothingTakenError(400, f"there is no format {name[:40]!r}: expected {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
@@ -154,23 +154,27 @@ async def _read_body(request: Request) -> bytes:
     """Read and unpack the body.
 
     Raises:
-        RefusedError: it is of another type, too large, too slow, or can't be unpacked.
+        NothingTakenError: it is of another type, too large, too slow, or can't be unpacked.
     """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind not in _KINDS:
-        raise RefusedError(415, "expected content type application/json or application/x-ndjson (OTLP: encoding json)")
+        raise NothingTakenError(
+            415, "expected content type application/json or application/x-ndjson (OTLP: encoding json)"
+        )
     packing = request.headers.get("content-encoding", "identity").strip().lower()
     if packing not in ("identity", "gzip"):
-        raise RefusedError(415, "expected content encoding gzip or none")
+        raise NothingTakenError(415, "expected content encoding gzip or none")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.stream():
                 body += part
                 if len(body) > BODY_LIMIT:
-                    raise RefusedError(413, f"the body must be at most {BODY_LIMIT} bytes: send fewer events at once")
+                    raise NothingTakenError(
+                        413, f"the body must be at most {BODY_LIMIT} bytes: send fewer events at once"
+                    )
     except TimeoutError:
-        raise RefusedError(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from None
+        raise NothingTakenError(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from None
     return await asyncio.to_thread(_unpack, bytes(body)) if packing == "gzip" else bytes(body)
 
 
@@ -179,9 +183,11 @@ def _unpack(body: bytes) -> bytes:
     try:
         unpacked = unpacker.decompress(body, UNPACKED_LIMIT)
     except zlib.error:
-        raise RefusedError(400, "the body can't be unpacked by gzip") from None
+        raise NothingTakenError(400, "the body can't be unpacked by gzip") from None
     if unpacker.unconsumed_tail:
-        raise RefusedError(413, f"the body must be at most {UNPACKED_LIMIT} bytes unpacked: send fewer events at once")
+        raise NothingTakenError(
+            413, f"the body must be at most {UNPACKED_LIMIT} bytes unpacked: send fewer events at once"
+        )
     if not unpacker.eof:
-        raise RefusedError(400, "the body can't be unpacked by gzip: it breaks off")
+        raise NothingTakenError(400, "the body can't be unpacked by gzip: it breaks off")
     return unpacked

@@ -28,7 +28,7 @@ _PROBLEMS = 20  # of one body that its answer names
 
 
 @dataclass(frozen=True)
-class Problem:
+class BrokenRule:
     """A rule that records of a body break.
 
     Attributes:
@@ -61,7 +61,7 @@ class Taken:
     taken: int = 0
     rejected: int = 0
     skipped: int = 0
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[BrokenRule, ...] = ()
     refusal: str = ""
 
 
@@ -120,11 +120,11 @@ def _answer(checked: CheckedRows, begin: int, end: int, log_format: LogFormat) -
     within = pl.col("row").is_between(begin, end, closed="left")
     rejects = checked.rejects.filter(within)
     good, rejected = checked.good.select(within.sum()).item(), rejects["row"].n_unique()
-    columns = [Problem(*split_rule(name), end - begin, 0, "") for name in sorted(checked.problems)]
+    columns = [BrokenRule(*split_rule(name), end - begin, 0, "") for name in sorted(checked.problems)]
     by_rule = (
         rejects.group_by("rule").agg(pl.len(), first=pl.col("row").min()).sort("len", "rule", descending=[True, False])
     )
-    rules = [Problem(*split_rule(name), count, first - begin, "") for name, count, first in by_rule.iter_rows()]
+    rules = [BrokenRule(*split_rule(name), count, first - begin, "") for name, count, first in by_rule.iter_rows()]
     return Taken(
         taken=good,
         rejected=end - begin if columns else rejected,

@@ -76,7 +76,13 @@ def unknown_commands(text: str) -> Iterator[str]:
             if name not in COMMANDS:
                 yield f"stillwatch {name}"
                 continue
-            valid = {option for parameter in COMMANDS[name].params for option in parameter.opts} | {"--help"}
+            command, words = COMMANDS[name], rest.split()
+            if (subcommands := vars(command).get("commands")) is not None:
+                if not words or words[0] not in subcommands:
+                    yield " ".join(["stillwatch", name, *words[:1]])
+                    continue
+                command = subcommands[words[0]]
+            valid = {option for parameter in command.params for option in parameter.opts} | {"--help"}
             yield from (f"stillwatch {name} {option}" for option in OPTION.findall(rest) if option not in valid)
 
 
@@ -144,6 +150,8 @@ def test_the_picture_of_the_readme_is_small() -> None:
     ("text", "wrong"),
     [
         ("`stillwatch frobnicate`", ["stillwatch frobnicate"]),
+        ("`stillwatch keys create --name A --scope score`, `stillwatch audit verify`", []),
+        ("`stillwatch keys lend`, `stillwatch keys list --name A`", ["stillwatch keys lend", "stillwatch keys --name"]),
         ("```\nstillwatch score --as-of T --loud\n```", ["stillwatch score --loud"]),
         ("    stillwatch serve --port 3000\n", []),
         ("stillwatch reads logs", []),
