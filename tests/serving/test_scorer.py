@@ -110,7 +110,7 @@ def test_the_first_reason_is_the_signal_that_adds_most(model: Model) -> None:
 
 
 def test_features_of_one_signal_are_named_once() -> None:
-    volume, rhythm = (Signal(name=name, disclosure="", cost="", evasion="") for name in ("volume", "rhythm"))
+    volume, rhythm = (Signal(code=name, name=name, disclosure="", cost="", evasion="") for name in ("volume", "rhythm"))
     requests, gaps = ("requests", "requests", "Requests", "{:.0f}"), ("gaps", "minutes", "Gaps", "{:.0f} minutes")
     rows = (*contract_rows(volume, "1d", [requests]), *contract_rows(rhythm, "7d", [gaps]))
     rows += contract_rows(volume, "7d", [requests])
