@@ -89,6 +89,25 @@ def test_a_percentile_is_about_the_share_of_accounts_with_a_lower_risk(scores: p
     assert (ranked["percentile"] - ranked["share"]).abs().max() < 5
 
 
+def test_other_thresholds_move_levels_and_reasons_and_no_risk(
+    filled_workspace: Path, scores: pl.DataFrame, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    low, high = scores["risk"].quantile(0.5), scores["risk"].quantile(0.9)
+    call = ("score", "--as-of", as_of.isoformat(), "--out", tmp_path / "s.parquet", "--workspace", filled_workspace)
+    done = stillwatch(*call, "--review-threshold", low, STILLWATCH_ACT_THRESHOLD=str(high))
+    assert done.returncode == 0, done.stderr
+    moved = pl.read_parquet(tmp_path / "s.parquet")
+    assert_frame_equal(
+        moved.select("account_id", "risk", "percentile"), scores.select("account_id", "risk", "percentile")
+    )
+    assert (moved["level"] == "act").to_list() == (scores["risk"] >= high).to_list()
+    assert (moved["level"] != "low").to_list() == (scores["risk"] >= low).to_list()
+    assert moved.filter(pl.col("level") != "low")["reasons"].list.len().min() > 0
+    wrong = stillwatch(*call, "--review-threshold", 0.5, "--act-threshold", 0.25)
+    assert wrong.returncode == 2
+    assert "act threshold 0.25 lies below the review threshold 0.5" in wrong.stderr
+
+
 def test_accounts_of_campaigns_score_higher(scores: pl.DataFrame, made_world: Path) -> None:
     truth = pl.read_parquet(made_world / "truth.parquet").unique("account_id").select("account_id", "label")
     means = dict(scores.join(truth, on="account_id").group_by("label").agg(pl.col("risk").mean()).iter_rows())
