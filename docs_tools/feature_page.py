@@ -13,8 +13,9 @@ _HEAD = f"""# Features
 The {len(FEATURES)} features of an account as of a time T. `python -m docs_tools features-page` writes this page
 from the contract rows in `features/catalogue/`; [CONTRIBUTING](../CONTRIBUTING.md#add-a-feature) says how to add one.
 Windows end at T and begin at a full hour; "life" is all that is known about the account. A feature is null where
-nothing is known. Names like `hydra-2026-06` are [scenarios](worlds.md) after disclosed campaigns. The costs of
-evasion are our judgement.
+nothing is known. The code stands for the feature in the `indicators` of an answer and is never renamed; beside them
+there is `campaign.shared_keys`, for what an account shares with its campaign. Names like `hydra-2026-06` are
+[scenarios](worlds.md) after disclosed campaigns. The costs of evasion are our judgement.
 """
 
 
@@ -34,7 +35,7 @@ def feature_page() -> str:
 def _section(group: list[Feature]) -> list[str]:
     signal = group[0].signal
     blank = [mode for mode, names in MODES.items() if group[0].name in names and mode != "neither"]
-    rows = [[f"`{f.name}`", f.meaning, f.unit, f.window] for f in group]
+    rows = [[f"`{f.name}`", f.meaning, f.unit, f.window, f"`{f.code}`"] for f in group]
     return [
         f"### {signal.name[0].upper()}{signal.name[1:]}",
         "",
@@ -43,7 +44,7 @@ def _section(group: list[Feature]) -> list[str]:
         f"- Evaded: {signal.evasion}",
         *([f"- Blank with: {', '.join(blank)}."] if blank else []),
         "",
-        *table(["feature", "meaning", "unit", "window"], rows),
+        *table(["feature", "meaning", "unit", "window", "code"], rows),
         "",
     ]
 

@@ -12,7 +12,20 @@ from features.errors import InputError
 from pipelines.commands import access, models, upkeep
 from pipelines.commands.follow import follow_events
 from pipelines.commands.ingest import ingest
-from pipelines.commands.options import HOLDS_ALL, WORKSPACE, AsOf, NewRoot, Out, Root, Seed, parse_time, print_version
+from pipelines.commands.options import (
+    HOLDS_ALL,
+    WORKSPACE,
+    ActThreshold,
+    AsOf,
+    NewRoot,
+    Out,
+    ReviewThreshold,
+    Root,
+    Seed,
+    parse_time,
+    print_version,
+)
+from pipelines.commands.score import score
 
 app = typer.Typer(
     name="stillwatch",
@@ -97,19 +110,7 @@ for command in (models.train, models.promote, models.rollback, models.retrain):
     app.command()(command)
 
 
-@app.command()
-def score(as_of: AsOf, out: Out, path: Root = WORKSPACE) -> None:
-    """Score every account seen up to a time with the champion."""
-    from pipelines.commands import printing
-    from pipelines.score import score as run
-    from pipelines.workspace import Workspace
-
-    workspace = Workspace(path)
-    with workspace.locked("score"), printing.show_progress() as report:
-        scores = run(workspace, as_of, out, report)
-    flagged = scores.filter(scores["reasons"].list.len() > 0)
-    print(f"{out}: {len(scores):,} accounts, {len(flagged):,} at or above the review threshold")
-    printing.print_left_out(workspace.lake.later(as_of))
+app.command()(score)
 
 
 @app.command()
@@ -166,6 +167,8 @@ app.command()(upkeep.migrate)
 def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 3000,
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
+    review_threshold: ReviewThreshold = None,
+    act_threshold: ActThreshold = None,
     path: Root = WORKSPACE,
 ) -> None:
     """Serve the packaged champion over HTTP until it is stopped."""
@@ -175,7 +178,7 @@ def serve(
     from serving.server import become_server
 
     workspace = Workspace(path)
-    become_server(packaged(workspace), port, endpoint_options(workspace, host))
+    become_server(packaged(workspace), port, endpoint_options(workspace, host, review_threshold, act_threshold))
 
 
 @app.command()

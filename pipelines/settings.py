@@ -25,6 +25,8 @@ class Settings(BaseSettings):
         freshness_hours: an account is `stale` if its features are older.
         base_rate: share of accounts that take part in campaigns, where it differs from the share in training; all risks
             are shifted to it, and their order stays.
+        review_threshold: risk from which on an account is reviewed, instead of the model's own threshold.
+        act_threshold: risk from which on an account is acted on, instead of the model's own threshold.
         reject_limit: share of broken rows above which a file is refused.
         data_age_hours: `retrain` refuses data whose newest request is older than this at the time asked about.
         drift_psi, drift_distance: a feature has moved if its PSI and its Jensen-Shannon distance are above both.
@@ -43,6 +45,8 @@ class Settings(BaseSettings):
     online: str = Field(default="sqlite", pattern=r"^(sqlite|rediss?://.+)$")
     freshness_hours: float = Field(default=36, gt=0)
     base_rate: float | None = Field(default=None, gt=0, lt=1)
+    review_threshold: float | None = Field(default=None, ge=0, le=1)
+    act_threshold: float | None = Field(default=None, ge=0, le=1)
     reject_limit: float = Field(default=0.01, ge=0, le=1)
     data_age_hours: float = Field(default=72, gt=0)
     drift_psi: float = Field(default=0.25, gt=0)
@@ -57,6 +61,10 @@ class Settings(BaseSettings):
     def secret(self) -> bytes | None:
         """The key's bytes, if a key is set."""
         return None if self.key is None else bytes.fromhex(self.key.get_secret_value())
+
+    def thresholds(self, review: float | None, act: float | None) -> tuple[float | None, float | None]:
+        """The review and the act threshold: the options of a command where they are given, else those that are set."""
+        return self.review_threshold if review is None else review, self.act_threshold if act is None else act
 
     def drift_limits(self) -> "DriftLimits":
         """The limits above which data count as drifted."""

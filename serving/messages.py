@@ -13,7 +13,8 @@ MAX_ACCOUNTS = 1_000
 MAX_ID_LENGTH = 256
 
 AccountId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_ID_LENGTH)]
-Status = Literal["scored", "unknown_account", "stale"]
+Status = Literal["scored", "stale", "unknown_account", "unavailable"]
+Level = Literal["low", "review", "act"]
 
 
 class ScoreRequest(BaseModel):
@@ -33,11 +34,44 @@ class ModelName(BaseModel):
     version: str
 
 
+class Thresholds(BaseModel):
+    """The risks at and above which an account's level is `review` or `act`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    review: float
+    act: float
+
+    def level(self, risk: float) -> Level:
+        """Return the level of a risk."""
+        return "act" if risk >= self.act else "review" if risk >= self.review else "low"
+
+
+class Indicator(BaseModel):
+    """A reason in coded form.
+
+    `code` never changes its meaning; docs/features.md lists all. `text` is the reason. `value` is the account's own
+    number, `typical` the median of accounts with its plan; either is null where there is none. `impact` is what it
+    adds to the log-odds of the risk: of a feature before calibration, of a campaign after it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    code: str
+    text: str
+    value: float | None
+    typical: float | None
+    impact: float
+
+
 class AccountScore(BaseModel):
     """One account's risk: a calibrated probability, null for an account without stored features.
 
-    `features_as_of` is the time (UTC) up to which the account's features count requests; `status` is `stale` if that is
-    older than the freshness limit. `reasons` are given only at or above the model's review threshold.
+    `status` is `stale` if the features are older than the freshness limit, and `unavailable` if the store can't be
+    read. `level` says which thresholds the risk reaches, `percentile` the share of accounts with a lower risk among
+    those that the model learned from, in per cent. `reasons`, and as `indicators` in coded form, are given from the
+    review threshold on and for every member of a campaign. `features_as_of` is the time (UTC) up to which the
+    account's features count requests.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -45,17 +79,22 @@ class AccountScore(BaseModel):
     account_id: str
     status: Status
     risk: float | None = Field(ge=0.0, le=1.0)
+    level: Level | None = None
+    percentile: float | None = Field(default=None, ge=0.0, le=100.0)
     campaign_id: str | None = None
     reasons: list[str] = Field(default_factory=list)
+    indicators: list[Indicator] = Field(default_factory=list)
     features_as_of: datetime | None
 
 
 class ScoreResponse(BaseModel):
-    """The answer to a `ScoreRequest`: one score per account id, in the same order."""
+    """The answer to a `ScoreRequest`: one score per account id, in the same order; `evaluated_at` is its time (UTC)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: ModelName
+    thresholds: Thresholds
+    evaluated_at: datetime
     scores: list[AccountScore]
 
 

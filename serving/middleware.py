@@ -1,4 +1,4 @@
-"""ASGI middleware before the scoring service: size limit, validation, front page, OpenAPI page.
+"""ASGI middleware before the scoring service: size limit, validation, front page, OpenAPI page, `/v1/score`.
 
 BentoML does not limit the size of a body, logs a stack trace for each bad request and answers some of them with a 500.
 So requests to `POST /score` are read, limited and checked here, and only valid ones reach the service.
@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.analysts import ANYBODY, WrongTokenError, may_read, reads_reasons
 from serving.messages import ErrorResponse, ScoreRequest, explain_invalid, refusal
+from serving.openapi import PLAIN, VERSIONED, correct_spec
 
 BODY_LIMIT = 2 * 1024 * 1024
 """Bytes. A valid body has at most 1,000 ids of 256 characters of four bytes, about half of this."""
@@ -25,14 +26,6 @@ answer. Doubled, a hostile sender could keep the server reading twice as long.""
 
 BODY_SECONDS = 20.0
 """A sender has this long to send its body; then it gets a 408."""
-
-REFUSALS = {
-    400: "The request does not match the schema.",
-    401: "The token is not the analysts'.",
-    408: "The body did not arrive in time.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-}
 
 FRONT_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>stillwatch</title></head>
@@ -63,13 +56,15 @@ class ScoringMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["path"] == VERSIONED:
+            scope = {**scope, "path": PLAIN, "raw_path": PLAIN.encode()}
         route = (scope["method"], scope["path"])
-        if route == ("POST", "/score"):
+        if route == ("POST", PLAIN):
             await self._score(scope, receive, send)
         elif route in (("GET", "/"), ("HEAD", "/")):
             await HTMLResponse(FRONT_PAGE)(scope, receive, send)
         elif route in (("GET", "/docs.json"), ("HEAD", "/docs.json")):
-            await JSONResponse(correct_spec(self.spec()))(scope, receive, send)
+            await JSONResponse(correct_spec(self.spec(), self.readers))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -163,24 +158,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return again
-
-
-def correct_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """Replace the errors on BentoML's OpenAPI page by those that `POST /score` really gives."""
-    spec["openapi"] = "3.1.0"  # pydantic writes `null` as a type, which 3.0 does not know
-    operation = spec["paths"]["/score"]["post"]
-    operation["requestBody"]["required"] = True
-    operation["responses"] = {
-        "200": operation["responses"].get("200", operation["responses"].get(200)),
-        **{str(status): _answer(text, ErrorResponse) for status, text in REFUSALS.items()},
-    }
-    components = ErrorResponse.model_json_schema(ref_template="#/components/schemas/{model}")
-    spec["components"]["schemas"].update(components.pop("$defs"))
-    spec["components"]["schemas"]["ErrorResponse"] = components
-    return spec
-
-
-def _answer(text: str, body: type[BaseModel]) -> dict[str, Any]:
-    """Describe an answer for the OpenAPI page."""
-    reference = {"$ref": f"#/components/schemas/{body.__name__}"}
-    return {"description": text, "content": {"application/json": {"schema": reference}}}

@@ -32,6 +32,7 @@ class Options:
         prove: checks the model's signature; None if it need not be signed.
         analysts: the token that callers send to read reasons.
         base_rate: share of accounts in campaigns, where it differs from the share in training.
+        review_threshold, act_threshold: risks from which on an account's level rises; None for the model's own.
     """
 
     store: Path
@@ -41,13 +42,15 @@ class Options:
     prove: Prove | None = None
     analysts: str | None = None
     base_rate: float | None = None
+    review_threshold: float | None = None
+    act_threshold: float | None = None
 
 
 def become_server(bento: Path, port: int, options: Options) -> NoReturn:
     """Verify the Bento and replace this process by its server, which then gets the signals.
 
     Raises:
-        InputError: the port is taken, or there is no Bento.
+        InputError: the port is taken, there is no Bento, or the act threshold lies below the review threshold.
         IntegrityError: the Bento was changed after packaging, or its model is not signed as it must be.
     """
     call, lock = server_command(bento, port, options)
@@ -88,7 +91,7 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
     Raises:
         InputError, IntegrityError: as `become_server` does.
     """
-    verify_bento(bento, options.prove)
+    verify_bento(bento, options.prove).with_thresholds(options.review_threshold, options.act_threshold)
     check_port(options.host, port)
     home, lock = _home(bento.resolve().parent, port)
     settings = {
@@ -96,8 +99,11 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
         "online": options.online,
         "freshness_hours": options.freshness_hours,
         "readers": choose_readers(options.analysts, options.host),
-        **({} if options.base_rate is None else {"base_rate": options.base_rate}),
+        "base_rate": options.base_rate,
+        "review_threshold": options.review_threshold,
+        "act_threshold": options.act_threshold,
     }
+    settings = {name: value for name, value in settings.items() if value is not None}
     arguments = home / "arguments.json"
     arguments.touch(mode=0o600)  # the address of a Redis server may hold a password
     arguments.write_text(json.dumps(settings), encoding="utf-8")

@@ -24,6 +24,7 @@ from features.errors import InputError, StillwatchError
 from features.store.lookup import FeatureLookup, Online
 from serving import scorer
 from serving.analysts import ANYBODY, reads_reasons
+from serving.example_accounts import EXAMPLE_LEVELS, answer_example
 from serving.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
 from serving.middleware import ScoringMiddleware
 from training.models import model as models
@@ -48,6 +49,8 @@ class Arguments(BaseModel):
         freshness_hours: features that are older are stale.
         readers: who may read reasons (`serving.analysts`).
         base_rate: share of accounts in campaigns, where it differs from the share in training.
+        review_threshold: risk from which on an account is reviewed; by default the model's.
+        act_threshold: risk from which on an account is acted on; by default the model's.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -57,6 +60,8 @@ class Arguments(BaseModel):
     freshness_hours: float = Field(default=36.0, gt=0, allow_inf_nan=False)
     readers: str = ANYBODY
     base_rate: float | None = Field(default=None, gt=0, lt=1)
+    review_threshold: float | None = Field(default=None, ge=0, le=1)
+    act_threshold: float | None = Field(default=None, ge=0, le=1)
 
 
 arguments = bentoml.use_arguments(Arguments)
@@ -103,12 +108,14 @@ class Endpoint:
     def __init__(self) -> None:
         try:
             model, base_rate = open_model(MODEL_FOLDER), arguments.base_rate
-            self.model = model if base_rate is None else model.at(base_rate)
+            model = model if base_rate is None else model.at(base_rate)
+            self.model = model.with_thresholds(arguments.review_threshold, arguments.act_threshold)
             self.lookup = open_store(arguments)
         except StillwatchError as error:
             _end_server(error)
             raise
         self.name = ModelName(name=self.model.name, version=str(self.model.version))
+        self.thresholds = scorer.thresholds_of(self.model)
         self.freshness = timedelta(hours=arguments.freshness_hours)
         self.threads = anyio.CapacityLimiter(THREADS)
         if bentoml.server_context.worker_index is not None:
@@ -130,23 +137,55 @@ class Endpoint:
     @bentoml.api(route="/score")  # type: ignore[untyped-decorator]
     async def score(self, request: ScoreRequest, /) -> ScoreResponse:
         """Risk, status and reasons of each account asked for, in the order asked."""
-        ids = list(dict.fromkeys(request.account_ids))
+        now, asked = datetime.now(UTC), dict.fromkeys(request.account_ids)
+        ids = [account_id for account_id in asked if account_id not in EXAMPLE_LEVELS]
         if len(ids) >= EVENT_LOOP_ACCOUNTS:
             scores = await anyio.to_thread.run_sync(self._score_all, ids, limiter=self.threads)
         else:
             scores = await self._score_few(ids)
+        if any(score.status == "unknown_account" for score in scores):
+            scores = await anyio.to_thread.run_sync(self._tell_lost, scores, limiter=self.threads)
         by_id = dict(zip(ids, scores, strict=True))
-        return ScoreResponse(model=self.name, scores=[by_id[account_id] for account_id in request.account_ids])
+        for account_id in asked.keys() & EXAMPLE_LEVELS.keys():
+            by_id[account_id] = answer_example(account_id, self.model, now, has_reasons=reads_reasons.get())
+        return ScoreResponse(
+            model=self.name,
+            thresholds=self.thresholds,
+            evaluated_at=now,
+            scores=[by_id[account_id] for account_id in request.account_ids],
+        )
 
     def _score_all(self, ids: list[str]) -> list[AccountScore]:
-        return self._answer(ids, self.lookup.online(ids), None)
+        online = self._read(ids)
+        return [*map(scorer.unavailable, ids)] if online is None else self._answer(ids, online, None)
 
     async def _score_few(self, ids: list[str]) -> list[AccountScore]:
-        online = self.lookup.online(ids)
+        online = self._read(ids) if ids else None
+        if online is None:
+            return [*map(scorer.unavailable, ids)]
         risks = scorer.assess(self.model, online.matrix, scorer.is_present(online.as_of), online.lift)
-        if reads_reasons.get() and (risks >= self.model.review_threshold).any():
+        is_explained = (risks >= self.model.review_threshold) | scorer.is_present(online.campaigns)
+        if reads_reasons.get() and is_explained.any():
             return await anyio.to_thread.run_sync(self._answer, ids, online, risks, limiter=self.threads)
         return self._answer(ids, online, risks)
+
+    def _read(self, ids: list[str]) -> Online | None:
+        """Read the newest that is known of accounts; None if the store can't be read."""
+        try:
+            return self.lookup.online(ids)
+        except Exception as error:  # of Feast, SQLite or Redis
+            # The kind alone: what an error says may hold an id or an address.
+            print(f"the online store can't be read ({type(error).__name__})", flush=True)
+            return None
+
+    def _tell_lost(self, scores: list[AccountScore]) -> list[AccountScore]:
+        """Make accounts unavailable that were brought online and are not there, say after Redis lost its memory."""
+        unknown = [score.account_id for score in scores if score.status == "unknown_account"]
+        try:
+            lost = self.lookup.expected(unknown)
+        except Exception:  # of Polars; without the list nobody knows who is a stranger
+            lost = set(unknown)
+        return [scorer.unavailable(score.account_id) if score.account_id in lost else score for score in scores]
 
     def _answer(self, ids: list[str], online: Online, risks: scorer.Risks | None) -> list[AccountScore]:
         return scorer.score_rows(

@@ -15,11 +15,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "training": ("features", "simulation"),
     "planting": ("features", "simulation", "training"),
     "serving": ("features", "simulation", "training"),
-    "pipelines": ("features", "simulation", "training", "planting", "serving"),
+    "stillwatch": (),
+    "pipelines": ("features", "simulation", "training", "planting", "serving", "stillwatch"),
     "docs_tools": ("features", "simulation", "training", "planting", "serving", "pipelines"),
     "benchmarks": ("features", "simulation", "training", "planting", "serving", "pipelines", "docs_tools"),
 }
-SHIPPED = ("features", "simulation", "training", "planting", "serving", "pipelines")
+SHIPPED = ("features", "simulation", "training", "planting", "serving", "pipelines", "stillwatch")
 PURE = ("features", "simulation", "training", "planting")
 PLACES = (*MAY_IMPORT, "tests")
 ROOMS = {
@@ -224,6 +225,7 @@ PLANTED: tuple[tuple[Fence, str, str], ...] = (
     (import_direction, "serving/x.py", "from pipelines import score"),
     (import_direction, "serving/x.py", "from planting import plant"),
     (import_direction, "planting/x.py", "from serving.scorer import score"),
+    (import_direction, "stillwatch/x.py", "from serving.messages import AccountScore"),
     (import_direction, "planting/x.py", "from pipelines.workspace import Workspace"),
     (import_direction, "simulation/x.py", "from training.examples import dataset"),
     (import_direction, "training/x.py", "from planting import plant"),

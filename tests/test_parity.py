@@ -78,7 +78,7 @@ def test_the_batch_score_is_the_packaged_model_on_the_online_features(
     assert model.predict(online[0], lift).tolist() == scores["risk"].to_list()
 
 
-def test_the_endpoint_gives_the_risk_and_reasons_of_the_batch_score(
+def test_the_endpoint_gives_every_number_and_word_of_the_batch_score(
     ask: Ask, scores: pl.DataFrame, as_of: datetime
 ) -> None:
     ids = scores["account_id"].to_list()
@@ -86,13 +86,15 @@ def test_the_endpoint_gives_the_risk_and_reasons_of_the_batch_score(
     assert [score["account_id"] for score in answers] == ids
     risks = [struct.pack("<d", score["risk"]) for score in answers]
     assert risks == [struct.pack("<d", risk) for risk in scores["risk"]]
-    assert [score["reasons"] for score in answers] == scores["reasons"].to_list()
+    for column in ("campaign_id", "reasons", "level", "percentile", "indicators"):
+        assert [score[column] for score in answers] == scores[column].to_list(), column
     assert {datetime.fromisoformat(score["features_as_of"]) for score in answers} == {as_of.replace(microsecond=0)}
 
 
 def test_one_account_alone_gets_the_risk_it_gets_among_others(ask: Ask, scores: pl.DataFrame) -> None:
     """Single calls take another path through the service than calls for many."""
     picked = pl.concat([scores.sort("risk").tail(5), scores.sort("risk").head(5), scores.sample(10, seed=1)])
-    for account, risk, reasons in picked.select("account_id", "risk", "reasons").iter_rows():
+    columns = ["risk", "level", "percentile", "reasons", "indicators"]
+    for account, *row in picked.select("account_id", *columns).iter_rows():
         answer = ask([account])["scores"][0]
-        assert (answer["risk"], answer["reasons"]) == (risk, reasons)
+        assert [answer[column] for column in columns] == row

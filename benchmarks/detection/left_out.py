@@ -72,7 +72,7 @@ class TrainingData:
 
     def learn(self, candidate: Candidate, training_set: TrainingSet) -> FittedCandidate:
         """Fit and calibrate."""
-        return fit_candidate(candidate, training_set, self.seed, self.plan.review_rate)
+        return fit_candidate(candidate, training_set, self.seed, self.plan)
 
     @property
     def blend(self) -> Blend:

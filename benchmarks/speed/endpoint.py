@@ -36,7 +36,7 @@ from serving.server import HOST, Options, running_server
 from training.models import model as models
 from training.models.calibrate import Calibrator
 from training.models.linear import Linear
-from training.models.standing import Standing
+from training.models.standing import Standing, fit_reference
 
 ACCOUNTS = 500
 ROUNDS = 5
@@ -131,9 +131,10 @@ def make_model() -> tuple[models.Model, Matrix]:
         linear=Linear(np.zeros(count), np.ones(count), random.normal(size=2 * count) / 100, 0.0),
         standing=Standing((-6.0, 6.0), (-3.0, 3.0)),
         calibrator=Calibrator((-6.0, 0.0, 6.0), (-7.0, 0.0, 6.0), 0.1),
+        reference=fit_reference(np.linspace(0.001, 0.999, len(matrix)), matrix, FEATURE_NAMES),
         features=FEATURE_NAMES,
         schema_version=SCHEMA_VERSION,
-        thresholds={"review": 0.5},
+        thresholds={"review": 0.5, "act": 0.9},
         version="bench",
     )
     return model, matrix[:ACCOUNTS]

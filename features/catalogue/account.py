@@ -3,12 +3,14 @@
 from features.catalogue.feature import Signal, rows
 
 _REGISTRATION = Signal(
+    code="registration",
     name="registration",
     disclosure="Fraudulent accounts are young, and of varied types and access paths (`agentic-2026-02`).",
     cost="The account's row",
     evasion="Buy or steal old accounts, or enter programmes. Costs their price, and the programmes' checks.",
 )
 _TOGETHER = Signal(
+    code="registered_together",
     name="registered together",
     disclosure="Shared payment methods (`reasoning-2026-02`); thousands of accounts made for one purpose "
     "(`hydra-2026-06`).",
@@ -16,6 +18,7 @@ _TOGETHER = Signal(
     evasion="One card, domain and network for each account, spread over weeks. Costs cards, proxies and time.",
 )
 _SAME_NETWORK = Signal(
+    code="signup_network",
     name="signed up from one network",
     disclosure="Thousands of accounts made for one purpose (`hydra-2026-06`).",
     cost="Counts over the table of accounts",

@@ -3,12 +3,14 @@
 from features.catalogue.feature import Signal, rows
 
 _VOLUME = Signal(
+    code="break_with_its_history",
     name="a break with its own history",
     disclosure="Stolen keys and bought accounts: the same account, another user (`agentic-2026-02`).",
     cost="Sums of hour rollups before and since",
     evasion="Take over slowly. Costs time in which the owner may notice.",
 )
 _TEXTS = Signal(
+    code="other_texts_than_before",
     name="other texts than before",
     disclosure="Stolen keys and bought accounts; a campaign tried 12,000 variants before it scaled.",
     cost="Sums of flags and first hours of keys",
@@ -16,6 +18,7 @@ _TEXTS = Signal(
     needs=("text",),
 )
 _WAYS = Signal(
+    code="other_ways_in_than_before",
     name="other ways in than before",
     disclosure="A pool that is found moves to other addresses; a stolen key is used from elsewhere (`pools-2026-07`).",
     cost="First hours of keys",
@@ -23,6 +26,7 @@ _WAYS = Signal(
     needs=("infrastructure",),
 )
 _GONE = Signal(
+    code="vanished_metadata",
     name="vanished metadata",
     disclosure="Metadata vanish from one day on.",
     cost="The last hour with an address or agent",

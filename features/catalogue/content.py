@@ -5,6 +5,7 @@ from features.catalogue.feature import ONE_MORE_NATS, Signal, rows
 _KEYS = "Counts of keys"
 
 _TEMPLATE = Signal(
+    code="one_template",
     name="one template",
     disclosure="One fixed prompt in every request (`pools-2026-07`); one template with variations tens of "
     "thousands of times.",
@@ -14,6 +15,7 @@ _TEMPLATE = Signal(
     needs=("text",),
 )
 _SWEEP = Signal(
+    code="many_tasks",
     name="many tasks in few templates",
     disclosure="Many distinct tasks go through a few wrappers, each task once.",
     cost=_KEYS + " and their entropies",
@@ -21,6 +23,7 @@ _SWEEP = Signal(
     needs=("text",),
 )
 _TOPIC = Signal(
+    code="one_kind_of_text",
     name="one kind of text",
     disclosure="Campaigns keep to the fields that they train for: coding, agents, reasoning.",
     cost="Sums of topic vectors",
@@ -28,6 +31,7 @@ _TOPIC = Signal(
     needs=("text",),
 )
 _ASKED = Signal(
+    code="what_is_asked",
     name="what is asked for",
     disclosure="Step-by-step elicitation, reasoning behind a given answer, rubric grading, safe rewrites "
     "(`reasoning-2026-02`). "
@@ -37,6 +41,7 @@ _ASKED = Signal(
     needs=("text",),
 )
 _FORM = Signal(
+    code="request_form",
     name="form of the requests",
     disclosure="Data sets are made of single turns under one system prompt, with an output format that a "
     "program reads.",

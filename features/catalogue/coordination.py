@@ -10,6 +10,7 @@ _WITH_LOAD = ("prefix", "suffix", "skeleton", "band", "system", "asn")
 _EVEN_COST = "Sums over the accounts of each key, once for all accounts"
 
 _EVEN_TEXT = Signal(
+    code="even_load_over_texts",
     name="load spread over accounts with the same texts",
     disclosure='Traffic was spread evenly over accounts: "load balancing" (`reasoning-2026-02`).',
     cost=_EVEN_COST,
@@ -17,6 +18,7 @@ _EVEN_TEXT = Signal(
     needs=("text",),
 )
 _EVEN_WAY = Signal(
+    code="even_load_over_ways_in",
     name="load spread over accounts with the same ways in",
     disclosure='Traffic was spread evenly over accounts: "load balancing" (`reasoning-2026-02`).',
     cost=_EVEN_COST,
@@ -24,6 +26,7 @@ _EVEN_WAY = Signal(
     needs=("infrastructure",),
 )
 _BORN_TEXT = Signal(
+    code="same_texts_registered_together",
     name="accounts with the same texts registered together",
     disclosure="Pools are filled, and refilled after a ban, within days (`pools-2026-07`).",
     cost=_EVEN_COST,
@@ -31,6 +34,7 @@ _BORN_TEXT = Signal(
     needs=("text",),
 )
 _BORN_WAY = Signal(
+    code="same_ways_in_registered_together",
     name="accounts with the same ways in registered together",
     disclosure="Pools are filled, and refilled after a ban, within days (`pools-2026-07`).",
     cost=_EVEN_COST,

@@ -3,6 +3,7 @@
 from features.catalogue.feature import Signal, rows
 
 _DIFFERENT = Signal(
+    code="many_tasks_in_ten",
     name="many tasks, counted in ten requests",
     disclosure="Many distinct tasks go through a few wrappers, each task once.",
     cost="Counts of keys, as expected among ten requests: a sum over keys",
@@ -10,6 +11,7 @@ _DIFFERENT = Signal(
     needs=("text",),
 )
 _GROWTH = Signal(
+    code="growing_sweep",
     name="a sweep that goes on",
     disclosure="Topics are covered one by one, and seldom visited again.",
     cost="First hours of keys",
@@ -17,6 +19,7 @@ _GROWTH = Signal(
     needs=("text",),
 )
 _LIMIT = Signal(
+    code="max_tokens_swept",
     name="max_tokens swept or fixed",
     disclosure="Programs set max_tokens to one value, or try them one after the other.",
     cost="Counts of max_tokens, as expected among ten requests",

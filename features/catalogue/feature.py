@@ -21,6 +21,8 @@ class Signal:
     """What one or more features are meant to show.
 
     Attributes:
+        code: the beginning of the codes of its indicators, for programs. It is never renamed and never used again for
+            another signal.
         name: a few words; reasons are grouped by it.
         disclosure: what is publicly known of campaigns that this looks for.
         cost: what it takes to compute.
@@ -28,6 +30,7 @@ class Signal:
         needs: "text" and "infrastructure", as far as its features are blank without these columns.
     """
 
+    code: str
     name: str
     disclosure: str
     cost: str
@@ -57,10 +60,18 @@ class Feature:
     signal: Signal
     family: str = ""
 
+    @property
+    def code(self) -> str:
+        """The code of an indicator of this feature, say `one_template.top_prefix_share_28d`."""
+        return f"{self.signal.code}.{self.name}"
+
+    def plain(self, value: float) -> float:
+        """Return the number that a value is a logarithm of, or the value itself if it is none."""
+        return _PLAIN[self.unit](min(value, _MOST)) if self.unit in _PLAIN else value
+
     def describe(self, value: float) -> str:
         """Return the analyst's words for a value."""
-        plain = _PLAIN[self.unit](min(value, _MOST)) if self.unit in _PLAIN else value
-        return self.phrase.format(value, plain=plain)
+        return self.phrase.format(value, plain=self.plain(value))
 
 
 def family_of(file: ModuleType) -> str:

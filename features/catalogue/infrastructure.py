@@ -5,6 +5,7 @@ from features.catalogue.feature import ONE_MORE, Signal, rows
 _KEYS = "Counts of keys"
 
 _ADDRESSES = Signal(
+    code="ways_in",
     name="many or shared ways in",
     disclosure="Proxy networks of over 20,000 accounts; a found address is replaced at once.",
     cost=_KEYS,
@@ -12,6 +13,7 @@ _ADDRESSES = Signal(
     needs=("infrastructure",),
 )
 _AT_ONCE = Signal(
+    code="places_at_once",
     name="several places at once",
     disclosure="A proxy network of over 20,000 accounts gives each request another way out (`hydra-2026-06`).",
     cost="Different keys of each account and hour",
@@ -19,6 +21,7 @@ _AT_ONCE = Signal(
     needs=("infrastructure",),
 )
 _PLACES = Signal(
+    code="places_that_do_not_fit",
     name="places that do not fit",
     disclosure="Resellers carry requests of regions that are not served.",
     cost=_KEYS,
@@ -26,6 +29,7 @@ _PLACES = Signal(
     needs=("infrastructure",),
 )
 _CLIENTS = Signal(
+    code="clients",
     name="clients",
     disclosure="One program behind many accounts, whatever name it gives.",
     cost=_KEYS,
@@ -33,6 +37,7 @@ _CLIENTS = Signal(
     needs=("infrastructure",),
 )
 _BREADTH = Signal(
+    code="breadth_of_access",
     name="breadth of access",
     disclosure="Varied access paths, and a move to another model within a day (`agentic-2026-02`, `pivot-2026-02`).",
     cost=_KEYS,
@@ -40,6 +45,7 @@ _BREADTH = Signal(
     needs=("infrastructure",),
 )
 _MISSING = Signal(
+    code="missing_metadata",
     name="missing metadata",
     disclosure="Metadata vanish from one day on.",
     cost="Sums of hour rollups",

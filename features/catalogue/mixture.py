@@ -8,6 +8,7 @@ from features.catalogue.feature import Signal, rows
 _PAIRS = "Sums of hour rollups: pairs of requests of one hour against pairs of different hours"
 
 _TEXTS = Signal(
+    code="hours_of_different_texts",
     name="hours of different texts",
     disclosure="A proxy network mixed campaign traffic with unrelated customers' requests: one account, two "
     "kinds of traffic.",
@@ -17,6 +18,7 @@ _TEXTS = Signal(
     needs=("text",),
 )
 _SHAPES = Signal(
+    code="hours_of_different_shapes",
     name="hours of different lengths and turns",
     disclosure="A proxy network mixed campaign traffic with unrelated customers' requests: one account, two "
     "kinds of traffic.",

@@ -3,12 +3,14 @@
 from features.catalogue.feature import Signal, rows
 
 _PERIODS = Signal(
+    code="periods",
     name="periods of hours",
     disclosure="Synchronised traffic, identical patterns (`reasoning-2026-02`): jobs start every so many hours.",
     cost="Autocorrelation of the hour rollups' requests",
     evasion="Start at random hours. Costs nothing but the plan to do so.",
 )
 _LIFE = Signal(
+    code="day_and_week_of_its_own",
     name="a day and a week of its own",
     disclosure="Load that is spread evenly over accounts has no day and no week, people's has both "
     "(`reasoning-2026-02`).",

@@ -3,6 +3,7 @@
 from features.catalogue.feature import ONE_MORE, Signal, rows
 
 _PIVOT = Signal(
+    code="pivot_to_a_new_model",
     name="pivot to a new model",
     disclosure="Within 24 h of a release nearly half of a campaign's traffic moved to the new model (`pivot-2026-02`).",
     cost="Requests by model in hour rollups, and a median of each plan",
@@ -10,6 +11,7 @@ _PIVOT = Signal(
 )
 
 _BLOCK = Signal(
+    code="another_model_after_a_block",
     name="another model after a block",
     disclosure="After a block a campaign went back to an older, weaker model (`cleaner-2026`).",
     cost="Requests by model in hour rollups, before and after the first refused hour",

@@ -3,24 +3,28 @@
 from features.catalogue.feature import Signal, rows
 
 _SLEEP = Signal(
+    code="no_sleep",
     name="no sleep",
     disclosure="Pools work round the clock, whoever is awake (`pools-2026-07`).",
     cost="Hours with a request",
     evasion="Keep office hours. Costs two thirds of an account's time, so three times the accounts.",
 )
 _RAMP = Signal(
+    code="ramp_up",
     name="steadiness and ramp-up",
     disclosure="New accounts go to their most at once, and load is spread evenly over days (`reasoning-2026-02`).",
     cost="Sums of hour rollups by day",
     evasion="Age accounts and let them fluctuate. Costs weeks of waiting, or idle accounts.",
 )
 _PACING = Signal(
+    code="machine_pacing",
     name="machine pacing",
     disclosure="Requests come at a machine's pace: evenly, or in synchronised bursts (`reasoning-2026-02`).",
     cost="Bits of minutes and counts of five-minute slots in hour rollups",
     evasion="Draw gaps from people's. Costs throughput of each account.",
 )
 _WEEK = Signal(
+    code="week_hours",
     name="the hours of the week",
     disclosure="Traffic of a pool is spread over the week by a scheduler, and not by anyone's life "
     "(`reasoning-2026-02`).",
@@ -28,6 +32,7 @@ _WEEK = Signal(
     evasion="Follow a person's timetable. Costs the hours that person is away.",
 )
 _PROBES = Signal(
+    code="fixed_probes",
     name="probes at fixed intervals",
     disclosure="Expected, not disclosed: a look at fixed intervals whether the answers are still the model's.",
     cost="Bits of minutes in hour rollups: minutes without others around them",

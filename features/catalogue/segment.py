@@ -17,6 +17,7 @@ _WORDS = {
     "asn": "autonomous system",
 }
 _NAMES = {"shape": "shapes of requests", "cell": "topics", "capability": "capabilities", "asn": "networks"}
+_CODES = {"shape": "shapes", "cell": "topics", "capability": "capabilities", "asn": "networks"}
 _ASKED = (
     "Campaigns ask for what they train: coding, agents, reasoning, grading, at lengths that suit a data set.",
     "Mix in what others of the plan ask for. Costs its tokens: half of the traffic halves the distance.",
@@ -30,7 +31,14 @@ _WAYS = (
 def _signal(kind: str) -> Signal:
     disclosure, evasion = _WAYS if kind == "asn" else _ASKED
     cost = "Counts of keys, and their sums over all accounts of a plan"
-    return Signal(name=f"unusual {_NAMES[kind]}", disclosure=disclosure, cost=cost, evasion=evasion, needs=USUAL[kind])
+    return Signal(
+        code=f"unusual_{_CODES[kind]}",
+        name=f"unusual {_NAMES[kind]}",
+        disclosure=disclosure,
+        cost=cost,
+        evasion=evasion,
+        needs=USUAL[kind],
+    )
 
 
 def _of(kind: str) -> tuple[Feature, ...]:

@@ -3,18 +3,21 @@
 from features.catalogue.feature import ONE_MORE, Signal, rows
 
 _SESSIONS = Signal(
+    code="sessions",
     name="sessions",
     disclosure="A program asks until it is done; people come and go.",
     cost="Bits of minutes in hour rollups: runs that are less than 30 minutes apart",
     evasion="Draw sessions from people's. Costs throughput of each account.",
 )
 _CLOCK = Signal(
+    code="by_the_clock",
     name="by the clock",
     disclosure="Synchronised traffic, identical patterns (`reasoning-2026-02`).",
     cost="Counts of five-minute slots in hour rollups, and the hour a day before",
     evasion="Start at random times. Costs nothing but the plan to do so.",
 )
 _NEW = Signal(
+    code="at_its_most_from_the_start",
     name="at its most from the start",
     disclosure="Accounts made for one purpose are used to the full at once, and evenly (`hydra-2026-06`, "
     "`pools-2026-07`).",
@@ -22,6 +25,7 @@ _NEW = Signal(
     evasion="Let accounts grow slowly. Costs weeks of waiting.",
 )
 _BELOW = Signal(
+    code="just_below_the_limits",
     name="just below the limits",
     disclosure="Accounts are run just below what they are allowed, and never over it (`pools-2026-07`).",
     cost="Sums of hour rollups against the busiest hour and day",

@@ -21,6 +21,7 @@ _WITH_SHARE = ("prefix", "suffix", "skeleton", "band", "exact", "address", "subn
 _WITH_AGE = ("suffix", "skeleton", "band", "system", "subnet", "client", "asn")
 
 _TEXT = Signal(
+    code="shared_texts",
     name="texts of other accounts",
     disclosure="One template over hundreds of accounts.",
     cost="Accounts of each key, once for all accounts",
@@ -28,6 +29,7 @@ _TEXT = Signal(
     needs=("text",),
 )
 _WAYS = Signal(
+    code="shared_ways_in",
     name="ways in of other accounts",
     disclosure="Proxy pools carry many accounts at once (`hydra-2026-06`).",
     cost="Accounts of each key, once for all accounts",
@@ -35,6 +37,7 @@ _WAYS = Signal(
     needs=("infrastructure",),
 )
 _KINDS = Signal(
+    code="shared_kinds",
     name="several kinds of sharing",
     disclosure="Members of a campaign share payment, prompts and addresses at once (`reasoning-2026-02`).",
     cost="Accounts of each key, once for all accounts",

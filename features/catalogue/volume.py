@@ -5,6 +5,7 @@ from features.catalogue.feature import ONE_MORE, Signal, rows
 _HOURS = "Sums of hour rollups"
 
 _USE = Signal(
+    code="usage",
     name="how much is used",
     disclosure="Campaigns sent 13 to 46 requests an account and day, which is ordinary; one pool sent 857 "
     "(`pools-2026-07`).",
@@ -12,18 +13,21 @@ _USE = Signal(
     evasion="Send less from each account. Costs more accounts for the same data set.",
 )
 _PROGRAMME = Signal(
+    code="programme_use",
     name="use against its programme",
     disclosure="Programmes for education, research and startups are ways in for fraudulent accounts.",
     cost=_HOURS + ", and a median of each programme",
     evasion="Use as little as students do. Costs that many more accounts, each through the programme's checks.",
 )
 _PLAN = Signal(
+    code="plan_use",
     name="use for the plan",
     disclosure="A whole plan's worth is drawn from cheap or free accounts.",
     cost=_HOURS + ", and a median of each plan",
     evasion="Buy the plans that fit the use. Costs their price, times accounts.",
 )
 _LENGTHS = Signal(
+    code="lengths",
     name="lengths of requests and answers",
     disclosure="Training wants long answers to short prompts, and grading short answers to long ones "
     "(`reasoning-2026-02`).",
@@ -31,12 +35,14 @@ _LENGTHS = Signal(
     evasion="Pad or cut requests. Costs tokens, and the answers' worth as training data.",
 )
 _LIMITS = Signal(
+    code="rate_limits",
     name="running into limits",
     disclosure="Accounts run just below or against the limits, and are refused when a pool is found (`pools-2026-07`).",
     cost=_HOURS,
     evasion="Stay well below the limits. Costs throughput, or more accounts.",
 )
 _SETTINGS = Signal(
+    code="settings",
     name="settings of the requests",
     disclosure="Reasoning, tools and fixed settings serve the data set that is wanted (`agentic-2026-02`).",
     cost=_HOURS,

@@ -5,6 +5,7 @@ from features.catalogue.feature import ONE_MORE, Signal, rows
 _DAYS = "Sums of hour rollups by day; each day is given five requests at the account's own mean"
 
 _ASKED = Signal(
+    code="worst_day_texts",
     name="the worst day's texts",
     disclosure="One proxy network mixed campaign traffic with unrelated customers' requests: a mean over weeks "
     "hides a day.",
@@ -13,6 +14,7 @@ _ASKED = Signal(
     needs=("text",),
 )
 _DAY = Signal(
+    code="worst_day_requests",
     name="the worst day's requests",
     disclosure="Accounts of a second pool sent 857 requests a day at the peak (`pools-2026-07`).",
     cost=_DAYS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -195,6 +195,17 @@ class FeatureLookup:
         lift = np.fromiter((value.double_val for value in columns["lift"].values), np.float64, len(account_ids))
         return Online(matrix, times, campaigns, ties, lift)
 
+    def expected(self, account_ids: Sequence[str]) -> set[str]:
+        """Those of some accounts that were last brought online, and so must be in the online store."""
+        latest = self.root / "latest.parquet"
+        if not latest.exists():
+            return set()
+        state = latest.stat()
+        online = _hashed_accounts(latest, (state.st_mtime_ns, state.st_ino))
+        asked = pl.Series(account_ids, dtype=pl.String)
+        hashes = asked.hash().to_numpy()
+        return set(asked.filter(pl.Series(online[np.searchsorted(online[:-1], hashes)] == hashes)))
+
     def feast_store(self) -> "FeatureStore":
         """Feast over this store."""
         return self._store
@@ -216,6 +227,16 @@ def _vectors(features: pl.DataFrame, groups: pl.DataFrame | None) -> pl.DataFram
     """The rows of the online store: `account_id`, `as_of`, `vector`, and what is known of the account's group."""
     memberships = pl.DataFrame(schema=_GROUP) if groups is None else groups.select(_GROUP.names())
     return features.select("account_id", "as_of", _vector()).join(memberships, on="account_id", how="left")
+
+
+@lru_cache(maxsize=1)
+def _hashed_accounts(path: Path, state: tuple[int, int]) -> npt.NDArray[np.uint64]:  # noqa: ARG001  (keys the cache)
+    """The sorted hashes of the accounts in a file in a state, and a last 0; in memory, 8 bytes an account.
+
+    They are for this process alone: another release of Polars hashes otherwise.
+    """
+    hashes = pl.read_parquet(path, columns=["account_id"])["account_id"].hash()
+    return np.append(np.sort(hashes.to_numpy()), np.uint64(0))
 
 
 def _vector() -> pl.Expr:

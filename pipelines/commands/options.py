@@ -44,7 +44,16 @@ def existing_workspace(context: typer.Context, path: Path) -> Path:
         InputError: there is none, so that a mistyped path makes no new folder.
     """
     root = resolve_workspace(context, path)
-    if not context.resilient_parsing and not any((root / name).exists() for name in _OF_A_WORKSPACE):
+    return root if context.resilient_parsing else require_workspace(root)
+
+
+def require_workspace(root: Path) -> Path:
+    """Return a workspace's folder.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not any((root / name).exists() for name in _OF_A_WORKSPACE):
         raise InputError(
             f"{root} is not a workspace: run `stillwatch ingest --requests PATH` first, or correct --workspace."
         )
@@ -123,6 +132,14 @@ LARGEST_SEED = 2**31 - 1  # that LightGBM takes
 Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of all random draws.")]
 AssumeUtc = Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with 5 if something deserves a look.")]
+ReviewThreshold = Annotated[
+    float | None,
+    typer.Option("--review-threshold", min=0, max=1, help="Risk from which on accounts are reviewed."),
+]
+ActThreshold = Annotated[
+    float | None,
+    typer.Option("--act-threshold", min=0, max=1, help="Risk from which on accounts are acted on."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the version.")]
 WORKSPACE = Path("workspace")

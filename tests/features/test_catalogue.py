@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -47,6 +48,16 @@ def test_names_and_phrases_are_unique_and_in_the_order_of_the_schema() -> None:
     assert len({feature.phrase for feature in FEATURES}) == len(FEATURES)
     assert FEATURES_SCHEMA.names() == ["account_id", "as_of", *FEATURE_NAMES]
     assert set(FEATURES_SCHEMA.dtypes()[2:]) == {pl.Float32}
+
+
+def test_codes_are_unique_and_none_is_renamed() -> None:
+    """Other programs depend on codes: the list is added to, and what has gone stays in it, so that it is not reused."""
+    ever_given = (Path(__file__).parent / "codes.txt").read_text(encoding="utf-8").splitlines()
+    assert len(set(ever_given)) == len(ever_given)
+    assert {feature.code for feature in FEATURES} <= set(ever_given), "add new codes to tests/features/codes.txt"
+    signals = {feature.signal.code: feature.signal.name for feature in FEATURES}
+    assert len(signals) == len(set(signals.values())) == len({feature.signal for feature in FEATURES})
+    assert all(re.fullmatch(r"[a-z][a-z_]*\.[a-z][a-z0-9_]*", code) for code in ever_given)
 
 
 ABOUT_ORIGIN = re.compile(r"countr|nation|language|locale|region|citizen|ethnic|origin|accent|zone")

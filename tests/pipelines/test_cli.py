@@ -242,6 +242,7 @@ def test_labels_that_can_not_be_used_are_refused(
         ("STILLWATCH_KEY", "zz" * 40),
         ("STILLWATCH_REJECT_LIMIT", "2"),
         ("STILLWATCH_REJECT_LIMIT", "a little"),
+        ("STILLWATCH_ACT_THRESHOLD", "1.01"),
         ("STILLWATCH_ONLINE", "postgres://localhost"),
         ("STILLWATCH_FRESHNESS_HOURS", "-1"),
         ("STILLWATCH_DATA_AGE_HOURS", "-71.5"),

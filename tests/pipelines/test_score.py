@@ -11,6 +11,8 @@ from pathlib import Path
 import polars as pl
 from polars.testing import assert_frame_equal
 
+from training.models.model import load
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SCORES = pl.Schema(
     {
@@ -19,6 +21,13 @@ SCORES = pl.Schema(
         "risk": pl.Float64,
         "campaign_id": pl.String,
         "reasons": pl.List(pl.String),
+        "level": pl.String,
+        "percentile": pl.Float64,
+        "indicators": pl.List(
+            pl.Struct(
+                {"code": pl.String, "text": pl.String, "value": pl.Float64, "typical": pl.Float64, "impact": pl.Float64}
+            )
+        ),
     }
 )
 
@@ -48,6 +57,55 @@ def test_a_risk_is_a_probability_and_reasons_come_with_high_ones_and_with_campai
     assert 0 < explained.sum() < len(scores) and explained.filter(is_member).all()
     by_itself = explained & ~is_member
     assert (scores.filter(by_itself)["risk"].min() or 1.0) > scores.filter(~explained)["risk"].max()
+
+
+def test_levels_follow_the_risk_and_the_models_thresholds(filled_workspace: Path, scores: pl.DataFrame) -> None:
+    thresholds = load(filled_workspace / "champion").thresholds
+    assert 0 < thresholds["review"] <= thresholds["act"] <= 1
+    levels = [
+        "act" if risk >= thresholds["act"] else "review" if risk >= thresholds["review"] else "low"
+        for risk in scores["risk"]
+    ]
+    assert scores["level"].to_list() == levels
+    assert set(levels) == {"low", "review", "act"}
+
+
+def test_indicators_say_what_reasons_say_and_members_of_campaigns_have_them_at_any_risk(scores: pl.DataFrame) -> None:
+    texts = scores.select(pl.col("indicators").list.eval(pl.element().struct.field("text")))["indicators"]
+    assert texts.to_list() == scores["reasons"].to_list()
+    has_reasons = pl.col("indicators").list.len() > 0
+    expected = (pl.col("level") != "low") | pl.col("campaign_id").is_not_null()
+    assert scores.filter(has_reasons != expected).is_empty()
+    each = scores.select(pl.col("indicators").explode(empty_as_null=False)).unnest("indicators")
+    assert each["code"].null_count() == 0 and each["impact"].is_finite().all()
+    assert each.filter(pl.col("value").is_null())["code"].str.starts_with("campaign.").all()
+    assert each["typical"].is_not_null().sum() > len(each) / 3
+
+
+def test_a_percentile_is_about_the_share_of_accounts_with_a_lower_risk(scores: pl.DataFrame) -> None:
+    assert scores["percentile"].is_between(0, 100).all()
+    ranked = scores.sort("risk").with_columns(share=(pl.col("risk").rank("min") - 1) / pl.len() * 100)
+    assert ranked["percentile"].is_sorted()
+    assert (ranked["percentile"] - ranked["share"]).abs().max() < 5
+
+
+def test_other_thresholds_move_levels_and_reasons_and_no_risk(
+    filled_workspace: Path, scores: pl.DataFrame, as_of: datetime, stillwatch: Run, tmp_path: Path
+) -> None:
+    low, high = scores["risk"].quantile(0.5), scores["risk"].quantile(0.9)
+    call = ("score", "--as-of", as_of.isoformat(), "--out", tmp_path / "s.parquet", "--workspace", filled_workspace)
+    done = stillwatch(*call, "--review-threshold", low, STILLWATCH_ACT_THRESHOLD=str(high))
+    assert done.returncode == 0, done.stderr
+    moved = pl.read_parquet(tmp_path / "s.parquet")
+    assert_frame_equal(
+        moved.select("account_id", "risk", "percentile"), scores.select("account_id", "risk", "percentile")
+    )
+    assert (moved["level"] == "act").to_list() == (scores["risk"] >= high).to_list()
+    assert (moved["level"] != "low").to_list() == (scores["risk"] >= low).to_list()
+    assert moved.filter(pl.col("level") != "low")["reasons"].list.len().min() > 0
+    wrong = stillwatch(*call, "--review-threshold", 0.5, "--act-threshold", 0.25)
+    assert wrong.returncode == 2
+    assert "act threshold 0.25 lies below the review threshold 0.5" in wrong.stderr
 
 
 def test_accounts_of_campaigns_score_higher(scores: pl.DataFrame, made_world: Path) -> None:

@@ -1,6 +1,11 @@
 """One small real model for the whole folder; the store, the Bento and its server are made once as well."""
 
+import secrets
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +25,7 @@ from training.models.artifact import Prove, copy_model
 from training.models.calibrate import Calibrator
 from training.models.linear import Linear
 from training.models.signing import signer, verifier
-from training.models.standing import Standing
+from training.models.standing import SEGMENT, Standing, fit_reference
 
 SIZE = len(FEATURE_NAMES)
 
@@ -29,6 +34,7 @@ def made_features(rows: int, seed: int) -> np.ndarray:
     """(rows, F) float32, a tenth of the values unknown."""
     random = np.random.default_rng(seed)
     matrix = random.normal(size=(rows, SIZE)).astype(np.float32)
+    matrix[:, FEATURE_NAMES.index(SEGMENT)] = random.integers(4, size=rows)
     matrix[random.random(matrix.shape) < 0.1] = np.nan
     return matrix
 
@@ -52,9 +58,10 @@ def made_model(version: str = "3", seed: int = 0) -> models.Model:
         linear=Linear(np.zeros(count), np.ones(count), np.random.default_rng(seed).normal(size=2 * count) / 50, 0.1),
         standing=Standing((-6.0, 6.0), (-6.0, 6.0)),
         calibrator=Calibrator((-6.0, 0.0, 6.0), (-7.0, -0.5, 5.0), 0.1),
+        reference=fit_reference(np.linspace(0.001, 0.999, len(matrix)), matrix, FEATURE_NAMES),
         features=FEATURE_NAMES,
         schema_version=SCHEMA_VERSION,
-        thresholds={"review": 0.5},
+        thresholds={"review": 0.5, "act": 0.8},
         version=version,
     )
 
@@ -150,3 +157,55 @@ def server(bento: Path, store: Path, server_log: Path) -> Iterator[str]:
     """The URL of a real `bentoml serve` of the Bento, ended after the last test."""
     with running_server(bento, Options(store), log=server_log) as url:
         yield url
+
+
+@dataclass(frozen=True)
+class GuardedServer:
+    """A server that gives reasons to callers with the token only, and has thresholds of its own."""
+
+    url: str
+    token: str
+    store: Path
+    log: Path
+
+
+THRESHOLDS = {"review": 0.01, "act": 0.02}  # of the guarded server
+
+
+@pytest.fixture(scope="session")
+def guarded(bento: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedServer]:
+    folder, token = tmp_path_factory.mktemp("guarded"), secrets.token_hex()
+    copied = shutil.copytree(store, folder / "store")
+    options = Options(copied, analysts=token, review_threshold=THRESHOLDS["review"], act_threshold=THRESHOLDS["act"])
+    with running_server(bento, options, log=folder / "log") as url:
+        yield GuardedServer(url, token, copied, folder / "log")
+
+
+@contextmanager
+def emptied(database: Path) -> Iterator[None]:
+    """An SQLite online store whose tables have no rows meanwhile."""
+    with closing(sqlite3.connect(database)) as connection:
+        for name in table_names(connection):
+            with connection:
+                connection.execute(f'CREATE TEMP TABLE "{name}_copy" AS SELECT * FROM "{name}"')
+                connection.execute(f'DELETE FROM "{name}"')
+        yield
+        for name in table_names(connection):
+            with connection:
+                connection.execute(f'INSERT INTO "{name}" SELECT * FROM "{name}_copy"')
+
+
+def table_names(connection: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+
+@contextmanager
+def broken(database: Path) -> Iterator[None]:
+    """An SQLite online store whose tables have other names meanwhile."""
+    with closing(sqlite3.connect(database)) as connection:
+        tables = table_names(connection)
+        for name in tables:
+            connection.execute(f'ALTER TABLE "{name}" RENAME TO "{name}_away"')
+        yield
+        for name in tables:
+            connection.execute(f'ALTER TABLE "{name}_away" RENAME TO "{name}"')

@@ -14,6 +14,7 @@ from serving.messages import (
     ModelName,
     ScoreRequest,
     ScoreResponse,
+    Thresholds,
     explain_invalid,
 )
 
@@ -96,16 +97,26 @@ def test_an_answer_holds_no_risk_outside_zero_to_one(risk: float) -> None:
 
 def test_an_answer_reads_as_the_contract_says() -> None:
     score = AccountScore(account_id="a", status="unknown_account", risk=None, features_as_of=None)
-    answer = ScoreResponse(model=ModelName(name="stillwatch", version="3"), scores=[score])
+    answer = ScoreResponse(
+        model=ModelName(name="stillwatch", version="3"),
+        thresholds=Thresholds(review=0.25, act=0.5),
+        evaluated_at=datetime(2026, 9, 1, 12, tzinfo=UTC),
+        scores=[score],
+    )
     assert json.loads(answer.model_dump_json()) == {
         "model": {"name": "stillwatch", "version": "3"},
+        "thresholds": {"review": 0.25, "act": 0.5},
+        "evaluated_at": "2026-09-01T12:00:00Z",
         "scores": [
             {
                 "account_id": "a",
                 "status": "unknown_account",
                 "risk": None,
+                "level": None,
+                "percentile": None,
                 "campaign_id": None,
                 "reasons": [],
+                "indicators": [],
                 "features_as_of": None,
             }
         ],

@@ -209,14 +209,14 @@ def test_a_model_of_a_newer_format_or_with_features_in_another_order_is_not_pack
     model_folder: Path, tmp_path: Path
 ) -> None:
     newer, turned = (Path(shutil.copytree(model_folder, tmp_path / name)) for name in ("newer", "turned"))
-    manifest = json.loads((newer / "manifest.json").read_text()) | {"format": 5}
+    manifest = json.loads((newer / "manifest.json").read_text()) | {"format": 6}
     (newer / "manifest.json").write_text(json.dumps(manifest))
     label = json.loads((turned / "label.json").read_text())
     label["features"].reverse()
     text = (json.dumps(label, indent=2, sort_keys=True) + "\n").encode()
     for name, content in assemble_files((turned / "booster.txt").read_bytes(), text).items():
         (turned / name).write_bytes(content)
-    with pytest.raises(IntegrityError, match="has format 5, expected 4: a newer release wrote it"):
+    with pytest.raises(IntegrityError, match="has format 6, expected 5: a newer release wrote it"):
         package_model(newer, tmp_path / "bentos")
     with pytest.raises(IntegrityError, match="the same features in another order"):
         package_model(turned, tmp_path / "bentos")

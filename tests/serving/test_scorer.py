@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import FEATURE_NAMES, FEATURES, Feature, Signal
-from features.catalogue.feature import rows as contract_rows
+from features.catalogue import FEATURES
 from serving import scorer
 from serving.messages import AccountScore
 from training.models.model import Model
@@ -23,9 +22,9 @@ def features(rows: int, seed: int = 5) -> scorer.Matrix:
     return matrix
 
 
-def alone(matrix: scorer.Matrix) -> list[str | None]:
-    """Nobody is in a campaign."""
-    return [None] * len(matrix)
+def rows_of(matrix: scorer.Matrix) -> scorer.RowsToScore:
+    """Accounts in no campaign."""
+    return scorer.RowsToScore(account_ids=[f"a{row}" for row in range(len(matrix))], matrix=matrix, as_of=[NOW])
 
 
 def scored(model: Model, matrix: scorer.Matrix, as_of: list[datetime | None], ids: list[str]) -> list[AccountScore]:
@@ -50,9 +49,11 @@ def test_scores_come_in_the_order_asked_with_the_models_own_risks(
         assert score.features_as_of == times[row]
         if times[row] is None:
             assert (score.status, score.risk, score.reasons) == ("unknown_account", None, [])
+            assert (score.level, score.percentile, score.indicators) == (None, None, [])
         else:
             assert score.status == ("stale" if (ages[row] or 0) > 24 else "scored")
             assert score.risk == risks[row]
+            assert score.percentile == model.reference.percentiles(risks)[row]
             assert bool(score.reasons) == (risks[row] >= model.review_threshold)
 
 
@@ -76,92 +77,28 @@ def test_unknown_rows_are_never_given_to_the_model(model: Model) -> None:
 
 def test_no_accounts_give_no_scores(model: Model) -> None:
     assert scored(model, features(0), [], []) == []
-    assert scorer.reasons(model, features(0), FEATURES, alone(features(0))) == []
-
-
-def test_reasons_of_many_rows_are_those_of_each_row_alone(model: Model) -> None:
-    matrix = features(scorer.CHUNK + 40, seed=9)
-    together = scorer.reasons(model, matrix, FEATURES, alone(matrix))
-    assert len(together) == len(matrix)
-    for row in (0, scorer.CHUNK - 1, scorer.CHUNK, len(matrix) - 1):
-        assert together[row] == scorer.reasons(model, matrix[row : row + 1], FEATURES, alone(matrix[:1]))[0]
-
-
-def test_flagged_accounts_get_one_to_five_different_sentences(model: Model) -> None:
-    matrix = features(300)
-    texts = scorer.explain(model, matrix, model.predict(matrix), FEATURES, alone(matrix))
-    flagged = model.predict(matrix) >= model.review_threshold
-    assert 10 < flagged.sum() < 290
-    assert all(1 <= len(text) <= 5 and len(set(text)) == len(text) for text in np.array(texts, object)[flagged])
-    assert not any(np.array(texts, object)[~flagged])
-
-
-def test_the_first_reason_is_the_signal_that_adds_most(model: Model) -> None:
-    matrix = features(50)
-    contributions = model.contributions(matrix)
-    names = [feature.signal.name for feature in FEATURES]
-    texts = scorer.reasons(model, matrix, FEATURES, alone(matrix))
-    for values, adds, text in zip(matrix, contributions, texts, strict=True):
-        adds = np.where(np.isfinite(values), adds, 0.0)
-        totals = {name: sum(add for add, other in zip(adds, names, strict=True) if other == name) for name in names}
-        best = max(totals, key=lambda name: totals[name])
-        words = [f.describe(float(v)) for f, v, name in zip(FEATURES, values, names, strict=True) if name == best]
-        assert text[0] in [f"{best}: {word}" for word in words]
-
-
-def test_features_of_one_signal_are_named_once() -> None:
-    volume, rhythm = (Signal(name=name, disclosure="", cost="", evasion="") for name in ("volume", "rhythm"))
-    requests, gaps = ("requests", "requests", "Requests", "{:.0f}"), ("gaps", "minutes", "Gaps", "{:.0f} minutes")
-    rows = (*contract_rows(volume, "1d", [requests]), *contract_rows(rhythm, "7d", [gaps]))
-    rows += contract_rows(volume, "7d", [requests])
-    assert [group.tolist() for group in scorer._signals(rows)] == [[0, 2], [1]]
-
-
-def test_a_feature_without_a_value_speaks_only_if_nothing_else_does(model: Model) -> None:
-    matrix = np.full((1, len(FEATURES)), np.nan, dtype=np.float32)
-    words = scorer.reasons(model, matrix, FEATURES, alone(matrix))[0]
-    raising = model.contributions(matrix)[0].max() > 0
-    assert bool(words) == raising
-    assert all(word.startswith("no value is known for this: ") for word in words)
-    some = scorer.reasons(model, features(60), FEATURES, alone(features(60)))
-    assert not any(word.startswith("no value is known") for text in some for word in text)
-
-
-@pytest.mark.parametrize("feature", FEATURES, ids=FEATURE_NAMES)
-def test_every_phrase_can_be_said_of_any_value(feature: Feature) -> None:
-    for value in (0.0, 1.0, -3.5, 1e30):
-        assert scorer._word(feature, value)
-    assert scorer._word(feature, float("inf")).startswith("no value is known")
 
 
 def test_the_threshold_itself_is_worth_a_look(model: Model) -> None:
     matrix = features(200)
     risks = model.predict(matrix)
     row = int(np.argmax(risks))
-    edge = replace(model, thresholds={"review": float(risks[row])})
-    assert scorer.explain(edge, matrix, risks, FEATURES, alone(matrix))[row]
-    above = replace(model, thresholds={"review": float(np.nextafter(risks[row], 1.0))})
-    assert not any(scorer.explain(above, matrix, risks, FEATURES, alone(matrix)))
-
-
-def test_an_account_in_a_campaign_has_that_as_its_first_reason(model: Model) -> None:
-    matrix = features(200)
-    everyone = [f"subnets ({row} keys, up to 4 accounts)" for row in range(len(matrix))]
-    before = scorer.reasons(model, matrix, FEATURES, alone(matrix))
-    after = scorer.reasons(model, matrix, FEATURES, everyone)
-    for ties, texts, others in zip(everyone, after, before, strict=True):
-        first = f"campaign: shares {ties} with other accounts of its campaign_id, more than chance explains"
-        assert texts == [first, *others][: scorer.MOST_REASONS]
+    edge = replace(model, thresholds={"review": float(risks[row]), "act": 1.0})
+    assert scorer.explain(edge, rows_of(matrix), risks, FEATURES)[row]
+    above = replace(model, thresholds={"review": float(np.nextafter(risks[row], 1.0)), "act": 1.0})
+    assert not any(scorer.explain(above, rows_of(matrix), risks, FEATURES))
 
 
 def test_a_member_of_a_campaign_has_reasons_below_the_review_threshold_too(model: Model) -> None:
     matrix = features(40)
-    calm = replace(model, thresholds={"review": 1.0})
+    calm = replace(model, thresholds={"review": 1.0, "act": 1.0})
     rows = scorer.RowsToScore(
         account_ids=[f"a{i}" for i in range(40)], matrix=matrix, as_of=[NOW] * 40, campaigns=["c-1"] + [None] * 39
     )
     answer = scorer.score_rows(calm, rows, features=FEATURES, fresh_since=NOW - DAY)
     assert [bool(score.reasons) for score in answer] == [True] + [False] * 39
+    assert [score.level for score in answer] == ["low"] * 40
+    assert answer[0].reasons == [indicator.text for indicator in answer[0].indicators]
 
 
 def test_a_group_moves_the_risk_of_its_accounts_alone(model: Model) -> None:
@@ -174,3 +111,27 @@ def test_a_group_moves_the_risk_of_its_accounts_alone(model: Model) -> None:
     assert answer[0].risk == model.predict(matrix, np.array([2.0, 0.0, 0.0]))[0] > plain[0]
     assert answer[1].risk == plain[1]
     assert answer[2].risk is None
+
+
+def test_a_level_begins_at_its_threshold(model: Model) -> None:
+    review, act = 0.25, 0.75
+    risks = [0.0, np.nextafter(review, 0.0), review, np.nextafter(act, 0.0), act, 1.0]
+    edges = replace(model, thresholds={"review": review, "act": act})
+    rows = scorer.RowsToScore(account_ids=list("abcdef"), matrix=features(6), as_of=[NOW] * 6)
+    answer = scorer.score_rows(edges, rows, features=None, fresh_since=NOW - DAY, risks=np.array(risks))
+    assert [score.level for score in answer] == ["low", "low", "review", "review", "act", "act"]
+
+
+def test_a_higher_risk_has_a_higher_percentile_and_the_base_rate_changes_none(model: Model) -> None:
+    matrix = features(400)
+    risks = np.sort(model.predict(matrix))
+    percentiles = model.reference.percentiles(risks)
+    assert (np.diff(percentiles)[np.diff(risks) > 0] > 0).all()
+    assert 0 < percentiles[0] < percentiles[-1] < 100
+    moved = model.at(0.002)
+    assert moved.reference.percentiles(np.sort(moved.predict(matrix))) == pytest.approx(percentiles, abs=1e-9)
+
+
+def test_an_account_that_the_store_can_not_tell_of_is_neither_scored_nor_unknown() -> None:
+    answer = scorer.unavailable("a")
+    assert (answer.status, answer.risk, answer.level, answer.reasons) == ("unavailable", None, None, [])

@@ -196,3 +196,8 @@ def test_a_changed_bento_has_no_command(copied: Path, store: Path) -> None:
     change_a_byte(copied / "src" / "serving" / "service.py")
     with pytest.raises(IntegrityError, match=r"service\.py is missing or was changed"):
         server_command(copied, free_port(HOST), Options(store))
+
+
+def test_thresholds_that_cross_are_refused_before_a_port_is_opened(bento: Path, store: Path) -> None:
+    with pytest.raises(InputError, match=r"act threshold 0\.1 lies below the review threshold 0\.5"):
+        server_command(bento, free_port(HOST), Options(store, review_threshold=0.5, act_threshold=0.1))

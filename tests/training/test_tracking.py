@@ -271,7 +271,7 @@ def test_another_model_put_in_its_place_is_refused(
     run = connect(uri).get_model_version(tracking.NAME, str(version)).run_id
     stored = next((store / "artifacts").rglob(f"{run}/artifacts/model_label"))
     shutil.move(stored, tmp_path / "kept")
-    save(replace(trained.final, thresholds={"review": 0.99}), stored)
+    save(replace(trained.final, thresholds={"review": 0.99, "act": 0.99}), stored)
     try:
         with pytest.raises(IntegrityError, match="is not what was registered"):
             tracking.fetch(uri, version, tmp_path / "model")

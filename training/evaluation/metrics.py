@@ -163,16 +163,17 @@ def simplest(values: list[float], tolerance: float = 0.002) -> int:
     return int(np.argmax(np.array(values) >= max(values) - tolerance))
 
 
-def threshold_at(label: Flags, score: Numbers, rate: float) -> float:
+def threshold_at(label: Flags, score: Numbers, rate: float, weight: Numbers | None = None) -> float:
     """A threshold with at most `rate` false positives, half-way between the lowest score it takes and the
     next one below.
 
     If even the riskiest tie is too much, it lies at the highest score plus nothing: take scores strictly
-    above.
+    above. `weight` (n,) says how much of each row counts; None for all of it.
     """
     ranking = rank(label, score)
-    _, false = ranking.cumulate(np.ones(score.size))
-    within = int(np.searchsorted(false, rate * (~label).sum() * (1 + 1e-12), side="right"))
+    weight = np.ones(score.size) if weight is None else weight
+    _, false = ranking.cumulate(weight)
+    within = int(np.searchsorted(false, rate * weight[~label].sum() * (1 + 1e-12), side="right"))
     levels = score[ranking.order][ranking.ends]
     if within == 0:
         return float(np.nextafter(levels[0], np.inf))

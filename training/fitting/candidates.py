@@ -1,4 +1,4 @@
-"""Fit a candidate: tune it, calibrate its out-of-fold scores, set its threshold; then judge it on the test set."""
+"""Fit a candidate: tune it, calibrate its out-of-fold scores, set its thresholds; then judge it on the test set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ from training.evaluation.metrics import threshold_at
 from training.evaluation.report import EvaluationRequest, Report, evaluate
 from training.examples.dataset import lift_by_standing, lifts, matrix
 from training.examples.test_set import TestSet
+from training.fitting.plan import Plan
 from training.fitting.request import TrainingRequest
 from training.fitting.training_sets import TrainingSet
 from training.models.calibrate import Calibrator, fit_calibrator
 from training.models.candidate import Candidate, Scorer
-from training.models.standing import Standing, fit_standing
+from training.models.standing import ReferenceAccounts, Standing, fit_reference, fit_standing
 
 Numbers = NDArray[np.float64]
 
@@ -29,7 +30,8 @@ class FittedCandidate:
         standing: turns raw scores into normal scores, to which a group's lift is added; None for a candidate that is
             not shown groups.
         calibrator: turns these, or raw scores, into risks.
-        thresholds: risks by name; `review` is the one at and above which an account is reviewed.
+        reference: the accounts that it learned from; None for a candidate that is not shown groups.
+        thresholds: risks by name, at and above which an account is reviewed (`review`) and acted on (`act`).
         features: the columns that the scorer reads.
         parameters: what was set and chosen.
     """
@@ -37,6 +39,7 @@ class FittedCandidate:
     scorer: Scorer
     standing: Standing | None
     calibrator: Calibrator
+    reference: ReferenceAccounts | None
     thresholds: Mapping[str, float]
     features: tuple[str, ...]
     parameters: Mapping[str, float | int | str]
@@ -69,14 +72,14 @@ class JudgedCandidate:
     risk: Numbers
 
 
-def fit_candidate(candidate: Candidate, training_set: TrainingSet, seed: int, review_rate: float) -> FittedCandidate:
+def fit_candidate(candidate: Candidate, training_set: TrainingSet, seed: int, plan: Plan) -> FittedCandidate:
     """Tune a candidate, calibrate it on out-of-fold scores, then fit it on all rows.
 
     Args:
         candidate: what to fit.
         training_set: what it learns from.
         seed: of the fit.
-        review_rate: share of the accounts that are not true that the review threshold may flag.
+        plan: says how many honest accounts the thresholds may flag.
     """
     rows, is_current, calibrates = training_set.rows, training_set.is_current, training_set.calibrates
     tuned, scores = candidate.tune(rows, seed)
@@ -87,12 +90,13 @@ def fit_candidate(candidate: Candidate, training_set: TrainingSet, seed: int, re
     calibrator = fit_calibrator(scores[calibrates], rows.label[calibrates])
     if training_set.base_rate is not None:
         calibrator = calibrator.at(training_set.base_rate)
-    risk = calibrator.apply(scores[is_current])
+    scorer = tuned.fit(rows, seed)
     return FittedCandidate(
-        scorer=tuned.fit(rows, seed),
+        scorer=scorer,
         standing=standing,
         calibrator=calibrator,
-        thresholds=_thresholds(risk, rows.label[is_current], review_rate),
+        reference=_reference(scorer, standing, calibrator, training_set),
+        thresholds=_thresholds(calibrator.apply(scores), training_set, plan),
         features=rows.features,
         parameters=tuned.parameters(),
     )
@@ -102,7 +106,7 @@ def judge_candidate(
     candidate: Candidate, training_set: TrainingSet, test: TestSet, request: TrainingRequest
 ) -> JudgedCandidate:
     """Fit a candidate and judge it on the test set."""
-    fitted = fit_candidate(candidate, training_set, request.seed, request.plan.review_rate)
+    fitted = fit_candidate(candidate, training_set, request.seed, request.plan)
     report = evaluate(
         test,
         fitted.risk,
@@ -117,10 +121,30 @@ def judge_candidate(
     return JudgedCandidate(fitted, report, fitted.risk(test.frame))
 
 
-def _thresholds(risk: Numbers, label: NDArray[np.bool_], review_rate: float) -> dict[str, float]:
-    """Set thresholds on out-of-fold risks.
+def _thresholds(risk: Numbers, training_set: TrainingSet, plan: Plan) -> dict[str, float]:
+    """Set thresholds on out-of-fold risks (n,) of all rows, of which the latest of real accounts count.
 
-    `review` flags at most `review_rate` of the accounts that are not true, and nobody below the base rate.
+    They flag at most `plan.review_rate` and `plan.act_rate` of the honest accounts, and nobody below the base rate.
+    An unlabelled account is honest with the complement of its risk. If it counted as honest, a campaign that nobody
+    has confirmed would push the thresholds above its own members.
     """
-    review = max(threshold_at(label, risk, review_rate), float(label.mean()))
-    return {"review": min(review, 1.0)}
+    is_current, label = training_set.is_current, training_set.rows.label[training_set.is_current]
+    current = risk[is_current]
+    honest = np.ones(current.size)
+    if training_set.is_unlabelled is not None:
+        honest = np.where(training_set.is_unlabelled[is_current], 1.0 - current, 1.0)
+    review, act = (threshold_at(label, current, rate, honest) for rate in (plan.review_rate, plan.act_rate))
+    review = min(max(review, float(label.mean())), 1.0)
+    return {"review": review, "act": min(max(act, review), 1.0)}
+
+
+def _reference(
+    scorer: Scorer, standing: Standing | None, calibrator: Calibrator, training_set: TrainingSet
+) -> ReferenceAccounts | None:
+    """Describe the latest of the real accounts by the risks that the fitted candidate itself gives them."""
+    if standing is None or training_set.lift is None:
+        return None
+    is_current = training_set.is_current
+    current = training_set.rows.matrix[is_current]
+    normal = standing.normal_scores(scorer.raw(current)) + training_set.lift[is_current]
+    return fit_reference(calibrator.apply(normal), current, training_set.rows.features)

@@ -23,7 +23,8 @@ class Plan:
         campaign_power: a campaign of n accounts weighs n to this power; see `training.examples.dataset.weights`.
         campaign_share: share of the campaigns that is held out.
         account_share: share of all other accounts that is held out.
-        review_rate: share of the accounts that are not true that the review threshold may flag, measured out of fold.
+        review_rate: share of the honest accounts that the review threshold may flag, measured out of fold.
+        act_rate: the same of the act threshold.
         max_folds: folds for tuning and calibration.
         replicates: bootstrap draws behind the intervals of the report.
         search_trials: trials of a search for other settings of the trees; 0 for no search.
@@ -39,6 +40,7 @@ class Plan:
     campaign_share: float = CAMPAIGN_SHARE
     account_share: float = ACCOUNT_SHARE
     review_rate: float = 0.01
+    act_rate: float = 0.001
     max_folds: int = 4
     replicates: int = 300
     search_trials: int = 0

@@ -169,19 +169,20 @@ def _fit_again(
     """Fit our model on both sides of the split together: few campaigns are confirmed, and each of them tells much."""
     examples = lifted.drop(REPORT_COLUMNS, strict=False).sort("account_id", "as_of")
     _, for_ours = training_sets(examples, request.planted, request.features, request.plan, request.seed)
-    fitted = fit_candidate(Blend(Boosting(settings)), for_ours, request.seed, request.plan.review_rate)
+    fitted = fit_candidate(Blend(Boosting(settings)), for_ours, request.seed, request.plan)
     everything = {"campaigns": " ".join(campaign_digests(examples)), "digest_all": digest(examples)}
     return _model(fitted, request, dict(origin) | everything)
 
 
 def _model(ours: FittedCandidate, request: TrainingRequest, origin: Mapping[str, str]) -> Model:
     scorer = ours.scorer
-    assert isinstance(scorer, Blended) and ours.standing is not None
+    assert isinstance(scorer, Blended) and ours.standing is not None and ours.reference is not None
     return Model(
         booster=scorer.trees.booster,
         linear=scorer.linear,
         standing=ours.standing,
         calibrator=ours.calibrator,
+        reference=ours.reference,
         features=tuple(request.features),
         schema_version=request.schema_version,
         thresholds=ours.thresholds,

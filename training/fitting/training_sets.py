@@ -30,6 +30,8 @@ class TrainingSet:
         suspect_accounts: how many unlabelled accounts look like confirmed ones.
         base_rate: the assumed share of true accounts where none is confirmed; else None.
         lift: (n,); what a row's group adds to its normal score. None for a candidate that is not shown groups.
+        is_unlabelled: (n,); rows of which nobody knows whether they are honest. None for a candidate that takes them
+            for honest.
     """
 
     rows: TrainingRows
@@ -38,6 +40,7 @@ class TrainingSet:
     suspect_accounts: int = 0
     base_rate: float | None = None
     lift: NDArray[np.float64] | None = None
+    is_unlabelled: Flags | None = None
 
 
 def training_sets(
@@ -64,6 +67,7 @@ def training_sets(
         calibrates=is_latest & ~suspect & is_real,
         suspect_accounts=int((suspect & is_latest).sum()),
         lift=lifts(both),
+        is_unlabelled=unlabelled,
     )
     if (rows.label & is_real).any():
         latest = _is_latest(examples)
@@ -90,6 +94,7 @@ def _with_blanks(training_set: TrainingSet, plan: Plan, seed: int) -> TrainingSe
         is_current=is_original & training_set.is_current[source],
         calibrates=is_original & training_set.calibrates[source],
         lift=None if training_set.lift is None else training_set.lift[source],
+        is_unlabelled=None if training_set.is_unlabelled is None else training_set.is_unlabelled[source],
     )
 
 

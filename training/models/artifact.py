@@ -1,7 +1,7 @@
 """The folder of a model: its files, and how they are checked before any of them is used.
 
 - `booster.txt`: the trees, in LightGBM's own text form;
-- `label.json`: features, schema version, linear model, standing, calibrator, thresholds, origin;
+- `label.json`: features, schema version, linear model, standing, calibrator, reference accounts, thresholds, origin;
 - `manifest.json`: the format number and the SHA-256 of the other two;
 - `model.sig`, where models are signed: a signature over these three.
 
@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict
 
 from features.errors import InputError, IntegrityError
 
-FORMAT = 4
+FORMAT = 5
 BOOSTER, LABEL, MANIFEST, SIGNATURE = "booster.txt", "label.json", "manifest.json", "model.sig"
 UNREGISTERED = "unregistered"
 REFUSAL = "restore the folder from the registry or train again"

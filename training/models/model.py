@@ -19,23 +19,24 @@ from training.models import artifact
 from training.models.artifact import BOOSTER, LABEL, MANIFEST, REFUSAL, SIGNATURE, UNREGISTERED, Prove, Sign, Strict
 from training.models.calibrate import Calibrator
 from training.models.linear import Linear
-from training.models.standing import Standing
+from training.models.standing import SEGMENT, ReferenceAccounts, Standing
 
 FEW_ROWS = 4096  # below, one thread predicts, so that concurrent calls do not compete; not measured further
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Trees, linear model, calibrator and label.
+    """Trees, linear model, calibrator, reference accounts and label.
 
     Attributes:
         booster: the trees.
         linear: the linear model; its log-odds are added to those of the trees.
         standing: turns the sum into normal scores, to which what an account's group adds is added.
         calibrator: turns these into risks.
+        reference: the accounts that others are compared with.
         features: names of the columns that `predict` takes, in order.
         schema_version: of the features.
-        thresholds: risks by name, at least `review`.
+        thresholds: risks by name: `review` and `act`, which is not lower.
         name: of the model.
         version: in the registry; not part of what is saved.
         origin: what it was trained on: time, seed, plan, digests.
@@ -45,6 +46,7 @@ class Model:
     linear: Linear
     standing: Standing
     calibrator: Calibrator
+    reference: ReferenceAccounts
     features: tuple[str, ...]
     schema_version: str
     thresholds: Mapping[str, float]
@@ -62,7 +64,21 @@ class Model:
         moved = self.calibrator.at(base_rate)
         shift = moved.log_odds[0] - self.calibrator.log_odds[0]
         odds = {name: float(expit(logit(value) + shift)) for name, value in self.thresholds.items()}
-        return replace(self, calibrator=moved, thresholds=odds)
+        return replace(self, calibrator=moved, reference=self.reference.shifted(shift), thresholds=odds)
+
+    def with_thresholds(self, review: float | None = None, act: float | None = None) -> "Model":
+        """The model with other thresholds; None leaves its own, which give way to the one that is set.
+
+        Raises:
+            InputError: the act threshold lies below the review threshold.
+        """
+        low = self.thresholds["review"] if review is None else review
+        high = self.thresholds["act"] if act is None else act
+        low = min(low, high) if review is None else low
+        high = max(low, high) if act is None else high
+        if high < low:
+            raise InputError(f"The act threshold {act} lies below the review threshold {review}: give a higher one.")
+        return replace(self, thresholds={"review": low, "act": high})
 
     def raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """The log-odds of trees and linear model before calibration, (n,)."""
@@ -100,6 +116,16 @@ class Model:
         values = np.asarray(self.booster.predict(matrix, pred_contrib=True, num_threads=threads), dtype=np.float64)
         return values[:, :-1] + self.linear.contributions(matrix)
 
+    def lift_log_odds(self, matrix: NDArray[np.float32], lift: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each account's group adds to the log-odds of its risk, (n,); `matrix` and `lift` as in `predict`."""
+        normal = self.standing.normal_scores(self.raw(matrix))
+        return self.calibrator.bend(normal + lift) - self.calibrator.bend(normal)
+
+    def typical(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What is usual for accounts like those of each row, (n, F): medians of the reference accounts of its plan."""
+        plans = matrix[:, self.features.index(SEGMENT)] if SEGMENT in self.features else np.full(len(matrix), np.nan)
+        return self.reference.typical(plans.astype(np.float64))
+
     def importance(self) -> NDArray[np.float64]:
         """Total gain of each feature in the trees, (F,)."""
         return np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
@@ -120,6 +146,12 @@ class _Ranks(Strict):
     normal: list[float]
 
 
+class _Medians(Strict):
+    standing: _Ranks
+    segments: list[float]
+    medians: list[list[float | None]]
+
+
 class _Weights(Strict):
     centre: list[float]
     scale: list[float]
@@ -135,6 +167,7 @@ class _Label(Strict):
     linear: _Weights
     standing: _Ranks
     calibrator: _Knots
+    reference: _Medians
     origin: dict[str, str]
 
 
@@ -160,6 +193,7 @@ def _contents(model: Model) -> dict[str, bytes]:
 def _label(model: Model) -> _Label:
     curve = model.calibrator
     knots = _Knots(score=list(curve.score), log_odds=list(curve.log_odds), base_rate=curve.base_rate)
+    medians = [[None if np.isnan(value) else value for value in row] for row in model.reference.medians.tolist()]
     return _Label(
         name=model.name,
         schema_version=model.schema_version,
@@ -171,10 +205,17 @@ def _label(model: Model) -> _Label:
             coefficients=model.linear.coefficients.tolist(),
             intercept=model.linear.intercept,
         ),
-        standing=_Ranks(score=list(model.standing.score), normal=list(model.standing.normal)),
+        standing=_ranks(model.standing),
         calibrator=knots,
+        reference=_Medians(
+            standing=_ranks(model.reference.standing), segments=list(model.reference.segments), medians=medians
+        ),
         origin=dict(model.origin),
     )
+
+
+def _ranks(standing: Standing) -> _Ranks:
+    return _Ranks(score=list(standing.score), normal=list(standing.normal))
 
 
 def load(
@@ -199,7 +240,12 @@ def load(
     contents, version = artifact.read_files(folder, prove), artifact.read_version(folder)
     label = artifact.parse_json(contents[LABEL], _Label, folder / LABEL)
     _expect(label, features, schema_version, folder)
-    standing, curve = _standing(label, folder), _calibrator(label, folder)
+    knots = label.calibrator
+    try:
+        linear, standing, reference = _linear(label), _standing(label.standing), _reference(label)
+        calibrator = Calibrator(tuple(knots.score), tuple(knots.log_odds), knots.base_rate)
+    except ValueError as error:
+        raise IntegrityError(f"{folder / LABEL} can't be true ({error}): {REFUSAL}.") from error
     try:
         booster = lgb.Booster(model_str=contents[BOOSTER].decode())
     except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
@@ -208,9 +254,10 @@ def load(
         raise IntegrityError(f"{folder / BOOSTER} was fitted on other features than its label says: {REFUSAL}.")
     return Model(
         booster=booster,
-        linear=_linear(label, folder),
+        linear=linear,
         standing=standing,
-        calibrator=curve,
+        calibrator=calibrator,
+        reference=reference,
         features=tuple(label.features),
         schema_version=label.schema_version,
         thresholds=label.thresholds,
@@ -229,29 +276,25 @@ def _expect(label: _Label, features: Sequence[str] | None, schema_version: str |
         raise IntegrityError(
             f"{folder / LABEL} has schema {label.schema_version!r}, expected {schema_version!r}: train again."
         )
-    if "review" not in label.thresholds:
-        raise IntegrityError(f"{folder / LABEL} has no review threshold: {REFUSAL}.")
+    for name in {"review", "act"} - set(label.thresholds):
+        raise IntegrityError(f"{folder / LABEL} has no {name} threshold: {REFUSAL}.")
 
 
-def _linear(label: _Label, folder: Path) -> Linear:
+def _linear(label: _Label) -> Linear:
     weights, count = label.linear, len(label.features)
     sizes = (len(weights.centre), len(weights.scale), len(weights.coefficients))
     if sizes != (count, count, 2 * count) or min(weights.scale, default=1.0) <= 0:
-        raise IntegrityError(f"{folder / LABEL} holds a linear model that does not fit its features: {REFUSAL}.")
+        raise ValueError("the linear model does not fit the features")
     centre, scale, coefficients = map(np.array, (weights.centre, weights.scale, weights.coefficients))
     return Linear(centre, scale, coefficients, weights.intercept)
 
 
-def _standing(label: _Label, folder: Path) -> Standing:
-    try:
-        return Standing(tuple(label.standing.score), tuple(label.standing.normal))
-    except ValueError as error:
-        raise IntegrityError(f"{folder / LABEL} holds an impossible standing ({error}): {REFUSAL}.") from error
+def _standing(ranks: _Ranks) -> Standing:
+    return Standing(tuple(ranks.score), tuple(ranks.normal))
 
 
-def _calibrator(label: _Label, folder: Path) -> Calibrator:
-    knots = label.calibrator
-    try:
-        return Calibrator(tuple(knots.score), tuple(knots.log_odds), knots.base_rate)
-    except ValueError as error:
-        raise IntegrityError(f"{folder / LABEL} holds an impossible calibrator ({error}): {REFUSAL}.") from error
+def _reference(label: _Label) -> ReferenceAccounts:
+    if {len(row) for row in label.reference.medians} != {len(label.features)}:
+        raise ValueError("the medians of the reference accounts do not fit the features")
+    medians = np.array(label.reference.medians, dtype=np.float64)  # None becomes NaN
+    return ReferenceAccounts(_standing(label.reference.standing), tuple(label.reference.segments), medians)

@@ -47,6 +47,21 @@ def entities(features: pl.DataFrame) -> pl.DataFrame:
     return features.select("account_id", "as_of")
 
 
+def test_the_store_tells_which_accounts_it_was_last_given(
+    lookup: FeatureLookup, snapshots: dict[datetime, pl.DataFrame], as_of: datetime, tmp_path: Path
+) -> None:
+    ids = snapshots[as_of]["account_id"].to_list()
+    assert lookup.expected([*ids, "nobody", ""]) == set(ids)
+    assert lookup.expected(["nobody"]) == lookup.expected([]) == set()
+    assert FeatureLookup(tmp_path / "new").expected(ids) == set()
+    moved = FeatureLookup(Path(shutil.copytree(lookup.root, tmp_path / "moved")))
+    assert moved.expected(ids) == set(ids)
+    moved.replace_latest(pl.read_parquet(moved.root / "latest.parquet").filter(pl.col("account_id") == ids[0]))
+    assert moved.expected(ids) == {ids[0]}
+    moved.replace_latest(pl.read_parquet(moved.root / "latest.parquet").clear())
+    assert moved.expected(ids) == set()
+
+
 def test_offline_and_online_reads_are_bit_identical_to_what_was_read_out(
     lookup: FeatureLookup, snapshots: dict[datetime, pl.DataFrame], as_of: datetime
 ) -> None:

@@ -58,6 +58,13 @@ def test_a_threshold_keeps_its_rate_and_gives_the_recall(drawn, rate: float) -> 
     assert (score[label] >= threshold).mean() == pytest.approx(expected)
 
 
+def test_a_threshold_counts_each_row_by_its_weight() -> None:
+    label, score = np.zeros(10, dtype=bool), np.arange(10) / 10
+    assert (score >= threshold_at(label, score, 0.2)).sum() == 2
+    weight = np.array([1.0] * 6 + [0.25] * 4)  # of 7 in all, a fifth is 1.4
+    assert (score >= threshold_at(label, score, 0.2, weight)).sum() == 4
+
+
 def test_a_tie_of_true_and_other_accounts_does_not_help() -> None:
     label = np.array([True] * 5 + [False] * 5)
     assert recall_at(*rank(label, np.ones(10)).cumulate(np.ones(10)), 0.2) == 0.0

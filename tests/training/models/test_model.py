@@ -52,7 +52,9 @@ def test_a_model_comes_back_to_the_bit(trained: Trained, folder: Path) -> None:
     assert np.array_equal(model.predict(test), trained.model.predict(test))
     assert np.array_equal(model.contributions(test[:5]), trained.model.contributions(test[:5]))
     assert (model.calibrator, model.features) == (trained.model.calibrator, trained.model.features)
-    assert model.review_threshold == trained.model.review_threshold
+    assert model.thresholds == trained.model.thresholds
+    assert model.reference.standing == trained.model.reference.standing
+    assert np.array_equal(model.typical(test), trained.model.typical(test), equal_nan=True)
     assert fingerprint(model) == fingerprint(trained.model)
 
 
@@ -139,7 +141,7 @@ def test_a_further_file_is_refused(copy: Path) -> None:
 @pytest.mark.parametrize(
     "number,advice",
     [
-        (5, "a newer release wrote it, use that one"),
+        (6, "a newer release wrote it, use that one"),
         (1, "train again with this release"),
         ("2", "train again with this release"),
         (None, "train again with this release"),
@@ -149,7 +151,7 @@ def test_another_format_number_is_refused_before_anything_else(copy: Path, numbe
     (copy / "booster.txt").unlink()
     (copy / "trees.bin").write_bytes(b"the one file of another format")
     relabel(copy, "manifest.json", {"format": number, "further": "a field of another format"})
-    with pytest.raises(IntegrityError, match=rf"manifest\.json has format {number!r}, expected 4: {advice}\."):
+    with pytest.raises(IntegrityError, match=rf"manifest\.json has format {number!r}, expected 5: {advice}\."):
         load(copy)
 
 
@@ -173,15 +175,19 @@ def test_a_label_reordered_by_somebody_who_knows_the_format_does_not_fit_its_tre
         load(copy)
 
 
+RANKS = {"score": [0.0, 1.0], "normal": [0.0, 1.0]}
 KNOTS = {"score": [0.0, 1.0], "log_odds": [0.0, 1.0], "base_rate": 0.1}
 
 
 @pytest.mark.parametrize(
     "change,match",
     [
-        ({"thresholds": {"other": 0.5}}, "has no review threshold"),
+        ({"thresholds": {"act": 0.5}}, "has no review threshold"),
+        ({"thresholds": {"review": 0.5}}, "has no act threshold"),
+        ({"reference": {"standing": RANKS, "segments": [], "medians": [[0.0]]}}, "do not fit the features"),
+        ({"reference": {"standing": RANKS, "segments": [1.0], "medians": [[0.0] * 5]}}, "do not fit their segments"),
         ({"calibrator": KNOTS | {"score": [1.0, 0.0]}}, "rise strictly"),
-        ({"standing": {"score": [0.0, 0.0], "normal": [0.0, 1.0]}}, "impossible standing"),
+        ({"standing": {"score": [0.0, 0.0], "normal": [0.0, 1.0]}}, "knots of a standing"),
         ({"further": 1}, "is not as stillwatch writes it"),
         ({"features": "all"}, "is not as stillwatch writes it"),
     ],
@@ -242,3 +248,26 @@ def test_a_model_moved_to_another_base_rate_ranks_and_reviews_the_same_accounts(
     assert (after < before).all()
     assert np.array_equal(np.argsort(before, kind="stable"), np.argsort(after, kind="stable"))
     assert np.array_equal(before > trained.model.review_threshold + 1e-9, after > moved.review_threshold + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("asked", "thresholds"),
+    [
+        ((None, None), (0.25, 0.5)),
+        ((0.1, None), (0.1, 0.5)),
+        ((0.7, None), (0.7, 0.7)),
+        ((None, 0.9), (0.25, 0.9)),
+        ((None, 0.2), (0.2, 0.2)),
+        ((0.3, 0.3), (0.3, 0.3)),
+    ],
+)
+def test_a_threshold_that_is_set_takes_the_other_along(
+    trained: Trained, asked: tuple[float | None, float | None], thresholds: tuple[float, float]
+) -> None:
+    model = replace(trained.model, thresholds={"review": 0.25, "act": 0.5}).with_thresholds(*asked)
+    assert tuple(model.thresholds[name] for name in ("review", "act")) == thresholds
+
+
+def test_an_act_threshold_below_the_review_threshold_is_refused(trained: Trained) -> None:
+    with pytest.raises(InputError, match=r"act threshold 0\.2 lies below the review threshold 0\.3"):
+        trained.model.with_thresholds(0.3, 0.2)

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.models.standing import Standing, fit_standing
+from training.models.standing import (
+    LEAST_ACCOUNTS,
+    SEGMENT,
+    ReferenceAccounts,
+    Standing,
+    fit_reference,
+    fit_standing,
+)
 
 scores = st.lists(st.floats(-50, 50), min_size=1, max_size=60)
 
@@ -44,3 +51,46 @@ def test_equal_scores_all_stand_in_the_middle(equal: np.ndarray) -> None:
 def test_knots_that_do_not_rise_are_refused(knots: tuple) -> None:
     with pytest.raises(ValueError, match="finite and rise strictly"):
         Standing(*knots)
+
+
+def reference_of(plans: list[float], values: list[float]) -> ReferenceAccounts:
+    matrix = np.column_stack([values, plans]).astype(np.float32)
+    return fit_reference(np.linspace(0.01, 0.9, len(plans)), matrix, ("value", SEGMENT))
+
+
+def test_a_percentile_is_the_share_of_reference_accounts_with_a_lower_risk() -> None:
+    risks = np.random.default_rng(3).beta(0.5, 20.0, size=4_000)
+    reference = fit_reference(risks, np.zeros((4_000, 1), dtype=np.float32), ("value",))
+    for quantile in (0.02, 0.5, 0.9, 0.999):
+        percentile = reference.percentiles(np.quantile(risks, [quantile]))[0]
+        assert percentile == pytest.approx(100 * quantile, abs=0.3)
+    extremes = reference.percentiles(np.array([0.0, 1.0, np.nan]))
+    assert extremes[:2].tolist() == [0.0, 100.0] and np.isnan(extremes[2])
+
+
+def test_an_account_is_compared_with_its_plan_or_with_all_where_that_is_small_or_not_known() -> None:
+    few = LEAST_ACCOUNTS - 1
+    plans = [0.0] * 100 + [3.0] * LEAST_ACCOUNTS + [2.0] * few + [np.nan] * 5
+    values = [1.0] * 100 + [9.0] * LEAST_ACCOUNTS + [7.0] * few + [5.0] * 5
+    reference = reference_of(plans, values)
+    assert reference.segments == (0.0, 3.0)
+    typical = reference.typical(np.array([0.0, 3.0, 2.0, 1.0, 9.0, np.nan]))[:, 0]
+    assert typical.tolist() == [1.0, 9.0, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_a_feature_that_a_plan_does_not_have_is_compared_with_all_accounts_and_one_of_nobody_with_none() -> None:
+    plans, values = [0.0] * 30 + [1.0] * 30, [np.nan] * 30 + [4.0] * 30
+    assert reference_of(plans, values).typical(np.zeros(1))[0, 0] == 4.0
+    assert np.isnan(reference_of(plans, [np.nan] * 60).typical(np.zeros(1))[0, 0])
+
+
+def test_without_plans_all_accounts_are_one_reference() -> None:
+    matrix = np.array([[1.0], [2.0], [9.0]], dtype=np.float32)
+    reference = fit_reference(np.array([0.1, 0.2, 0.3]), matrix, ("value",))
+    assert reference.typical(np.array([np.nan, 3.0])).tolist() == [[2.0], [2.0]]
+
+
+@pytest.mark.parametrize(("segments", "rows"), [((1.0,), 1), ((), 2), ((2.0, 1.0), 3)])
+def test_medians_that_do_not_fit_their_segments_are_refused(segments: tuple[float, ...], rows: int) -> None:
+    with pytest.raises(ValueError, match="do not fit their segments"):
+        ReferenceAccounts(Standing((0.0, 1.0), (0.0, 1.0)), segments, np.zeros((rows, 2)))

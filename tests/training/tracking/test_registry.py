@@ -55,7 +55,7 @@ def test_a_model_that_somebody_put_into_the_registry_is_never_signed(
 ) -> None:
     sign, prove = pair
     store = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
-    planted = replace(trained.model, thresholds={"review": 2.0})
+    planted = replace(trained.model, thresholds={"review": 2.0, "act": 2.0})
     version = tracking.record(*store, trained)
     stored = next((tmp_path / "artifacts").rglob("model_label"))
     shutil.rmtree(stored)

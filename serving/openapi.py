@@ -1,0 +1,119 @@
+"""The OpenAPI page: what BentoML derives from the messages, with our own answers, examples, access and contact."""
+
+from copy import deepcopy
+from typing import Any
+
+from serving.analysts import ANYBODY, NOBODY
+from serving.messages import ErrorResponse, refusal
+
+VERSIONED, PLAIN = "/v1/score", "/score"
+"""Two names of one route."""
+
+REFUSALS = {
+    400: "The request does not match the schema.",
+    401: "The token is not the analysts'.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+}
+
+_DESCRIPTION = """Scores accounts by how likely they take part in a distillation campaign.
+
+The accounts `test_low`, `test_review` and `test_act` have fixed answers, one of each level, that ask no store.
+"""
+
+_EXAMPLE = {
+    "model": {"name": "stillwatch", "version": "3"},
+    "thresholds": {"review": 0.2, "act": 0.9},
+    "evaluated_at": "2026-06-01T12:00:00Z",
+    "scores": [
+        {
+            "account_id": "a1",
+            "status": "scored",
+            "risk": 0.25,
+            "level": "review",
+            "percentile": 99.0,
+            "campaign_id": None,
+            "reasons": ["one template: 75% of requests begin with the same words"],
+            "indicators": [
+                {
+                    "code": "one_template.top_prefix_share_28d",
+                    "text": "one template: 75% of requests begin with the same words",
+                    "value": 0.75,
+                    "typical": 0.125,
+                    "impact": 1.5,
+                }
+            ],
+            "features_as_of": "2026-06-01T00:00:00Z",
+        },
+        {
+            "account_id": "a2",
+            "status": "unknown_account",
+            "risk": None,
+            "level": None,
+            "percentile": None,
+            "campaign_id": None,
+            "reasons": [],
+            "indicators": [],
+            "features_as_of": None,
+        },
+    ],
+}
+
+
+def correct_spec(spec: dict[str, Any], readers: str = ANYBODY) -> dict[str, Any]:
+    """Replace what BentoML's page says of itself, and the errors that `POST /score` does not give.
+
+    Args:
+        spec: BentoML's page, which is changed.
+        readers: who may read reasons (`serving.analysts`); where a token says so, the page describes it.
+    """
+    spec["openapi"] = "3.1.0"  # pydantic writes `null` as a type, which 3.0 does not know
+    spec["info"] = {
+        "title": "stillwatch",
+        "version": "v1",
+        "description": _DESCRIPTION,
+        "contact": {"name": "stillwatch"},
+    }
+    spec["tags"] = [
+        {"name": "Service APIs", "description": "Scores of accounts."},
+        {"name": "Infrastructure", "description": "Probes and metrics."},
+    ]
+    operation = spec["paths"][PLAIN]["post"]
+    operation["requestBody"]["required"] = True
+    _content(operation["requestBody"])["example"] = {"account_ids": ["a1", "a2"]}
+    answer = operation["responses"].get("200", operation["responses"].get(200))
+    _content(answer)["example"] = _EXAMPLE
+    operation["responses"] = {"200": answer, **{str(status): _refusal(text) for status, text in REFUSALS.items()}}
+    components = ErrorResponse.model_json_schema(ref_template="#/components/schemas/{model}")
+    spec["components"]["schemas"].update(components.pop("$defs"))
+    spec["components"]["schemas"]["ErrorResponse"] = components
+    _describe_access(spec, operation, readers)
+    versioned = deepcopy(operation)
+    spec["paths"][VERSIONED] = {"post": versioned | {"operationId": f"{operation['operationId']}_v1"}}
+    return spec
+
+
+def _describe_access(spec: dict[str, Any], operation: dict[str, Any], readers: str) -> None:
+    """Describe the token, on a server that was started with one; any other server reads no such header."""
+    if readers in (ANYBODY, NOBODY):
+        return
+    scheme = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The analysts' token. Without it `reasons` and `indicators` are empty.",
+    }
+    spec["components"]["securitySchemes"] = {"analysts": scheme}
+    operation["security"] = [{}, {"analysts": []}]
+
+
+def _content(part: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = part["content"]["application/json"]
+    return content
+
+
+def _refusal(text: str) -> dict[str, Any]:
+    """Describe the answer to a request that is refused."""
+    example = refusal("account_ids", "what was expected there").model_dump()
+    content = {"schema": {"$ref": f"#/components/schemas/{ErrorResponse.__name__}"}, "example": example}
+    return {"description": text, "content": {"application/json": content}}

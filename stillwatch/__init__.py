@@ -1,0 +1,1 @@
+"""What other programs import: `from stillwatch.client import Client`."""
