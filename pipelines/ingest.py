@@ -22,13 +22,16 @@ from features.intake.files import InputFile, find_input_files
 from features.intake.repeats import Repeats
 from features.intake.values.reading import AS_IT_IS, LogOptions
 from features.progress import Progress
+from features.schemas import Aliases
 from features.tables.account_versions import new_versions
+from features.tables.aliases import check_aliases
 from pipelines.inputs.checks import Checks, IngestRefusedError, TableCount, check_files, checked_rows
 from pipelines.workspace import Workspace
 
 _KEYS = {  # columns that identify a row of a small table
     "enforcement": ["account_id", "action", "acted_at"],
     "releases": ["model"],
+    "aliases": ["account_id", "same_as", "since"],
 }
 
 
@@ -40,6 +43,7 @@ class Inputs:
     accounts: Path | None = None
     enforcement: Path | None = None
     releases: Path | None = None
+    aliases: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,9 @@ def ingest(
         workspace.lake.catch_up()
         new = {table: _new_files(workspace, table, files, counts[table]) for table, files in files_of.items()}
         repeats = Repeats(scratch)
-        rejects = check_files(new, Checks(keyring, repeats, log.options, reject_limit), counts, progress)
+        checks = Checks(keyring, repeats, log.options, reject_limit)
+        rejects = check_files(new, checks, counts, progress)
+        _check_aliases(workspace, new.get("aliases", []), keyring, log.options)
         repeats.find(workspace.lake.scan("events").select("request_key"))
         for table, files in new.items():
             for i, file in enumerate(files):
@@ -137,6 +143,7 @@ def rehearse_ingest(
         repeats, refusal = Repeats(Path(scratch)), ""
         try:
             check_files(new, Checks(keyring, repeats, log.options, reject_limit), counts, progress)
+            _check_aliases(workspace, new.get("aliases", []), keyring, log.options)
         except IngestRefusedError as error:
             refusal = str(error)
         repeats.find(workspace.lake.scan("events").select("request_key"))
@@ -148,7 +155,7 @@ def rehearse_ingest(
 def _find_files(inputs: Inputs, log: LogSettings) -> dict[str, list[InputFile]]:
     paths = {table: path for table, path in vars(inputs).items() if path is not None}
     if not paths:
-        raise InputError("nothing to ingest: give --requests, --accounts, --enforcement or --releases.")
+        raise InputError("nothing to ingest: give --requests, --accounts, --enforcement, --releases or --aliases.")
     formats = {"requests": log.request_format}
     return {table: find_input_files(path, table, formats.get(table, NATIVE)) for table, path in paths.items()}
 
@@ -172,6 +179,20 @@ class _Rows:
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         yield from (checked.good for checked in checked_rows(self.file, self.keyring, self.options))
+
+
+def _check_aliases(workspace: Workspace, files: list[InputFile], keyring: Keyring, options: LogOptions) -> None:
+    """Check the aliases of this run together with those that are stored.
+
+    Raises:
+        IngestRefusedError: an account would be the same as two others, or as itself in a circle.
+    """
+    if files:
+        new = [rows.select(Aliases.column_names()) for file in files for rows in _Rows(file, keyring, options)]
+        try:
+            check_aliases(pl.concat([workspace.lake.scan("aliases").collect(), *new]))
+        except InputError as error:
+            raise IngestRefusedError(f"{error} Nothing was stored.") from error
 
 
 def _store_requests(workspace: Workspace, rows: _Rows, repeats: Repeats, count: TableCount) -> None:

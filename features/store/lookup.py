@@ -118,13 +118,20 @@ class FeatureLookup:
         features = keyed.join(values, on="entity").drop("entity")
         return entities.join(features, on=["account_id", "as_of"], how="left", maintain_order="left")
 
-    def materialize(self, as_of: datetime, now: datetime | None = None, groups: pl.DataFrame | None = None) -> bool:
+    def materialize(
+        self,
+        as_of: datetime,
+        now: datetime | None = None,
+        groups: pl.DataFrame | None = None,
+        names: pl.DataFrame | None = None,
+    ) -> bool:
         """Bring the features of one time online, unless a later time is there already.
 
         Args:
             as_of: their time.
             now: the clock; what is online for a time after it was a mistake and gives way.
             groups: `account_id`, `campaign_id`, `ties`, `lift` of the accounts that are in a group.
+            names: `account_id`, `canonical_id`: other ids of accounts, by which they can be asked for too.
 
         Returns:
             False if the online store holds a later time, and was left as it is.
@@ -136,7 +143,7 @@ class FeatureLookup:
         named = pl.read_parquet(self._offline(as_of))
         memberships = pl.DataFrame(schema=_GROUP) if groups is None else groups.select(_GROUP.names())
         vectors = named.select("account_id", "as_of", _vector()).join(memberships, on="account_id", how="left")
-        self.replace_latest(vectors)
+        self.replace_latest(vectors if names is None else _with_other_ids(vectors, names))
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
             store.materialize(as_of - _AROUND, as_of + _AROUND, feature_views=["account_vector"])
         return True
@@ -194,6 +201,12 @@ class FeatureLookup:
 def _vector() -> pl.Expr:
     """All features as one list, in catalogue order; NaN stands for null, which a vector can't hold."""
     return pl.concat_arr(pl.col(FEATURE_NAMES).fill_null(np.nan)).arr.to_list().alias("vector")
+
+
+def _with_other_ids(vectors: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """Add the rows of accounts that have other ids under these too."""
+    others = names.join(vectors, left_on="canonical_id", right_on="account_id").drop("canonical_id")
+    return pl.concat([vectors, others.select(vectors.columns)])
 
 
 def _mark(stamp: str) -> bytes:

@@ -20,7 +20,13 @@ from features.schemas import INPUT_TABLES
 
 _TEXT = ("prompt", "system_prompt")
 _ADDRESSES = {"requests": "client_address", "accounts": "signup_address"}
-_TIMES = {"requests": "timestamp", "accounts": "created_at", "enforcement": "acted_at", "releases": "released_at"}
+_TIMES = {
+    "requests": "timestamp",
+    "accounts": "created_at",
+    "enforcement": "acted_at",
+    "releases": "released_at",
+    "aliases": "since",
+}
 _SHARED = ("organization_id", "payment_fingerprint")  # of accounts, and looked at for a value that too many have
 
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from benchmarks.speed.records import WRITERS
+from pipelines.workspace import Workspace
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 START = datetime(2026, 4, 6, tzinfo=UTC)
@@ -35,6 +36,51 @@ def put(path: Path, rows: int = 40, **columns: Any) -> Path:
 
 def ingest(stillwatch: Run, root: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     return stillwatch("ingest", "--workspace", root / "w", *arguments)
+
+
+def put_aliases(path: Path, *rows: tuple[str, str, str]) -> Path:
+    path.write_text("\n".join(["account_id,same_as,since", *(",".join(row) for row in rows)]))
+    return path
+
+
+def test_aliases_are_read_as_any_table(stillwatch: Run, tmp_path: Path) -> None:
+    path = put_aliases(tmp_path / "a.csv", ("a0", "a1", "2026-04-06 02:00+02:00"), ("a1", "a2", "2026-04-06T00:30:00Z"))
+    rehearsed = ingest(stillwatch, tmp_path, "--aliases", path, "--dry-run")
+    assert rehearsed.stdout.splitlines()[0] == "aliases: 1 files; 2 rows read, nothing stored"
+    assert not (tmp_path / "w").exists()
+    stored = ingest(stillwatch, tmp_path, "--requests", put(tmp_path / "r.parquet"), "--aliases", path)
+    assert "aliases: 1 files; 2 rows read, 2 stored" in stored.stdout.splitlines()
+    assert Workspace(tmp_path / "w").lake.seen(START + timedelta(hours=1))["account_id"].to_list() == ["a2"]
+    more = put_aliases(tmp_path / "b.csv", ("a1", "a2", "2026-04-06T00:30:00Z"), ("b", "a2", "2026-04-07T00:00:00Z"))
+    again = ingest(stillwatch, tmp_path, "--aliases", more)
+    assert again.stdout.splitlines() == ["aliases: 1 files; 2 rows read, 1 stored", "  1 repeats dropped"]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (("a2", "a0", "2026-04-09T00:00:00Z"), "'a0' and 'a1' and 'a2' are aliases of each other in a circle: leave"),
+        (
+            ("a0", "b", "2026-04-09T00:00:00Z"),
+            "from 2026-04-09T00:00:00Z on 'a0' is the same as 'a2' and as 'b': leave",
+        ),
+        (("b", "b", "2026-04-09T00:00:00Z"), "same_as_is_another_account in 1 of 1 rows, first in row 0: leave out"),
+        (
+            ("b", "", "2026-04-09T00:00:00Z"),
+            "same_as|min_length in 1 of 1 rows, first in row 0: a blank is not allowed",
+        ),
+    ],
+)
+@pytest.mark.parametrize("option", [(), ("--dry-run",)])
+def test_aliases_that_contradict_those_that_are_stored_are_refused(
+    row: tuple[str, str, str], words: str, option: tuple[str, ...], stillwatch: Run, tmp_path: Path
+) -> None:
+    first = [("a0", "a1", "2026-04-06T00:00:00Z"), ("a1", "a2", "2026-04-07T00:00:00Z")]
+    ingest(stillwatch, tmp_path, "--aliases", put_aliases(tmp_path / "a.csv", *first))
+    result = ingest(stillwatch, tmp_path, "--aliases", put_aliases(tmp_path / "b.csv", row), *option)
+    assert result.returncode == 2
+    assert words in result.stderr.splitlines()[-1]
+    assert len(Workspace(tmp_path / "w").lake.scan("aliases").collect()) == 2
 
 
 def test_every_change_is_said(stillwatch: Run, tmp_path: Path) -> None:
