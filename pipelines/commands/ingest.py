@@ -86,6 +86,7 @@ def describe_changes(count: "TableCount") -> "Iterator[str]":
 
     notes = {
         "repeats dropped": count.repeats,
+        "requests left out: they lie before the time before which events were dropped (`prune`)": count.pruned,
         "malformed addresses set to null": count.malformed_addresses,
         "records skipped: they are no requests": count.skipped,
     }
@@ -110,6 +111,7 @@ def report_as_json(counts: "dict[str, TableCount]", attention: list[str], refusa
                     "rows",
                     "stored",
                     "repeats",
+                    "pruned",
                     "malformed_addresses",
                     "skipped",
                 )
