@@ -13,7 +13,7 @@ MAX_ACCOUNTS = 1_000
 MAX_ID_LENGTH = 256
 
 AccountId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_ID_LENGTH)]
-Status = Literal["scored", "unknown_account", "stale"]
+Status = Literal["scored", "unknown_account", "stale", "unavailable"]
 
 
 class ScoreRequest(BaseModel):
@@ -37,7 +37,8 @@ class AccountScore(BaseModel):
     """One account's risk: a calibrated probability, null for an account without stored features.
 
     `features_as_of` is the time (UTC) up to which the account's features count requests; `status` is `stale` if that is
-    older than the freshness limit. `reasons` are given only at or above the model's review threshold.
+    older than the freshness limit, and `unavailable` (risk null) if the store can't answer for the account, since what
+    it holds is damaged. `reasons` are given only at or above the model's review threshold.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -44,6 +44,7 @@ class RowsToScore:
         campaigns: the campaign of each account, None for an account in none; empty if nobody is in one.
         ties: what each account shares with others of its campaign; empty if that was not asked for.
         lift: (n,) what each account's group adds to its score; None for nothing.
+        damaged: (n,) whether the store's row of an account is damaged; None for nobody's.
     """
 
     account_ids: Sequence[str]
@@ -52,6 +53,7 @@ class RowsToScore:
     campaigns: Sequence[str | None] = ()
     ties: Sequence[str | None] = ()
     lift: Risks | None = None
+    damaged: Flags | None = None
 
 
 def assess(model: Model, matrix: Matrix, has_features: Flags, lift: Risks) -> Risks:
@@ -123,17 +125,18 @@ def score_rows(
         lift = np.zeros(len(rows.matrix)) if rows.lift is None else rows.lift
         risks = assess(model, rows.matrix, is_present(rows.as_of), lift)
     texts = [[]] * len(risks) if features is None else explain(model, rows.matrix, risks, features, ties)
-    columns = zip(rows.account_ids, rows.as_of, risks.tolist(), campaigns, texts, strict=True)
+    damaged = [False] * len(risks) if rows.damaged is None else rows.damaged.tolist()
+    columns = zip(rows.account_ids, rows.as_of, risks.tolist(), campaigns, texts, damaged, strict=True)
     return [
         AccountScore(
             account_id=account_id,
-            status=_status(time, fresh_since),
+            status="unavailable" if is_damaged else _status(time, fresh_since),
             risk=None if time is None else risk,
             campaign_id=campaign,
             reasons=sentences,
             features_as_of=time,
         )
-        for account_id, time, risk, campaign, sentences in columns
+        for account_id, time, risk, campaign, sentences, is_damaged in columns
     ]
 
 

@@ -20,8 +20,8 @@ from bentoml.exceptions import BentoMLException
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
-from features.errors import InputError, StillwatchError
-from features.store.lookup import FeatureLookup, Online
+from features.errors import InputError, IntegrityError, StillwatchError
+from features.store.lookup import FeatureLookup, Online, damaged_rows
 from serving import scorer
 from serving.analysts import ANYBODY, reads_reasons
 from serving.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
@@ -139,14 +139,22 @@ class Endpoint:
         return ScoreResponse(model=self.name, scores=[by_id[account_id] for account_id in request.account_ids])
 
     def _score_all(self, ids: list[str]) -> list[AccountScore]:
-        return self._answer(ids, self.lookup.online(ids), None)
+        return self._answer(ids, self._read(ids), None)
 
     async def _score_few(self, ids: list[str]) -> list[AccountScore]:
-        online = self.lookup.online(ids)
+        online = self._read(ids)
         risks = scorer.assess(self.model, online.matrix, scorer.is_present(online.as_of), online.lift)
         if reads_reasons.get() and (risks >= self.model.review_threshold).any():
             return await anyio.to_thread.run_sync(self._answer, ids, online, risks, limiter=self.threads)
         return self._answer(ids, online, risks)
+
+    def _read(self, ids: list[str]) -> Online:
+        """Read the accounts' rows; if the store as a whole is damaged, all of them are."""
+        try:
+            return self.lookup.online(ids)
+        except IntegrityError as error:
+            print(f"stillwatch: {error}", flush=True)
+            return damaged_rows(len(ids))
 
     def _answer(self, ids: list[str], online: Online, risks: scorer.Risks | None) -> list[AccountScore]:
         return scorer.score_rows(
@@ -158,6 +166,7 @@ class Endpoint:
                 campaigns=online.campaigns,
                 ties=online.ties,
                 lift=online.lift,
+                damaged=online.damaged,
             ),
             features=FEATURES if reads_reasons.get() else None,
             fresh_since=datetime.now(UTC) - self.freshness,
