@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from benchmarks.speed.records import WRITERS
 from pipelines.workspace import Workspace
@@ -188,3 +189,29 @@ def test_an_export_of_a_gateway_becomes_scored_accounts_by_one_ingest_and_one_re
     assert trained.returncode == 0, (trained.stdout, trained.stderr)
     assert stillwatch("score", *time, "--out", tmp_path / "s.parquet", *root).returncode == 0
     assert pl.read_parquet(tmp_path / "s.parquet")["risk"].is_between(0, 1).all()
+
+
+def test_a_worlds_day_exported_by_a_collector_is_stored_as_its_own_table_is(
+    stillwatch: Run, made_world: Path, as_of: datetime, tmp_path: Path
+) -> None:
+    """So that all that follows from the stored tables is the same; whole days, keys and rollups too."""
+    day = pl.read_parquet(made_world / "requests" / f"{as_of.replace(day=9):%Y-%m-%d}.parquet").head(2_000)
+    rows = day.filter(pl.col("prompt").is_not_null()).with_columns(
+        pl.col("message_count").fill_null(1).clip(2), pl.col("tool_count").fill_null(0), channel=pl.lit("api")
+    )
+    writer = WRITERS["otel"]
+    unknown = [pl.lit(None, rows.schema[name]).alias(name) for name in writer.lost if name != "channel"]
+    rows.with_columns(unknown).write_parquet(tmp_path / "native.parquet")
+    (tmp_path / "spans.jsonl").write_text(
+        "\n".join(json.dumps(writer.write(row)) for row in rows.iter_rows(named=True))
+    )
+    lakes = []
+    for name, format_name in (("native.parquet", "native"), ("spans.jsonl", "otel")):
+        root = tmp_path / format_name
+        result = stillwatch("ingest", "--format", format_name, "--requests", tmp_path / name, "--workspace", root)
+        assert (result.returncode, f"{len(rows):,} stored" in result.stdout) == (0, True), result.stderr
+        lakes.append(Workspace(root).lake)
+    for table, order in (("events", ["request_key"]), ("key_rollups", ["kind", "key", "account_id", "hour"])):
+        native, spans = (lake.scan(table).drop("source", strict=False).collect().sort(order) for lake in lakes)
+        assert len(native) >= len(rows) > 1_000
+        assert_frame_equal(spans, native, check_exact=True)
