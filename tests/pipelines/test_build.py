@@ -1,6 +1,8 @@
 """Build: accounts that were renamed or merged have the history of one account, wherever it is looked up."""
 
 import json
+import random
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.errors import InputError
+from features.errors import InputError, StillwatchError
 from pipelines.build import bring_online, ensure_features
 from pipelines.campaigns.memberships import lasting_groups
 from pipelines.campaigns.similar import find_similar
@@ -143,6 +145,37 @@ def test_similar_and_the_online_store_answer_for_an_old_id(
     online = with_aliases.lookup.online([old, new, "nobody"])
     assert online.as_of == [AFTER, AFTER, None]
     assert online.matrix[0].tobytes() == online.matrix[1].tobytes()
+
+
+def test_a_flipped_bit_in_any_stored_file_gives_the_same_numbers_or_an_error(
+    without: Workspace, tmp_path: Path
+) -> None:
+    """A sample of files, one bit each; what is asked reads the lake, the read-outs, the groups and the online store."""
+    bring_online(without, BEFORE, quietly, now=AFTER)
+    copied = shutil.copytree(without.root, tmp_path / "copied")
+    Workspace(copied).lookup.online(["a"])  # so that Feast's definitions name this folder
+    ids = without.lake.seen(BEFORE)["account_id"].to_list()
+    features, groups, online = *read(Workspace(copied), BEFORE), Workspace(copied).lookup.online(ids)
+    files = sorted(path for path in copied.rglob("*") if path.is_file() and path.stat().st_size)
+    rng, same, refused = random.Random(11), 0, 0
+    for path in rng.sample(files, 16):
+        content = path.read_bytes()
+        damaged = bytearray(content)
+        damaged[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            asked = Workspace(copied)
+            answer, online_now = read(asked, BEFORE), asked.lookup.online(ids)
+        except StillwatchError:
+            refused += 1
+        else:
+            assert_frame_equal(answer[0], features, check_exact=True)
+            assert_frame_equal(answer[1], groups, check_exact=True)
+            sound = ~online_now.damaged
+            assert online_now.matrix[sound].tobytes() == online.matrix[sound].tobytes(), path
+            same += 1
+        path.write_bytes(content)
+    assert refused >= 4 and same + refused == 16
 
 
 def test_forgetting_one_id_of_an_account_forgets_all(with_aliases: Workspace, names: dict[str, str]) -> None:
