@@ -6,7 +6,7 @@ at all, and a second append of the same input is recognised, whoever was killed 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,31 +23,22 @@ from features.rollups import merge, roll_up, roll_up_keys
 from features.schemas import (
     AccountRollups,
     AccountRows,
-    CampaignAnswers,
-    CampaignLineage,
-    CampaignRows,
+    Aliases,
     Enforcement,
     Events,
     KeyRollups,
     ReleaseRows,
 )
 from features.tables.account_versions import valid_versions
+from features.tables.aliases import canonical_ids, digest_names, merge_registrations, rename_accounts
+from features.tables.answers import CampaignAnswers, CampaignLineage, CampaignRows, Rejects
+from features.tables.banned import banned_accounts
 from features.tables.data_files import DataFile, Layout, check_content, write_data_files
 from features.tables.log_seal import check_log, seal_log
 from features.tables.origins import with_origins
 from features.tables.retention_mark import check_held
 
 HISTORY = timedelta(days=28)  # the longest window
-BAN, RESTORE = "ban", "restore"  # actions of enforcement
-
-
-class Rejects(dy.Schema):
-    """Where a row that broke the contract stands, and which rule it broke; never the row itself."""
-
-    source = dy.Int64(description="short digest of the input file")
-    table = dy.String(description="requests, accounts, enforcement or releases")
-    row = dy.Int64(description="position in the file, from 0")
-    rule = dy.String()
 
 
 TABLES: dict[str, type[dy.Schema]] = {
@@ -57,6 +48,7 @@ TABLES: dict[str, type[dy.Schema]] = {
     "accounts": AccountRows,
     "enforcement": Enforcement,
     "releases": ReleaseRows,
+    "aliases": Aliases,
     "rejects": Rejects,
     "campaigns": CampaignRows,
     "campaign_answers": CampaignAnswers,
@@ -75,6 +67,7 @@ _TIMES = {
     "accounts": "valid_from",
     "enforcement": "acted_at",
     "releases": "released_at",
+    "aliases": "since",
 }
 
 
@@ -84,9 +77,11 @@ class Lake:
 
     Attributes:
         root: folder that holds one folder per table.
+        names_at: the time whose ids accounts have in answers (`features.tables.aliases`); None: the time asked about.
     """
 
     root: Path
+    names_at: datetime | None = field(default=None, kw_only=True)
 
     def has(self, table: str, source: int) -> bool:
         """Tell whether an input was appended to a table."""
@@ -141,6 +136,14 @@ class Lake:
         paths = pl.DataFrame(delta_table.get_add_actions(flatten=True))["path"].to_list()
         return self.scan_files(table, paths).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
+    def names(self, as_of: datetime) -> pl.DataFrame:
+        """`account_id`, `canonical_id` of the accounts that are the same as another one (`names_at`)."""
+        return canonical_ids(self.scan("aliases"), self.names_at or as_of)
+
+    def scan_named(self, table: str, as_of: datetime) -> pl.LazyFrame:
+        """Scan a whole table, of which each account has the id that it has as of a time (`names`)."""
+        return rename_accounts(self.scan(table), self.names(as_of))
+
     def account_rollups(self, as_of: datetime) -> pl.LazyFrame:
         """`AccountRollups` of the history before as_of: nothing after as_of is in them."""
         hour, stored = self._stored_history("account_rollups", as_of)
@@ -153,7 +156,7 @@ class Lake:
 
     def seen(self, as_of: datetime) -> pl.DataFrame:
         """Accounts with a request at or before as_of: `account_id`, `first_seen`, `last_seen` (full hours)."""
-        hours = self.scan("account_rollups").select("account_id", "hour")
+        hours = self.scan_named("account_rollups", as_of).select("account_id", "hour")
         hour = full_hour(as_of)
         running = self._running_hour(hour, as_of).select("account_id", hour=pl.col("timestamp").dt.truncate("1h"))
         return (
@@ -166,7 +169,7 @@ class Lake:
 
     def accounts(self, as_of: datetime) -> pl.DataFrame:
         """`AccountRows` registered at or before as_of, of each account the version that holds then."""
-        return valid_versions(self.scan("accounts"), as_of).collect()
+        return merge_registrations(valid_versions(self.scan("accounts"), as_of).collect(), self.names(as_of))
 
     def releases(self, as_of: datetime) -> pl.DataFrame:
         """`ReleaseRows` released at or before as_of."""
@@ -174,31 +177,24 @@ class Lake:
 
     def later(self, as_of: datetime) -> dict[str, int]:
         """Rows of each table that became known after as_of."""
-        times = {table: _TIMES[table] for table in ("events", "accounts", "enforcement", "releases")}
+        times = {table: _TIMES[table] for table in ("events", "accounts", "enforcement", "releases", "aliases")}
         counts = [self.scan(table).select((pl.col(time) > as_of).sum().alias(table)) for table, time in times.items()]
         return {frame.columns[0]: frame.item() or 0 for frame in pl.collect_all(counts)}
 
     def banned(self, as_of: datetime) -> pl.DataFrame:
         """Accounts that are banned then: `account_id`, `acted_at` (of the first ban that was not taken back since)."""
-        acts = self.scan("enforcement").filter(pl.col("action").is_in([BAN, RESTORE]) & (pl.col("acted_at") <= as_of))
-        # of a ban and a restore at one moment the ban holds: it is the safer reading
-        in_order, is_ban = acts.collect().sort("acted_at", pl.col("action") == BAN), pl.col("action") == BAN
-        restored = (~is_ban).cum_sum(reverse=True).over("account_id")  # how often, from here on
-        return (
-            in_order.filter(is_ban & (restored == 0))
-            .group_by("account_id")
-            .agg(pl.col("acted_at").min())
-            .sort("account_id")
-        )
+        return banned_accounts(self.scan_named("enforcement", as_of), as_of)
 
     def stamp(self, as_of: datetime, *more: str) -> str:
-        """Digest the files that features as of a time are read from, and those of `more` tables.
+        """Digest the ids of accounts, and the files that features as of a time and `more` tables are read from.
 
         What is appended later changes nothing as long as all of it lies after as_of.
         """
         tables = ("account_rollups", "key_rollups", "accounts", "releases", *more)
         paths = [f"{table}/{path}" for table in tables for path in self._paths_before(table, as_of)]
-        return hashlib.sha256("\n".join(sorted(paths)).encode()).hexdigest()[:16]
+        names = self.names(as_of)
+        named = [] if names.is_empty() else [digest_names(names)]
+        return hashlib.sha256("\n".join([*sorted(paths), *named]).encode()).hexdigest()[:16]
 
     def file_names(self, table: str) -> set[str]:
         """The files of a table, named as its log names them; those that a compacted one was made of in its place."""
@@ -221,13 +217,13 @@ class Lake:
         """Return the begin of the running hour, and the stored rollups of the history before it."""
         hour = full_hour(as_of)
         within = pl.col("hour").is_between(hour - HISTORY, hour, closed="left")
-        return hour, self.scan(table).filter(within)
+        return hour, self.scan_named(table, as_of).filter(within)
 
     def _running_hour(self, hour: datetime, as_of: datetime) -> pl.LazyFrame:
         """Events of the hour that as_of falls in: its stored rollup may hold later requests."""
         check_held(self.folder("events"), hour, as_of)
         timestamp, same_day = pl.col("timestamp"), pl.col("day") == hour.date()
-        return self.scan("events").filter(same_day & (timestamp >= hour) & (timestamp <= as_of))
+        return self.scan_named("events", as_of).filter(same_day & (timestamp >= hour) & (timestamp <= as_of))
 
     def scan_files(self, table: str, paths: list[str]) -> pl.LazyFrame:
         """Scan some of a table's files, named as its log names them.

@@ -1,7 +1,8 @@
 """The contracts of all frames: what each column means, its unit, and when it may be null.
 
 Input tables are as the provider exports them; events, rollups and features are ours. Hashes are signed, since Delta
-tables know no unsigned integers. The features' own rows are in `features.catalogue`.
+tables know no unsigned integers. The features' own rows are in `features.catalogue`,
+those of answers in `features.tables.answers`.
 """
 
 import dataframely as dy
@@ -118,6 +119,18 @@ class Releases(dy.Schema):
 
     model = dy.String(min_length=1)
     released_at = dy.Datetime(time_unit="us", time_zone="UTC")
+
+
+class Aliases(dy.Schema):
+    """An account that was renamed or merged: from a time on it is the same account as another one."""
+
+    account_id = dy.String(min_length=1)
+    same_as = dy.String(min_length=1)
+    since = dy.Datetime(time_unit="us", time_zone="UTC")
+
+    @dy.rule()
+    def same_as_is_another_account(cls) -> pl.Expr:
+        return pl.col("account_id") != pl.col("same_as")
 
 
 class Events(dy.Schema):
@@ -248,46 +261,11 @@ class KeyRollups(dy.Schema):
     requests = dy.Int64()
 
 
-class CampaignRows(dy.Schema):
-    """Who was in which group as of a time, campaign or crowd; of one time the highest version holds."""
-
-    as_of = dy.Datetime(time_unit="us", time_zone="UTC")
-    version = dy.Int64(description="of the answer: the same time may be asked about again when the lake holds more")
-    stamp = dy.String(description="of the lake and the grouping that the answer came from")
-    campaign_id = dy.String()
-    account_id = dy.String()
-    membership = dy.Float64(description="share of the account's tied traffic that goes to the campaign, in (0, 1]")
-    strength = dy.Float64(description="that traffic, as a share of the account's")
-    ties = dy.String(description="what it shares with the others, for analysts: kinds of keys and counts")
-    surprise = dy.Float64(description="of the group: -log10 of the odds that chance brings so many together")
-    odds = dy.Float64(description="log-odds that the group is a campaign, as far as its members' standing does not say")
-    closeness = dy.Float64(description="log of the member's strength over the median of the group")
-    is_crowd = dy.Bool(description="the group acted alike for a few hours only")
-
-
-class CampaignAnswers(dy.Schema):
-    """That campaigns were asked for as of a time: an answer without any has no other row."""
-
-    as_of = dy.Datetime(time_unit="us", time_zone="UTC")
-    version = dy.Int64(description="as in CampaignRows")
-    stamp = dy.String(description="as in CampaignRows")
-
-
-class CampaignLineage(dy.Schema):
-    """What a campaign has in common with one of an earlier answer."""
-
-    as_of = dy.Datetime(time_unit="us", time_zone="UTC")
-    version = dy.Int64(description="as in CampaignRows")
-    campaign_id = dy.String()
-    past_id = dy.String()
-    accounts = dy.Int64(description="in common")
-    relation = dy.String(description="continues, split or merged")
-
-
 INPUT_TABLES: dict[str, type[dy.Schema]] = {
     "requests": Requests,
     "accounts": Accounts,
     "labels": Labels,
     "enforcement": Enforcement,
     "releases": Releases,
+    "aliases": Aliases,
 }

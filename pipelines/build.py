@@ -43,6 +43,7 @@ def build(workspace: Workspace, as_of: datetime, progress: Progress, *, now: dat
     Raises:
         InputError: the lake holds no request at or before as_of.
     """
+    workspace = workspace.named_at(as_of)
     online = bring_online(workspace, as_of, progress, now=now)
     return Built(len(workspace.lake.seen(as_of)), workspace.lake.later(as_of), online)
 
@@ -53,10 +54,11 @@ def bring_online(workspace: Workspace, as_of: datetime, progress: Progress, *, n
     Returns:
         False if the online store holds a later time, and was left as it is.
     """
+    workspace = workspace.named_at(as_of)
     ensure_features(workspace, [as_of], progress)
     lifts = lift_accounts(workspace, current_champion(workspace), as_of, progress)
     progress("features online", 0.0)
-    online = workspace.lookup.materialize(as_of, now, lifts)
+    online = workspace.lookup.materialize(as_of, now, lifts, workspace.lake.names(as_of))
     progress("features online", 1.0)
     return online
 
@@ -72,12 +74,13 @@ def ensure_features(workspace: Workspace, times: Iterable[datetime], progress: P
     """Compute the features of several times into the offline store where they are missing or outdated.
 
     Accounts that have fallen silent are read out as of their last active week (`features.store.last_active`), so the
-    ends of all weeks before are computed too, each once.
+    ends of all weeks before are computed too, each once. Accounts have the ids of the latest time in all of them.
 
     Raises:
         InputError: the lake holds no request at or before the latest of the times.
     """
     wanted = sorted(set(times))
+    workspace = workspace.named_at(wanted[-1])
     check_requests(workspace, wanted[-1])
     lake, lookup = workspace.lake, workspace.lookup
     all_times = sorted({*wanted, *earlier_week_ends(lake.seen(wanted[-1]), wanted[-1])})

@@ -22,13 +22,17 @@ from features.intake.files import InputFile, find_input_files
 from features.intake.repeats import Repeats
 from features.intake.values.reading import AS_IT_IS, LogOptions
 from features.progress import Progress
+from features.schemas import Aliases
 from features.tables.account_versions import new_versions
+from features.tables.aliases import check_aliases
+from features.tables.retention_mark import events_from
 from pipelines.inputs.checks import Checks, IngestRefusedError, TableCount, check_files, checked_rows
 from pipelines.workspace import Workspace
 
 _KEYS = {  # columns that identify a row of a small table
     "enforcement": ["account_id", "action", "acted_at"],
     "releases": ["model"],
+    "aliases": ["account_id", "same_as", "since"],
 }
 
 
@@ -40,6 +44,7 @@ class Inputs:
     accounts: Path | None = None
     enforcement: Path | None = None
     releases: Path | None = None
+    aliases: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,15 +92,18 @@ def ingest(
         workspace.lake.catch_up()
         new = {table: _new_files(workspace, table, files, counts[table]) for table, files in files_of.items()}
         repeats = Repeats(scratch)
-        rejects = check_files(new, Checks(keyring, repeats, log.options, reject_limit), counts, progress)
-        repeats.find(workspace.lake.scan("events").select("request_key"))
+        held_from = events_from(workspace.lake.folder("events"))
+        checks = Checks(keyring, repeats, log.options, reject_limit, held_from)
+        rejects = check_files(new, checks, counts, progress)
+        _check_aliases(workspace, new.get("aliases", []), keyring, log.options)
+        repeats.find(workspace.lake.scan("events").select("request_key"), held_from)
         for table, files in new.items():
             for i, file in enumerate(files):
                 progress(f"storing {table}", i / len(files))
                 workspace.lake.append("rejects", [rejects[file.source]], file.source)
                 rows = _Rows(file, keyring, log.options)
                 if table == "requests":
-                    _store_requests(workspace, rows, repeats, counts[table])
+                    _store_requests(workspace, rows, checks, counts[table])
                 else:
                     _store_small(workspace, rows, counts[table], now)
             progress(f"storing {table}", 1.0)
@@ -133,13 +141,15 @@ def rehearse_ingest(
     has_keys = (workspace.root / "key.fingerprint").exists()
     keyring = workspace.keyring if has_keys else Keyring(secrets.token_bytes(SECRET_BYTES))
     new = {table: _new_files(workspace, table, files, counts[table]) for table, files in files_of.items()}
+    held_from = events_from(workspace.lake.folder("events"))
     with tempfile.TemporaryDirectory() as scratch:
         repeats, refusal = Repeats(Path(scratch)), ""
         try:
-            check_files(new, Checks(keyring, repeats, log.options, reject_limit), counts, progress)
+            check_files(new, Checks(keyring, repeats, log.options, reject_limit, held_from), counts, progress)
+            _check_aliases(workspace, new.get("aliases", []), keyring, log.options)
         except IngestRefusedError as error:
             refusal = str(error)
-        repeats.find(workspace.lake.scan("events").select("request_key"))
+        repeats.find(workspace.lake.scan("events").select("request_key"), held_from)
     if "requests" in counts:
         counts["requests"].repeats = repeats.count
     return Rehearsal(counts, refusal)
@@ -148,7 +158,7 @@ def rehearse_ingest(
 def _find_files(inputs: Inputs, log: LogSettings) -> dict[str, list[InputFile]]:
     paths = {table: path for table, path in vars(inputs).items() if path is not None}
     if not paths:
-        raise InputError("nothing to ingest: give --requests, --accounts, --enforcement or --releases.")
+        raise InputError("nothing to ingest: give --requests, --accounts, --enforcement, --releases or --aliases.")
     formats = {"requests": log.request_format}
     return {table: find_input_files(path, table, formats.get(table, NATIVE)) for table, path in paths.items()}
 
@@ -174,15 +184,30 @@ class _Rows:
         yield from (checked.good for checked in checked_rows(self.file, self.keyring, self.options))
 
 
-def _store_requests(workspace: Workspace, rows: _Rows, repeats: Repeats, count: TableCount) -> None:
+def _check_aliases(workspace: Workspace, files: list[InputFile], keyring: Keyring, options: LogOptions) -> None:
+    """Check the aliases of this run together with those that are stored.
+
+    Raises:
+        IngestRefusedError: an account would be the same as two others, or as itself in a circle.
+    """
+    if files:
+        new = [rows.select(Aliases.column_names()) for file in files for rows in _Rows(file, keyring, options)]
+        try:
+            check_aliases(pl.concat([workspace.lake.scan("aliases").collect(), *new]))
+        except InputError as error:
+            raise IngestRefusedError(f"{error} Nothing was stored.") from error
+
+
+def _store_requests(workspace: Workspace, rows: _Rows, checks: Checks, count: TableCount) -> None:
     """Append one file of requests as events, then its rollups."""
     source = rows.file.source
-    dropped = repeats.of(source)
+    dropped, held_from = checks.repeats.of(source), checks.held_from
     count.repeats += len(dropped)
+    is_held = pl.lit(True) if held_from is None else pl.col("timestamp") >= held_from
 
     def events() -> Iterator[pl.DataFrame]:
         for good in rows:
-            first = good.filter(~pl.col("row").is_in(dropped.implode()))
+            first = good.filter(is_held, ~pl.col("row").is_in(dropped.implode()))
             reduced, _ = to_events(first, rows.keyring, source)
             count.stored += len(reduced)
             yield reduced

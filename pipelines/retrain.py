@@ -80,6 +80,7 @@ def retrain(
         reason: for training on stale or drifted data; recorded with the version. Without it such data are refused.
     """
     uri, as_of = workspace.tracking_uri, request.as_of
+    workspace = workspace.named_at(as_of)
     tracking.settle(uri)
     before = tracking.champion_version(uri)
     done = Retrained(as_of=as_of, forced=reason, before=before, champion=before)

@@ -64,6 +64,7 @@ def score(
         IntegrityError: the champion reads other features, or is not what was registered and signed.
     """
     check_outputs({"--out": out})
+    workspace = workspace.named_at(as_of)
     model, base_rate = champion_model(workspace, is_current=True), settings().base_rate
     model = model if base_rate is None else model.at(base_rate)
     model = model.with_thresholds(*settings().thresholds(*thresholds))

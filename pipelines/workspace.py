@@ -9,7 +9,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -50,9 +50,11 @@ class Workspace:
 
     Attributes:
         root: the folder; the first command that writes creates it.
+        names_at: the time whose ids accounts have (`features.lake.Lake`); None: each time's own.
     """
 
     root: Path
+    names_at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse a path that the libraries of tables and models read as another one.
@@ -70,7 +72,14 @@ class Workspace:
     @cached_property
     def lake(self) -> Lake:
         """The Delta tables."""
-        return Lake(self.root / "lake")
+        return Lake(self.root / "lake", names_at=self.names_at)
+
+    def named_at(self, as_of: datetime) -> "Workspace":
+        """This workspace, asked as of a time: looking back from there, accounts have the ids that hold then.
+
+        Within a question that looks back from a later time, that time's ids stay.
+        """
+        return self if self.names_at else replace(self, names_at=as_of)
 
     @cached_property
     def lookup(self) -> FeatureLookup:

@@ -50,7 +50,7 @@ def read_donors(lake: Lake, labels: pl.DataFrame, since: datetime, as_of: dateti
     confirmed = labels.filter(pl.col("label") & (pl.col("labelled_at") <= as_of))["account_id"]
     registered = lake.accounts(as_of)["account_id"]
     counts = (
-        lake.scan("account_rollups")
+        lake.scan_named("account_rollups", as_of)
         .filter(_whole_hours(since, as_of), pl.col("account_id").is_in(registered.implode()))
         .group_by("account_id")
         .agg(pl.col("requests").sum())
@@ -99,7 +99,7 @@ def choose_members(settings: CampaignSettings, donors: pl.DataFrame, seed: int, 
 def read_shared_keys(lake: Lake, since: datetime, as_of: datetime) -> pl.DataFrame:
     """Read the `kind` (a name) and `key` of all keys that two accounts or more showed."""
     kinds = pl.DataFrame({"kind": pl.Series([KEY_KINDS.index(kind) for kind in OWN], dtype=pl.Int8), "name": OWN})
-    pairs = lake.scan("key_rollups").filter(_whole_hours(since, as_of)).join(kinds.lazy(), on="kind")
+    pairs = lake.scan_named("key_rollups", as_of).filter(_whole_hours(since, as_of)).join(kinds.lazy(), on="kind")
     counted = pairs.group_by("name", "key").agg(accounts=pl.col("account_id").n_unique())
     return counted.filter(pl.col("accounts") > 1).select(kind="name", key="key").collect(engine="streaming")
 
@@ -114,7 +114,7 @@ def borrow_events(
         before their begin.
     """
     ids = members["donor"].unique().implode()
-    stored = lake.scan("events").filter(
+    stored = lake.scan_named("events", as_of).filter(
         pl.col("timestamp") > since, pl.col("timestamp") <= as_of, pl.col("account_id").is_in(ids)
     )
     borrowed = stored.collect(engine="streaming").rename({"account_id": "donor"}).join(members, on="donor")

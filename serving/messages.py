@@ -68,10 +68,10 @@ class AccountScore(BaseModel):
     """One account's risk: a calibrated probability, null for an account without stored features.
 
     `status` is `stale` if the features are older than the freshness limit, and `unavailable` if the store can't be
-    read. `level` says which thresholds the risk reaches, `percentile` the share of accounts with a lower risk among
-    those that the model learned from, in per cent. `reasons`, and as `indicators` in coded form, are given from the
-    review threshold on and for every member of a campaign. `features_as_of` is the time (UTC) up to which the
-    account's features count requests.
+    read, or what it holds of the account is damaged. `level` says which thresholds the risk reaches, `percentile` the
+    share of accounts with a lower risk among those that the model learned from, in per cent. `reasons`, and as
+    `indicators` in coded form, are given from the review threshold on and for every member of a campaign.
+    `features_as_of` is the time (UTC) up to which the account's features count requests.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

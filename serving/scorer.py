@@ -28,6 +28,7 @@ class RowsToScore:
         campaigns: the campaign of each account, None for an account in none; empty if nobody is in one.
         ties: what each account shares with others of its campaign; empty if that was not asked for.
         lift: (n,) what each account's group adds to its score; None for nothing.
+        damaged: (n,) whether the store's row of an account is damaged; None for nobody's.
     """
 
     account_ids: Sequence[str]
@@ -36,6 +37,7 @@ class RowsToScore:
     campaigns: Sequence[str | None] = ()
     ties: Sequence[str | None] = ()
     lift: Risks | None = None
+    damaged: Flags | None = None
 
     def lifts(self) -> Risks:
         """Return what each account's group adds, (n,)."""
@@ -104,11 +106,12 @@ def score_rows(
     nobody = [None] * len(risks)
     indicators = [[]] * len(risks) if features is None else explain(model, rows, risks, features)
     percentiles, thresholds = model.reference.percentiles(risks), thresholds_of(model)
+    damaged = [False] * len(risks) if rows.damaged is None else rows.damaged.tolist()
     numbers = zip(risks.tolist(), percentiles.tolist(), strict=True)
     return [
         AccountScore(
             account_id=account_id,
-            status=_status(time, fresh_since),
+            status="unavailable" if is_damaged else _status(time, fresh_since),
             risk=None if time is None else risk,
             level=None if time is None else thresholds.level(risk),
             percentile=None if time is None else percentile,
@@ -117,8 +120,8 @@ def score_rows(
             indicators=row,
             features_as_of=time,
         )
-        for account_id, time, (risk, percentile), campaign, row in zip(
-            rows.account_ids, rows.as_of, numbers, rows.campaigns or nobody, indicators, strict=True
+        for account_id, time, is_damaged, (risk, percentile), campaign, row in zip(
+            rows.account_ids, rows.as_of, damaged, numbers, rows.campaigns or nobody, indicators, strict=True
         )
     ]
 

@@ -173,7 +173,7 @@ class Endpoint:
         """Read the newest that is known of accounts; None if the store can't be read."""
         try:
             return self.lookup.online(ids)
-        except Exception as error:  # of Feast, SQLite or Redis
+        except Exception as error:  # of Feast, SQLite or Redis, or damage
             # The kind alone: what an error says may hold an id or an address.
             print(f"the online store can't be read ({type(error).__name__})", flush=True)
             return None
@@ -197,6 +197,7 @@ class Endpoint:
                 campaigns=online.campaigns,
                 ties=online.ties,
                 lift=online.lift,
+                damaged=online.damaged,
             ),
             features=FEATURES if reads_reasons.get() else None,
             fresh_since=datetime.now(UTC) - self.freshness,

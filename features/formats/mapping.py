@@ -29,7 +29,7 @@ class Source:
     Attributes:
         paths: of fields, the first that is there and says something counts.
         constant: what holds where none does.
-        form: `value`; `count`, the items of a list; `present`, true where there is a value; or what a conversation
+        form: `value`; `count`, the items of a list; `present`, true where any has a value; or what a conversation
             says: `last_user_message`, `system_message`, `message_count`.
         values: translation of words, of any case; others stay.
         pattern: what a value must match to count, after its translation.
@@ -146,6 +146,10 @@ class _Reading:
     def column(self, source: Source) -> pl.Series | None:
         """Return the values of a column; None where the file has none of its fields."""
         parts = [part for path in source.paths if (part := self._part(path, source)) is not None]
+        if source.form == "present" and parts:
+            return (
+                pl.DataFrame({str(i): part for i, part in enumerate(parts)}).select(pl.any_horizontal("*")).to_series()
+            )
         if source.constant is not None:
             parts.append(pl.repeat(source.constant, len(self.records.frame), dtype=pl.String, eager=True))
         if len(parts) < 2:

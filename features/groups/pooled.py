@@ -28,7 +28,9 @@ def read_pooled(lake: Lake, members: pl.DataFrame, as_of: datetime) -> pl.DataFr
         `FEATURES_SCHEMA`, with `campaign_id` in place of `account_id`: one row for every campaign with a request.
     """
     named = members.select("account_id", pl.col("campaign_id").cast(pl.String)).unique()
-    return read_out(_Pooled(lake.root, lake, named), as_of).rename({"account_id": "campaign_id"})
+    return read_out(_Pooled(lake.root, lake, named, names_at=lake.names_at), as_of).rename(
+        {"account_id": "campaign_id"}
+    )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ gateway reuses for different requests is therefore dropped as a repeat too: `ing
 Keys are spilled to scratch files and compared in buckets, so memory is bounded whatever the size of the run.
 """
 
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -25,7 +26,9 @@ class Repeats:
         self._scratch = scratch
         self._rows = 0
         self._parts = 0
-        self._dropped = pl.DataFrame(schema={"source": pl.Int64, "row": pl.UInt32})
+        self._dropped = pl.DataFrame(
+            schema={"source": pl.Int64, "row": pl.UInt32, "timestamp": pl.Datetime("us", "UTC")}
+        )
 
     def note(self, source: int, rows: pl.DataFrame) -> None:
         """Add rows with `request_key`, `timestamp` and `row`, in file order."""
@@ -44,8 +47,11 @@ class Repeats:
         for path in self._scratch.glob(f"{source}-*.keys.parquet"):
             path.unlink()
 
-    def find(self, stored: pl.LazyFrame) -> None:
-        """Compare all noted rows with one another and with the stored `request_key`s."""
+    def find(self, stored: pl.LazyFrame, since: datetime | None = None) -> None:
+        """Compare all noted rows with one another and with the stored `request_key`s.
+
+        Rows before `since`, of which nothing is stored any more, are no repeats themselves; later rows may repeat them.
+        """
         parts = sorted(self._scratch.glob("*.keys.parquet"))
         if not parts:
             return
@@ -55,7 +61,8 @@ class Repeats:
             _repeats(*(frame.filter(pl.col("request_key") % buckets == i) for frame in (noted, stored)))
             for i in range(buckets)
         ]
-        self._dropped = pl.concat(repeats)
+        rows = pl.concat(repeats)
+        self._dropped = rows if since is None else rows.filter(pl.col("timestamp") >= since)
 
     @property
     def count(self) -> int:
@@ -68,8 +75,8 @@ class Repeats:
 
 
 def _repeats(noted: pl.LazyFrame, stored: pl.LazyFrame) -> pl.DataFrame:
-    """`source` and `row` of the noted rows that are repeats."""
+    """`source`, `row` and `timestamp` of the noted rows that are repeats."""
     ranked = noted.sort("timestamp", "order").with_columns(is_first=pl.col("request_key").is_first_distinct())
-    old = ranked.join(stored.unique(), on="request_key", how="semi").select("source", "row")
-    later = ranked.filter(~pl.col("is_first")).select("source", "row")
+    old = ranked.join(stored.unique(), on="request_key", how="semi").select("source", "row", "timestamp")
+    later = ranked.filter(~pl.col("is_first")).select("source", "row", "timestamp")
     return pl.concat([old, later]).unique().collect(engine="streaming")

@@ -44,6 +44,7 @@ _ADVICE: dict[str, str] = {
     "regex": "give a value of the form that the contract states",
     "is_http": "give 0 or an HTTP status from 100 to 599",
     "is_a_number": "give a number of 0 or more",
+    "is_another_account": "leave out aliases of an account for itself",
 }
 
 

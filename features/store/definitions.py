@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource, ValueType
-from feast.types import Array, Float32, Float64, String
+from feast.types import Array, Float32, Float64, Int64, String
 
 from features.catalogue import FEATURES, SCHEMA_VERSION
 
 VALID = timedelta(days=1)
-LAYOUT = "4"  # of the views besides the catalogue: another one is applied again
+LAYOUT = "5"  # of the views besides the catalogue: another one is applied again
 
 
 def definitions(root: Path) -> list[Entity | FeatureView | FeatureService]:
@@ -50,6 +50,7 @@ def definitions(root: Path) -> list[Entity | FeatureView | FeatureService]:
             Field(name="vector", dtype=Array(Float32), description="all features, in catalogue order"),
             Field(name="campaign_id", dtype=String, description="of the campaign it belongs to most; null for none"),
             Field(name="lift", dtype=Float64, description="what its group adds to its normal score; null for none"),
+            Field(name="seal", dtype=Int64, description="over all others, the account and the time"),
             Field(name="ties", dtype=String, description="what it shares with that campaign's accounts, for analysts"),
         ],
         source=FileSource(name="latest", path=str(root / "latest.parquet"), timestamp_field="as_of"),

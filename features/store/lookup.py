@@ -1,35 +1,34 @@
 """The one way from features to training and serving: Feast's historical join, materialisation and online read."""
 
 import os
-import sqlite3
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow.parquet as pq
-import yaml
 
 from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA, SCHEMA_VERSION
 from features.errors import IntegrityError
-from features.store.library import import_feast
+from features.store.feast_store import EMPTY, REMEDY, check_database, is_damage, open_feast, seal_registry
+from features.store.online_rows import GROUP, pack, seal
 from features.tables.sealed_file import check_sealed, replace_sealed
 
 if TYPE_CHECKING:
     from feast import FeatureStore
 
 _STAMP = b"stillwatch"
-_NAME, _EMPTY = "%Y-%m-%dT%H%M%S.%f", "0000"  # of the offline files, and of the one that stands in until there are any
-_GROUP = pl.Schema({"account_id": pl.String(), "campaign_id": pl.String(), "ties": pl.String(), "lift": pl.Float64()})
+_NAME = "%Y-%m-%dT%H%M%S.%f"  # of the offline files
+_NAMES = {"account_id": pl.String, "canonical_id": pl.String}
+_FIELDS = ("vector", "campaign_id", "ties", "lift", "seal")  # of a row of the online store
 _LATEST, _PUSHED = "latest.parquet", "pushed.parquet"
 _AROUND = timedelta(days=2)  # Feast compares in the local time zone; `latest.parquet` holds one time only
 
@@ -39,10 +38,11 @@ class Online(NamedTuple):
 
     Attributes:
         matrix: shape (n, features) in catalogue order, NaN where unknown.
-        as_of: the time of each row, None for an unknown account.
+        as_of: the time of each row, None for an account that is unknown or whose row is damaged.
         campaigns: the campaign that each account belongs to most, None for none.
         ties: what it shares with that campaign's other accounts, for analysts; None for none.
         lift: (n,) what each account's group adds to its score; 0 for none.
+        damaged: (n,) whether the store holds something of the account that is not what was written.
     """
 
     matrix: npt.NDArray[np.float32]
@@ -50,6 +50,7 @@ class Online(NamedTuple):
     campaigns: list[str | None]
     ties: list[str | None]
     lift: npt.NDArray[np.float64]
+    damaged: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -119,13 +120,20 @@ class FeatureLookup:
         features = keyed.join(values, on="entity").drop("entity")
         return entities.join(features, on=["account_id", "as_of"], how="left", maintain_order="left")
 
-    def materialize(self, as_of: datetime, now: datetime | None = None, groups: pl.DataFrame | None = None) -> bool:
+    def materialize(
+        self,
+        as_of: datetime,
+        now: datetime | None = None,
+        groups: pl.DataFrame | None = None,
+        names: pl.DataFrame | None = None,
+    ) -> bool:
         """Bring the features of one time online, unless a later time is there already.
 
         Args:
             as_of: their time.
             now: the clock; what is online for a time after it was a mistake and gives way.
             groups: `account_id`, `campaign_id`, `ties`, `lift` of the accounts that are in a group.
+            names: `account_id`, `canonical_id`: other ids of accounts, by which they can be asked for too.
 
         Returns:
             False if the online store holds a later time, and was left as it is.
@@ -134,9 +142,10 @@ class FeatureLookup:
         newest = self.materialized()
         if newest is not None and newest > as_of and (now is None or newest <= now):
             return False
-        self.replace_latest(_vectors(pl.read_parquet(self._offline(as_of)), groups))
+        self.replace_latest(_packed(self.read(as_of), groups, names))
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
             store.materialize(as_of - _AROUND, as_of + _AROUND, feature_views=["account_vector"])
+        seal_registry(self.root)
         return True
 
     def replace_latest(self, vectors: pl.DataFrame) -> None:
@@ -144,16 +153,17 @@ class FeatureLookup:
         with _replaced(self.root / _LATEST) as draft:
             vectors.write_parquet(draft)
 
-    def push(self, features: pl.DataFrame, groups: pl.DataFrame) -> None:
+    def push(self, features: pl.DataFrame, groups: pl.DataFrame, names: pl.DataFrame | None = None) -> None:
         """Bring the features of some accounts online; what is there of others stays.
 
         Args:
             features: `FEATURES_SCHEMA`, all rows as of one time.
-            groups: see `materialize`.
+            groups: see `materialize`, as the next.
+            names: other ids.
         """
         if features.is_empty():
             return
-        rows = _vectors(features, groups).to_pandas()
+        rows = _packed(features, groups, names).to_pandas()
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             self._store.write_to_online_store("account_vector", rows)
         with _replaced(self.root / _PUSHED) as draft:
@@ -163,9 +173,9 @@ class FeatureLookup:
         """The groups as they were last brought online for all accounts: `account_id`, `campaign_id`, `ties`, `lift`."""
         latest = self.root / _LATEST
         if not latest.exists():
-            return pl.DataFrame(schema=_GROUP)
+            return pl.DataFrame(schema=GROUP)
         check_sealed(latest)
-        return pl.read_parquet(latest, columns=_GROUP.names()).filter(pl.col("lift").is_not_null())
+        return pl.read_parquet(latest, columns=GROUP.names()).filter(pl.col("lift").is_not_null())
 
     def materialized(self) -> datetime | None:
         """The newest time whose features were brought online, of all accounts or of some."""
@@ -177,27 +187,49 @@ class FeatureLookup:
         return max(filter(None, times), default=None)
 
     def online(self, account_ids: Sequence[str]) -> Online:
-        """The newest features and campaigns of n accounts, in the order asked; repeats allowed."""
-        wanted = [f"account_vector:{name}" for name in ("vector", "campaign_id", "ties", "lift")]
-        response = self._store.get_online_features(wanted, {"account_id": list(account_ids)})
-        columns = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
-        result = columns["vector"]
-        matrix = np.full((len(account_ids), len(FEATURE_NAMES)), np.nan, dtype=np.float32)
-        times: list[datetime | None] = []
-        for row, (value, time) in enumerate(zip(result.values, result.event_timestamps, strict=True)):
-            vector = value.float_list_val.val
-            times.append(time.ToDatetime(tzinfo=UTC) if len(vector) else None)
-            if len(vector):
-                matrix[row] = vector
+        """The newest features and campaigns of n accounts, in the order asked; repeats allowed.
+
+        Raises:
+            IntegrityError: the store as a whole is damaged.
+        """
+        rows, count = self._read_online(account_ids), len(account_ids)
+        matrix, vectors = np.full((count, len(FEATURE_NAMES)), np.nan, dtype=np.float32), rows["vector"].values
+        lengths = [len(value.float_list_val.val) for value in vectors]
+        for row, length in enumerate(lengths):
+            if length == len(FEATURE_NAMES):
+                matrix[row] = vectors[row].float_list_val.val
+        times = [time.ToDatetime(tzinfo=UTC) for time in rows["vector"].event_timestamps]
         campaigns, ties = (
-            [value.string_val or None for value in columns[name].values] for name in ("campaign_id", "ties")
+            [value.string_val or None for value in rows[name].values] for name in ("campaign_id", "ties")
         )
-        lift = np.fromiter((value.double_val for value in columns["lift"].values), np.float64, len(account_ids))
-        return Online(matrix, times, campaigns, ties, lift)
+        lift = np.array([value.double_val for value in rows["lift"].values], dtype=np.float64)
+        seals = [value.int64_val for value in rows["seal"].values]
+        is_sound = (seal(account_ids, matrix, times, campaigns, ties, lift) == seals) & np.array(lengths, dtype=bool)
+        if is_sound.all():
+            return Online(matrix, [*times], campaigns, ties, lift, ~is_sound)
+        is_there = np.any([[bool(value.WhichOneof("val")) for value in rows[name].values] for name in _FIELDS], axis=0)
+        matrix[~is_sound], lift[~is_sound] = np.nan, 0.0
+        times_of_sound, campaigns, ties = (_where(is_sound, values) for values in (times, campaigns, ties))
+        return Online(matrix, times_of_sound, campaigns, ties, lift, is_there & ~is_sound)
+
+    def _read_online(self, account_ids: Sequence[str]) -> dict[str, Any]:
+        """Feast's answer by field.
+
+        Raises:
+            IntegrityError: the store can't be read.
+        """
+        wanted = [f"account_vector:{name}" for name in _FIELDS]
+        try:
+            response = self._checked_store.get_online_features(wanted, {"account_id": list(account_ids)})
+        except Exception as error:
+            if not is_damage(error):
+                raise
+            raise IntegrityError(f"the online store of {self.root} is damaged ({error}): {REMEDY}.") from error
+        return dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
 
     def expected(self, account_ids: Sequence[str]) -> set[str]:
         """Those of some accounts that were last brought online, and so must be in the online store."""
-        latest = self.root / "latest.parquet"
+        latest = self.root / _LATEST
         if not latest.exists():
             return set()
         state = latest.stat()
@@ -212,21 +244,23 @@ class FeatureLookup:
 
     def read_outs(self) -> list[tuple[Path, datetime]]:
         """The files of the offline store with their times, the earliest first."""
-        files = sorted(path for path in (self.root / "offline").glob("*.parquet") if path.stem != _EMPTY)
+        files = sorted(path for path in (self.root / "offline").glob("*.parquet") if path.stem != EMPTY)
         return [(path, datetime.strptime(path.stem, _NAME).replace(tzinfo=UTC)) for path in files]
 
     def _offline(self, as_of: datetime) -> Path:
         return self.root / "offline" / f"{as_of.astimezone(UTC):{_NAME}}.parquet"
 
     @cached_property
+    def _checked_store(self) -> "FeatureStore":
+        """Feast over this store, of which a local online store has been looked through once."""
+        store = self._store
+        if self.online_store == "sqlite":
+            check_database(self.root / "online.db")
+        return store
+
+    @cached_property
     def _store(self) -> "FeatureStore":
-        return _open_store(self.root.resolve(), self.online_store)
-
-
-def _vectors(features: pl.DataFrame, groups: pl.DataFrame | None) -> pl.DataFrame:
-    """The rows of the online store: `account_id`, `as_of`, `vector`, and what is known of the account's group."""
-    memberships = pl.DataFrame(schema=_GROUP) if groups is None else groups.select(_GROUP.names())
-    return features.select("account_id", "as_of", _vector()).join(memberships, on="account_id", how="left")
+        return open_feast(self.root.resolve(), self.online_store)
 
 
 @lru_cache(maxsize=1)
@@ -239,9 +273,15 @@ def _hashed_accounts(path: Path, state: tuple[int, int]) -> npt.NDArray[np.uint6
     return np.append(np.sort(hashes.to_numpy()), np.uint64(0))
 
 
-def _vector() -> pl.Expr:
-    """All features as one list, in catalogue order; NaN stands for null, which a vector can't hold."""
-    return pl.concat_arr(pl.col(FEATURE_NAMES).fill_null(np.nan)).arr.to_list().alias("vector")
+def _packed(features: pl.DataFrame, groups: pl.DataFrame | None, names: pl.DataFrame | None) -> pl.DataFrame:
+    """See `features.store.online_rows.pack`."""
+    memberships = pl.DataFrame(schema=GROUP) if groups is None else groups.select(GROUP.names())
+    return pack(features, memberships, pl.DataFrame(schema=_NAMES) if names is None else names)
+
+
+def _where(mask: npt.NDArray[np.bool_], values: Sequence[Any]) -> list[Any]:
+    """The values where the mask is true, else None."""
+    return [value if is_kept else None for value, is_kept in zip(values, mask.tolist(), strict=True)]
 
 
 def _mark(stamp: str) -> bytes:
@@ -256,66 +296,3 @@ def _replaced(path: Path) -> Iterator[Path]:
     draft = path.with_suffix(f".{os.getpid()}.draft")
     yield draft
     replace_sealed(draft, path)
-
-
-def _open_store(root: Path, online_store: str) -> "FeatureStore":
-    """Feast over a workspace's folder, its definitions applied once for a catalogue and place."""
-    feast = import_feast()
-    from features.store.definitions import LAYOUT
-
-    root.mkdir(parents=True, exist_ok=True)
-    config = yaml.safe_load((Path(__file__).parent / "feature_store.yaml").read_text())
-    config["registry"] = str(root / config["registry"])  # Feast would look in the working directory
-    if online_store == "sqlite":
-        _set_wal(root / config["online_store"]["path"])
-    else:
-        config["online_store"] = {"type": "redis", "connection_string": _redis_address(online_store)}
-    _drop_if_half_written(Path(config["registry"]))
-    store = feast.FeatureStore(config=feast.RepoConfig(**config, repo_path=root))
-    version = {"schema_version": SCHEMA_VERSION, "layout": LAYOUT, "root": str(root)}
-    if all(service.tags.items() != version.items() for service in store.list_feature_services()):
-        _apply(store, root)
-    return store
-
-
-def _drop_if_half_written(registry: Path) -> None:
-    """Feast writes its registry in place, and can't read what a kill left of it; all that is in it is applied again."""
-    from feast.protos.feast.core.Registry_pb2 import Registry
-
-    content = registry.read_bytes() if registry.exists() else b""
-    try:
-        Registry.FromString(content)
-    except Exception:  # of protobuf, which is Feast's business
-        registry.unlink()
-
-
-def _apply(store: "FeatureStore", root: Path) -> None:
-    """Register the definitions; Feast looks at the sources' columns, so empty files stand in until there are any."""
-    from features.store.definitions import definitions
-
-    (root / "offline").mkdir(exist_ok=True)
-    if not any((root / "offline").glob("*.parquet")):
-        pl.DataFrame(schema=FEATURES_SCHEMA).write_parquet(root / "offline" / f"{_EMPTY}.parquet")
-    if not (root / _LATEST).exists():
-        vectors = pl.DataFrame(schema=FEATURES_SCHEMA).select("account_id", "as_of", _vector())
-        nowhere = {name: pl.lit(None, kind) for name, kind in _GROUP.items() if name != "account_id"}
-        vectors.with_columns(**nowhere).write_parquet(root / _LATEST)
-    with redirect_stdout(StringIO()):
-        store.apply(definitions(root))
-
-
-def _set_wal(path: Path) -> None:
-    """Let readers read while one writer writes; Feast sets no journal mode, and this one stays with the file."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-
-
-def _redis_address(url: str) -> str:
-    """A Redis URL in Feast's form: host:port,option=value."""
-    parts = urlsplit(url)
-    options = {"ssl": "true"} if parts.scheme == "rediss" else {}
-    if parts.password:
-        options["password"] = parts.password
-    if parts.path.strip("/"):
-        options["db"] = parts.path.strip("/")
-    return ",".join([f"{parts.hostname}:{parts.port or 6379}", *(f"{k}={v}" for k, v in options.items())])

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from features.errors import InputError, IntegrityError
+from features.tables.sealed_file import is_sealed, replace_sealed
 
 _MARK = "_events_from"
 
@@ -14,7 +15,7 @@ def mark_dropped(folder: Path, before: datetime) -> None:
     earlier = events_from(folder)
     draft = folder / f"_draft-{os.getpid()}.mark"
     draft.write_text(max(before, earlier or before).isoformat())
-    draft.replace(folder / _MARK)
+    replace_sealed(draft, folder / _MARK)
 
 
 def check_held(folder: Path, hour: datetime, as_of: datetime) -> None:
@@ -39,7 +40,12 @@ def check_held(folder: Path, hour: datetime, as_of: datetime) -> None:
 def events_from(folder: Path) -> datetime | None:
     """The time before which a table's events were dropped; None if none were."""
     path = folder / _MARK
+    if not path.exists():
+        return None
+    damaged = IntegrityError(f"{path} is damaged: remove it and run the last `stillwatch prune --before` again.")
+    if not is_sealed(path):
+        raise damaged
     try:
-        return datetime.fromisoformat(path.read_text(encoding="utf-8")) if path.exists() else None
+        return datetime.fromisoformat(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise IntegrityError(f"{path} is damaged: write the time of the last `prune --before` into it.") from error
+        raise damaged from error

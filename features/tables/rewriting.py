@@ -20,6 +20,7 @@ Rewrite = Callable[[pl.LazyFrame], pl.LazyFrame]
 # Bytes of a week below which it becomes one file instead of seven, each of which has a footer of some kilobytes. Twice
 # as much takes about twice the memory, some twenty times the bytes.
 _SMALL_WEEK = 32_000_000
+_NAMING = ("account_id", "same_as")  # columns that name an account
 _KEY_BY = ("kind", "key", "account_id", "hour")
 
 
@@ -29,9 +30,12 @@ def erase_accounts(lake: Lake, accounts: Sequence[str]) -> dict[str, int]:
     Returns:
         How many rows each table lost.
     """
-    is_other = ~pl.col("account_id").is_in(list(accounts))
-    tables = [table for table in TABLES if "account_id" in layout(table).schema]
-    return {table: _drop_rows(lake, table, is_other) for table in tables}
+    naming = {table: [name for name in _NAMING if name in layout(table).schema] for table in TABLES}
+    return {
+        table: _drop_rows(lake, table, ~pl.any_horizontal(pl.col(columns).is_in(list(accounts))))
+        for table, columns in naming.items()
+        if columns
+    }
 
 
 def drop_events(lake: Lake, before: datetime) -> int:

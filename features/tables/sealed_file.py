@@ -35,6 +35,16 @@ def check_sealed(path: Path) -> None:
     _checked.add(mark)
 
 
+def seal_file(path: Path) -> None:
+    """Note the digest of a file that somebody else writes in place."""
+    _write(_seal(path), [digest_of(path)])
+
+
+def is_sealed(path: Path) -> bool:
+    """Tell whether a file is what was last noted of it, or has no seal yet."""
+    return not _seal(path).exists() or digest_of(path) in _digests(_seal(path))
+
+
 def remove_sealed(path: Path) -> None:
     """Remove a file with its seal."""
     path.unlink(missing_ok=True)

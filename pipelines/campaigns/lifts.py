@@ -26,6 +26,7 @@ def lift_accounts(workspace: Workspace, model: Model | None, as_of: datetime, pr
     Returns:
         `LIFTS_SCHEMA`, one row for each account in a group: the one with the highest odds.
     """
+    workspace = workspace.named_at(as_of)
     groups = lasting_groups(workspace, as_of, progress)
     judged = judge_groups(workspace, model, groups, as_of).filter("is_lifted")
     best_first = judged.sort(bounded_odds(), "membership", "group", descending=[True, True, False])

@@ -11,6 +11,7 @@ from features.groups.members import WeighedGroups, group_lake, name_members
 from features.lake import Lake
 from features.progress import Progress
 from features.store.last_active import active_times, earlier_week_ends
+from features.tables.aliases import rename_accounts
 from pipelines.workspace import Workspace
 
 MEMBERS_SCHEMA = pl.Schema({"campaign_id": pl.String(), "account_id": pl.String(), "membership": pl.Float64()})
@@ -39,6 +40,7 @@ def lasting_groups(workspace: Workspace, as_of: datetime, progress: Progress) ->
         The columns of `ensure_groups`; `group`, which tells the same campaign at two times apart; and `is_lifted`:
         False for those who are only there because somebody else of their group has fallen silent since.
     """
+    workspace = workspace.named_at(as_of)
     seen = workspace.lake.seen(as_of)
     weekly = {time: ensure_groups(workspace, time, progress) for time in earlier_week_ends(seen, as_of)}
     now = ensure_groups(workspace, as_of, progress).with_columns(group="campaign_id", is_lifted=pl.lit(True))
@@ -57,6 +59,7 @@ def lasting_groups(workspace: Workspace, as_of: datetime, progress: Progress) ->
 def with_groups(workspace: Workspace, examples: pl.DataFrame, progress: Progress) -> pl.DataFrame:
     """Add `features.groups.evidence.GROUP_SCHEMA`: the group with the highest odds of `lasting_groups` at each time."""
     times = examples["as_of"].unique().sort()  # earliest first, so that ids last
+    workspace = workspace.named_at(times[-1]) if len(times) else workspace
     kinds = {"account_id": pl.String(), "as_of": examples.schema["as_of"], **GROUP_SCHEMA}
     parts = [pl.DataFrame(schema=kinds)]
     for time in times:
@@ -124,4 +127,5 @@ def _past(lake: Lake, as_of: datetime) -> pl.DataFrame:
     )
     newest = rows.join(_newest(lake, as_of), on=["as_of", "version"], how="semi").collect()
     last = newest.filter(pl.col("as_of") == pl.col("as_of").max().over("campaign_id"))
-    return last.select("campaign_id", "account_id", is_now=pl.col("as_of") == as_of)
+    renamed = rename_accounts(last, lake.names(as_of))
+    return renamed.select("campaign_id", "account_id", is_now=pl.col("as_of") == as_of).unique(maintain_order=True)

@@ -10,6 +10,7 @@ import polars as pl
 from features.errors import InputError
 from features.groups.likeness import EVIDENCE_WORDS, FAMILY_WORDS, Likeness, measure_likeness, read_common_keys
 from features.progress import Progress
+from features.tables.aliases import rename_accounts
 from pipelines.build import ensure_features
 from pipelines.outputs import check_outputs, write_table
 from pipelines.workspace import Workspace
@@ -26,7 +27,8 @@ def find_similar(
 
     Args:
         workspace: the workspace to read.
-        asked: accounts of one operator, as far as anybody knows; with several, what all have in common counts.
+        asked: accounts of one operator, as far as anybody knows, by any of their ids; with several, what all have in
+            common counts.
         as_of: the time asked about.
         out: path of the table.
         progress: called with the step and the share done.
@@ -40,7 +42,10 @@ def find_similar(
     check_outputs({"--out": out})
     if not asked:
         raise InputError("No account is named: give the ids of one or a few.")
-    accounts = sorted(set(asked))
+    workspace = workspace.named_at(as_of)
+    accounts = sorted(
+        set(rename_accounts(pl.DataFrame({"account_id": asked}), workspace.lake.names(as_of))["account_id"])
+    )
     ensure_features(workspace, [as_of], progress)
     features = workspace.lookup.read(as_of)
     named = pl.Series(accounts)

@@ -54,6 +54,7 @@ def write_campaigns(
         IntegrityError: the champion is not what was registered and signed.
     """
     check_outputs({"--out": out, "--table": table, "--evidence": evidence})
+    workspace = workspace.named_at(as_of)
     check_requests(workspace, as_of)
     for time in earlier_week_ends(workspace.lake.seen(as_of), as_of):  # so that ids are those of `score`
         ensure_groups(workspace, time, progress)

@@ -21,6 +21,9 @@ def ingest(
     accounts: Annotated[Path | None, typer.Option("--accounts")] = None,
     enforcement: Annotated[Path | None, typer.Option("--enforcement")] = None,
     releases: Annotated[Path | None, typer.Option("--releases")] = None,
+    aliases: Annotated[
+        Path | None, typer.Option("--aliases", help="Accounts that were renamed or merged, and since when.")
+    ] = None,
     format: Annotated[
         str, typer.Option("--format", help="Format of the requests, or a mapping file; an unknown name lists all.")
     ] = "native",
@@ -48,7 +51,7 @@ def ingest(
     from pipelines.workspace import Workspace
 
     log = LogSettings(format_named(format), LogOptions(assume_utc, trusted_proxies))
-    workspace, inputs = Workspace(path), Inputs(requests, accounts, enforcement, releases)
+    workspace, inputs = Workspace(path), Inputs(requests, accounts, enforcement, releases, aliases)
     limit, refusal, now = settings().reject_limit, "", datetime.now(UTC)
     with printing.show_progress() as progress:
         if dry_run:
@@ -83,6 +86,7 @@ def describe_changes(count: "TableCount") -> "Iterator[str]":
 
     notes = {
         "repeats dropped": count.repeats,
+        "requests left out: they lie before the time before which events were dropped (`prune`)": count.pruned,
         "malformed addresses set to null": count.malformed_addresses,
         "records skipped: they are no requests": count.skipped,
     }
@@ -101,7 +105,16 @@ def report_as_json(counts: "dict[str, TableCount]", attention: list[str], refusa
         table: {
             **{
                 name: getattr(count, name)
-                for name in ("files", "stored_before", "rows", "stored", "repeats", "malformed_addresses", "skipped")
+                for name in (
+                    "files",
+                    "stored_before",
+                    "rows",
+                    "stored",
+                    "repeats",
+                    "pruned",
+                    "malformed_addresses",
+                    "skipped",
+                )
             },
             "changes": [
                 {"column": column, "change": kind, "count": number}

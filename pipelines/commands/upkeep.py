@@ -20,6 +20,8 @@ def forget(
     workspace = Workspace(path)
     with workspace.locked("forget"), printing.show_progress() as report:
         result = run(workspace, accounts, report, now=datetime.now(UTC))
+    if len(result.accounts) > len(set(accounts)):
+        print(f"forgotten under all their ids: {', '.join(result.accounts)}")
     rows = ", ".join(f"{count:,} of {table}" for table, count in result.rows.items() if count)
     print(f"rows erased: {rows or 'none, since nothing was stored of these accounts'}")
     if result.read_outs or result.run_files or result.other_files:

@@ -6,7 +6,7 @@ memory and journal, so both are bounded by what comes between two stores.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import unquote
 
@@ -16,13 +16,19 @@ from features.accounts import read_out
 from features.catalogue import FEATURES_SCHEMA
 from features.lake import Lake
 from features.store.last_active import active_times
+from features.tables.aliases import rename_accounts
 from features.tables.journal import JournalReader
 from pipelines.follow.follower_state import JOURNAL
 from pipelines.follow.fresh_lake import FreshLake, no_events
 from pipelines.follow.request_keys import RequestKeys
 from pipelines.workspace import Workspace
 
-_NOTED = ("events", "account_rollups", "accounts")  # tables whose files are watched for what other commands append
+_NOTED = (
+    "events",
+    "account_rollups",
+    "accounts",
+    "aliases",
+)  # tables whose files are watched for what other commands append
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +94,9 @@ class Follower:
         is_due = pl.col("timestamp") <= now
         self._touched.update(self._later.filter(is_due)["account_id"])
         self._later = self._later.filter(~is_due)
-        features = self._read_out(pl.Series(sorted(self._touched), dtype=pl.String), now)
-        self.workspace.lookup.push(features, self.workspace.lookup.groups())
+        lake, lookup = replace(self._fresh, names_at=now), self.workspace.lookup
+        features = _read_out(lake, pl.DataFrame({"account_id": pl.Series(sorted(self._touched), dtype=pl.String)}), now)
+        lookup.push(features, lookup.groups(), lake.names(now))
         self._touched.clear()
         return Refreshed(now, features["account_id"], events, repeats)
 
@@ -131,7 +138,7 @@ class Follower:
         lake = self.workspace.lake
         names = {table: lake.file_names(table) for table in _NOTED}
         added = {table: names[table] - self._files[table] for table in names} if self._files else {}
-        for table in ("account_rollups", "accounts"):
+        for table in ("account_rollups", "accounts", "aliases"):
             if added.get(table):
                 ids = _scan_added(lake, table, added[table]).select(pl.col("account_id").unique()).collect()
                 self._touched.update(ids["account_id"])
@@ -151,13 +158,15 @@ class Follower:
             lake.roll_up(source)
             self._files = {table: lake.file_names(table) for table in _NOTED}
 
-    def _read_out(self, account_ids: pl.Series, now: datetime) -> pl.DataFrame:
-        """Read accounts out as `build` does: those with nothing but a late event as of their last active week."""
-        seen = self._fresh.seen(now).filter(pl.col("account_id").is_in(account_ids.implode()))
-        times = sorted(active_times(seen, now).group_by("active_at"))
-        parts = [read_out(self._fresh, time, accounts["account_id"]) for (time,), accounts in times]
-        stamp = pl.lit(now).cast(FEATURES_SCHEMA["as_of"])
-        return pl.concat([pl.DataFrame(schema=FEATURES_SCHEMA), *parts]).with_columns(as_of=stamp)
+
+def _read_out(lake: Lake, accounts: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Read accounts out as `build` does: those with nothing but a late event as of their last active week."""
+    ids = rename_accounts(accounts, lake.names(now))["account_id"]
+    seen = lake.seen(now).filter(pl.col("account_id").is_in(ids.implode()))
+    times = sorted(active_times(seen, now).group_by("active_at"))
+    parts = [read_out(lake, time, active["account_id"]) for (time,), active in times]
+    stamp = pl.lit(now).cast(FEATURES_SCHEMA["as_of"])
+    return pl.concat([pl.DataFrame(schema=FEATURES_SCHEMA), *parts]).with_columns(as_of=stamp)
 
 
 def _scan_added(lake: Lake, table: str, paths: set[str] | None) -> pl.LazyFrame:

@@ -154,9 +154,9 @@ class Following:
     def _group_all(self, as_of: datetime, grouping: "Future[tuple[datetime, pl.DataFrame]]") -> None:
         """Group all accounts, in a thread that the end of the process does not wait for."""
         try:
-            ensure_features(self._workspace, [as_of], _silent)
-            lifts = lift_accounts(self._workspace, current_champion(self._workspace), as_of, _silent)
-            grouping.set_result((as_of, lifts))
+            workspace = self._workspace.named_at(as_of)
+            ensure_features(workspace, [as_of], _silent)
+            grouping.set_result((as_of, lift_accounts(workspace, current_champion(workspace), as_of, _silent)))
         except Exception as error:
             grouping.set_exception(error)
 
@@ -164,7 +164,8 @@ class Following:
         """Bring all accounts online as of the grouping; those that were active since are read out again."""
         try:
             as_of, lifts = grouping.result()
-            self._workspace.lookup.materialize(as_of, now=as_of, groups=lifts)
+            names = self._workspace.named_at(as_of).lake.names(as_of)
+            self._workspace.lookup.materialize(as_of, now=as_of, groups=lifts, names=names)
         except IntegrityError:
             raise
         except Exception as error:

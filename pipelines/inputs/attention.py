@@ -6,6 +6,7 @@ from datetime import datetime
 import polars as pl
 
 from features.lake import Lake
+from features.tables.aliases import rename_accounts
 from pipelines.inputs.checks import TableCount
 
 # Shares above which something is said. Chosen by what exports show: a fifth of all requests is never retried, a fifth
@@ -26,7 +27,7 @@ def list_attention(counts: Mapping[str, TableCount], lake: Lake, now: datetime) 
     for table, count in counts.items():
         lines += [*_repeats(table, count), *_addresses(table, count), *_future(table, count, now)]
     if "accounts" in counts:
-        lines += [*_shared(counts["accounts"]), *_silent(counts, lake)]
+        lines += [*_shared(counts["accounts"]), *_silent(counts, lake, now)]
     return lines
 
 
@@ -66,13 +67,17 @@ def _shared(count: TableCount) -> Iterator[str]:
         yield f"{number / accounts:.0%} of the accounts have one {column}: is it a word for none?"
 
 
-def _silent(counts: Mapping[str, TableCount], lake: Lake) -> Iterator[str]:
-    """Compare the accounts of this run with those of all requests, stored or of this run."""
-    accounts = _ids(counts["accounts"])
+def _silent(counts: Mapping[str, TableCount], lake: Lake, now: datetime) -> Iterator[str]:
+    """Compare the accounts of this run with those of all requests, stored or of this run, by the ids of now."""
     active = [lake.scan("account_rollups").select("account_id").unique().collect()["account_id"]]
     if "requests" in counts:
         active.append(_ids(counts["requests"]))
-    silent = accounts.filter(~accounts.is_in(pl.concat(active).unique().implode()))
+    names = lake.names(now)
+    accounts, seen = (
+        rename_accounts(ids.to_frame(), names)["account_id"].unique()
+        for ids in (_ids(counts["accounts"]), pl.concat(active))
+    )
+    silent = accounts.filter(~accounts.is_in(seen.implode()))
     if len(accounts) >= FEWEST_ACCOUNTS and len(silent) >= SILENT * len(accounts):
         yield (
             f"{len(silent) / len(accounts):.0%} of the accounts have no request, such as {silent.sort()[0]!r}: are the "

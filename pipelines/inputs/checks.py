@@ -20,7 +20,13 @@ from features.schemas import INPUT_TABLES
 
 _TEXT = ("prompt", "system_prompt")
 _ADDRESSES = {"requests": "client_address", "accounts": "signup_address"}
-_TIMES = {"requests": "timestamp", "accounts": "created_at", "enforcement": "acted_at", "releases": "released_at"}
+_TIMES = {
+    "requests": "timestamp",
+    "accounts": "created_at",
+    "enforcement": "acted_at",
+    "releases": "released_at",
+    "aliases": "since",
+}
 _SHARED = ("organization_id", "payment_fingerprint")  # of accounts, and looked at for a value that too many have
 
 
@@ -32,6 +38,7 @@ class Contents:
         good: how many there are.
         addresses: addresses given.
         malformed: those of them that are none.
+        pruned: requests from before the time before which events were dropped (`stillwatch prune`).
         latest: the last time.
         account_ids: accounts, each once per batch; of requests and accounts.
         shared: `column`, `value`, `count`: what accounts can share.
@@ -40,6 +47,7 @@ class Contents:
     good: int = 0
     addresses: int = 0
     malformed: int = 0
+    pruned: int = 0
     latest: datetime | None = None
     account_ids: list[pl.Series] = field(default_factory=list)
     shared: list[pl.DataFrame] = field(default_factory=list)
@@ -72,6 +80,7 @@ class TableCount:
         skipped: further records, which are no requests.
         stored: rows appended.
         repeats: rows dropped because a row with the same key is stored.
+        pruned: requests left out: they lie before the time before which events were dropped.
         malformed_addresses: addresses that could not be parsed and were set to null.
         rejects: broken rows by the rule of the contract that they break.
         changes: values that were changed, by column and kind (of `features.intake.report.CHANGES`).
@@ -85,6 +94,7 @@ class TableCount:
     skipped: int = 0
     stored: int = 0
     repeats: int = 0
+    pruned: int = 0
     malformed_addresses: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -95,6 +105,7 @@ class TableCount:
         """Count a file."""
         self.rows += tally.rows
         self.skipped += tally.skipped
+        self.pruned += contents.pruned
         self.malformed_addresses += contents.malformed
         self.rejects.update(tally.rejects)
         self.changes.update(tally.changes)
@@ -111,12 +122,14 @@ class Checks:
         repeats: collects the keys of the requests.
         options: what a person says of the requests' log.
         reject_limit: share of a file's rows that may break the contract.
+        held_from: the time before which events were dropped; None for none.
     """
 
     keyring: Keyring
     repeats: Repeats
     options: LogOptions
     reject_limit: float
+    held_from: datetime | None = None
 
 
 class IngestRefusedError(InputError):
@@ -170,6 +183,8 @@ def _check_file(file: InputFile, checks: Checks, columns: list[str] | None) -> t
             if columns is not None and checked.good.select(is_blank("request_id").any()).item():
                 raise _TextNeededError
             checks.repeats.note(file.source, checked.good)
+            if checks.held_from is not None:
+                contents.pruned += int((checked.good["timestamp"] < checks.held_from).sum())
         tally.add(checked)
         contents.add(file.table, checked.good)
         rejects.append(checked.rejects)

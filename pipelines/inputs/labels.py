@@ -14,6 +14,7 @@ from features.intake.rows import check_rows, read_batches
 from features.intake.values.reading import AS_IT_IS, LogOptions
 from features.lake import Lake
 from features.schemas import Labels
+from features.tables.aliases import rename_accounts
 from pipelines.inputs.checks import Contents, TableCount
 
 
@@ -67,10 +68,25 @@ def read_labels(path: Path | None, limit: float, options: LogOptions = AS_IT_IS)
     return read_label_table(path, limit, options).frame
 
 
+def canonical_labels(labels: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.DataFrame:
+    """Give labels the ids that their accounts have as of a time (`features.tables.aliases`).
+
+    Of several ids of one account that were judged by then a true label counts before others, then the earliest.
+    """
+    names = lake.names(as_of)
+    if names.is_empty():
+        return labels
+    is_told = pl.col("labelled_at") <= as_of
+    best_first = rename_accounts(labels, names).sort("account_id", ~pl.col("label"), "labelled_at", "campaign")
+    by_then = best_first.filter(is_told).unique("account_id", keep="first", maintain_order=True)
+    return pl.concat([by_then, best_first.filter(~is_told)])
+
+
 def list_label_attention(labels: pl.DataFrame, lake: Lake, as_of: datetime) -> Iterator[str]:
     """Say which labels match no account that has a request up to a time."""
     seen = lake.seen(as_of)["account_id"]
-    unmatched = labels.filter(~pl.col("account_id").is_in(seen.implode()))["account_id"].sort()
+    named = rename_accounts(labels, lake.names(as_of))
+    unmatched = named.filter(~pl.col("account_id").is_in(seen.implode()))["account_id"].sort()
     if len(unmatched):
         yield (
             f"{len(unmatched):,} of {len(labels):,} labels match no account with a request up to "

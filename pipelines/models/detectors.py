@@ -51,7 +51,7 @@ def recent_requests(lake: Lake, as_of: datetime, limit: int = WINDOW) -> pl.Lazy
     timestamp = pl.col("timestamp")
     since = as_of - HISTORY
     within = (timestamp > since) & (timestamp <= as_of) & (pl.col("day") >= since.date())
-    events = lake.scan("events").filter(within & pl.col("topic").is_not_null())
+    events = lake.scan_named("events", as_of).filter(within & pl.col("topic").is_not_null())
     columns = events.select("account_id", "timestamp", "request_key", "topic")
     newest_first = pl.struct(timestamp, "request_key").rank("ordinal", descending=True).over("account_id")
     return columns.filter(newest_first <= limit)

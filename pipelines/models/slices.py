@@ -14,6 +14,7 @@ from features.errors import InputError
 from features.identity import Keyring
 from features.lake import Lake
 from features.schemas import KEY_KINDS
+from features.tables.aliases import rename_accounts
 from training.examples.test_set import BUCKETS, SLICES_SCHEMA, latest
 
 UNKNOWN = "unknown"
@@ -72,18 +73,18 @@ def assign_slices(
         part.select("account_id", pl.lit(kind).alias("kind"), pl.col("name").fill_null(UNKNOWN))
         for kind, part in parts.items()
     ]
-    extra = [] if user_slices is None else [user_slices.join(accounts, on="account_id", how="semi")]
-    return _unique(pl.concat([*named, *extra]))
+    extra = [] if user_slices is None else [rename_accounts(user_slices, lake.names(as_of))]
+    return _unique(pl.concat([*named, *extra]).join(accounts, on="account_id", how="semi"))
 
 
-def with_course(lake: Lake, examples: pl.DataFrame) -> pl.DataFrame:
-    """Add how far true accounts had got at each snapshot, for reports on early detection.
+def with_course(lake: Lake, examples: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """Add how far true accounts, as known at `as_of`, had got at each snapshot, for reports on early detection.
 
     `began` is the hour of the first request, `served` the requests of all full hours before the snapshot; both are null
     for other accounts.
     """
     true = examples.filter("label").select("account_id").unique()
-    hours = lake.scan("account_rollups").select("account_id", "hour", "requests")
+    hours = lake.scan_named("account_rollups", as_of).select("account_id", "hour", "requests")
     theirs = hours.join(true.lazy(), on="account_id", how="semi").collect(engine="streaming")
     sums = theirs.group_by("account_id", "hour").agg(pl.col("requests").sum()).sort("account_id", "hour")
     course = sums.with_columns(

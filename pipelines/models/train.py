@@ -15,6 +15,7 @@ from features.code_version import code_version
 from features.progress import Progress
 from pipelines.build import ensure_features
 from pipelines.campaigns.memberships import with_groups
+from pipelines.inputs.labels import canonical_labels
 from pipelines.models.detectors import with_detectors
 from pipelines.models.slices import assign_slices, with_course
 from pipelines.settings import settings
@@ -80,10 +81,11 @@ class GatheredExamples:
 
 def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress: Progress) -> GatheredExamples:
     """Read examples at several times up to `as_of` out of the feature store, as each account was known at each time."""
-    times = snapshot_times(as_of)
+    times, workspace = snapshot_times(as_of), workspace.named_at(as_of)
+    labels = canonical_labels(labels, workspace.lake, as_of)
     ensure_features(workspace, times, progress)
     accounts = entities(workspace.lake.seen(as_of), labels, as_of, times)
-    examples = with_course(workspace.lake, workspace.lookup.historical(accounts.frame))
+    examples = with_course(workspace.lake, workspace.lookup.historical(accounts.frame), as_of)
     examples = with_groups(workspace, examples, progress)
     with threadpool_limits(1, user_api="blas"):
         return GatheredExamples(
@@ -96,7 +98,9 @@ def plant_examples(
     workspace: Workspace, labels: pl.DataFrame, as_of: datetime, planting: Planting, progress: Progress
 ) -> pl.DataFrame | None:
     """Make examples of campaigns planted into the workspace's history; see `planting.planted_examples`."""
-    history = ProviderHistory(workspace.lake, workspace.keyring, labels, snapshot_times(as_of))
+    lake = workspace.named_at(as_of).lake
+    labels = canonical_labels(labels, lake, as_of)
+    history = ProviderHistory(lake, workspace.keyring, labels, snapshot_times(as_of))
     return planted_examples(history, planting, workspace.root / "planted", progress)
 
 
@@ -123,6 +127,7 @@ def train_version(
         settings().signer(),
         settings().verifier(),
     )  # first, so that an unusable key is reported before the work
+    workspace = workspace.named_at(request.as_of)
     examples = examples or gather(workspace, request.labels, request.as_of, progress)
     later = workspace.lake.later(request.as_of) | {"labels": examples.labels_too_late}
     training = _training_request(workspace, request, examples, progress)

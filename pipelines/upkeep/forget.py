@@ -11,6 +11,7 @@ import polars as pl
 from features.errors import InputError, StillwatchError
 from features.progress import Progress
 from features.store.erasure import erase_features
+from features.tables.aliases import all_ids
 from features.tables.rewriting import erase_accounts
 from pipelines.build import bring_online
 from pipelines.upkeep.proof import find_traces
@@ -23,6 +24,7 @@ class Forgotten:
     """What an erasure removed.
 
     Attributes:
+        accounts: every id that was forgotten.
         rows: of each table of the lake.
         read_outs: of the feature store that were dropped, since they held one of the accounts.
         run_files: test sets and tables of risks that lost rows.
@@ -30,6 +32,7 @@ class Forgotten:
         files_scanned: files in which the proof looked for the accounts and did not find them.
     """
 
+    accounts: list[str]
     rows: dict[str, int]
     read_outs: int
     run_files: int
@@ -44,7 +47,7 @@ def forget_accounts(workspace: Workspace, accounts: Sequence[str], progress: Pro
 
     Args:
         workspace: the workspace.
-        accounts: their ids.
+        accounts: an id of each; its other ids (`features.tables.aliases`) are forgotten too.
         progress: called with the step and the share done.
         now: the clock (see `FeatureLookup.materialize`).
 
@@ -55,6 +58,7 @@ def forget_accounts(workspace: Workspace, accounts: Sequence[str], progress: Pro
     if not accounts or not all(account.strip() for account in accounts):
         raise InputError("An account to forget has a blank id: give the ids as the logs have them.")
     progress("erasing", 0.0)
+    accounts = all_ids(workspace.lake.scan("aliases"), accounts, now)
     online_time = workspace.lookup.materialized()
     rows = erase_accounts(workspace.lake, accounts)
     shutil.rmtree(workspace.root / "planted", ignore_errors=True)  # planted accounts borrow the traffic of real ones
@@ -73,7 +77,7 @@ def forget_accounts(workspace: Workspace, accounts: Sequence[str], progress: Pro
             f"{len(traces)} files still name an account that was to be forgotten: remove them, first {traces[0]}."
         )
     scanned = sum(path.is_file() for path in workspace.root.rglob("*"))
-    return Forgotten(rows, read_outs, run_files, other_files, scanned)
+    return Forgotten(accounts, rows, read_outs, run_files, other_files, scanned)
 
 
 def _is_other(workspace: Workspace, path: Path) -> bool:

@@ -43,7 +43,7 @@ def test_an_empty_lake_has_every_table_without_rows(lake: Lake) -> None:
         assert len(frame) == 0
         assert not lake.has(table, 1)
     assert len(lake.seen(at(12))) == 0
-    assert lake.later(at(12)) == {"events": 0, "accounts": 0, "enforcement": 0, "releases": 0}
+    assert lake.later(at(12)) == {"events": 0, "accounts": 0, "enforcement": 0, "releases": 0, "aliases": 0}
     lake.catch_up()
     assert not lake.root.exists()
 
@@ -160,7 +160,7 @@ def test_later_counts_what_became_known_after_the_time(lake: Lake, events_of: Ma
     lake.append("accounts", [account_rows_of(registered)], 2)
     acted = pl.DataFrame({"account_id": ["a"], "action": ["ban"], "acted_at": [at(11)]})
     lake.append("enforcement", [acted], 3)
-    assert lake.later(at(10)) == {"events": 2, "accounts": 1, "enforcement": 1, "releases": 0}
+    assert lake.later(at(10)) == {"events": 2, "accounts": 1, "enforcement": 1, "releases": 0, "aliases": 0}
     assert set(lake.accounts(at(10))["account_id"]) == {"9", "10"}
 
 

@@ -75,6 +75,15 @@ def test_unknown_rows_are_never_given_to_the_model(model: Model) -> None:
     assert np.array_equal(risks[[0, 2]], model.predict(matrix)[[0, 2]])
 
 
+def test_an_account_whose_stored_row_is_damaged_is_unavailable(model: Model) -> None:
+    rows = scorer.RowsToScore(
+        account_ids=list("abc"), matrix=features(3), as_of=[NOW, None, None], damaged=np.array([False, True, False])
+    )
+    answer = scorer.score_rows(model, rows, features=FEATURES, fresh_since=NOW - DAY)
+    assert [score.status for score in answer] == ["scored", "unavailable", "unknown_account"]
+    assert (answer[1].risk, answer[1].reasons, answer[1].features_as_of) == (None, [], None)
+
+
 def test_no_accounts_give_no_scores(model: Model) -> None:
     assert scored(model, features(0), [], []) == []
 

@@ -2,8 +2,12 @@
 
 import http.client
 import json
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.catalogue import FEATURES
+from features.store.lookup import FeatureLookup
 from serving import scorer
 from serving.middleware import BODY_LIMIT
+from serving.service import Endpoint
 from tests.serving.conftest import GuardedServer, broken, emptied
 from training.models.model import Model
 
@@ -277,3 +283,19 @@ def test_an_account_that_the_store_has_lost_is_unavailable_and_no_stranger(guard
 
 def test_the_known_accounts_are_not_all_alike(stored_accounts: tuple[list[str], scorer.Matrix]) -> None:
     assert len(np.unique(stored_accounts[1][:, 0])) > 500
+
+
+def test_accounts_of_a_damaged_store_are_unavailable(store: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(store, tmp_path / "copied")
+    with closing(sqlite3.connect(copied / "online.db")) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray((copied / "online.db").read_bytes())
+    content[8192:12288] = bytes(4096)
+    (copied / "online.db").write_bytes(content)
+    endpoint = Endpoint.__new__(Endpoint)
+    endpoint.lookup = FeatureLookup(copied)
+    assert endpoint._read(["fresh-1", "nobody"]) is None
+    endpoint.lookup = FeatureLookup(store)
+    online = endpoint._read(["fresh-1", "nobody"])
+    assert online is not None
+    assert online.damaged.tolist() == [False, False]

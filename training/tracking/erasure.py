@@ -1,12 +1,13 @@
 """Erasing accounts from what trainings left: test sets, and the risks that models gave."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from training.examples.test_set import FRAME, erase_from_test_set
+from training.tracking.artifact_seals import replace_sealed_file
 from training.tracking.client import NAME, connect
 from training.tracking.registry import DECISION, FOLDER, JUDGED, REPORT, RISKS
 
@@ -27,6 +28,11 @@ def erase_from_runs(uri: str, artifact_root: Path, accounts: Sequence[str]) -> i
     Returns:
         How many files were changed.
     """
+
+    def replace(draft: Path, path: Path) -> None:
+        run = path.relative_to(artifact_root).parts[0]
+        replace_sealed_file(connect(uri), run, draft, path)
+
     changed = 0
     digests: dict[str, str] = {}
     for frame in sorted(artifact_root.rglob(FRAME)):
@@ -40,24 +46,24 @@ def erase_from_runs(uri: str, artifact_root: Path, accounts: Sequence[str]) -> i
         if len(others) < len(table):
             draft = risks.with_name(f"{RISKS}.draft")
             others.write_parquet(draft)
-            draft.replace(risks)
+            replace(draft, risks)
             changed += 1
     if digests:
         for path in sorted(artifact_root.rglob("*.json")):
             if path.name in _TEXTS and not {FOLDER, JUDGED} & set(path.parts):
-                _replace_words(path, digests)
+                _replace_words(path, digests, replace)
         _retag(connect(uri), digests)
     return changed
 
 
-def _replace_words(path: Path, words: dict[str, str]) -> None:
+def _replace_words(path: Path, words: dict[str, str], replace: Callable[[Path, Path], None]) -> None:
     text = changed = path.read_text(encoding="utf-8")
     for old, new in words.items():
         changed = changed.replace(old, new)
     if changed != text:
         draft = path.with_name(f"{path.name}.draft")
         draft.write_text(changed, encoding="utf-8")
-        draft.replace(path)
+        replace(draft, path)
 
 
 def _retag(client: Any, digests: dict[str, str]) -> None:

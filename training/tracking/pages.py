@@ -9,6 +9,7 @@ from training.evaluation.report import Report
 from training.gate.promotion import Decision
 from training.reports.page import comparison_page
 from training.reports.text import WORDS, flat, show_estimate
+from training.tracking.artifact_seals import log_sealed_text
 from training.tracking.client import EXPERIMENT, connect, library
 from training.tracking.registry import REPORT, registered_version, report, rival_reports
 
@@ -40,7 +41,7 @@ def log_report(client: Any, run: str, judged: Report) -> None:
     metrics = list(flat(judged).items())
     for start in range(0, len(metrics), BATCH):
         library().log_metrics(dict(metrics[start : start + BATCH]), run_id=run)
-    client.log_text(run, judged.model_dump_json(indent=2), REPORT)
+    log_sealed_text(client, run, judged.model_dump_json(indent=2), REPORT)
     client.log_inputs(run, datasets=[_test_set(judged)])
 
 

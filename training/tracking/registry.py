@@ -16,6 +16,7 @@ from training.evaluation.report import Report, read_report
 from training.examples.test_set import FRAME, TestSet, read_test_set
 from training.models.artifact import Prove, copy_model, read_signature
 from training.models.model import Model, fingerprint, load
+from training.tracking.artifact_seals import check_seal
 from training.tracking.client import NAME, connect
 
 MARK, JUDGED_MARK = "model_sha256", "judged_model_sha256"
@@ -80,8 +81,9 @@ def rival_reports(uri: str, version: int) -> dict[str, Report]:
     reports = {}
     for child in sorted(children, key=lambda child: child.info.start_time):
         with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
-            path = client.download_artifacts(child.info.run_id, REPORT, scratch)
-            reports[str(child.info.run_name)] = read_report(Path(path).read_bytes())
+            path = Path(client.download_artifacts(child.info.run_id, REPORT, scratch))
+            check_seal(client, child.info.run_id, path)
+            reports[str(child.info.run_name)] = read_report(path.read_bytes())
     return reports
 
 
@@ -92,11 +94,11 @@ def risks(uri: str, version: int) -> pl.DataFrame:
     )
     if not _holds(uri, version, RISKS):
         raise lost
-    with downloaded(uri, version, RISKS) as path:
-        try:
+    try:
+        with downloaded(uri, version, RISKS) as path:
             return pl.read_parquet(path)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise lost from error
+    except (OSError, pl.exceptions.PolarsError, IntegrityError) as error:
+        raise lost from error
 
 
 def drift_reference(uri: str, version: int) -> Reference | None:
@@ -106,16 +108,16 @@ def drift_reference(uri: str, version: int) -> Reference | None:
     """
     if not _holds(uri, version, DRIFT):
         return None
-    with downloaded(uri, version, DRIFT) as path:
-        try:
+    try:
+        with downloaded(uri, version, DRIFT) as path:
             plain = json.loads(path.read_bytes())
             is_known = plain["format"] == Reference.model_fields["format"].default
             return Reference.model_validate(plain) if is_known else None
-        except (ValueError, KeyError, TypeError) as error:
-            raise IntegrityError(
-                f"Version {version} of {NAME} has a damaged {DRIFT}, so drift can't be measured: promote a version "
-                "that was trained anew."
-            ) from error
+    except (ValueError, KeyError, TypeError, IntegrityError) as error:
+        raise IntegrityError(
+            f"Version {version} of {NAME} has a damaged {DRIFT}, so drift can't be measured: promote a version "
+            "that was trained anew."
+        ) from error
 
 
 def tags(uri: str, version: int) -> dict[str, str]:
@@ -238,4 +240,6 @@ def downloaded(uri: str, version: int, path: str) -> Iterator[Path]:
             local = Path(client.download_artifacts(run, path, scratch))
         except Exception as error:
             raise IntegrityError(f"Version {version} of {NAME} has lost its {path}: train again.") from error
+        if local.is_file():
+            check_seal(client, run, local)
         yield local

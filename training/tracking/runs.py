@@ -19,6 +19,7 @@ from training.fitting.train import OURS, JudgedCandidate, Trained
 from training.models.artifact import SIGNATURE, Sign
 from training.models.model import fingerprint, save
 from training.reports.page import comparison_page
+from training.tracking.artifact_seals import log_sealed, log_sealed_text
 from training.tracking.client import EXPERIMENT, NAME, connect, library
 from training.tracking.pages import ABOUT, COMPARISON, ROLE, describe_report, log_report
 from training.tracking.registry import (
@@ -133,9 +134,9 @@ def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | No
         with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
             write_test_set(trained.split.test, Path(scratch))
             mlflow.log_artifacts(scratch, TEST_SET)
-        _log_risks(mlflow, trained)
+        _log_risks(client, run.info.run_id, trained)
         if context.reference is not None:
-            mlflow.log_text(context.reference.model_dump_json(indent=1), DRIFT)
+            log_sealed_text(client, run.info.run_id, context.reference.model_dump_json(indent=1), DRIFT)
         logged = mlflow.lightgbm.log_model(
             trained.final.booster,
             name="model",
@@ -148,11 +149,11 @@ def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | No
         return str(run.info.run_id), str(logged.model_id)
 
 
-def _log_risks(mlflow: Any, trained: Trained) -> None:
+def _log_risks(client: Any, run: str, trained: Trained) -> None:
     """What each candidate gave each account of the test set, so that any two can be compared on the same accounts."""
     with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
         trained.risks.write_parquet(f"{scratch}/{RISKS}")
-        mlflow.log_artifact(f"{scratch}/{RISKS}")
+        log_sealed(client, run, Path(scratch) / RISKS)
 
 
 def _log_folders(client: Any, run: str, trained: Trained, sign: Sign | None) -> None:

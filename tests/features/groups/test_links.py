@@ -14,8 +14,9 @@ from polars.testing import assert_frame_equal
 
 from features.groups.link_kinds import LINK_KINDS, PIVOT, SIGNUP_TIME
 from features.groups.links import Links, read_links, weigh_pairs
-from features.lake import BAN, Lake
+from features.lake import Lake
 from features.schemas import KEY_KINDS, AccountRows
+from features.tables.banned import BAN
 
 Rows = Sequence[Mapping[str, Any]]
 PREFIX = next(code for code, kind in enumerate(LINK_KINDS) if kind.name == "prefix")

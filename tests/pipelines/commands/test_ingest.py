@@ -9,8 +9,10 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from benchmarks.speed.records import WRITERS
+from pipelines.workspace import Workspace
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 START = datetime(2026, 4, 6, tzinfo=UTC)
@@ -35,6 +37,51 @@ def put(path: Path, rows: int = 40, **columns: Any) -> Path:
 
 def ingest(stillwatch: Run, root: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     return stillwatch("ingest", "--workspace", root / "w", *arguments)
+
+
+def put_aliases(path: Path, *rows: tuple[str, str, str]) -> Path:
+    path.write_text("\n".join(["account_id,same_as,since", *(",".join(row) for row in rows)]))
+    return path
+
+
+def test_aliases_are_read_as_any_table(stillwatch: Run, tmp_path: Path) -> None:
+    path = put_aliases(tmp_path / "a.csv", ("a0", "a1", "2026-04-06 02:00+02:00"), ("a1", "a2", "2026-04-06T00:30:00Z"))
+    rehearsed = ingest(stillwatch, tmp_path, "--aliases", path, "--dry-run")
+    assert rehearsed.stdout.splitlines()[0] == "aliases: 1 files; 2 rows read, nothing stored"
+    assert not (tmp_path / "w").exists()
+    stored = ingest(stillwatch, tmp_path, "--requests", put(tmp_path / "r.parquet"), "--aliases", path)
+    assert "aliases: 1 files; 2 rows read, 2 stored" in stored.stdout.splitlines()
+    assert Workspace(tmp_path / "w").lake.seen(START + timedelta(hours=1))["account_id"].to_list() == ["a2"]
+    more = put_aliases(tmp_path / "b.csv", ("a1", "a2", "2026-04-06T00:30:00Z"), ("b", "a2", "2026-04-07T00:00:00Z"))
+    again = ingest(stillwatch, tmp_path, "--aliases", more)
+    assert again.stdout.splitlines() == ["aliases: 1 files; 2 rows read, 1 stored", "  1 repeats dropped"]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (("a2", "a0", "2026-04-09T00:00:00Z"), "'a0' and 'a1' and 'a2' are aliases of each other in a circle: leave"),
+        (
+            ("a0", "b", "2026-04-09T00:00:00Z"),
+            "from 2026-04-09T00:00:00Z on 'a0' is the same as 'a2' and as 'b': leave",
+        ),
+        (("b", "b", "2026-04-09T00:00:00Z"), "same_as_is_another_account in 1 of 1 rows, first in row 0: leave out"),
+        (
+            ("b", "", "2026-04-09T00:00:00Z"),
+            "same_as|min_length in 1 of 1 rows, first in row 0: a blank is not allowed",
+        ),
+    ],
+)
+@pytest.mark.parametrize("option", [(), ("--dry-run",)])
+def test_aliases_that_contradict_those_that_are_stored_are_refused(
+    row: tuple[str, str, str], words: str, option: tuple[str, ...], stillwatch: Run, tmp_path: Path
+) -> None:
+    first = [("a0", "a1", "2026-04-06T00:00:00Z"), ("a1", "a2", "2026-04-07T00:00:00Z")]
+    ingest(stillwatch, tmp_path, "--aliases", put_aliases(tmp_path / "a.csv", *first))
+    result = ingest(stillwatch, tmp_path, "--aliases", put_aliases(tmp_path / "b.csv", row), *option)
+    assert result.returncode == 2
+    assert words in result.stderr.splitlines()[-1]
+    assert len(Workspace(tmp_path / "w").lake.scan("aliases").collect()) == 2
 
 
 def test_every_change_is_said(stillwatch: Run, tmp_path: Path) -> None:
@@ -142,3 +189,29 @@ def test_an_export_of_a_gateway_becomes_scored_accounts_by_one_ingest_and_one_re
     assert trained.returncode == 0, (trained.stdout, trained.stderr)
     assert stillwatch("score", *time, "--out", tmp_path / "s.parquet", *root).returncode == 0
     assert pl.read_parquet(tmp_path / "s.parquet")["risk"].is_between(0, 1).all()
+
+
+def test_a_worlds_day_exported_by_a_collector_is_stored_as_its_own_table_is(
+    stillwatch: Run, made_world: Path, as_of: datetime, tmp_path: Path
+) -> None:
+    """So that all that follows from the stored tables is the same; whole days, keys and rollups too."""
+    day = pl.read_parquet(made_world / "requests" / f"{as_of.replace(day=9):%Y-%m-%d}.parquet").head(2_000)
+    rows = day.filter(pl.col("prompt").is_not_null()).with_columns(
+        pl.col("message_count").fill_null(1).clip(2), pl.col("tool_count").fill_null(0), channel=pl.lit("api")
+    )
+    writer = WRITERS["otel"]
+    unknown = [pl.lit(None, rows.schema[name]).alias(name) for name in writer.lost if name != "channel"]
+    rows.with_columns(unknown).write_parquet(tmp_path / "native.parquet")
+    (tmp_path / "spans.jsonl").write_text(
+        "\n".join(json.dumps(writer.write(row)) for row in rows.iter_rows(named=True))
+    )
+    lakes = []
+    for name, format_name in (("native.parquet", "native"), ("spans.jsonl", "otel")):
+        root = tmp_path / format_name
+        result = stillwatch("ingest", "--format", format_name, "--requests", tmp_path / name, "--workspace", root)
+        assert (result.returncode, f"{len(rows):,} stored" in result.stdout) == (0, True), result.stderr
+        lakes.append(Workspace(root).lake)
+    for table, order in (("events", ["request_key"]), ("key_rollups", ["kind", "key", "account_id", "hour"])):
+        native, spans = (lake.scan(table).drop("source", strict=False).collect().sort(order) for lake in lakes)
+        assert len(native) >= len(rows) > 1_000
+        assert_frame_equal(spans, native, check_exact=True)

@@ -78,5 +78,11 @@ def test_accounts_without_requests_are_said_if_they_are_half(lake: Lake) -> None
     assert line == "50% of the accounts have no request, such as 'a20': are the ids of both tables the same?"
 
 
+def test_requests_under_the_older_ids_of_accounts_are_theirs(lake: Lake) -> None:
+    rows = pl.DataFrame({"account_id": [f"a{i}" for i in range(20)], "same_as": [f"a{i + 20}" for i in range(20)]})
+    lake.append("aliases", [rows.with_columns(since=pl.lit(NOW))], 1)
+    assert list_attention({"requests": requests(20), "accounts": accounts(40)}, lake, NOW) == []
+
+
 def test_of_few_accounts_nothing_is_said(lake: Lake) -> None:
     assert list_attention({"accounts": accounts(5, ["one"] * 5)}, lake, NOW) == []

@@ -1,6 +1,6 @@
 """The table of labels: the same leniency and the same report as of any input."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +9,7 @@ import pytest
 from features.errors import InputError
 from features.lake import Lake
 from features.schemas import Labels
-from pipelines.inputs.labels import list_label_attention, read_label_table, read_labels
+from pipelines.inputs.labels import canonical_labels, list_label_attention, read_label_table, read_labels
 
 JUDGED = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -65,3 +65,23 @@ def test_labels_that_match_no_account_are_said(tmp_path: Path) -> None:
     (line,) = list_label_attention(labels, Lake(tmp_path / "lake"), JUDGED)
     assert line.startswith("3 of 3 labels match no account with a request up to 2026-05-01T00:00:00Z, such as 'a'")
     assert list(list_label_attention(labels.clear(), Lake(tmp_path / "lake"), JUDGED)) == []
+
+
+def test_labels_by_an_older_id_are_those_of_the_account_as_of_then(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    early, late = JUDGED - timedelta(days=2), JUDGED + timedelta(days=1)
+    rows = pl.DataFrame({"account_id": ["a", "b", "c"], "same_as": ["b", "x", "y"], "since": [JUDGED] * 3})
+    lake.append("aliases", [rows], 1)
+    labels = pl.DataFrame(
+        [("a", True, JUDGED, "k"), ("x", False, early, None), ("c", False, early, None), ("y", True, late, "k")],
+        schema=Labels.create_empty().schema,
+        orient="row",
+    )
+    assert canonical_labels(labels, lake, early).equals(labels)
+    assert canonical_labels(labels, lake, JUDGED).rows() == [
+        ("x", True, JUDGED, "k"),
+        ("y", False, early, None),
+        ("y", True, late, "k"),
+    ]
+    (line,) = list_label_attention(labels, lake, JUDGED)
+    assert "such as 'x'" in line

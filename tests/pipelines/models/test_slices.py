@@ -108,14 +108,14 @@ def test_a_users_slices_are_used_for_the_accounts_that_are_judged(lake: Lake) ->
 
 def test_the_course_tells_the_first_hour_and_the_requests_of_full_hours_before(lake: Lake) -> None:
     times = [T, HOUR, HOUR - timedelta(hours=1), T - timedelta(days=9)]
-    course = with_course(lake, examples(*[("a", time, True, 1.0) for time in times], ("b", T, None, 1.0)))
+    course = with_course(lake, examples(*[("a", time, True, 1.0) for time in times], ("b", T, None, 1.0)), T)
     assert course["served"].to_list() == [9, 9, 5, 0, None]
     assert course["began"].to_list() == [HOUR - timedelta(hours=50)] * 4 + [None]
     assert course.columns == ["account_id", "as_of", "label", "requests_28d", "served", "began"]
 
 
 def test_the_course_of_nobody_is_empty(lake: Lake) -> None:
-    course = with_course(lake, examples(("b", T, None, 1.0)))
+    course = with_course(lake, examples(("b", T, None, 1.0)), T)
     assert course.select("served", "began").row(0) == (None, None)
 
 

@@ -1,14 +1,15 @@
 """Retention: events go, rollups and answers stay."""
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from features.errors import InputError
-from pipelines.ingest import Inputs, ingest
+from pipelines.commands.ingest import describe_changes
+from pipelines.ingest import Inputs, ingest, rehearse_ingest
 from pipelines.settings import settings
 from pipelines.upkeep.retention import compact_lake, prune_lake
 from pipelines.workspace import Workspace
@@ -52,6 +53,28 @@ def test_old_events_go_and_what_is_known_of_their_time_stays(workspace: Workspac
     assert workspace.lake.seen(middle).equals(seen)
     with pytest.raises(InputError, match=r"were dropped, so .* can't be asked about"):
         workspace.lake.seen(middle.replace(hour=0, minute=30))
+
+
+def test_requests_of_a_time_whose_events_are_gone_are_left_out_and_counted(
+    workspace: Workspace, made_world: Path, key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They were counted in the rollups, and nothing recognises them as repeats any more."""
+    monkeypatch.setenv("STILLWATCH_KEY", key)
+    settings.cache_clear()
+    logs = pl.concat([pl.read_parquet(path) for path in sorted((made_world / "requests").iterdir())[:3]])
+    middle = logs["timestamp"].sort()[len(logs) // 2].replace(minute=0, second=0, microsecond=0)
+    rollups = workspace.lake.account_rollups(middle).collect().sort("account_id", "hour")
+    prune_lake(workspace, middle, now=NOW)
+    late = logs.head(1).with_columns(request_id=pl.lit("new"), timestamp=middle + timedelta(minutes=1))
+    pl.concat([logs, late]).write_parquet(tmp_path / "again.parquet")
+    inputs = Inputs(tmp_path / "again.parquet")
+    rehearsed = rehearse_ingest(workspace, inputs, reject_limit=0.05, progress=silent).counts["requests"]
+    count = ingest(workspace, inputs, reject_limit=0.05, progress=silent)["requests"]
+    assert (count.pruned, count.stored) == ((logs["timestamp"] < middle).sum(), 1)
+    assert (rehearsed.pruned, rehearsed.repeats) == (count.pruned, count.repeats)
+    assert count.repeats + count.pruned + 1 == len(logs) + 1
+    assert workspace.lake.account_rollups(middle).collect().sort("account_id", "hour").equals(rollups)
+    assert any(f"{count.pruned:,} requests left out" in line for line in describe_changes(count))
 
 
 @pytest.mark.parametrize(
