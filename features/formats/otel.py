@@ -17,9 +17,8 @@ from features.formats.mapping import LogMapping, Source, at
 from features.formats.paths import Records
 from features.intake.records.json_text import BROKEN, Fields
 
-_TEXTS = dict.fromkeys(("stringValue", "intValue", "kvlistValue"), pl.String)
-_ITEMS = pl.Struct({"values": pl.List(pl.Struct({**_TEXTS, "arrayValue": pl.String}))})
-_VALUE = pl.Struct({**_TEXTS, "doubleValue": pl.Float64, "boolValue": pl.Boolean, "arrayValue": _ITEMS})
+_KINDS = ("stringValue", "intValue", "doubleValue", "boolValue", "arrayValue", "kvlistValue")
+_VALUE = pl.Struct(dict.fromkeys(_KINDS, pl.String))
 _ATTRIBUTES = pl.List(pl.Struct({"key": pl.String, "value": _VALUE}))
 _SPAN_FIELDS = ("traceId", "spanId", "startTimeUnixNano")
 _SPAN = pl.Struct({
@@ -110,13 +109,10 @@ def _from_lines(records: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
         is_span = pl.col("spanId").is_not_null() | (pl.col(BROKEN).is_not_null() if extra else False)
         spans = spans.filter(is_span)
     long = spans.select("i", "attributes").explode("attributes").select("i", pl.col("attributes").struct.unnest())
-    value = pl.col("value").struct
-    array = value.field("arrayValue")
-    texts = (
-        *(value.field(name) for name in _TEXTS),
-        value.field("doubleValue").cast(pl.String),
-        value.field("boolValue").cast(pl.String),
-        pl.when(array.is_not_null()).then(array.struct.json_encode()),
+    kinds = long.select("i", "key", pl.col("value").struct.unnest())
+    is_number = pl.col("doubleValue").cast(pl.Float64, strict=False).is_not_null()
+    long = kinds.with_columns(
+        pl.when(is_number).then("doubleValue"), pl.when(pl.col("boolValue").is_in(("true", "false"))).then("boolValue")
     )
     flat = spans.select(
         "i",
@@ -126,7 +122,7 @@ def _from_lines(records: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
         start="startTimeUnixNano",
         status=pl.col("status").struct.field("code"),
     )
-    return _widen(flat, long.select("i", "key", value=pl.coalesce(texts)), names)
+    return _widen(flat, long.select("i", "key", value=pl.coalesce(_KINDS)), names)
 
 
 def _from_table(records: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
