@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from features.errors import IntegrityError
 
 DRAFT = "_draft-"  # begins the name of a file that is being written; tables ignore it
-_LEVEL = 9  # of zstd; 15 saves 1 % more and takes four times as long
+_LEVEL = 3  # of zstd; 9 saves 1 % and takes half as long again, 15 saves 2 % and takes five times as long
 _DIGITS = 32  # of the SHA-256 in a name
 _NAME = re.compile(rf"^[0-9a-f]{{16}}-([0-9a-f]{{{_DIGITS}}})\.parquet$")
 _checked: set[tuple[str, int, int]] = set()  # path, time of change and size of the files that this process has checked
@@ -185,7 +185,7 @@ def _by_partition(layout: Layout, frame: pl.DataFrame) -> Iterator[tuple[str | N
     rows = frame.select(pl.col(name).cast(kind) for name, kind in layout.schema.items())
     if not len(rows):
         return
-    rows = rows.sort(order, maintain_order=True) if order else rows
+    rows = rows.sort([_rank(rows[name]) for name in order], maintain_order=True) if order else rows
     arrow = rows.drop(partition).to_arrow(compat_level=pl.CompatLevel.oldest())
     if layout.partition is None:
         yield None, rows, arrow
@@ -194,3 +194,10 @@ def _by_partition(layout: Layout, frame: pl.DataFrame) -> Iterator[tuple[str | N
     for run in rows[layout.partition].rle().to_list():
         yield str(run["value"]), rows.slice(begin, run["len"]), arrow.slice(begin, run["len"])
         begin += run["len"]
+
+
+def _rank(column: pl.Series) -> pl.Expr:
+    """What sorts as a column does: texts that repeat as numbers, which sort twice as fast."""
+    if column.dtype != pl.String:
+        return pl.col(column.name)
+    return pl.col(column.name).cast(pl.Enum(column.drop_nulls().unique().sort()))
