@@ -1,6 +1,7 @@
-"""Wall time and memory of a call in a process of its own, and a table of them."""
+"""Wall time, processor time and memory of a call in a process of its own, and a table of them."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -14,10 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Usage:
-    """Wall time in seconds and peak resident memory in GB."""
+    """Wall time and processor time of all threads, both in seconds, and peak resident memory in GB."""
 
     seconds: float
     peak: float
+    processor: float = math.nan
 
 
 def usage_of(module: str, *arguments: str) -> Usage:
@@ -29,11 +31,11 @@ def usage_of(module: str, *arguments: str) -> Usage:
 
 
 def print_usage(step: Callable[[], object]) -> None:
-    """Make one call; print its wall time and the process's peak memory as JSON."""
-    begin = time.perf_counter()
+    """Make one call; print its wall and processor time, and the process's peak memory, as JSON."""
+    begin, worked = time.perf_counter(), time.process_time()
     step()
-    seconds = time.perf_counter() - begin
-    print(json.dumps({"seconds": seconds, "peak": _peak()}))
+    seconds, processor = time.perf_counter() - begin, time.process_time() - worked
+    print(json.dumps({"seconds": seconds, "peak": _peak(), "processor": processor}))
 
 
 def _peak() -> float:
@@ -45,10 +47,11 @@ def _peak() -> float:
 def print_usage_table(title: str, rows: Iterable[tuple[str, Usage, int]], floor: float) -> None:
     """Print steps with their rates and their time as a multiple of the floor's."""
     print(f"\n{title}")
-    print(f"{'':<34}{'seconds':>9}{'per second':>14}{'x floor':>9}{'peak GB':>9}")
+    print(f"{'':<34}{'seconds':>9}{'per second':>14}{'x floor':>9}{'peak GB':>9}{'CPU us each':>13}")
     for name, measured, count in rows:
         rate = count / measured.seconds
-        print(f"{name:<34}{measured.seconds:>9.2f}{rate:>14,.0f}{measured.seconds / floor:>9.1f}{measured.peak:>9.2f}")
+        times_floor, each = measured.seconds / floor, measured.processor / count * 1e6
+        print(f"{name:<34}{measured.seconds:>9.2f}{rate:>14,.0f}{times_floor:>9.1f}{measured.peak:>9.2f}{each:>13.1f}")
 
 
 def log_step(message: str) -> None:

@@ -1,7 +1,7 @@
 """Ingest: check, deduplicate, reduce and append input files, each file entirely or not at all.
 
-First every file is checked and nothing is written; then each file is appended in one commit. A killed run leaves
-whole files only, and running it again gives the same tables as an undisturbed run.
+First every file is checked, and what its good rows are reduced to is put aside; then each file is appended in one
+commit. A killed run leaves whole files only, and running it again gives the same tables as an undisturbed run.
 """
 
 import secrets
@@ -14,7 +14,6 @@ from pathlib import Path
 import polars as pl
 
 from features.errors import InputError
-from features.events import to_account_rows, to_events, to_release_rows
 from features.formats.log_format import LogFormat
 from features.formats.native import NATIVE
 from features.identity import SECRET_BYTES, Keyring
@@ -27,6 +26,7 @@ from features.tables.account_versions import new_versions
 from features.tables.aliases import check_aliases
 from features.tables.retention_mark import events_from
 from pipelines.inputs.checks import Checks, IngestRefusedError, TableCount, check_files, checked_rows
+from pipelines.inputs.reduced_rows import ReducedRows
 from pipelines.workspace import Workspace
 
 _KEYS = {  # columns that identify a row of a small table
@@ -91,21 +91,21 @@ def ingest(
         keyring = workspace.keyring
         workspace.lake.catch_up()
         new = {table: _new_files(workspace, table, files, counts[table]) for table, files in files_of.items()}
-        repeats = Repeats(scratch)
+        repeats, reduced = Repeats(scratch), ReducedRows(scratch)
         held_from = events_from(workspace.lake.folder("events"))
-        checks = Checks(keyring, repeats, log.options, reject_limit, held_from)
+        checks = Checks(keyring, repeats, log.options, reject_limit, held_from, reduced)
         rejects = check_files(new, checks, counts, progress)
-        _check_aliases(workspace, new.get("aliases", []), keyring, log.options)
+        _check_aliases(workspace, new.get("aliases", []), checks)
         repeats.find(workspace.lake.scan("events").select("request_key"), held_from)
         for table, files in new.items():
             for i, file in enumerate(files):
                 progress(f"storing {table}", i / len(files))
                 workspace.lake.append("rejects", [rejects[file.source]], file.source)
-                rows = _Rows(file, keyring, log.options)
+                rows = reduced.take(file.source)
                 if table == "requests":
-                    _store_requests(workspace, rows, checks, counts[table])
+                    _store_requests(workspace, file, rows, repeats.of(file.source), counts[table])
                 else:
-                    _store_small(workspace, rows, counts[table], now)
+                    _store_small(workspace, file, rows, counts[table], now)
             progress(f"storing {table}", 1.0)
     return counts
 
@@ -144,9 +144,10 @@ def rehearse_ingest(
     held_from = events_from(workspace.lake.folder("events"))
     with tempfile.TemporaryDirectory() as scratch:
         repeats, refusal = Repeats(Path(scratch)), ""
+        checks = Checks(keyring, repeats, log.options, reject_limit, held_from)
         try:
-            check_files(new, Checks(keyring, repeats, log.options, reject_limit, held_from), counts, progress)
-            _check_aliases(workspace, new.get("aliases", []), keyring, log.options)
+            check_files(new, checks, counts, progress)
+            _check_aliases(workspace, new.get("aliases", []), checks)
         except IngestRefusedError as error:
             refusal = str(error)
         repeats.find(workspace.lake.scan("events").select("request_key"), held_from)
@@ -172,61 +173,48 @@ def _new_files(workspace: Workspace, table: str, files: list[InputFile], count: 
     return new
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The checked rows of one file."""
+def _store_requests(
+    workspace: Workspace, file: InputFile, rows: Iterator[pl.DataFrame], repeated: pl.Series, count: TableCount
+) -> None:
+    """Append the events of one file without its repeated rows, then its rollups."""
+    count.repeats += len(repeated)
 
-    file: InputFile
-    keyring: Keyring
-    options: LogOptions
+    def first_events() -> Iterator[pl.DataFrame]:
+        for events in rows:
+            first = events.filter(~pl.col("row").is_in(repeated.implode())).drop("row")
+            count.stored += len(first)
+            yield first
 
-    def __iter__(self) -> Iterator[pl.DataFrame]:
-        yield from (checked.good for checked in checked_rows(self.file, self.keyring, self.options))
+    workspace.lake.append("events", first_events(), file.source)
+    workspace.lake.roll_up(file.source)
 
 
-def _check_aliases(workspace: Workspace, files: list[InputFile], keyring: Keyring, options: LogOptions) -> None:
+def _check_aliases(workspace: Workspace, files: list[InputFile], checks: Checks) -> None:
     """Check the aliases of this run together with those that are stored.
 
     Raises:
         IngestRefusedError: an account would be the same as two others, or as itself in a circle.
     """
     if files:
-        new = [rows.select(Aliases.column_names()) for file in files for rows in _Rows(file, keyring, options)]
+        batches = (checked_rows(file, checks.keyring, checks.options) for file in files)
+        new = [checked.good.select(Aliases.column_names()) for batch in batches for checked in batch]
         try:
             check_aliases(pl.concat([workspace.lake.scan("aliases").collect(), *new]))
         except InputError as error:
             raise IngestRefusedError(f"{error} Nothing was stored.") from error
 
 
-def _store_requests(workspace: Workspace, rows: _Rows, checks: Checks, count: TableCount) -> None:
-    """Append one file of requests as events, then its rollups."""
-    source = rows.file.source
-    dropped, held_from = checks.repeats.of(source), checks.held_from
-    count.repeats += len(dropped)
-    is_held = pl.lit(True) if held_from is None else pl.col("timestamp") >= held_from
-
-    def events() -> Iterator[pl.DataFrame]:
-        for good in rows:
-            first = good.filter(is_held, ~pl.col("row").is_in(dropped.implode()))
-            reduced, _ = to_events(first, rows.keyring, source)
-            count.stored += len(reduced)
-            yield reduced
-
-    workspace.lake.append("events", events(), source)
-    workspace.lake.roll_up(source)
-
-
-def _store_small(workspace: Workspace, rows: _Rows, count: TableCount, now: datetime | None) -> None:
+def _store_small(
+    workspace: Workspace, file: InputFile, rows: Iterator[pl.DataFrame], count: TableCount, now: datetime | None
+) -> None:
     """Append a table that fits in memory; rows whose key is stored already are dropped."""
-    file, keyring, parts = rows.file, rows.keyring, list(rows)
+    parts = list(rows)
     if not parts:  # a table without rows
         return
     good = pl.concat(parts)
     if file.table == "accounts":
-        good, _ = to_account_rows(good, keyring)
         fresh = new_versions(workspace.lake.scan("accounts").collect(), good, now)
     else:
-        good = to_release_rows(good, keyring) if file.table == "releases" else good
         key = _KEYS[file.table]
         stored = workspace.lake.scan(file.table).select(key).collect()
         fresh = good.unique(key, keep="first", maintain_order=True).join(stored, on=key, how="anti", nulls_equal=True)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from features.formats.chat import as_text
@@ -17,9 +18,8 @@ from features.formats.mapping import LogMapping, Source, at
 from features.formats.paths import Records
 from features.intake.records.json_text import BROKEN, Fields
 
-_TEXTS = dict.fromkeys(("stringValue", "intValue", "kvlistValue"), pl.String)
-_ITEMS = pl.Struct({"values": pl.List(pl.Struct({**_TEXTS, "arrayValue": pl.String}))})
-_VALUE = pl.Struct({**_TEXTS, "doubleValue": pl.Float64, "boolValue": pl.Boolean, "arrayValue": _ITEMS})
+_KINDS = ("stringValue", "intValue", "doubleValue", "boolValue", "arrayValue", "kvlistValue")
+_VALUE = pl.Struct(dict.fromkeys(_KINDS, pl.String))
 _ATTRIBUTES = pl.List(pl.Struct({"key": pl.String, "value": _VALUE}))
 _SPAN_FIELDS = ("traceId", "spanId", "startTimeUnixNano")
 _SPAN = pl.Struct({
@@ -110,13 +110,10 @@ def _from_lines(records: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
         is_span = pl.col("spanId").is_not_null() | (pl.col(BROKEN).is_not_null() if extra else False)
         spans = spans.filter(is_span)
     long = spans.select("i", "attributes").explode("attributes").select("i", pl.col("attributes").struct.unnest())
-    value = pl.col("value").struct
-    array = value.field("arrayValue")
-    texts = (
-        *(value.field(name) for name in _TEXTS),
-        value.field("doubleValue").cast(pl.String),
-        value.field("boolValue").cast(pl.String),
-        pl.when(array.is_not_null()).then(array.struct.json_encode()),
+    kinds = long.select("i", "key", pl.col("value").struct.unnest())
+    is_number = pl.col("doubleValue").cast(pl.Float64, strict=False).is_not_null()
+    long = kinds.with_columns(
+        pl.when(is_number).then("doubleValue"), pl.when(pl.col("boolValue").is_in(("true", "false"))).then("boolValue")
     )
     flat = spans.select(
         "i",
@@ -126,7 +123,7 @@ def _from_lines(records: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
         start="startTimeUnixNano",
         status=pl.col("status").struct.field("code"),
     )
-    return _widen(flat, long.select("i", "key", value=pl.coalesce(texts)), names)
+    return _widen(flat, long.select("i", "key", value=pl.coalesce(_KINDS)), names)
 
 
 def _from_table(records: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -153,14 +150,26 @@ def _from_table(records: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 def _widen(flat: pl.DataFrame, long: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Give each wanted attribute a column, and put numbered prompts together as a list of messages."""
-    wanted = long.filter(pl.col("key").is_in(names)).unique(["i", "key"], keep="first")
-    wide = wanted.pivot(on="key", on_columns=list(names), index="i", values="value")
+    parts = long.filter(pl.col("key").is_in(names)).partition_by("key", as_dict=True)
+    rows = flat["i"]
+    wide = {name: _column(parts.get((name,)), rows).alias(name) for name in names}
     if _PROMPT in names:
         numbered = long.filter(pl.col("key").str.starts_with(f"{_PROMPT}."))
         if len(numbered):
-            wide = wide.join(_messages(numbered), on="i", how="full", coalesce=True)
-            wide = wide.with_columns(pl.coalesce("list", _PROMPT).alias(_PROMPT)).drop("list")
-    return flat.join(wide, on="i", how="left", maintain_order="left").drop("i")
+            listed = _column(_messages(numbered).rename({"list": "value"}), rows)
+            wide[_PROMPT] = listed.zip_with(listed.is_not_null(), wide[_PROMPT]).alias(_PROMPT)
+    return flat.with_columns(*wide.values()).drop("i")
+
+
+def _column(part: pl.DataFrame | None, rows: pl.Series) -> pl.Series:
+    """The first `value` for each of the `rows`, by `i`; null where there is none."""
+    if part is None or part.is_empty():
+        return pl.repeat(None, len(rows), dtype=pl.String, eager=True)
+    asked, has_value = rows.to_numpy(), part["i"].to_numpy()
+    first = np.full(max(asked.max(initial=0), has_value.max()) + 1, -1)
+    first[has_value[::-1]] = np.arange(len(part))[::-1]  # of several the first is written last, and stays
+    positions = pl.Series(first[asked])
+    return part["value"].gather(positions.set(positions < 0, None))
 
 
 def _messages(numbered: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from features.errors import InputError
-from features.events import is_blank, request_key
+from features.events import is_blank, request_key, to_account_rows, to_events, to_release_rows
 from features.identity import Keyring, parse_addresses
 from features.intake.files import InputFile
 from features.intake.repeats import Repeats
@@ -17,6 +17,7 @@ from features.intake.rows import CheckedRows, check_rows, read_batches
 from features.intake.values.reading import LogOptions
 from features.progress import Progress
 from features.schemas import INPUT_TABLES
+from pipelines.inputs.reduced_rows import ReducedRows
 
 _TEXT = ("prompt", "system_prompt")
 _ADDRESSES = {"requests": "client_address", "accounts": "signup_address"}
@@ -52,14 +53,12 @@ class Contents:
     account_ids: list[pl.Series] = field(default_factory=list)
     shared: list[pl.DataFrame] = field(default_factory=list)
 
-    def add(self, table: str, good: pl.DataFrame) -> None:
-        """Count a batch of rows that keep the contract."""
+    def add(self, table: str, good: pl.DataFrame, malformed: int = 0) -> None:
+        """Count a batch of rows that keep the contract, and how many of their addresses are none."""
         self.good += len(good)
+        self.malformed += malformed
         if table in _ADDRESSES:
-            addresses = good[_ADDRESSES[table]]
-            is_malformed = addresses.is_not_null() & parse_addresses(addresses)["address"].is_null()
-            self.addresses += addresses.count()
-            self.malformed += int(is_malformed.sum())
+            self.addresses += good[_ADDRESSES[table]].count()
             self.account_ids.append(good["account_id"].unique())
         latest = good[_TIMES[table]].max() if table in _TIMES else None
         if isinstance(latest, datetime):
@@ -123,6 +122,7 @@ class Checks:
         options: what a person says of the requests' log.
         reject_limit: share of a file's rows that may break the contract.
         held_from: the time before which events were dropped; None for none.
+        reduced: collects what will be stored of the rows; None if nothing will be.
     """
 
     keyring: Keyring
@@ -130,6 +130,7 @@ class Checks:
     options: LogOptions
     reject_limit: float
     held_from: datetime | None = None
+    reduced: ReducedRows | None = None
 
 
 class IngestRefusedError(InputError):
@@ -143,7 +144,7 @@ class _TextNeededError(Exception):
 def check_files(
     new: dict[str, list[InputFile]], checks: Checks, counts: dict[str, TableCount], progress: Progress
 ) -> dict[int, pl.DataFrame]:
-    """Check every row of every file and note the requests' keys; return the rejects by source.
+    """Check every row of every file, note the requests' keys, and reduce the good rows; return the rejects by source.
 
     Raises:
         IngestRefusedError: a file can't be stored; the message names all problems of all such files.
@@ -154,7 +155,7 @@ def check_files(
     for table, files in new.items():
         for file in files:
             try:
-                tally, contents, rejected = _check_file(file, checks, _without_text(table))
+                tally, contents, rejected = _check_file(file, checks, _checked_columns(table, checks))
             except _TextNeededError:
                 checks.repeats.discard(file.source)
                 tally, contents, rejected = _check_file(file, checks, None)
@@ -169,9 +170,11 @@ def check_files(
     return rejects
 
 
-def _without_text(table: str) -> list[str] | None:
-    """Return the columns to check: no rule reads the text; None for all."""
-    return [name for name in INPUT_TABLES[table].column_names() if name not in _TEXT] if table == "requests" else None
+def _checked_columns(table: str, checks: Checks) -> list[str] | None:
+    """Return the columns to read, None for all: no rule reads the text, so it is left out if nothing will be stored."""
+    if table != "requests" or checks.reduced is not None:
+        return None
+    return [name for name in INPUT_TABLES[table].column_names() if name not in _TEXT]
 
 
 def _check_file(file: InputFile, checks: Checks, columns: list[str] | None) -> tuple[Tally, Contents, pl.DataFrame]:
@@ -186,12 +189,33 @@ def _check_file(file: InputFile, checks: Checks, columns: list[str] | None) -> t
             if checks.held_from is not None:
                 contents.pruned += int((checked.good["timestamp"] < checks.held_from).sum())
         tally.add(checked)
-        contents.add(file.table, checked.good)
+        contents.add(file.table, checked.good, _reduce(file, checked.good, checks))
         rejects.append(checked.rejects)
     stored = pl.concat(rejects).with_columns(
         pl.col("row").cast(pl.Int64), table=pl.lit(file.table), source=pl.lit(file.source, pl.Int64)
     )
     return tally, contents, stored
+
+
+def _reduce(file: InputFile, good: pl.DataFrame, checks: Checks) -> int:
+    """Put aside what will be stored of a batch, if anything; return how many of its addresses are none."""
+    malformed, reduced = 0, good
+    if checks.reduced is None:
+        if file.table in _ADDRESSES:
+            addresses = good[_ADDRESSES[file.table]]
+            malformed = addresses.count() - parse_addresses(addresses)["address"].count()
+        return malformed
+    if file.table == "requests":
+        events, malformed = to_events(good, checks.keyring, file.source)
+        reduced = events.with_columns(good["row"])
+        if checks.held_from is not None:
+            reduced = reduced.filter(pl.col("timestamp") >= checks.held_from)
+    elif file.table == "accounts":
+        reduced, malformed = to_account_rows(good, checks.keyring)
+    elif file.table == "releases":
+        reduced = to_release_rows(good, checks.keyring)
+    checks.reduced.add(file.source, reduced)
+    return malformed
 
 
 def checked_rows(

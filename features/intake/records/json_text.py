@@ -1,8 +1,8 @@
-"""JSON of any shape becomes columns of stated types: quickly where it has that shape, value by value where it has not.
+"""JSON of any shape becomes columns of texts: quickly where it has that shape, value by value where it has not.
 
-Polars reads a block of lines at once, but refuses all of it for one odd value. Such a block is halved until the odd
-lines are alone; those are read by the standard library. A text that is no JSON, or holds half a surrogate pair, which
-no text can hold, is marked as broken.
+DuckDB reads a block of lines at once and says of which lines it is certain. The others are few: Polars reads them, but
+refuses all of a block for one odd value, so such a block is halved until the odd lines are alone; those are read by the
+standard library. A text that is no JSON, or holds half a surrogate pair, which no text can hold, is marked as broken.
 """
 
 import io
@@ -12,19 +12,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.json as pa_json
 from polars.datatypes import DataTypeClass
+
+from features.intake.records.json_shapes import read_lists, read_objects
 
 Fields = Mapping[str, pl.DataType]
 BROKEN = "broken_record"
 """Column that holds the rule that a record breaks as a whole; null for a good one. Absent where all are good."""
 _JSON_RULE, _UTF8_RULE = "record|json", "record|utf8"
+_REPLACED = "\N{REPLACEMENT CHARACTER}"  # stands where bytes are no UTF-8, or where somebody wrote it
+_SPACE = " \t\r\x0b\x0c"
 _FEW = 64  # lines that are read one by one; half as many cost another halving, twice as many the time of the lines
 _HALF_PAIR = re.compile(
     rb"(?<!\\)(?:\\\\)*\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|[c-fC-F][0-9a-fA-F]{2})"
 )
-_NO_FIELD: Fields = {"no field of this name": pl.String()}
 _WHOLE_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
@@ -33,12 +34,28 @@ def read_lines(block: bytes, fields: Fields) -> pl.DataFrame:
 
     Args:
         block: UTF-8.
-        fields: what to read of an object; a field of type String takes any value, as text, one of another type only
-            such values.
+        fields: what to read of an object; the leaves of their types are String, which takes any value, as text.
 
     Returns:
         One row per line that is not blank, and `BROKEN` if any of them is no object or no Unicode.
     """
+    text = pl.Series("line", [block.decode(errors="replace")]).str.split("\n").explode()
+    lines = text.filter(text.str.strip_chars(_SPACE) != "")
+    read = read_objects(lines, fields) if fields and len(lines) else None
+    if read is None:
+        return _read_odd(block, fields)
+    frame, is_certain = read
+    is_certain &= ~lines.str.contains(_REPLACED, literal=True)
+    if is_certain.all():
+        return frame
+    of_block = [line for line in block.split(b"\n") if line.strip()]
+    odd = _read_odd(b"\n".join(of_block[i] for i in (~is_certain).arg_true()), fields)
+    positions = pl.concat([is_certain.arg_true(), (~is_certain).arg_true()])
+    return pl.concat([frame.filter(is_certain), odd], how="diagonal")[positions.arg_sort()]
+
+
+def _read_odd(block: bytes, fields: Fields) -> pl.DataFrame:
+    """Read a block of lines whatever they hold."""
     if not _may_hold_half_pairs(block):
         frame = _read_at_once(block, fields)
         if frame is not None:
@@ -58,43 +75,12 @@ def _may_hold_half_pairs(block: bytes) -> bool:
 def _read_at_once(block: bytes, fields: Fields) -> pl.DataFrame | None:
     if not block.strip():
         return pl.DataFrame(schema=dict(fields))
-    if any(isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct) for dtype in fields.values()):
-        # Arrow ends the process where a line is no object, so Polars looks at the lines first.
-        frame = _read_by_arrow(block, fields) if _read_by_polars(block, _NO_FIELD) is not None else None
-        if frame is not None:
-            return frame
-    return _read_by_polars(block, fields)
-
-
-def _read_by_polars(block: bytes, fields: Fields) -> pl.DataFrame | None:
     try:
         frame = pl.read_ndjson(io.BytesIO(block), schema=dict(fields))
     except (pl.exceptions.PolarsError, OSError):  # it takes some bytes for an archive
         return None
     lines = sum(1 for line in block.split(b"\n") if line.strip())
     return frame if len(frame) == lines else None
-
-
-def _read_by_arrow(block: bytes, fields: Fields) -> pl.DataFrame | None:
-    """Read a block whose values all have the stated types: ten times as fast as Polars where lists hold objects."""
-    schema = pa.schema([(name, _arrow_type(dtype)) for name, dtype in fields.items()])
-    try:
-        table = pa_json.read_json(
-            pa.BufferReader(block),
-            read_options=pa_json.ReadOptions(block_size=max(1 << 20, len(block)), use_threads=False),
-            parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
-        )
-    except (UnicodeDecodeError, pa.ArrowException):
-        return None
-    return pl.DataFrame(table.select(list(fields)))
-
-
-def _arrow_type(dtype: pl.DataType | DataTypeClass) -> pa.DataType:
-    if isinstance(dtype, pl.Struct):
-        return pa.struct([(inner.name, _arrow_type(inner.dtype)) for inner in dtype.fields])
-    if isinstance(dtype, pl.List):
-        return pa.list_(_arrow_type(dtype.inner))
-    return pa.float64() if dtype == pl.Float64 else pa.bool_() if dtype == pl.Boolean else pa.string()
 
 
 def _read_halved(lines: Sequence[bytes], fields: Fields) -> list[pl.DataFrame]:
@@ -139,10 +125,6 @@ def _fit(value: Any, dtype: pl.DataType | DataTypeClass) -> Any:
     if isinstance(dtype, pl.List):
         value = _unfold(value)
         return [_fit(item, dtype.inner) for item in value] if isinstance(value, list) else None
-    if dtype == pl.Boolean:
-        return value if isinstance(value, bool) else None
-    if dtype == pl.Float64:
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -161,14 +143,35 @@ def _unfold(value: Any) -> Any:
 
 
 def decode(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
-    """Read a column of JSON texts as a type whose leaves are String; null where a text is no such JSON.
+    """Read a column of JSON texts as a type whose leaves are String; null where a text is no such JSON."""
+    text = texts.str.replace_all(r"[\r\n]", " ")
+    opens = text.str.strip_chars_start().str.starts_with("[" if isinstance(dtype, pl.List) else "{").fill_null(False)
+    values = _decode_opened(text.filter(opens), dtype)
+    positions = opens.cum_sum().cast(pl.Int64) - 1
+    return values.gather(positions.set(~opens, None)).rename(texts.name)
 
-    Each text becomes a field of a line: Polars reads lines more leniently than it decodes texts.
-    """
+
+def _decode_opened(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Read texts that begin as the type does."""
     if texts.is_empty():
         return pl.Series(texts.name, [], dtype=dtype)
-    text = pl.col("text").str.replace_all(r"[\r\n]", " ")
-    opens = text.str.strip_chars_start().str.starts_with("[" if isinstance(dtype, pl.List) else "{")
-    line = pl.when(opens).then(pl.concat_str(pl.lit('{"v":'), text, pl.lit("}"))).otherwise(pl.lit('{"v":null}'))
-    block = "\n".join(texts.to_frame("text").select(line.alias("line"))["line"].to_list()).encode()
-    return read_lines(block, {"v": dtype})["v"].rename(texts.name)
+    read: tuple[pl.DataFrame | pl.Series, pl.Series] | None = None  # for a text in which anything may stand
+    if isinstance(dtype, pl.List):
+        read = read_lists(texts, dtype)
+    elif isinstance(dtype, pl.Struct):
+        read = read_objects(texts, {field.name: field.dtype for field in dtype.fields})
+    if read is None:
+        return _decode_odd(texts, dtype)
+    values, is_certain = read
+    whole = values.to_struct() if isinstance(values, pl.DataFrame) else values
+    if is_certain.all():
+        return whole
+    odd = _decode_odd(texts.filter(~is_certain), dtype)
+    positions = pl.concat([is_certain.arg_true(), (~is_certain).arg_true()])
+    return pl.concat([whole.filter(is_certain).rename(""), odd.rename("")])[positions.arg_sort()]
+
+
+def _decode_odd(texts: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Read texts whatever they hold: each becomes a field of a line, which is read more leniently than a text."""
+    lines = texts.to_frame("text").select(pl.concat_str(pl.lit('{"v":'), "text", pl.lit("}")))
+    return _read_odd("\n".join(lines.to_series().to_list()).encode(), {"v": dtype})["v"]

@@ -116,7 +116,7 @@ def _combine() -> dict[str, pl.Expr]:
     sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
     hours, minutes = (zone.str.extract(_OFFSET, group).cast(pl.Int64, strict=False).fill_null(0) for group in (2, 3))
     utc = clock - pl.duration(minutes=sign * (hours * 60 + minutes))
-    is_number = text.str.contains(r"^\d+(?:\.\d*)?$").fill_null(False)
+    is_number = text.str.contains(r"^\d+(?:\.\d*)?(?:[eE]\+?\d+)?$").fill_null(False)
     whole = _from_epoch(text.cast(pl.Int64, strict=False))
     return {
         "moment": utc.dt.replace_time_zone("UTC"),

@@ -110,6 +110,6 @@ def test_any_lines_give_as_many_rows_and_no_error(values: list[Any]) -> None:
 def test_a_column_of_json_texts_is_read_where_it_can_be() -> None:
     texts = pl.Series("m", ['{"x": 1}', None, "no JSON", '{"y": "\\ud800"}', '{"x": {"deep": []}}', "[]", '{"y":\n2}'])
     assert decode(texts, INNER).to_list() == [
-        {"x": "1", "y": None}, None, None, None, {"x": '{"deep": []}', "y": None}, None, {"x": None, "y": "2"},
+        {"x": "1", "y": None}, None, None, None, {"x": '{"deep":[]}', "y": None}, None, {"x": None, "y": "2"},
     ]  # fmt: skip
     assert decode(texts[:2], INNER).to_list() == [{"x": "1", "y": None}, None]
