@@ -13,7 +13,7 @@ from pipelines.models.champion import champion_model
 from pipelines.outputs import check_outputs, write_table
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
-from serving.scorer import RowsToScore, explain
+from serving.answer.scorer import RowsToScore, explain
 from training.models import model as models
 
 SCORES_SCHEMA = pl.Schema(

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.analysts import ANYBODY, WrongTokenError, may_read, reads_reasons
-from serving.messages import ErrorResponse, ScoreRequest, explain_invalid, refusal
+from serving.answer.messages import ErrorResponse, ScoreRequest, explain_invalid, refusal
 from serving.openapi import PLAIN, VERSIONED, correct_spec
 
 BODY_LIMIT = 2 * 1024 * 1024

@@ -4,7 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 from serving.analysts import ANYBODY, NOBODY
-from serving.messages import ErrorResponse, refusal
+from serving.answer.messages import ErrorResponse, refusal
 
 VERSIONED, PLAIN = "/v1/score", "/score"
 """Two names of one route."""

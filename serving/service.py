@@ -1,7 +1,7 @@
 """The BentoML service: one process with the model in it; features come from the online store.
 
 It reads no environment: `bentoml serve <bento> --arg store=DIR` passes its settings (see `Arguments`). Features come
-from Feast, risks from the packaged model, statuses and reasons from `serving.scorer`.
+from Feast, risks from the packaged model, statuses and reasons from `serving.answer.scorer`.
 """
 
 import gc
@@ -22,10 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
 from features.errors import InputError, StillwatchError
 from features.store.lookup import FeatureLookup, Online
-from serving import scorer
 from serving.analysts import ANYBODY, reads_reasons
-from serving.example_accounts import EXAMPLE_LEVELS, answer_example
-from serving.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
+from serving.answer import scorer
+from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
+from serving.answer.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
 from serving.middleware import ScoringMiddleware
 from training.models import model as models
 

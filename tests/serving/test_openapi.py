@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema_rs import Draft202012Validator
 
 from features.catalogue import FEATURES
-from serving.messages import ScoreRequest, ScoreResponse
+from serving.answer.messages import ScoreRequest, ScoreResponse
 from serving.openapi import correct_spec
 from tests.serving.conftest import GuardedServer
 

@@ -92,7 +92,7 @@ def test_nothing_packaged_is_said_so(tmp_path: Path) -> None:
         "model/label.json",
         "model/manifest.json",
         "model.version",
-        "serving/scorer.py",
+        "serving/answer/scorer.py",
         "training/models/model.py",
     ],
 )

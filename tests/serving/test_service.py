@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from features.catalogue import FEATURES
 from features.store.lookup import FeatureLookup
-from serving import scorer
+from serving.answer import scorer
 from serving.middleware import BODY_LIMIT
 from serving.service import Endpoint
 from tests.serving.conftest import GuardedServer, broken, emptied
@@ -287,11 +287,10 @@ def test_the_known_accounts_are_not_all_alike(stored_accounts: tuple[list[str], 
 
 def test_accounts_of_a_damaged_store_are_unavailable(store: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(store, tmp_path / "copied")
-    with closing(sqlite3.connect(copied / "online.db")) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    content = bytearray((copied / "online.db").read_bytes())
-    content[8192:12288] = bytes(4096)
-    (copied / "online.db").write_bytes(content)
+    database = copied / "online.db"
+    with closing(sqlite3.connect(database)) as opened:
+        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.write_bytes((content := database.read_bytes())[:8192] + bytes(4096) + content[12288:])
     endpoint = Endpoint.__new__(Endpoint)
     endpoint.lookup = FeatureLookup(copied)
     assert endpoint._read(["fresh-1", "nobody"]) is None

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.messages import AccountScore, Indicator, ModelName, ScoreResponse, Thresholds
+from serving.answer.messages import AccountScore, Indicator, ModelName, ScoreResponse, Thresholds
 from stillwatch.client import FIRST_WAIT, LONGEST_WAIT, Client, EndpointError
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalogue import Feature
-from serving.indicators import indicate
-from serving.messages import AccountScore, Indicator, Status, Thresholds
+from serving.answer.indicators import indicate
+from serving.answer.messages import AccountScore, Indicator, Status, Thresholds
 from training.models.model import Model
 
 Matrix = npt.NDArray[np.float32]

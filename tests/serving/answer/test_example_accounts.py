@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from features.catalogue import FEATURES
-from serving.example_accounts import EXAMPLE_LEVELS, answer_example
-from serving.indicators import CAMPAIGN_CODE
-from serving.messages import AccountScore, Thresholds
+from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
+from serving.answer.indicators import CAMPAIGN_CODE
+from serving.answer.messages import AccountScore, Thresholds
 from training.models.model import Model
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)

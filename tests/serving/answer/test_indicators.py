@@ -9,8 +9,8 @@ import pytest
 from features.catalogue import FEATURE_NAMES, FEATURES, Feature, Signal
 from features.catalogue.feature import rows as contract_rows
 from serving import indicators
-from serving.indicators import CAMPAIGN_CODE, indicate
-from serving.messages import Indicator
+from serving.answer.indicators import CAMPAIGN_CODE, indicate
+from serving.answer.messages import Indicator
 from training.models.model import Model
 from training.models.standing import SEGMENT
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalogue import Feature
-from serving.messages import Indicator
+from serving.answer.messages import Indicator
 from training.models.model import Model
 
 Matrix = npt.NDArray[np.float32]

@@ -10,8 +10,8 @@ from datetime import datetime
 import numpy as np
 
 from features.catalogue import FEATURES
-from serving.indicators import CAMPAIGN_CODE, IN_CAMPAIGN
-from serving.messages import AccountScore, Indicator, Level
+from serving.answer.indicators import CAMPAIGN_CODE, IN_CAMPAIGN
+from serving.answer.messages import AccountScore, Indicator, Level
 from training.models.model import Model
 
 EXAMPLE_LEVELS: Mapping[str, Level] = {"test_low": "low", "test_review": "review", "test_act": "act"}

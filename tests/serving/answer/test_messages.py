@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from serving.messages import (
+from serving.answer.messages import (
     MAX_ACCOUNTS,
     MAX_ID_LENGTH,
     AccountScore,

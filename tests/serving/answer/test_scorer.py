@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalogue import FEATURES
-from serving import scorer
-from serving.messages import AccountScore
+from serving.answer import scorer
+from serving.answer.messages import AccountScore
 from training.models.model import Model
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
