@@ -169,16 +169,23 @@ def serve(
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
     review_threshold: ReviewThreshold = None,
     act_threshold: ActThreshold = None,
+    is_open: Annotated[bool, typer.Option("--open", help="Let everybody ask, without an access key.")] = False,
     path: Root = WORKSPACE,
 ) -> None:
     """Serve the packaged champion over HTTP until it is stopped."""
     from pipelines.models.champion import packaged
-    from pipelines.servers.endpoint import endpoint_options
+    from pipelines.servers.endpoint import check_keys, endpoint_options
     from pipelines.workspace import Workspace
     from serving.server import become_server
 
     workspace = Workspace(path)
-    become_server(packaged(workspace), port, endpoint_options(workspace, host, review_threshold, act_threshold))
+    bento = packaged(workspace)
+    if not is_open:
+        check_keys(workspace, "score")
+    options = endpoint_options(
+        workspace, host, is_open=is_open, review_threshold=review_threshold, act_threshold=act_threshold
+    )
+    become_server(bento, port, options)
 
 
 @app.command()

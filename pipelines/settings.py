@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         signing_key: path of a private key (PEM, P-256) that signs registered models.
         verifying_key: path of a public key; models that are not signed with its private key are refused.
         traceback: show the traceback of an error that should not happen, for a report.
-        analyst_token: token, 16 characters or more, that lets a caller of the endpoint read reasons.
+        access_key: the access key that `score --url` shows to an endpoint.
     """
 
     model_config = SettingsConfigDict(env_prefix="STILLWATCH_", extra="ignore")
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     signing_key: Path | None = None
     verifying_key: Path | None = None
     traceback: bool = False
-    analyst_token: SecretStr | None = Field(default=None, min_length=16)
+    access_key: SecretStr | None = None
 
     def secret(self) -> bytes | None:
         """The key's bytes, if a key is set."""

@@ -13,7 +13,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.analysts import ANYBODY, WrongTokenError, may_read, reads_reasons
 from serving.answer.messages import ErrorResponse, ScoreRequest, explain_invalid, refusal
 from serving.openapi import PLAIN, VERSIONED, correct_spec
 
@@ -43,13 +42,13 @@ class ScoringMiddleware:
     Attributes:
         app: the service.
         spec: returns its OpenAPI description.
-        readers: who may read reasons (`serving.analysts`).
+        is_guarded: whether callers need access keys.
     """
 
-    def __init__(self, app: ASGIApp, spec: Callable[[], dict[str, Any]], readers: str = ANYBODY) -> None:
+    def __init__(self, app: ASGIApp, spec: Callable[[], dict[str, Any]], is_guarded: bool = False) -> None:
         self.app = app
         self.spec = spec
-        self.readers = readers
+        self.is_guarded = is_guarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the pages and the bad requests; pass the rest to the service."""
@@ -64,13 +63,12 @@ class ScoringMiddleware:
         elif route in (("GET", "/"), ("HEAD", "/")):
             await HTMLResponse(FRONT_PAGE)(scope, receive, send)
         elif route in (("GET", "/docs.json"), ("HEAD", "/docs.json")):
-            await JSONResponse(correct_spec(self.spec(), self.readers))(scope, receive, send)
+            await JSONResponse(correct_spec(self.spec(), self.is_guarded))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
     async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            reads_reasons.set(self._may_read(scope))
             body = await _checked_body(scope, receive)
         except RefusedError as refused:
             await refused.response(scope, receive, send)
@@ -79,13 +77,6 @@ class ScoringMiddleware:
             return
         await self.app(scope, _replay(body, receive), send)
 
-    def _may_read(self, scope: Scope) -> bool:
-        try:
-            return may_read(dict(scope["headers"]).get(b"authorization"), self.readers)
-        except WrongTokenError:
-            wrong = refusal("authorization", "is not the analysts' token; leave it out to get scores without reasons")
-            raise RefusedError(401, wrong) from None
-
 
 class RefusedError(Exception):
     """A request that does not reach the service, with the answer to it."""
@@ -93,9 +84,7 @@ class RefusedError(Exception):
     def __init__(self, status: int, error: ErrorResponse) -> None:
         super().__init__(error.error)
         # The rest of a body that is still on its way would be read as the next request.
-        headers = {"connection": "close"} if status in (401, 408, 413, 415) else {}
-        if status == 401:
-            headers["www-authenticate"] = "Bearer"
+        headers = {"connection": "close"} if status in (408, 413, 415) else {}
         self.response = Response(error.model_dump_json(), status, headers, "application/json")
 
 

@@ -3,7 +3,6 @@
 from copy import deepcopy
 from typing import Any
 
-from serving.analysts import ANYBODY, NOBODY
 from serving.answer.messages import ErrorResponse, refusal
 
 VERSIONED, PLAIN = "/v1/score", "/score"
@@ -11,10 +10,15 @@ VERSIONED, PLAIN = "/v1/score", "/score"
 
 REFUSALS = {
     400: "The request does not match the schema.",
-    401: "The token is not the analysts'.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+}
+
+GUARDED_REFUSALS = {
+    401: "No valid access key was shown.",
+    403: "The access key does not open the scope `score`.",
+    429: "Too many wrong keys came from this address.",
 }
 
 _DESCRIPTION = """Scores accounts by how likely they take part in a distillation campaign.
@@ -61,12 +65,12 @@ _EXAMPLE = {
 }
 
 
-def correct_spec(spec: dict[str, Any], readers: str = ANYBODY) -> dict[str, Any]:
+def correct_spec(spec: dict[str, Any], is_guarded: bool = False) -> dict[str, Any]:
     """Replace what BentoML's page says of itself, and the errors that `POST /score` does not give.
 
     Args:
         spec: BentoML's page, which is changed.
-        readers: who may read reasons (`serving.analysts`); where a token says so, the page describes it.
+        is_guarded: whether callers need access keys.
     """
     spec["openapi"] = "3.1.0"  # pydantic writes `null` as a type, which 3.0 does not know
     spec["info"] = {
@@ -88,23 +92,24 @@ def correct_spec(spec: dict[str, Any], readers: str = ANYBODY) -> dict[str, Any]
     components = ErrorResponse.model_json_schema(ref_template="#/components/schemas/{model}")
     spec["components"]["schemas"].update(components.pop("$defs"))
     spec["components"]["schemas"]["ErrorResponse"] = components
-    _describe_access(spec, operation, readers)
+    if is_guarded:
+        _describe_access(spec, operation)
     versioned = deepcopy(operation)
     spec["paths"][VERSIONED] = {"post": versioned | {"operationId": f"{operation['operationId']}_v1"}}
     return spec
 
 
-def _describe_access(spec: dict[str, Any], operation: dict[str, Any], readers: str) -> None:
-    """Describe the token, on a server that was started with one; any other server reads no such header."""
-    if readers in (ANYBODY, NOBODY):
-        return
+def _describe_access(spec: dict[str, Any], operation: dict[str, Any]) -> None:
+    """Describe the keys that a guarded server asks for."""
     scheme = {
         "type": "http",
         "scheme": "bearer",
-        "description": "The analysts' token. Without it `reasons` and `indicators` are empty.",
+        "description": "An access key with the scope `score`. Without the scope `reasons` the answer holds no "
+        "`reasons`, no `indicators` and no `campaign_id`.",
     }
-    spec["components"]["securitySchemes"] = {"analysts": scheme}
-    operation["security"] = [{}, {"analysts": []}]
+    spec["components"]["securitySchemes"] = {"access_key": scheme}
+    operation["security"] = [{"access_key": []}]
+    operation["responses"] |= {str(status): {"description": text} for status, text in GUARDED_REFUSALS.items()}
 
 
 def _content(part: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ RECIPE = "bentofile.yaml"
 MODEL = "model"
 CURRENT = "current"
 HALF_DONE = ".half-"
-SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY", "STILLWATCH_ANALYST_TOKEN")
+SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY", "STILLWATCH_ACCESS_KEY")
 """Environment variables that a server must not see."""
 
 EXTRAS = {"feast": "[duckdb,redis]"}

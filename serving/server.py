@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from features.errors import InputError
-from serving.analysts import choose_readers
 from serving.package import bentoml_call, verify_bento
 from serving.process import check_port, free_port, server_process
 from training.models.artifact import Prove
@@ -30,7 +29,7 @@ class Options:
         freshness_hours: features that are older are stale.
         host: the address to listen on.
         prove: checks the model's signature; None if it need not be signed.
-        analysts: the token that callers send to read reasons.
+        access: folder of the access keys and the audit log; None lets everybody in.
         base_rate: share of accounts in campaigns, where it differs from the share in training.
         review_threshold, act_threshold: risks from which on an account's level rises; None for the model's own.
     """
@@ -40,7 +39,7 @@ class Options:
     freshness_hours: float = 36.0
     host: str = HOST
     prove: Prove | None = None
-    analysts: str | None = None
+    access: Path | None = None
     base_rate: float | None = None
     review_threshold: float | None = None
     act_threshold: float | None = None
@@ -98,7 +97,7 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
         "store": str(options.store.resolve()),
         "online": options.online,
         "freshness_hours": options.freshness_hours,
-        "readers": choose_readers(options.analysts, options.host),
+        "access": None if options.access is None else str(options.access.resolve()),
         "base_rate": options.base_rate,
         "review_threshold": options.review_threshold,
         "act_threshold": options.act_threshold,

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -22,7 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
 from features.errors import InputError, StillwatchError
 from features.store.lookup import FeatureLookup, Online
-from serving.analysts import ANYBODY, reads_reasons
+from serving.access.audit import AuditLog
+from serving.access.gate import Gate, caller, may_read_reasons
+from serving.access.keys import KeyFile
 from serving.answer import scorer
 from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
 from serving.answer.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
@@ -36,6 +39,9 @@ EVENT_LOOP_ACCOUNTS = 20
 """Calls for fewer accounts are scored on the event loop; others, and all reasons, in a thread. Doubled, the loop would
 be blocked twice as long."""
 
+SCOPE_OF = {"/score": "score", "/v1/score": "score", "/metrics": "metrics"}
+"""What a key has to open, by path; health and the description of the service are for everybody."""
+
 THREADS = 2  # for calls that would block the event loop; the model's own work does not profit from more
 WATCH_SECONDS = 1.0  # between two looks at whether the server still lives
 
@@ -47,7 +53,7 @@ class Arguments(BaseModel):
         store: folder of the feature store; needed.
         online: `sqlite` or a Redis address.
         freshness_hours: features that are older are stale.
-        readers: who may read reasons (`serving.analysts`).
+        access: folder of the access keys and the audit log; None lets everybody in.
         base_rate: share of accounts in campaigns, where it differs from the share in training.
         review_threshold: risk from which on an account is reviewed; by default the model's.
         act_threshold: risk from which on an account is acted on; by default the model's.
@@ -58,7 +64,7 @@ class Arguments(BaseModel):
     store: Path | None = None
     online: str = "sqlite"
     freshness_hours: float = Field(default=36.0, gt=0, allow_inf_nan=False)
-    readers: str = ANYBODY
+    access: Path | None = None
     base_rate: float | None = Field(default=None, gt=0, lt=1)
     review_threshold: float | None = Field(default=None, ge=0, le=1)
     act_threshold: float | None = Field(default=None, ge=0, le=1)
@@ -147,13 +153,21 @@ class Endpoint:
             scores = await anyio.to_thread.run_sync(self._tell_lost, scores, limiter=self.threads)
         by_id = dict(zip(ids, scores, strict=True))
         for account_id in asked.keys() & EXAMPLE_LEVELS.keys():
-            by_id[account_id] = answer_example(account_id, self.model, now, has_reasons=reads_reasons.get())
+            by_id[account_id] = answer_example(account_id, self.model, now, has_reasons=may_read_reasons())
+        await self._audit(scores, now)
         return ScoreResponse(
             model=self.name,
             thresholds=self.thresholds,
             evaluated_at=now,
             scores=[by_id[account_id] for account_id in request.account_ids],
         )
+
+    async def _audit(self, scores: list[AccountScore], now: datetime) -> None:
+        """Note whose reasons a caller reads, before it reads them."""
+        key, explained = caller.get(), [score.account_id for score in scores if score.reasons]
+        if AUDIT is not None and key is not None and explained:
+            note = partial(AUDIT.append, "reasons read", key.name, now, accounts=explained)
+            await anyio.to_thread.run_sync(note, limiter=self.threads)
 
     def _score_all(self, ids: list[str]) -> list[AccountScore]:
         online = self._read(ids)
@@ -165,7 +179,7 @@ class Endpoint:
             return [*map(scorer.unavailable, ids)]
         risks = scorer.assess(self.model, online.matrix, scorer.is_present(online.as_of), online.lift)
         is_explained = (risks >= self.model.review_threshold) | scorer.is_present(online.campaigns)
-        if reads_reasons.get() and is_explained.any():
+        if may_read_reasons() and is_explained.any():
             return await anyio.to_thread.run_sync(self._answer, ids, online, risks, limiter=self.threads)
         return self._answer(ids, online, risks)
 
@@ -194,12 +208,12 @@ class Endpoint:
                 account_ids=ids,
                 matrix=online.matrix,
                 as_of=online.as_of,
-                campaigns=online.campaigns,
+                campaigns=online.campaigns if may_read_reasons() else (),
                 ties=online.ties,
                 lift=online.lift,
                 damaged=online.damaged,
             ),
-            features=FEATURES if reads_reasons.get() else None,
+            features=FEATURES if may_read_reasons() else None,
             fresh_since=datetime.now(UTC) - self.freshness,
             risks=risks,
         )
@@ -223,8 +237,11 @@ Stillwatch = bentoml.service(
     tracing={"excluded_urls": ["."]},
     envs=[{"name": "BENTOML_DO_NOT_TRACK", "value": "true"}],
 )(Endpoint)
+KEYS = None if arguments.access is None else KeyFile(arguments.access / "keys.json")
+AUDIT = None if arguments.access is None else AuditLog(arguments.access / "audit.jsonl")
+Stillwatch.add_asgi_middleware(Gate, keys=KEYS, audit=AUDIT, scopes=SCOPE_OF)  # the first is what a call meets first
 Stillwatch.add_asgi_middleware(
-    ScoringMiddleware, spec=lambda: Stillwatch.openapi_spec.asdict(), readers=arguments.readers
+    ScoringMiddleware, spec=lambda: Stillwatch.openapi_spec.asdict(), is_guarded=KEYS is not None
 )
 
 

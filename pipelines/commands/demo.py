@@ -63,7 +63,7 @@ def run_demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> lis
         )
     bad, good = _pick(scores, pl.read_parquet(world / "truth.parquet"))
     progress("serving", 0.0)
-    with running_server(result.bento, endpoint_options(workspace), log=root / "serve.log") as url:
+    with running_server(result.bento, endpoint_options(workspace, is_open=True), log=root / "serve.log") as url:
         answer = _ask(url, [bad, good])
     progress("serving", 1.0)
     stored = counts["requests"].stored
@@ -124,5 +124,5 @@ def _next_commands(workspace: Workspace, as_of: datetime) -> list[str]:
         "",
         f"look at the runs:    stillwatch ui --workspace '{root}'",
         f"score all accounts:  stillwatch score --as-of {time} --out scores.parquet --workspace '{root}'",
-        f"serve the endpoint:  stillwatch serve --port 3000 --workspace '{root}'",
+        f"serve the endpoint:  stillwatch serve --open --port 3000 --workspace '{root}'",
     ]

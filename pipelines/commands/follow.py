@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from features.errors import InputError
 from pipelines.commands.options import WORKSPACE, AssumeUtc, NewRoot
 
 
@@ -35,15 +34,13 @@ def follow_events(
 
     from features.intake.values.reading import LogOptions
     from pipelines.follow.run import Following, FollowRequest
+    from pipelines.servers.endpoint import check_keys
     from pipelines.workspace import Workspace
     from serving.process import check_port
 
     check_port(host, port)
-    if not is_open and not Workspace(path).access_keys.stored():
-        raise InputError(
-            "no access key is there that could open POST /events: run `stillwatch keys create --name NAME --scope "
-            "events` first, or give --open to let everybody send."
-        )
+    if not is_open:
+        check_keys(Workspace(path), "events")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     request = FollowRequest(
         host=host,

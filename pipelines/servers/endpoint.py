@@ -1,14 +1,36 @@
 """The scoring endpoint's options, from the workspace and the settings."""
 
+from datetime import UTC, datetime
+
+from features.errors import InputError
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from serving.server import HOST, Options
 
 
+def check_keys(workspace: Workspace, scope: str) -> None:
+    """Check that somebody will be let in by a server that is not open.
+
+    Raises:
+        InputError: no valid key opens the scope.
+    """
+    now = datetime.now(UTC)
+    if not any(key.is_valid(now) and key.opens(scope) for key in workspace.access_keys.stored()):
+        raise InputError(
+            f"no valid access key of {workspace.root} opens the scope {scope}: run `stillwatch keys create --name NAME "
+            f"--scope {scope}` first, or give --open to let everybody in."
+        )
+
+
 def endpoint_options(
-    workspace: Workspace, host: str = HOST, review_threshold: float | None = None, act_threshold: float | None = None
+    workspace: Workspace,
+    host: str = HOST,
+    *,
+    is_open: bool,
+    review_threshold: float | None = None,
+    act_threshold: float | None = None,
 ) -> Options:
-    """Collect the endpoint's options: its feature store, its limits, and who may read reasons.
+    """Collect the endpoint's options: its feature store, its limits, and whether callers need access keys.
 
     Thresholds that are not given are those of the settings.
     """
@@ -23,5 +45,5 @@ def endpoint_options(
         act_threshold=thresholds[1],
         host=host,
         prove=current.verifier(),
-        analysts=None if current.analyst_token is None else current.analyst_token.get_secret_value(),
+        access=None if is_open else workspace.access_keys.path.parent,
     )

@@ -37,14 +37,14 @@ def read_account_ids(source: str) -> list[str]:
 def score_remotely(url: str, account_ids: list[str], out: Path, progress: Progress) -> pl.DataFrame:
     """Ask an endpoint about accounts, and write and return the table `REMOTE_SCHEMA`, in the order asked.
 
-    The analysts' token of the settings, if there is one, is sent, so that reasons come too.
+    The access key of the settings is shown, if there is one.
 
     Raises:
-        InputError: the URL, an id or the token is refused, or nobody answers; or out can't be written.
+        InputError: the URL, an id or the access key is refused, or nobody answers; or out can't be written.
         StillwatchError: the endpoint was overloaded or failed all the time.
     """
     check_outputs({"--out": out})
-    secret = settings().analyst_token
+    secret = settings().access_key
     parts = []
     try:
         with Client(url, token=None if secret is None else secret.get_secret_value()) as client:

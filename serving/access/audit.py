@@ -16,7 +16,7 @@ from pathlib import Path
 from features.errors import IntegrityError
 
 _FIRST = "0" * 64  # what the first line follows
-_TAIL = 1 << 16  # bytes read at the end to find the last line; a line is far shorter
+_TAIL = 1 << 12  # bytes read first at the end to find the last line, which may be longer
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,11 @@ class AuditLog:
 
     def _last(self, handle: int) -> tuple[int, str]:
         """Number and digest of the last line; what a kill left half written is cut off."""
-        size = os.fstat(handle).st_size
-        if not size:
-            return 0, _FIRST
-        tail = os.pread(handle, _TAIL, max(0, size - _TAIL))
+        size, length = os.fstat(handle).st_size, _TAIL
+        tail = os.pread(handle, length, max(0, size - length))
+        while tail.count(b"\n") < 2 and length < size:
+            length *= 2
+            tail = os.pread(handle, length, max(0, size - length))
         whole, _, torn = tail.rpartition(b"\n")
         if torn:
             os.ftruncate(handle, size - len(torn))

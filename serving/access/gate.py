@@ -23,6 +23,12 @@ caller: ContextVar[AccessKey | None] = ContextVar("caller", default=None)
 """The key of the current call; None where none is needed."""
 
 
+def may_read_reasons() -> bool:
+    """Tell whether the current caller may read why: reasons would tell an attacker what to change."""
+    key = caller.get()
+    return key is None or key.opens("reasons")
+
+
 @dataclass
 class WrongTries:
     """Remembers when an address showed wrong keys; memory is bounded."""

@@ -53,7 +53,7 @@ def answer_example(account_id: str, model: Model, now: datetime, *, has_reasons:
         risk=risk,
         level=level,
         percentile=float(model.reference.percentiles(np.array([risk]))[0]),
-        campaign_id=EXAMPLE_CAMPAIGN if level == "act" else None,
+        campaign_id=EXAMPLE_CAMPAIGN if level == "act" and has_reasons else None,
         reasons=[indicator.text for indicator in indicators],
         indicators=indicators,
         features_as_of=now,

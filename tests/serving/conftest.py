@@ -1,6 +1,5 @@
 """One small real model for the whole folder; the store, the Bento and its server are made once as well."""
 
-import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.store.lookup import FeatureLookup
+from serving.access.audit import AuditLog
+from serving.access.keys import KeyFile
 from serving.package import package_model
 from serving.server import Options, running_server
 from training.models import model as models
@@ -161,10 +162,16 @@ def server(bento: Path, store: Path, server_log: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class GuardedServer:
-    """A server that gives reasons to callers with the token only, and has thresholds of its own."""
+    """A server for callers with keys, which has thresholds of its own.
+
+    `plain` opens the scope `score`, `token` that of `reasons` too.
+    """
 
     url: str
+    plain: str
     token: str
+    keys: KeyFile
+    audit: AuditLog
     store: Path
     log: Path
 
@@ -174,11 +181,18 @@ THRESHOLDS = {"review": 0.01, "act": 0.02}  # of the guarded server
 
 @pytest.fixture(scope="session")
 def guarded(bento: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedServer]:
-    folder, token = tmp_path_factory.mktemp("guarded"), secrets.token_hex()
+    folder = tmp_path_factory.mktemp("guarded")
+    keys, now = KeyFile(folder / "access" / "keys.json"), datetime.now(UTC)
+    plain, _ = keys.create("gateway", ["score"], now)
+    token, _ = keys.create("analyst", ["score", "reasons", "metrics"], now)
     copied = shutil.copytree(store, folder / "store")
-    options = Options(copied, analysts=token, review_threshold=THRESHOLDS["review"], act_threshold=THRESHOLDS["act"])
+    options = Options(
+        copied, access=folder / "access", review_threshold=THRESHOLDS["review"], act_threshold=THRESHOLDS["act"]
+    )
     with running_server(bento, options, log=folder / "log") as url:
-        yield GuardedServer(url, token, copied, folder / "log")
+        yield GuardedServer(
+            url, plain, token, keys, AuditLog(folder / "access" / "audit.jsonl"), copied, folder / "log"
+        )
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""What stands before the service, over HTTP: who may read reasons, and the thresholds that the server was given."""
+"""What stands before the service, over HTTP: who may ask, who may read why, and the server's own thresholds."""
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +13,34 @@ from stillwatch.client import Client, EndpointError
 from tests.serving.conftest import THRESHOLDS, GuardedServer
 
 IDS = [f"fresh-{row}" for row in range(100)]
-HIDDEN = {"reasons": [], "indicators": []}
+HIDDEN = {"reasons": [], "indicators": [], "campaign_id": None}
 
 
-def ask(url: str, authorization: str | None = None) -> tuple[int, Any]:
-    headers = {} if authorization is None else {"authorization": authorization}
+def ask(url: str, key: str | None = None) -> tuple[int, Any]:
+    headers = {} if key is None else {"authorization": f"Bearer {key}"}
     response = httpx.post(f"{url}/score", json={"account_ids": [*IDS, "test_act"]}, headers=headers, timeout=60)
     return response.status_code, response.json()
 
 
-def test_reasons_and_indicators_are_for_callers_that_send_the_analysts_token(
-    guarded: GuardedServer, bento: Path
-) -> None:
-    plain, with_token = ask(guarded.url), ask(guarded.url, f"Bearer {guarded.token}")
-    wrong = ask(guarded.url, "Bearer of nothing")
-    assert (plain[0], with_token[0], wrong[0]) == (200, 200, 401)
-    assert wrong[1]["detail"][0]["field"] == "authorization"
+def test_reasons_indicators_and_campaigns_are_for_keys_with_that_scope(guarded: GuardedServer, bento: Path) -> None:
+    plain, with_token = ask(guarded.url, guarded.plain), ask(guarded.url, guarded.token)
+    assert (plain[0], with_token[0]) == (200, 200)
     scores = with_token[1]["scores"]
     assert all(bool(score["reasons"]) == bool(score["indicators"]) == (score["level"] != "low") for score in scores)
     assert any(score["reasons"] for score in scores[:-1]) and scores[-1]["reasons"]
     assert [score | HIDDEN for score in scores[:-1]] == plain[1]["scores"][:-1]
-    assert plain[1]["scores"][-1]["reasons"] == []
+    assert plain[1]["scores"][-1]["reasons"] == [] and plain[1]["scores"][-1]["campaign_id"] is None
+    assert scores[-1]["campaign_id"] is not None
     home = bento.parent
     assert not [f for f in home.rglob("*") if f.is_file() and guarded.token.encode() in f.read_bytes()]
     assert guarded.token.encode() not in guarded.log.read_bytes()
+    entry = list(guarded.audit.entries())[-1]
+    assert (entry["event"], entry["actor"]) == ("reasons read", "analyst")
+    assert entry["details"] == {"accounts": [score["account_id"] for score in scores[:-1] if score["reasons"]]}
 
 
 def test_a_server_may_have_thresholds_of_its_own(guarded: GuardedServer, server: str) -> None:
-    ours, usual = ask(guarded.url)[1], ask(server)[1]
+    ours, usual = ask(guarded.url, guarded.plain)[1], ask(server)[1]
     assert ours["thresholds"] == THRESHOLDS != usual["thresholds"]
     pairs = list(zip(ours["scores"], usual["scores"], strict=True))[:-1]
     assert all(mine["risk"] == theirs["risk"] for mine, theirs in pairs)
@@ -53,7 +54,7 @@ def test_the_client_reads_what_the_server_writes_over_several_batches(guarded: G
         answer = client.score(ids)
     assert [score.account_id for score in answer.scores] == ids
     assert {"review": answer.review_threshold, "act": answer.act_threshold} == THRESHOLDS
-    expected = ask(guarded.url, f"Bearer {guarded.token}")[1]["scores"]
+    expected = ask(guarded.url, guarded.token)[1]["scores"]
     for score, row in zip([*answer.scores[:100], answer.scores[-1]], expected, strict=True):
         given = asdict(score) | {"reasons": list(score.reasons), "indicators": [asdict(i) for i in score.indicators]}
         given.pop("features_as_of"), row.pop("features_as_of")
@@ -65,3 +66,22 @@ def test_a_wrong_token_is_an_error_of_the_client(guarded: GuardedServer) -> None
     with Client(guarded.url, token="wrong") as client, pytest.raises(EndpointError, match="answered 401") as caught:
         client.score(["fresh-0"])
     assert caught.value.status == 401
+
+
+def test_without_a_key_that_opens_it_nothing_but_health_and_the_description_is_answered(guarded: GuardedServer) -> None:
+    for path, scope in (("/score", "score"), ("/v1/score", "score"), ("/metrics", "metrics")):
+        call = httpx.get if path == "/metrics" else httpx.post
+        assert call(f"{guarded.url}{path}", timeout=60).status_code == 401, scope
+    refused = httpx.get(f"{guarded.url}/metrics", headers={"authorization": f"Bearer {guarded.plain}"}, timeout=60)
+    assert (refused.status_code, refused.json()) == (403, {"error": "this key does not open the scope metrics"})
+    allowed = httpx.get(f"{guarded.url}/metrics", headers={"authorization": f"Bearer {guarded.token}"}, timeout=60)
+    assert allowed.status_code == 200
+    for path in ("/livez", "/readyz", "/docs.json", "/"):
+        assert httpx.get(f"{guarded.url}{path}", timeout=60).status_code == 200
+
+
+def test_a_key_that_is_made_or_revoked_counts_from_the_next_call_on(guarded: GuardedServer) -> None:
+    key, made = guarded.keys.create("for a while", ["score"], datetime.now(UTC))
+    assert ask(guarded.url, key)[0] == 200
+    guarded.keys.revoke(made.key_id, datetime.now(UTC))
+    assert ask(guarded.url, key)[0] == 401

@@ -23,7 +23,7 @@ def page(server: str) -> dict[str, Any]:
 
 def test_the_page_names_the_answers_that_callers_get_under_both_names_of_the_route(page: dict[str, Any]) -> None:
     plain, versioned = (page["paths"][path]["post"] for path in ("/score", "/v1/score"))
-    assert set(plain["responses"]) == {"200", "400", "401", "408", "413", "415"}
+    assert set(plain["responses"]) == {"200", "400", "408", "413", "415"}
     ids = plain["requestBody"]["content"]["application/json"]["schema"]["properties"]["account_ids"]
     assert (ids["minItems"], ids["maxItems"]) == (1, 1_000)
     assert plain.pop("operationId") != versioned.pop("operationId")
@@ -49,12 +49,13 @@ def test_the_page_speaks_of_this_project_and_not_of_its_libraries(page: dict[str
     assert not [part for part in ("info", "tags") if "bentoml" in str(page[part]).lower()]
 
 
-def test_a_token_is_described_where_the_server_reads_any(page: dict[str, Any], guarded: GuardedServer) -> None:
+def test_keys_are_described_where_the_server_asks_for_them(page: dict[str, Any], guarded: GuardedServer) -> None:
     assert "securitySchemes" not in page["components"]
     assert "security" not in page["paths"]["/score"]["post"]
     described = httpx.get(f"{guarded.url}/docs.json", timeout=60).json()
-    assert described["components"]["securitySchemes"]["analysts"]["scheme"] == "bearer"
-    assert described["paths"]["/v1/score"]["post"]["security"] == [{}, {"analysts": []}]
+    assert described["components"]["securitySchemes"]["access_key"]["scheme"] == "bearer"
+    assert described["paths"]["/v1/score"]["post"]["security"] == [{"access_key": []}]
+    assert {"401", "403"} <= set(described["paths"]["/score"]["post"]["responses"])
 
 
 def test_the_page_is_the_same_at_every_call(page: dict[str, Any], server: str) -> None:

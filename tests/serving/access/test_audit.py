@@ -79,6 +79,12 @@ def test_what_a_kill_left_half_written_is_cut_off_at_the_next_entry(log: AuditLo
     assert [entry["details"]["account"] for entry in log.entries()][-2:] == ["a4", "next"]  # type: ignore[index]
 
 
+def test_an_entry_may_be_long(log: AuditLog) -> None:
+    for size in (1, 10_000, 100_000, 1):
+        log.append("reasons", "analyst", NOW, accounts=["a" * 50] * size)
+    assert log.verify().entries == 9
+
+
 def _append(path: Path, who: int) -> None:
     for number in range(20):
         AuditLog(path).append("reasons", f"process {who}", NOW, number=number)

@@ -8,7 +8,7 @@ import pytest
 
 from features.catalogue import FEATURE_NAMES, FEATURES, Feature, Signal
 from features.catalogue.feature import rows as contract_rows
-from serving import indicators
+from serving.answer import indicators
 from serving.answer.indicators import CAMPAIGN_CODE, indicate
 from serving.answer.messages import Indicator
 from training.models.model import Model
