@@ -170,12 +170,22 @@ def serve(
     review_threshold: ReviewThreshold = None,
     act_threshold: ActThreshold = None,
     is_open: Annotated[bool, typer.Option("--open", help="Let everybody ask, without an access key.")] = False,
+    inline_deny: Annotated[
+        str, typer.Option("--inline-deny", help="Level from which on gateways are told to deny: review, act or never.")
+    ] = "act",
+    inline_failure: Annotated[
+        str, typer.Option("--inline-failure", help="What gateways are told where no score can be given: allow or deny.")
+    ] = "allow",
+    account_header: Annotated[
+        str, typer.Option("--account-header", metavar="NAME", help="Header in which gateways name the account.")
+    ] = "x-account-id",
     path: Root = WORKSPACE,
 ) -> None:
     """Serve the packaged champion over HTTP until it is stopped."""
     from pipelines.models.champion import packaged
     from pipelines.servers.endpoint import check_keys, endpoint_options
     from pipelines.workspace import Workspace
+    from serving.inline import make_rules
     from serving.server import become_server
 
     workspace = Workspace(path)
@@ -183,7 +193,12 @@ def serve(
     if not is_open:
         check_keys(workspace, "score")
     options = endpoint_options(
-        workspace, host, is_open=is_open, review_threshold=review_threshold, act_threshold=act_threshold
+        workspace,
+        host,
+        is_open=is_open,
+        inline=make_rules(inline_deny, inline_failure, account_header),
+        review_threshold=review_threshold,
+        act_threshold=act_threshold,
     )
     become_server(bento, port, options)
 

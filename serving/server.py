@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from features.errors import InputError
+from serving.inline import DEFAULT_RULES, InlineRules
 from serving.package import bentoml_call, verify_bento
 from serving.process import check_port, free_port, server_process
 from training.models.artifact import Prove
@@ -32,6 +33,7 @@ class Options:
         access: folder of the access keys and the audit log; None lets everybody in.
         base_rate: share of accounts in campaigns, where it differs from the share in training.
         review_threshold, act_threshold: risks from which on an account's level rises; None for the model's own.
+        inline: how gateways are answered.
     """
 
     store: Path
@@ -43,6 +45,7 @@ class Options:
     base_rate: float | None = None
     review_threshold: float | None = None
     act_threshold: float | None = None
+    inline: InlineRules = DEFAULT_RULES
 
 
 def become_server(bento: Path, port: int, options: Options) -> NoReturn:
@@ -101,6 +104,9 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
         "base_rate": options.base_rate,
         "review_threshold": options.review_threshold,
         "act_threshold": options.act_threshold,
+        "inline_denied": options.inline.denied,
+        "inline_failure": options.inline.on_failure,
+        "account_header": options.inline.account_header,
     }
     settings = {name: value for name, value in settings.items() if value is not None}
     arguments = home / "arguments.json"

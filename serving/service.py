@@ -29,6 +29,7 @@ from serving.access.keys import KeyFile
 from serving.answer import scorer
 from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
 from serving.answer.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
+from serving.inline import CHECK, GUARDRAIL, Denied, Failure, Inline, InlineRules
 from serving.middleware import ScoringMiddleware
 from training.models import model as models
 
@@ -39,7 +40,9 @@ EVENT_LOOP_ACCOUNTS = 20
 """Calls for fewer accounts are scored on the event loop; others, and all reasons, in a thread. Doubled, the loop would
 be blocked twice as long."""
 
-SCOPE_OF = {"/score": "score", "/v1/score": "score", "/metrics": "metrics"}
+SCOPE_OF = {"/score": "score", "/v1/score": "score", "/metrics": "metrics"} | dict.fromkeys(
+    (GUARDRAIL, CHECK, f"{CHECK}/"), "score"
+)
 """What a key has to open, by path; health and the description of the service are for everybody."""
 
 THREADS = 2  # for calls that would block the event loop; the model's own work does not profit from more
@@ -57,6 +60,7 @@ class Arguments(BaseModel):
         base_rate: share of accounts in campaigns, where it differs from the share in training.
         review_threshold: risk from which on an account is reviewed; by default the model's.
         act_threshold: risk from which on an account is acted on; by default the model's.
+        inline_denied, inline_failure, account_header: see `serving.inline.InlineRules`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -68,6 +72,9 @@ class Arguments(BaseModel):
     base_rate: float | None = Field(default=None, gt=0, lt=1)
     review_threshold: float | None = Field(default=None, ge=0, le=1)
     act_threshold: float | None = Field(default=None, ge=0, le=1)
+    inline_denied: Denied = "act"
+    inline_failure: Failure = "allow"
+    account_header: str = "x-account-id"
 
 
 arguments = bentoml.use_arguments(Arguments)
@@ -240,6 +247,9 @@ Stillwatch = bentoml.service(
 KEYS = None if arguments.access is None else KeyFile(arguments.access / "keys.json")
 AUDIT = None if arguments.access is None else AuditLog(arguments.access / "audit.jsonl")
 Stillwatch.add_asgi_middleware(Gate, keys=KEYS, audit=AUDIT, scopes=SCOPE_OF)  # the first is what a call meets first
+Stillwatch.add_asgi_middleware(
+    Inline, rules=InlineRules(arguments.inline_denied, arguments.inline_failure, arguments.account_header)
+)
 Stillwatch.add_asgi_middleware(
     ScoringMiddleware, spec=lambda: Stillwatch.openapi_spec.asdict(), is_guarded=KEYS is not None
 )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from features.errors import InputError
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
+from serving.inline import DEFAULT_RULES, InlineRules
 from serving.server import HOST, Options
 
 
@@ -27,6 +28,7 @@ def endpoint_options(
     host: str = HOST,
     *,
     is_open: bool,
+    inline: InlineRules = DEFAULT_RULES,
     review_threshold: float | None = None,
     act_threshold: float | None = None,
 ) -> Options:
@@ -45,5 +47,6 @@ def endpoint_options(
         act_threshold=thresholds[1],
         host=host,
         prove=current.verifier(),
+        inline=inline,
         access=None if is_open else workspace.access_keys.path.parent,
     )

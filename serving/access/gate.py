@@ -55,7 +55,7 @@ class Gate:
         app: what lies behind.
         keys: the keys; None lets everybody through (`--open`).
         audit: where wrong tries are noted.
-        scopes: scope by path; paths that are not named need none.
+        scopes: scope by path, or by the begin of paths if it ends in `/`; paths that are not named need none.
         now: the clock.
     """
 
@@ -73,7 +73,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call through or answer it."""
-        wanted = self._scopes.get(scope["path"]) if scope["type"] == "http" else None
+        wanted = self._scope_of(scope["path"]) if scope["type"] == "http" else None
         if wanted is None or self._keys is None:
             await self._app(scope, receive, send)
             return
@@ -97,6 +97,10 @@ class Gate:
         else:
             caller.set(key)
             await self._app(scope, receive, send)
+
+    def _scope_of(self, path: str) -> str | None:
+        begins = (scope for begin, scope in self._scopes.items() if begin.endswith("/") and path.startswith(begin))
+        return self._scopes.get(path) or next(begins, None)
 
     async def _note(self, event: str, actor: str, now: datetime, **details: object) -> None:
         if self._audit is not None:  # in a thread, as it waits for the disk
