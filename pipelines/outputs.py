@@ -9,6 +9,18 @@ import polars as pl
 
 from features.errors import InputError
 
+PRIVATE = 0o077
+"""What a workspace's files and folders allow to nobody but their owner: they name accounts."""
+
+_usual = {"mask": 0o022}  # of files that a person asked for; what the process began with
+
+
+def keep_private() -> None:
+    """Let all files and folders that this process makes from now on be its owner's alone, but for outputs."""
+    mask = os.umask(PRIVATE)
+    if mask != PRIVATE:
+        _usual["mask"] = mask
+
 
 def check_outputs(outputs: Mapping[str, Path | None]) -> None:
     """Refuse output paths that can't be written, before any work is done and without writing anything.
@@ -49,6 +61,7 @@ def write_table(frame: pl.DataFrame, out: Path, option: str = "--out") -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         frame.write_parquet(draft)
+        draft.chmod(0o666 & ~_usual["mask"])
         draft.replace(target)
     except OSError as error:
         with suppress(OSError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.errors import InputError
+from pipelines.outputs import keep_private
 
 if TYPE_CHECKING:
     from planting import Planting
@@ -61,11 +62,12 @@ def require_workspace(root: Path) -> Path:
 
 
 def resolve_workspace(context: typer.Context, path: Path) -> Path:
-    """Take the workspace named before or after the command, else the command's default.
+    """Take the workspace named before or after the command, else the command's default; what is made there is private.
 
     Raises:
         InputError: both are named and differ, so that the command might change the wrong one.
     """
+    keep_private()
     before = context.parent.params.get("path") if context.parent else None
     if before is None:
         return path

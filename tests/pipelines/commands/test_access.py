@@ -1,6 +1,9 @@
 """The commands for access keys and the audit log, as a person types them."""
 
+import json
+import os
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,16 @@ from features.tables.journal import JournalReader
 from pipelines.workspace import Workspace
 
 Stillwatch = Callable[..., Any]
+REQUEST = {
+    "request_id": "r",
+    "timestamp": "2026-06-01T10:00:00Z",
+    "account_id": "a",
+    "channel": "api",
+    "model": "m",
+    "input_tokens": 1,
+    "output_tokens": 1,
+    "status_code": 200,
+}
 
 
 @pytest.fixture
@@ -80,3 +93,22 @@ def test_a_server_that_nobody_could_ask_does_not_start(
     assert refused.returncode == 2
     assert "opens the scope events: run `stillwatch keys create --name NAME --scope events` first" in refused.stderr
     assert JournalReader(root / "journal").size() == 0
+
+
+def test_a_workspace_is_its_owners_alone_and_an_output_is_as_usual(command: list[str], tmp_path: Path) -> None:
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text(json.dumps(REQUEST) + "\n")
+    root, out = tmp_path / "workspace", tmp_path / "campaigns.parquet"
+    calls = (
+        ["ingest", "--requests", requests],
+        ["campaigns", "--as-of", "2026-06-02T00:00:00Z", "--out", out],
+    )
+    for call in calls:
+        whole = [*command, *map(str, call), "--workspace", str(root)]
+        variables = os.environ | {"HOME": str(tmp_path), "STILLWATCH_KEY": "5a" * 32}
+        done = subprocess.run(whole, env=variables, umask=0o022, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    paths = [root, *root.rglob("*")]
+    assert len(paths) > 10
+    assert [path for path in paths if path.stat().st_mode & 0o077] == []
+    assert out.stat().st_mode & 0o777 == 0o644
