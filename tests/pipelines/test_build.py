@@ -158,7 +158,7 @@ def test_a_flipped_bit_in_any_stored_file_gives_the_same_numbers_or_an_error(
     features, groups, online = *read(Workspace(copied), BEFORE), Workspace(copied).lookup.online(ids)
     files = sorted(path for path in copied.rglob("*") if path.is_file() and path.stat().st_size)
     rng, same, refused = random.Random(11), 0, 0
-    for path in rng.sample(files, 16):
+    for path in rng.sample(files, 8):
         content = path.read_bytes()
         damaged = bytearray(content)
         damaged[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
@@ -175,7 +175,7 @@ def test_a_flipped_bit_in_any_stored_file_gives_the_same_numbers_or_an_error(
             assert online_now.matrix[sound].tobytes() == online.matrix[sound].tobytes(), path
             same += 1
         path.write_bytes(content)
-    assert refused >= 4 and same + refused == 16
+    assert refused >= 2 and same + refused == 8
 
 
 def test_forgetting_one_id_of_an_account_forgets_all(with_aliases: Workspace, names: dict[str, str]) -> None:
