@@ -173,7 +173,8 @@ class Endpoint:
         """Note whose reasons a caller reads, before it reads them."""
         key, explained = caller.get(), [score.account_id for score in scores if score.reasons]
         if AUDIT is not None and key is not None and explained:
-            note = partial(AUDIT.append, "reasons read", key.name, now, accounts=explained)
+            named = [AUDIT.pseudonym(account_id) for account_id in explained]
+            note = partial(AUDIT.append, "reasons read", key.name, now, accounts=named)
             await anyio.to_thread.run_sync(note, limiter=self.threads)
 
     def _score_all(self, ids: list[str]) -> list[AccountScore]:

@@ -14,10 +14,12 @@ def forget(
 ) -> None:
     """Erase accounts from all that the workspace stores, and prove it by a scan of all files."""
     from pipelines.commands import printing
+    from pipelines.follow.run import store_journal
     from pipelines.upkeep.forget import forget_accounts as run
     from pipelines.workspace import Workspace
 
     workspace = Workspace(path)
+    store_journal(workspace)  # compressed, so a scan would not see whom it names
     with workspace.locked("forget"), printing.show_progress() as report:
         result = run(workspace, accounts, report, now=datetime.now(UTC))
     if len(result.accounts) > len(set(accounts)):

@@ -21,7 +21,7 @@ from features.intake.values.reading import LogOptions
 from pipelines.build import ensure_features
 from pipelines.campaigns.lifts import lift_accounts
 from pipelines.follow.follower import Follower
-from pipelines.follow.follower_state import FollowerState, write_state
+from pipelines.follow.follower_state import JOURNAL, FollowerState, write_state
 from pipelines.follow.web import WebSettings
 from pipelines.models.champion import current_champion
 from pipelines.workspace import Workspace
@@ -173,6 +173,17 @@ class Following:
             return
         self._follower.touch(self._touched_since)
         log.info("all accounts are grouped as of %s", f"{as_of:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def store_journal(workspace: Workspace) -> None:
+    """Put into the lake what a follower left in its journal.
+
+    Raises:
+        InputError: a follower runs, or another command writes.
+    """
+    if any((workspace.root / JOURNAL).glob("*.*")):
+        with _alone(workspace):
+            Follower(workspace).recover()
 
 
 @contextmanager

@@ -17,7 +17,15 @@ def find_traces(root: Path, accounts: Sequence[str]) -> list[Path]:
     ids = [re.escape(account.encode()) for account in accounts if account]
     pattern = re.compile(rb"(?<!" + _WORD + rb")(?:" + rb"|".join(ids) + rb")(?!" + _WORD + rb")")
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
-    return [path for path in files if _names_one(path, pattern, accounts)]
+    return [path for path in files if _names_one_if_there(path, pattern, accounts)]
+
+
+def _names_one_if_there(path: Path, pattern: re.Pattern[bytes], accounts: Sequence[str]) -> bool:
+    """SQLite removes its files beside a database when the last reader goes, and so may other processes."""
+    try:
+        return _names_one(path, pattern, accounts)
+    except FileNotFoundError:
+        return False
 
 
 def _names_one(path: Path, pattern: re.Pattern[bytes], accounts: Sequence[str]) -> bool:

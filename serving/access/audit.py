@@ -6,11 +6,15 @@ so `verify` gives the last digest: note it where nobody who can write the log ca
 
 import fcntl
 import hashlib
+import hmac
 import json
 import os
+import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from features.errors import IntegrityError
@@ -41,6 +45,27 @@ class AuditLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def pseudonym(self, account_id: str) -> str:
+        """Name an account so that who knows its id can look for it, and an erased account is named nowhere.
+
+        Its HMAC-SHA256 under a salt beside the log, the first 16 hexadecimal digits.
+        """
+        return hmac.digest(self._salt, account_id.encode(), "sha256").hex()[:16]
+
+    @cached_property
+    def _salt(self) -> bytes:
+        """The salt of this log; the first process that needs it makes it."""
+        path = self.path.with_suffix(".salt")
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+        return path.read_bytes()
 
     def append(self, event: str, actor: str, now: datetime, **details: object) -> None:
         """Append an entry: it is durable when this returns.

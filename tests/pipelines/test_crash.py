@@ -94,7 +94,7 @@ def test_an_ingest_killed_at_twenty_moments_and_run_again_gives_the_undisturbed_
     assert process.wait(PATIENCE) == 0
     length = time.monotonic() - began
     whole = tables(tmp_path / "whole")
-    assert all(len(frame) for name, frame in whole.items() if "campaign" not in name), (
+    assert all(len(frame) for name, frame in whole.items() if "campaign" not in name and name != "aliases"), (
         "each table must hold something to lose"
     )
     chance = random.Random(7)

@@ -36,7 +36,8 @@ def test_reasons_indicators_and_campaigns_are_for_keys_with_that_scope(guarded: 
     assert guarded.token.encode() not in guarded.log.read_bytes()
     entry = list(guarded.audit.entries())[-1]
     assert (entry["event"], entry["actor"]) == ("reasons read", "analyst")
-    assert entry["details"] == {"accounts": [score["account_id"] for score in scores[:-1] if score["reasons"]]}
+    explained = [score["account_id"] for score in scores[:-1] if score["reasons"]]
+    assert entry["details"] == {"accounts": [guarded.audit.pseudonym(account) for account in explained]}
 
 
 def test_a_server_may_have_thresholds_of_its_own(guarded: GuardedServer, server: str) -> None:

@@ -79,6 +79,13 @@ def test_what_a_kill_left_half_written_is_cut_off_at_the_next_entry(log: AuditLo
     assert [entry["details"]["account"] for entry in log.entries()][-2:] == ["a4", "next"]  # type: ignore[index]
 
 
+def test_an_account_has_one_pseudonym_in_one_log_and_another_in_another(log: AuditLog, tmp_path: Path) -> None:
+    again, other = AuditLog(log.path), AuditLog(tmp_path / "other.jsonl")
+    assert log.pseudonym("a1") == again.pseudonym("a1") != log.pseudonym("a2")
+    assert other.pseudonym("a1") != log.pseudonym("a1")
+    assert log.path.with_suffix(".salt").stat().st_mode & 0o777 == 0o600
+
+
 def test_an_entry_may_be_long(log: AuditLog) -> None:
     for size in (1, 10_000, 100_000, 1):
         log.append("reasons", "analyst", NOW, accounts=["a" * 50] * size)
