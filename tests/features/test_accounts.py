@@ -140,8 +140,7 @@ def test_reading_in_parts_gives_the_same_features(
     assert bits(read_out(lake, as_of)) == bits(whole)
 
 
-@pytest.mark.parametrize("part_rows", [1_500, 6_000_000])
-@pytest.mark.parametrize("hours_ago", [0, 75])
+@pytest.mark.parametrize(("part_rows", "hours_ago"), [(1_500, 0), (6_000_000, 75)])
 def test_some_accounts_are_read_out_as_among_all(
     world: Any, lake_of: LakeOf, as_of: datetime, monkeypatch: pytest.MonkeyPatch, part_rows: int, hours_ago: int
 ) -> None:
@@ -149,7 +148,7 @@ def test_some_accounts_are_read_out_as_among_all(
     whole = read_out(lake, moment)
     monkeypatch.setattr(features.families.history, "_PART_ROWS", part_rows)
     ids = whole["account_id"]
-    for some in (ids[:1], ids[::3], ids.shuffle(seed=5)[: len(ids) // 2], ids, pl.Series(["nobody"]), ids.clear()):
+    for some in (ids[:1], ids.shuffle(seed=5)[: len(ids) // 2], ids, pl.Series(["nobody"]), ids.clear()):
         among_all = whole.filter(pl.col("account_id").is_in(some.implode()))
         assert bits(read_out(lake, moment, some)) == bits(among_all)
 

@@ -154,23 +154,6 @@ def kill_at(command: list[str], arguments: list[str], step: str, wait: float, ke
 
 
 @pytest.mark.slow
-def test_a_first_retraining_that_was_killed_and_is_run_again_ends_like_the_undisturbed_one(
-    filled_workspace: Path,
-    retraining: Callable[..., list[str]],
-    command: list[str],
-    key: str,
-    tmp_path: Path,
-) -> None:
-    root = shutil.copytree(filled_workspace, tmp_path / "workspace")
-    for made in ("mlruns", "champion", "bento"):
-        shutil.rmtree(root / made)
-    kill_at(command, retraining(root), "training", 2.0, key, tmp_path)
-    again = subprocess.run([*command, *retraining(root)], env=os.environ | {"STILLWATCH_KEY": key}, check=False)
-    assert again.returncode == 0
-    assert state_of(root) == state_of(filled_workspace)
-
-
-@pytest.mark.slow
 def test_a_later_retraining_that_was_killed_and_is_run_again_ends_like_the_undisturbed_one(
     filled_workspace: Path,
     two_versions: Path,
