@@ -104,7 +104,8 @@ def follow_load(root: Path, events: Events, rate: int, seconds: int) -> str:
         memory, cpu = _usage(process.pid)
         _end(process)
     lost = len(load.sent) - len(load.fresh)
-    fresh, answers = np.array([*load.fresh.values(), *[np.inf] * lost]), np.array(load.answers)
+    fresh = np.array([*load.fresh.values(), *[PATIENCE + seconds] * lost])
+    answers = np.array(load.answers)
     lines = [
         f"{len(load.acknowledged):,} events in {seconds} s ({len(load.acknowledged) / seconds:,.0f}/s), "
         f"{load.refused} bodies refused",
@@ -183,12 +184,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 async def _send_for(address: str, events: Events, rate: int, load: Load, seconds: int, lookup: FeatureLookup) -> None:
     async with _sending(address, events, rate, load):
-        probes = asyncio.create_task(_probe(address, events, load, lookup))
+        probes = asyncio.create_task(_probe(address, events, load, lookup, time.time() + seconds))
         await asyncio.sleep(seconds)
-        load_end = time.time()
-        while len(load.fresh) < len(load.sent) and time.time() < load_end + PATIENCE and not probes.done():
-            await asyncio.sleep(0.2)
-        probes.cancel()
+    await probes
 
 
 async def _send_until_killed(
@@ -241,16 +239,17 @@ async def _post(client: httpx.AsyncClient, address: str, events: Events, load: L
         load.refused += 1
 
 
-async def _probe(address: str, events: Events, load: Load, lookup: FeatureLookup) -> None:
-    """Send events of accounts that nobody has seen, and look when they are online."""
+async def _probe(address: str, events: Events, load: Load, lookup: FeatureLookup, end: float) -> None:
+    """Send events of accounts that nobody has seen until a time, and look when they are online."""
     async with httpx.AsyncClient(timeout=60) as client:
         tasks = set()
-        while True:
-            account = f"probe-{len(load.sent)}"
-            load.sent[account] = time.time()
-            task = asyncio.create_task(_post(client, address, [events[0] | {"account_id": account}], load))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+        while time.time() < end or (len(load.fresh) < len(load.sent) and time.time() < end + PATIENCE):
+            if time.time() < end:
+                account = f"probe-{len(load.sent)}"
+                load.sent[account] = time.time()
+                task = asyncio.create_task(_post(client, address, [events[0] | {"account_id": account}], load))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
             for _ in range(5):
                 await asyncio.sleep(1 / PROBES_A_SECOND / 5)
                 waiting = [name for name in load.sent if name not in load.fresh]
