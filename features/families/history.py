@@ -78,7 +78,11 @@ def read_histories(lake: Lake, as_of: datetime, some: pl.Series | None = None) -
     if seen.is_empty():
         return
     keys = lake.key_rollups(as_of)
-    sharing = _sharing(keys, accounts, as_of)
+    shown = keys
+    if some is not None:  # what nobody of them shows is looked up by nobody
+        theirs = keys.filter(pl.col("account_id").is_in(seen["account_id"].implode())).select("kind", "key").unique()
+        shown = keys.join(theirs, on=["kind", "key"], how="semi")
+    sharing = _sharing(shown, accounts, as_of)
     segments = _segments(_counted(keys, USUAL_KINDS), accounts)
     release = find_latest_release(lake, as_of)
     parts = 1 + keys.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS
