@@ -31,8 +31,8 @@ Answer = tuple[int, Any, http.client.HTTPResponse]
 class Client:
     """One keep-alive connection to the server."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, key: str = "") -> None:
+        self.url, self.headers = url, JSON | {"authorization": f"Bearer {key}"}
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
 
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
@@ -44,7 +44,7 @@ class Client:
 
     def post(self, value: object) -> Answer:
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        return self.call("POST", "/score", body, JSON)
+        return self.call("POST", "/score", body, self.headers)
 
     def scores(self, ids: list[str]) -> list[dict[str, Any]]:
         status, answer, _ = self.post({"account_ids": ids})
@@ -257,7 +257,7 @@ def test_what_went_wrong_is_not_in_the_log_with_what_was_sent(client: Client, se
 def test_a_store_that_can_not_be_read_makes_accounts_unavailable_and_no_stranger_of_anybody(
     guarded: GuardedServer,
 ) -> None:
-    client = Client(guarded.url)
+    client = Client(guarded.url, guarded.plain)
     ids = [*(f"fresh-{row}" for row in range(40)), "nobody", "test_low"]
     before = client.scores(ids)
     with broken(guarded.store / "online.db"):
@@ -273,7 +273,7 @@ def test_a_store_that_can_not_be_read_makes_accounts_unavailable_and_no_stranger
 
 
 def test_an_account_that_the_store_has_lost_is_unavailable_and_no_stranger(guarded: GuardedServer) -> None:
-    client = Client(guarded.url)
+    client = Client(guarded.url, guarded.plain)
     with emptied(guarded.store / "online.db"):
         scores = client.scores(["fresh-3", "nobody", "test_act"])
     assert [score["status"] for score in scores] == ["unavailable", "unknown_account", "scored"]
