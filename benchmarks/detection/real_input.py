@@ -151,7 +151,9 @@ def ask_over_http(world: ComposedWorld, workspace: Workspace) -> None:
     command("build", "--as-of", f"{world.as_of:%Y-%m-%dT%H:%M:%SZ}", workspace=workspace.root)
     some = pl.read_parquet(workspace.root / "scores.parquet").sample(1_000, seed=0)
     body = json.dumps({"account_ids": some["account_id"].to_list()}).encode()
-    with running_server(packaged(workspace), endpoint_options(workspace), log=workspace.root / "serve.log") as url:
+    with running_server(
+        packaged(workspace), endpoint_options(workspace, is_open=True), log=workspace.root / "serve.log"
+    ) as url:
         request = urllib.request.Request(f"{url}/score", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)["scores"]

@@ -200,7 +200,9 @@ def test_serving_on_a_taken_port_is_refused(filled_workspace: Path, stillwatch: 
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert_refused(stillwatch("serve", "--port", port, "--workspace", filled_workspace), f"port {port}", "--port")
+        assert_refused(
+            stillwatch("serve", "--open", "--port", port, "--workspace", filled_workspace), f"port {port}", "--port"
+        )
 
 
 def test_a_workspace_under_another_key_is_refused(small: Path, stillwatch: Run, day: Path) -> None:

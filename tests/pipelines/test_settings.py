@@ -128,7 +128,7 @@ def test_an_unsigned_champion_is_refused_by_every_command_that_would_use_it(
         assert "version 1 of stillwatch in the registry" in result.stderr
         assert "is not signed (model.sig is missing)" in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
-    serve = [*command, "serve", "--port", "65000", "--workspace", str(workspace)]
+    serve = [*command, "serve", "--open", "--port", "65000", "--workspace", str(workspace)]
     variables = {VERIFYING: str(keys / "ours.pub"), "STILLWATCH_KEY": "5a" * 32, "HOME": str(tmp_path)}
     served = subprocess.run(serve, env=variables, capture_output=True, text=True, timeout=60, check=False)
     assert served.returncode == 1
