@@ -4,10 +4,12 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from features.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 PRIVATE = 0o077
 """What a workspace's files and folders allow to nobody but their owner: they name accounts."""
@@ -45,7 +47,7 @@ def check_outputs(outputs: Mapping[str, Path | None]) -> None:
         options[target] = option
 
 
-def write_table(frame: pl.DataFrame, out: Path, option: str = "--out") -> None:
+def write_table(frame: "pl.DataFrame", out: Path, option: str = "--out") -> None:
     """Write a table as Parquet; a killed run leaves the old file or none.
 
     Args:
