@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.errors import InputError
 from serving.access.gate import caller
 from serving.access.keys import AccessKey
+from serving.middleware import BODY_SECONDS
 
 GUARDRAIL, CHECK = "/beta/litellm_basic_guardrail_api", "/inline/check"
 LEVELS = ("low", "review", "act")
@@ -102,12 +103,16 @@ class Inline:
     async def _guard(self, request: Request) -> Response:
         """Answer LiteLLM: `NONE` lets the request pass, `BLOCKED` ends it."""
         body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > BODY_LIMIT:
-                return JSONResponse({"error": f"the body must be at most {BODY_LIMIT} bytes"}, 413)
         try:
-            asked = json.loads(body)
+            async with asyncio.timeout(BODY_SECONDS):
+                async for part in request.stream():
+                    body += part
+                    if len(body) > BODY_LIMIT:
+                        return JSONResponse({"error": f"the body must be at most {BODY_LIMIT} bytes"}, 413)
+        except TimeoutError:
+            return JSONResponse({"error": f"the body did not arrive within {BODY_SECONDS:.0f} seconds"}, 408)
+        try:
+            asked = await asyncio.to_thread(json.loads, bytes(body))  # pictures take a while to read
             about = asked.get("request_data") or {}
             account = next((str(about[name]) for part in _OF_KEY if about.get(name := f"user_api_key_{part}")), None)
         except (ValueError, AttributeError, RecursionError):

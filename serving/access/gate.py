@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from features.errors import IntegrityError
 from serving.access.audit import AuditLog
 from serving.access.keys import AccessKey, KeyFile
 
@@ -84,7 +85,12 @@ class Gate:
             return
         shown = [value for name, value in scope["headers"] if name == b"authorization"]
         text = shown[0].decode("latin-1") if len(shown) == 1 else ""
-        key = self._keys.find(text[len(_SCHEME) :].strip(), now) if text.lower().startswith(_SCHEME) else None
+        try:
+            key = self._keys.find(text[len(_SCHEME) :].strip(), now) if text.lower().startswith(_SCHEME) else None
+        except IntegrityError as unreadable:
+            print(f"stillwatch: {unreadable}", flush=True)
+            await _refuse(send, 503, "access keys can't be read", {"retry-after": "5"})
+            return
         if key is None:
             if shown:  # a call without any key is a mistake, not a try
                 self._tries.add(address, now.timestamp())

@@ -75,6 +75,12 @@ def test_what_is_no_valid_key_is_refused_and_noted(behind: Behind, case: str) ->
     assert key not in behind.audit.path.read_text()
 
 
+def test_keys_that_can_not_be_read_let_nobody_through(behind: Behind) -> None:
+    key, _ = behind.keys.create("gateway", ["score"], START)
+    behind.keys.path.write_text("{")
+    assert behind.get("/score", key) == (503, '{"error": "access keys can\'t be read"}')
+
+
 def test_an_open_server_lets_everybody_through(tmp_path: Path) -> None:
     assert Behind(tmp_path, is_open=True).get("/score") == (200, "nobody")
 
