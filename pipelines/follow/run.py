@@ -1,4 +1,4 @@
-"""Running a follower: this process refreshes and stores, a thread of it groups, and another process takes events."""
+"""Running a follower: this process refreshes and stores, one beside it takes events, and another groups accounts."""
 
 import fcntl
 import logging
@@ -9,25 +9,21 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-import polars as pl
-
 from features.errors import InputError, IntegrityError, StillwatchError
 from features.intake.values.reading import LogOptions
-from pipelines.build import ensure_features
-from pipelines.campaigns.lifts import lift_accounts
 from pipelines.follow.follower import Follower
 from pipelines.follow.follower_state import JOURNAL, FollowerState, write_state
+from pipelines.follow.grouping_process import GroupingProcess
 from pipelines.follow.web import WebSettings
-from pipelines.models.champion import current_champion
 from pipelines.workspace import Workspace
 from serving.process import last_words, server_process
 
 LOG = "follow.log"  # of the web process
+GROUPING_LOG = "grouping.log"
 log = logging.getLogger("stillwatch.follow")
 
 
@@ -69,7 +65,7 @@ class Following:
         self._follower = Follower(workspace)
         self._state = FollowerState()
         self._stopped = threading.Event()
-        self._grouping: Future[tuple[datetime, pl.DataFrame]] | None = None
+        self._grouping: GroupingProcess | None = None
         self._touched_since: set[str] = set()
         self._next_store = self._next_groups = 0.0
 
@@ -85,8 +81,11 @@ class Following:
         with _alone(self._workspace):
             self._follower.recover()
             write_state(self._workspace.root, self._state)
-            with _web_process(self._workspace, self._request) as web:
-                self._follow(web)
+            try:
+                with _web_process(self._workspace, self._request) as web:
+                    self._follow(web)
+            finally:
+                self._end_grouping()
             with suppress(InputError):  # another command writes: the next start stores the rest
                 self._follower.recover()
             return self._follower.waiting
@@ -142,28 +141,24 @@ class Following:
     def _group(self, now: float) -> None:
         """Begin to group all accounts if it is time, or bring online what a grouping gave."""
         if self._grouping is not None:
-            if self._grouping.done():
+            if self._grouping.is_done():
                 self._finish_grouping(self._grouping)
-                self._grouping = None
+                self._end_grouping()
         elif now >= self._next_groups and self._store() and self._follower.holds_requests():
             self._next_groups = now + self._request.regroup_every.total_seconds()
             self._touched_since = set()
-            self._grouping = Future()
-            threading.Thread(target=self._group_all, args=(datetime.now(UTC), self._grouping), daemon=True).start()
+            root = self._workspace.root
+            self._grouping = GroupingProcess.start(self._workspace, datetime.now(UTC), root / GROUPING_LOG)
 
-    def _group_all(self, as_of: datetime, grouping: "Future[tuple[datetime, pl.DataFrame]]") -> None:
-        """Group all accounts, in a thread that the end of the process does not wait for."""
-        try:
-            workspace = self._workspace.named_at(as_of)
-            ensure_features(workspace, [as_of], _silent)
-            grouping.set_result((as_of, lift_accounts(workspace, current_champion(workspace), as_of, _silent)))
-        except Exception as error:
-            grouping.set_exception(error)
+    def _end_grouping(self) -> None:
+        if self._grouping is not None:
+            self._grouping.end()
+            self._grouping = None
 
-    def _finish_grouping(self, grouping: "Future[tuple[datetime, pl.DataFrame]]") -> None:
+    def _finish_grouping(self, grouping: GroupingProcess) -> None:
         """Bring all accounts online as of the grouping; those that were active since are read out again."""
         try:
-            as_of, lifts = grouping.result()
+            as_of, lifts = grouping.as_of, grouping.lifts()
             names = self._workspace.named_at(as_of).lake.names(as_of)
             self._workspace.lookup.materialize(as_of, now=as_of, groups=lifts, names=names)
         except IntegrityError:
@@ -221,10 +216,6 @@ def _web_process(workspace: Workspace, request: FollowRequest) -> Iterator["subp
     finally:
         os.close(reading)
         os.close(writing)
-
-
-def _silent(step: str, done: float) -> None:
-    """No progress."""
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,11 +6,9 @@ It ends with the process that started it, whose pipe it holds: no event is ackno
 """
 
 import logging
-import os
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from features.tables.journal import Journal, JournalReader
 from pipelines.follow.app import SCOPE_OF, Taking, make_app
 from pipelines.follow.bodies import Reducer
 from pipelines.follow.follower_state import JOURNAL, read_state
+from pipelines.follow.held_pipe import end_with
 from pipelines.follow.meters import Meters
 from pipelines.workspace import Workspace
 from serving.access.gate import Gate
@@ -106,7 +105,7 @@ class JournalWriter:
 def main() -> None:
     """Serve until the pipe's other end is closed or the process is told to end."""
     settings = WebSettings.model_validate_json(sys.argv[1])
-    threading.Thread(target=_end_with, args=(settings.pipe,), daemon=True).start()
+    end_with(settings.pipe)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     workspace = Workspace(settings.workspace)
     folder = workspace.root / JOURNAL
@@ -141,14 +140,6 @@ def _close_old(writer: JournalWriter) -> None:
     while True:
         time.sleep(_LOOK_SECONDS)
         writer.close_old()
-
-
-def _end_with(pipe: int) -> None:
-    """End at once when the process that holds the pipe's other end has ended."""
-    with suppress(OSError):
-        while os.read(pipe, 1):
-            pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""Grouping in a process of its own: what it gives, how it fails, and how it ends."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from features.errors import StillwatchError
+from pipelines.campaigns.lifts import lift_accounts
+from pipelines.follow.grouping_process import GroupingProcess
+from pipelines.models.champion import current_champion
+from pipelines.settings import settings
+from pipelines.workspace import Workspace
+
+
+def quietly(_step: str, _done: float) -> None:
+    """No progress."""
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("STILLWATCH_KEY", key)
+    settings.cache_clear()
+
+
+def test_it_gives_the_lifts_that_are_computed_here(
+    filled_workspace: Path, move_copy: Callable[[Path, Path], Path], tmp_path: Path, as_of: datetime
+) -> None:
+    workspace = Workspace(move_copy(filled_workspace, tmp_path / "workspace"))
+    grouping = GroupingProcess.start(workspace, as_of, tmp_path / "log")
+    lifts = grouping.lifts()
+    assert grouping.is_done()
+    grouping.end()
+    assert lifts["campaign_id"].drop_nulls().len() > 0
+    assert_frame_equal(lifts, lift_accounts(workspace, current_champion(workspace), as_of, quietly))
+    assert (tmp_path / "log").read_text() == ""
+
+
+def test_one_that_fails_says_why_and_leaves_no_file(tmp_path: Path, as_of: datetime) -> None:
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.root.mkdir()
+    grouping = GroupingProcess.start(workspace, as_of, tmp_path / "log")
+    with pytest.raises(StillwatchError, match="InputError: the lake holds no request"):
+        grouping.lifts()
+    grouping.end()
+    assert not [path for path in workspace.root.rglob("*") if path.is_file()]
+
+
+def test_it_ends_at_once_when_it_is_told_to(tmp_path: Path, as_of: datetime) -> None:
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.root.mkdir()
+    grouping = GroupingProcess.start(workspace, as_of, tmp_path / "log")
+    assert not grouping.is_done()
+    begin = time.monotonic()
+    grouping.end()
+    assert grouping.is_done()
+    assert time.monotonic() - begin < 2
