@@ -34,7 +34,7 @@ from features.tables.aliases import canonical_ids, digest_names, merge_registrat
 from features.tables.answers import CampaignAnswers, CampaignLineage, CampaignRows, Rejects
 from features.tables.banned import banned_accounts
 from features.tables.data_files import DataFile, Layout, check_content, write_data_files
-from features.tables.log_seal import check_log, seal_log
+from features.tables.log_seal import open_log, seal_log
 from features.tables.origins import with_origins
 from features.tables.retention_mark import check_held
 
@@ -253,9 +253,8 @@ class Lake:
         path = self.folder(table)
         if not path.exists() or not DeltaTable.is_deltatable(str(path)):
             return None
-        check_log(path)
         try:
-            delta_table = DeltaTable(path)
+            delta_table = open_log(path)
         except DeltaError as error:
             raise IntegrityError(f"the table {table} in {self.root} can't be read: {error}") from error
         contract, stored = _schema(table).keys(), {column.name for column in delta_table.schema().fields}

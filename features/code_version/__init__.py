@@ -26,14 +26,15 @@ def code_version(module: str) -> str:
     total = hashlib.sha256()
     for path in closure.files:
         total.update(path.relative_to(CODE_ROOT).as_posix().encode())
-        total.update(_content(path))
+        total.update(_content(path, path.stat().st_mtime_ns))
     for name in closure.distributions:
         total.update(f"{name}=={installed_version(name)}".encode())
     return total.hexdigest()[:12]
 
 
-def _content(path: Path) -> bytes:
-    """What of a file can change a result."""
+@cache
+def _content(path: Path, _changed: int) -> bytes:
+    """What of a file, as it was changed last, can change a result."""
     if path.suffix != ".py":
         return path.read_bytes()
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -36,7 +36,7 @@ def import_closure(root: Path, module: str) -> ImportClosure:
         if path in files:
             continue
         files.add(path)
-        for name in _imports(path):
+        for name in _imports(path, path.stat().st_mtime_ns):
             if own := _files(root, name):
                 waiting += own
             else:
@@ -53,7 +53,8 @@ def _files(root: Path, name: str) -> list[Path]:
     return [path for path in candidates if path.is_file()]
 
 
-def _imports(path: Path) -> list[str]:
+@cache
+def _imports(path: Path, _changed: int) -> list[str]:
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     return plain + [

@@ -1,11 +1,15 @@
-"""The seal of a table's log: the digests of its files, written after each commit.
+"""A table's log: opened and checked once for each of its states, and sealed after each commit.
 
-The log says which data files a table consists of, and its files have no checksums of their own.
+The log says which data files a table consists of, and its files have no checksums of their own: the seal holds their
+digests.
 """
 
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
+
+from deltalake import DeltaTable
 
 from features.errors import IntegrityError
 from features.tables.data_files import digest_of
@@ -13,6 +17,7 @@ from features.tables.data_files import digest_of
 LOG, _SEAL = "_delta_log", "_seal.json"  # tables ignore files whose name begins with a line
 _VERSION = 20  # digits of a version, with which the name of a commit or checkpoint begins
 _checked: set[tuple[str, int, int]] = set()
+_MOST_OPEN = 64  # tables that stay open: those of a few workspaces
 
 
 def seal_log(folder: Path) -> None:
@@ -21,6 +26,25 @@ def seal_log(folder: Path) -> None:
     draft = folder / f"_draft-{os.getpid()}.seal"
     draft.write_text(json.dumps(digests))
     draft.replace(folder / _SEAL)
+
+
+def open_log(folder: Path) -> DeltaTable:
+    """Open a table, or return it as it was opened before if no file of its log has changed since.
+
+    Raises:
+        IntegrityError: a file of the log was changed.
+        DeltaError: it can't be read.
+    """
+    with os.scandir(folder / LOG) as entries:
+        states = sorted((entry.name, state.st_ctime_ns, state.st_size) for entry in entries if (state := entry.stat()))
+    return _open(folder, tuple(states))
+
+
+@lru_cache(maxsize=_MOST_OPEN)
+def _open(folder: Path, _states: tuple[tuple[str, int, int], ...]) -> DeltaTable:
+    """A commit through the table moves it on, and is another state of the log, under which nobody has opened it yet."""
+    check_log(folder)
+    return DeltaTable(folder)
 
 
 def check_log(folder: Path) -> None:
