@@ -20,15 +20,13 @@ from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.code_version import CODE_ROOT
 from features.code_version.import_closure import ImportClosure, import_closure
 from features.errors import InputError, IntegrityError, StillwatchError
+from serving.succession import CONTENTS, CURRENT, MODEL
 from training.models import model as models
 from training.models.artifact import Prove, version_file
 
 NAME = "stillwatch"
 SERVICE = "serving.service:Stillwatch"
-CONTENTS = "contents.json"
 RECIPE = "bentofile.yaml"
-MODEL = "model"
-CURRENT = "current"
 HALF_DONE = ".half-"
 SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY", "STILLWATCH_ACCESS_KEY")
 """Environment variables that a server must not see."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from features.code_version import CODE_ROOT
 from features.errors import InputError
 from serving.inline import DEFAULT_RULES, InlineRules
 from serving.package import bentoml_call, verify_bento
 from serving.process import check_port, free_port, server_process
-from training.models.artifact import Prove
+from training.models.signing import verifier
 
 HOST = "127.0.0.1"
 
@@ -29,7 +30,7 @@ class Options:
         online: `sqlite` or a Redis address.
         freshness_hours: features that are older are stale.
         host: the address to listen on.
-        prove: checks the model's signature; None if it need not be signed.
+        verifying_key: public key of the one who must have signed the model; None if it need not be signed.
         access: folder of the access keys and the audit log; None lets everybody in.
         base_rate: share of accounts in campaigns, where it differs from the share in training.
         review_threshold, act_threshold: risks from which on an account's level rises; None for the model's own.
@@ -40,7 +41,7 @@ class Options:
     online: str = "sqlite"
     freshness_hours: float = 36.0
     host: str = HOST
-    prove: Prove | None = None
+    verifying_key: Path | None = None
     access: Path | None = None
     base_rate: float | None = None
     review_threshold: float | None = None
@@ -93,7 +94,10 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
     Raises:
         InputError, IntegrityError: as `become_server` does.
     """
-    verify_bento(bento, options.prove).with_thresholds(options.review_threshold, options.act_threshold)
+    key = options.verifying_key
+    verify_bento(bento, None if key is None else verifier(key)).with_thresholds(
+        options.review_threshold, options.act_threshold
+    )
     check_port(options.host, port)
     home, lock = _home(bento.resolve().parent, port)
     settings = {
@@ -101,6 +105,9 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
         "online": options.online,
         "freshness_hours": options.freshness_hours,
         "access": None if options.access is None else str(options.access.resolve()),
+        "bentos": str(bento.resolve().parent),
+        "verifying_key": None if key is None else str(key.resolve()),
+        "installation": str(CODE_ROOT),
         "base_rate": options.base_rate,
         "review_threshold": options.review_threshold,
         "act_threshold": options.act_threshold,

@@ -18,9 +18,9 @@ import anyio.to_thread
 import bentoml
 import numpy as np
 from bentoml.exceptions import BentoMLException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
+from features.catalogue import FEATURES
 from features.errors import InputError, StillwatchError
 from features.store.lookup import FeatureLookup, Online
 from serving.access.audit import AuditLog
@@ -28,13 +28,13 @@ from serving.access.gate import Gate, caller, may_read_reasons
 from serving.access.keys import KeyFile
 from serving.answer import scorer
 from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
-from serving.answer.messages import AccountScore, ModelName, ScoreRequest, ScoreResponse
+from serving.answer.messages import AccountScore, ScoreRequest, ScoreResponse
 from serving.inline import CHECK, GUARDRAIL, Denied, Failure, Inline, InlineRules
 from serving.middleware import ScoringMiddleware
-from training.models import model as models
+from serving.succession import MODEL, ModelSettings, ServedModel, SignatureCheck, Succession
 
-MODEL_FOLDER = Path(__file__).resolve().parent.parent / "model"
-"""The model's folder in the Bento, as `serving.package` lays it out."""
+SOURCE = Path(__file__).resolve().parent.parent
+"""The Bento's folder of code, as `serving.package` lays it out."""
 
 EVENT_LOOP_ACCOUNTS = 20
 """Calls for fewer accounts are scored on the event loop; others, and all reasons, in a thread. Doubled, the loop would
@@ -46,10 +46,10 @@ SCOPE_OF = {"/score": "score", "/v1/score": "score", "/metrics": "metrics"} | di
 """What a key has to open, by path; health and the description of the service are for everybody."""
 
 THREADS = 2  # for calls that would block the event loop; the model's own work does not profit from more
-WATCH_SECONDS = 1.0  # between two looks at whether the server still lives
+WATCH_SECONDS = 1.0  # between two looks at whether the server still lives, and at which model was packaged last
 
 
-class Arguments(BaseModel):
+class Arguments(ModelSettings):
     """The settings that `bentoml serve --arg key=value` passes.
 
     Attributes:
@@ -57,21 +57,19 @@ class Arguments(BaseModel):
         online: `sqlite` or a Redis address.
         freshness_hours: features that are older are stale.
         access: folder of the access keys and the audit log; None lets everybody in.
-        base_rate: share of accounts in campaigns, where it differs from the share in training.
-        review_threshold: risk from which on an account is reviewed; by default the model's.
-        act_threshold: risk from which on an account is acted on; by default the model's.
+        bentos: folder of the Bentos, whose next champion is taken up; None to stay with this one.
+        verifying_key: public key of the one who must have signed the next model; None if it need not be signed.
+        installation: folder of the installed program, which checks the signature.
         inline_denied, inline_failure, account_header: see `serving.inline.InlineRules`.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     store: Path | None = None
     online: str = "sqlite"
     freshness_hours: float = Field(default=36.0, gt=0, allow_inf_nan=False)
     access: Path | None = None
-    base_rate: float | None = Field(default=None, gt=0, lt=1)
-    review_threshold: float | None = Field(default=None, ge=0, le=1)
-    act_threshold: float | None = Field(default=None, ge=0, le=1)
+    bentos: Path | None = None
+    verifying_key: Path | None = None
+    installation: Path = SOURCE
     inline_denied: Denied = "act"
     inline_failure: Failure = "allow"
     account_header: str = "x-account-id"
@@ -80,13 +78,13 @@ class Arguments(BaseModel):
 arguments = bentoml.use_arguments(Arguments)
 
 
-def open_model(folder: Path) -> models.Model:
-    """Load and verify the packaged model.
-
-    Raises:
-        IntegrityError: it was changed, or made for other features than this code reads.
-    """
-    return models.load(folder, features=FEATURE_NAMES, schema_version=SCHEMA_VERSION)
+def succession(options: Arguments) -> Succession | None:
+    """Return what looks for the next champion; None if this endpoint stays with its own."""
+    if options.bentos is None:
+        return None
+    key = options.verifying_key
+    signature = None if key is None else SignatureCheck(key, options.installation)
+    return Succession(SOURCE, options.bentos, options, signature, partial(print, flush=True))
 
 
 def open_store(options: Arguments) -> FeatureLookup:
@@ -120,19 +118,15 @@ class Endpoint:
 
     def __init__(self) -> None:
         try:
-            model, base_rate = open_model(MODEL_FOLDER), arguments.base_rate
-            model = model if base_rate is None else model.at(base_rate)
-            self.model = model.with_thresholds(arguments.review_threshold, arguments.act_threshold)
+            self.served = arguments.open(SOURCE / MODEL)
             self.lookup = open_store(arguments)
         except StillwatchError as error:
             _end_server(error)
             raise
-        self.name = ModelName(name=self.model.name, version=str(self.model.version))
-        self.thresholds = scorer.thresholds_of(self.model)
         self.freshness = timedelta(hours=arguments.freshness_hours)
         self.threads = anyio.CapacityLimiter(THREADS)
         if bentoml.server_context.worker_index is not None:
-            threading.Thread(target=_end_worker_with, args=(os.getppid(),), daemon=True).start()
+            threading.Thread(target=self._watch, args=(os.getppid(), succession(arguments)), daemon=True).start()
         # What was imported and loaded so far lives as long as the process: never walk it again.
         gc.collect()
         gc.freeze()
@@ -142,7 +136,7 @@ class Endpoint:
     def check() -> None:
         """Load everything once before a port is opened, so that a failure ends the server and respawns no workers."""
         try:
-            open_model(MODEL_FOLDER)
+            arguments.open(SOURCE / MODEL)
             open_store(arguments)
         except StillwatchError as error:
             raise BentoMLException(str(error)) from error
@@ -150,21 +144,21 @@ class Endpoint:
     @bentoml.api(route="/score")  # type: ignore[untyped-decorator]
     async def score(self, request: ScoreRequest, /) -> ScoreResponse:
         """Risk, status and reasons of each account asked for, in the order asked."""
-        now, asked = datetime.now(UTC), dict.fromkeys(request.account_ids)
+        now, served, asked = datetime.now(UTC), self.served, dict.fromkeys(request.account_ids)
         ids = [account_id for account_id in asked if account_id not in EXAMPLE_LEVELS]
         if len(ids) >= EVENT_LOOP_ACCOUNTS:
-            scores = await anyio.to_thread.run_sync(self._score_all, ids, limiter=self.threads)
+            scores = await anyio.to_thread.run_sync(self._score_all, served, ids, limiter=self.threads)
         else:
-            scores = await self._score_few(ids)
+            scores = await self._score_few(served, ids)
         if any(score.status == "unknown_account" for score in scores):
             scores = await anyio.to_thread.run_sync(self._tell_lost, scores, limiter=self.threads)
         by_id = dict(zip(ids, scores, strict=True))
         for account_id in asked.keys() & EXAMPLE_LEVELS.keys():
-            by_id[account_id] = answer_example(account_id, self.model, now, has_reasons=may_read_reasons())
+            by_id[account_id] = answer_example(account_id, served.model, now, has_reasons=may_read_reasons())
         await self._audit(scores, now)
         return ScoreResponse(
-            model=self.name,
-            thresholds=self.thresholds,
+            model=served.name,
+            thresholds=served.thresholds,
             evaluated_at=now,
             scores=[by_id[account_id] for account_id in request.account_ids],
         )
@@ -177,19 +171,19 @@ class Endpoint:
             note = partial(AUDIT.append, "reasons read", key.name, now, accounts=named)
             await anyio.to_thread.run_sync(note, limiter=self.threads)
 
-    def _score_all(self, ids: list[str]) -> list[AccountScore]:
+    def _score_all(self, served: ServedModel, ids: list[str]) -> list[AccountScore]:
         online = self._read(ids)
-        return [*map(scorer.unavailable, ids)] if online is None else self._answer(ids, online, None)
+        return [*map(scorer.unavailable, ids)] if online is None else self._answer(served, ids, online, None)
 
-    async def _score_few(self, ids: list[str]) -> list[AccountScore]:
+    async def _score_few(self, served: ServedModel, ids: list[str]) -> list[AccountScore]:
         online = self._read(ids) if ids else None
         if online is None:
             return [*map(scorer.unavailable, ids)]
-        risks = scorer.assess(self.model, online.matrix, scorer.is_present(online.as_of), online.lift)
-        is_explained = (risks >= self.model.review_threshold) | scorer.is_present(online.campaigns)
+        risks = scorer.assess(served.model, online.matrix, scorer.is_present(online.as_of), online.lift)
+        is_explained = (risks >= served.model.review_threshold) | scorer.is_present(online.campaigns)
         if may_read_reasons() and is_explained.any():
-            return await anyio.to_thread.run_sync(self._answer, ids, online, risks, limiter=self.threads)
-        return self._answer(ids, online, risks)
+            return await anyio.to_thread.run_sync(self._answer, served, ids, online, risks, limiter=self.threads)
+        return self._answer(served, ids, online, risks)
 
     def _read(self, ids: list[str]) -> Online | None:
         """Read the newest that is known of accounts; None if the store can't be read."""
@@ -209,9 +203,11 @@ class Endpoint:
             lost = set(unknown)
         return [scorer.unavailable(score.account_id) if score.account_id in lost else score for score in scores]
 
-    def _answer(self, ids: list[str], online: Online, risks: scorer.Risks | None) -> list[AccountScore]:
+    def _answer(
+        self, served: ServedModel, ids: list[str], online: Online, risks: scorer.Risks | None
+    ) -> list[AccountScore]:
         return scorer.score_rows(
-            self.model,
+            served.model,
             scorer.RowsToScore(
                 account_ids=ids,
                 matrix=online.matrix,
@@ -226,11 +222,19 @@ class Endpoint:
             risks=risks,
         )
 
+    def _watch(self, server: int, champions: Succession | None) -> None:
+        """Take up the next champion, until the server is gone; a worker that stayed would answer for ever."""
+        while os.getppid() == server:
+            time.sleep(WATCH_SECONDS)
+            if champions is not None and (served := champions.next()) is not None:
+                self.served = served
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def __is_ready__(self) -> bool:
         """Say whether the store and the model can be read."""
         try:
             self.lookup.online([PROBE])
-            self.model.predict(np.full((1, len(FEATURES)), np.nan, dtype=np.float32))
+            self.served.model.predict(np.full((1, len(FEATURES)), np.nan, dtype=np.float32))
         except Exception:
             return False
         return True
@@ -261,10 +265,3 @@ def _end_server(error: StillwatchError) -> None:
     print(f"stillwatch can't serve: {error}", flush=True)
     if bentoml.server_context.worker_index is not None:
         os.kill(os.getppid(), signal.SIGTERM)
-
-
-def _end_worker_with(server: int) -> None:
-    """End this worker when its server is gone; otherwise it would keep the port, and answer, for ever."""
-    while os.getppid() == server:
-        time.sleep(WATCH_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)

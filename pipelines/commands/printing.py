@@ -82,7 +82,7 @@ def print_rollback(result: "Restored") -> None:
     """Print which version is the champion again."""
     print(f"version {result.champion} is the champion again, version {result.removed} was rolled back")
     print(f"packaged: {result.bento}")
-    print("next: restart `stillwatch serve`")
+    print("a running `stillwatch serve` takes it up by itself")
 
 
 def print_loop(result: "Retrained") -> None:
@@ -183,7 +183,7 @@ def _next_step(result: "Retrained") -> Iterator[str]:
         )
     elif result.before != result.champion:
         back = f" To undo this, `stillwatch rollback` restores version {result.before}." if result.before else ""
-        yield f"Next: restart `stillwatch serve`; until then it uses the model that it was started with.{back}"
+        yield f"Next: nothing; a running `stillwatch serve` takes the new champion up by itself.{back}"
 
 
 def _trained_on(counts: "Mapping[str, int]") -> str:

@@ -46,7 +46,7 @@ def endpoint_options(
         review_threshold=thresholds[0],
         act_threshold=thresholds[1],
         host=host,
-        prove=current.verifier(),
+        verifying_key=current.verifying_key,
         inline=inline,
         access=None if is_open else workspace.access_keys.path.parent,
     )

@@ -18,7 +18,6 @@ from features.errors import InputError, IntegrityError, StillwatchError
 from serving.package import CODE_ROOT, bentoml_call
 from serving.process import free_port
 from serving.server import HOST, Options, running_server, server_command
-from training.models.artifact import Prove
 
 SERVE = """
 import sys
@@ -169,16 +168,16 @@ def test_what_a_killed_server_left_is_removed_at_the_next_start_and_a_living_one
 
 
 def test_a_model_that_must_be_signed_is_served_if_it_is(
-    signed_bento: Path, prove: Prove, store: Path, tmp_path: Path
+    signed_bento: Path, keys: Path, store: Path, tmp_path: Path
 ) -> None:
-    with running_server(signed_bento, Options(store, prove=prove), log=tmp_path / "log") as url:
+    with running_server(signed_bento, Options(store, verifying_key=keys / "public.pem"), log=tmp_path / "log") as url:
         answer = urllib.request.urlopen(f"{url}/readyz", timeout=10)
         assert answer.status == 200
 
 
-def test_a_model_that_must_be_signed_and_is_not_has_no_command(bento: Path, prove: Prove, store: Path) -> None:
+def test_a_model_that_must_be_signed_and_is_not_has_no_command(bento: Path, keys: Path, store: Path) -> None:
     with pytest.raises(IntegrityError, match=r"src/model is not signed \(model\.sig is missing\)"):
-        server_command(bento, free_port(HOST), Options(store, prove=prove))
+        server_command(bento, free_port(HOST), Options(store, verifying_key=keys / "public.pem"))
 
 
 def test_a_server_does_not_inherit_the_keys(copied: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

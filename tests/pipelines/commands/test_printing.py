@@ -89,7 +89,7 @@ def test_a_promotion_reads_like_a_message_of_a_colleague(promoted: Retrained) ->
         "risks, its PR-AUC was 0.82 then and would be 0.79 today.",
         "Left out, since it became known later: 12,000 requests, 3 labels.",
         "packaged: w/bento/stillwatch/2-abc",
-        "Next: restart `stillwatch serve`; until then it uses the model that it was started with. To undo this, "
+        "Next: nothing; a running `stillwatch serve` takes the new champion up by itself. To undo this, "
         "`stillwatch rollback` restores version 1.",
     ]
 
