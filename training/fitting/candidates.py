@@ -33,7 +33,7 @@ class FittedCandidate:
         reference: the accounts that it learned from; None for a candidate that is not shown groups.
         thresholds: risks by name, at and above which an account is reviewed (`review`) and acted on (`act`).
         features: the columns that the scorer reads.
-        parameters: what was set and chosen.
+        tuned: the candidate with what was chosen for it.
     """
 
     scorer: Scorer
@@ -42,7 +42,12 @@ class FittedCandidate:
     reference: ReferenceAccounts | None
     thresholds: Mapping[str, float]
     features: tuple[str, ...]
-    parameters: Mapping[str, float | int | str]
+    tuned: Candidate
+
+    @property
+    def parameters(self) -> dict[str, float | int | str]:
+        """What was set and chosen."""
+        return self.tuned.parameters()
 
     def risk(self, examples: pl.DataFrame) -> Numbers:
         """The risks (n,) of examples."""
@@ -98,7 +103,7 @@ def fit_candidate(candidate: Candidate, training_set: TrainingSet, seed: int, pl
         reference=_reference(scorer, standing, calibrator, training_set),
         thresholds=_thresholds(calibrator.apply(scores), training_set, plan),
         features=rows.features,
-        parameters=tuned.parameters(),
+        tuned=tuned,
     )
 
 

@@ -20,7 +20,7 @@ from training.fitting.request import TrainingRequest as TrainingRequest
 from training.fitting.training_sets import TrainingSet, training_sets
 from training.models.blend import Blend, Blended
 from training.models.candidate import Candidate
-from training.models.fit import Boosting, BoostingSettings
+from training.models.fit import Boosting
 from training.models.logistic_regression import LogisticRegression
 from training.models.model import Model
 from training.models.narrow import Narrow
@@ -99,7 +99,7 @@ def _train(request: TrainingRequest) -> Trained:
     model = _model(candidates[OURS].fitted, request, _origin(request, split, digests))
     return Trained(
         model=model,
-        final=model if request.split is not None else _fit_again(request, lifted, settings, model.origin),
+        final=model if request.split is not None else _fit_again(request, lifted, candidates[OURS], model.origin),
         candidates=candidates,
         split=split,
         as_of=request.as_of,
@@ -164,12 +164,14 @@ def _counts(request: TrainingRequest, split: Split, for_ours: TrainingSet) -> di
 
 
 def _fit_again(
-    request: TrainingRequest, lifted: pl.DataFrame, settings: BoostingSettings, origin: Mapping[str, str]
+    request: TrainingRequest, lifted: pl.DataFrame, judged: JudgedCandidate, origin: Mapping[str, str]
 ) -> Model:
     """Fit our model on both sides of the split together: few campaigns are confirmed, and each of them tells much."""
     examples = lifted.drop(REPORT_COLUMNS, strict=False).sort("account_id", "as_of")
     _, for_ours = training_sets(examples, request.planted, request.features, request.plan, request.seed)
-    fitted = fit_candidate(Blend(Boosting(settings)), for_ours, request.seed, request.plan)
+    tuned = judged.fitted.tuned
+    assert isinstance(tuned, Blend)
+    fitted = fit_candidate(tuned.settled(), for_ours, request.seed, request.plan)
     everything = {"campaigns": " ".join(campaign_digests(examples)), "digest_all": digest(examples)}
     return _model(fitted, request, dict(origin) | everything)
 

@@ -46,6 +46,12 @@ class Blend:
         """Fit both on all rows."""
         return Blended(self.trees.fit(rows, seed), self.linear.fit(rows, seed))
 
+    def settled(self) -> "Blend":
+        """The same, which `tune` leaves as it is: a fit on more rows keeps what was chosen and judged on fewer."""
+        settings = replace(self.trees.settings, rounds=(self.trees.rounds,))
+        linear = replace(self.linear, strengths=(self.linear.strength,))
+        return replace(self, trees=replace(self.trees, settings=settings), linear=linear)
+
     def parameters(self) -> dict[str, float | int | str]:
         """What was set and chosen for both parts."""
         return self.trees.parameters() | self.linear.parameters()
