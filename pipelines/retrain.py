@@ -79,6 +79,7 @@ def retrain(
         now: the clock.
         reason: for training on stale or drifted data; recorded with the version. Without it such data are refused.
     """
+    request.check()
     uri, as_of = workspace.tracking_uri, request.as_of
     workspace = workspace.named_at(as_of)
     tracking.settle(uri)

@@ -1,14 +1,18 @@
 """Copies of the shared workspace with a second version of the model, for tests of what comes after the first."""
 
+import io
 import os
-import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from pipelines.cli import main
+from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training.tracking.client import NAME, connect
 
@@ -45,19 +49,28 @@ def worse_labels(filled_workspace: Path, made_world: Path, as_of: datetime, once
 
 
 @pytest.fixture(scope="session")
-def retrain_copy(filled_workspace: Path, command: list[str], key: str, move_copy: Copy) -> RetrainCopy:
+def retrain_copy(filled_workspace: Path, key: str, move_copy: Copy) -> RetrainCopy:
     """Retrains in a copy of the shared workspace, which lies in a folder with what the command `said`."""
 
     def retrain(folder: Path, options: list[str], status: int) -> Path:
         root, home = move_copy(filled_workspace, folder / "workspace"), folder / "home"
         home.mkdir(exist_ok=True)
-        others = {name: text for name, text in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
-        variables = others | {"STILLWATCH_KEY": key, "HOME": str(home), "TMPDIR": str(home)}
-        call = [*command, "retrain", *options, "--workspace", str(root)]
-        done = subprocess.run(call, capture_output=True, text=True, env=variables, cwd=folder, check=False)
-        assert done.returncode == status, (done.stdout, done.stderr)
-        assert done.stdout.startswith("Version 2 was trained as of ")
-        (folder / "said").write_text(done.stdout)
+        forget_files()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as said:
+            for name in [name for name in os.environ if name.startswith(("STILLWATCH_", "MLFLOW_"))]:
+                patch.delenv(name)
+            for name, value in {"STILLWATCH_KEY": key, "HOME": str(home), "TMPDIR": str(home)}.items():
+                patch.setenv(name, value)
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", ["stillwatch", "retrain", *options, "--workspace", str(root)])
+            settings.cache_clear()
+            with pytest.raises(SystemExit, match=r"^\d$") as ended:
+                main()
+        settings.cache_clear()
+        forget_files()
+        assert ended.value.code == status, said.getvalue()
+        assert said.getvalue().startswith("Version 2 was trained as of ")
+        (folder / "said").write_text(said.getvalue())
         return root
 
     return retrain
@@ -66,7 +79,7 @@ def retrain_copy(filled_workspace: Path, command: list[str], key: str, move_copy
 @pytest.fixture(scope="session")
 def two_versions(worse_labels: Path, as_of: datetime, retrain_copy: RetrainCopy, once: Once) -> Path:
     """The shared workspace with a worse second version, which the gate refused."""
-    options = ["--as-of", as_of.isoformat(), "--labels", str(worse_labels)]
+    options = ["--as-of", as_of.isoformat(), "--labels", str(worse_labels), "--no-plant"]
     return once("two_versions", lambda folder: retrain_copy(folder, options, 3)) / "workspace"
 
 

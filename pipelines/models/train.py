@@ -26,6 +26,7 @@ from training.baselines import published_rivals
 from training.evaluation import drift
 from training.evaluation.report import Report
 from training.examples.dataset import DETECTOR_COLUMNS, digest, entities, snapshot_times
+from training.examples.splits import require_two
 from training.examples.test_set import latest
 from training.fitting.plan import Plan
 from training.fitting.train import OURS, Trained, TrainingRequest, train
@@ -50,6 +51,16 @@ class VersionRequest:
     slices: pl.DataFrame | None = None
     planting: Planting | None = None
     search_trials: int = 0
+
+    def check(self) -> None:
+        """Check, before any work, what can be checked without the lake.
+
+        Raises:
+            InputError: nothing is planted, and fewer than two accounts are confirmed by the training time.
+        """
+        if self.planting is None:
+            is_confirmed = pl.col("label") & (pl.col("labelled_at") <= self.as_of)
+            require_two(self.labels.filter(is_confirmed)["account_id"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +138,7 @@ def train_version(
         settings().signer(),
         settings().verifier(),
     )  # first, so that an unusable key is reported before the work
+    request.check()
     workspace = workspace.named_at(request.as_of)
     examples = examples or gather(workspace, request.labels, request.as_of, progress)
     later = workspace.lake.later(request.as_of) | {"labels": examples.labels_too_late}

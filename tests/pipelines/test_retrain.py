@@ -98,7 +98,7 @@ def test_a_worse_training_leaves_the_champion_and_its_package_and_scoring_goes_o
 ) -> None:
     copied = shutil.copytree(two_versions, tmp_path / "copied")
     call = ("--as-of", as_of.isoformat(), "--workspace", copied)
-    retrain = ("retrain", "--labels", worse_labels, *call)
+    retrain = ("retrain", "--labels", worse_labels, "--no-plant", *call)
     result = stillwatch(*retrain)
     assert result.returncode == 3, result.stderr
     assert result.stdout.startswith("Version 2 had been trained as of ")
@@ -132,7 +132,7 @@ def test_the_very_first_model_is_used_also_if_campaigns_were_labelled_honest(
     never_had_a_champion: Path, worse_labels: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
 ) -> None:
     call = ("--as-of", as_of.isoformat(), "--workspace", never_had_a_champion)
-    result = stillwatch("retrain", "--labels", worse_labels, *call)
+    result = stillwatch("retrain", "--labels", worse_labels, "--no-plant", *call)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("Version 2 had been trained as of")
     assert "is the champion now" in result.stdout

@@ -168,11 +168,20 @@ def hold_out(
 
 def _require_two_true(examples: pl.DataFrame) -> pl.DataFrame:
     true = examples.filter("label")
-    if true["account_id"].n_unique() < 2:
+    require_two(true["account_id"])
+    return true
+
+
+def require_two(true_accounts: pl.Series) -> None:
+    """Check that enough accounts are confirmed to learn from and to judge by.
+
+    Raises:
+        InputError: fewer than two.
+    """
+    if true_accounts.n_unique() < 2:
         raise InputError(
             "Fewer than two true accounts are known at the training time: give more labels or a later time."
         )
-    return true
 
 
 def _draw_campaigns(names: pl.Series, seed: int, share: float) -> list[str]:

@@ -62,7 +62,7 @@ def test_a_first_champion_learns_from_planted_campaigns_gives_way_to_labels_and_
     fresh: Path, small_inputs: Path, stillwatch: Run, tmp_path: Path
 ) -> None:
     call = ("--as-of", TIME, "--workspace", fresh)
-    result = stillwatch("retrain", *call)
+    result = stillwatch("retrain", "--plant-families", "bare_seeds,code_tasks", *call)
     assert result.returncode == 0, result.stderr
     assert "Version 1 was trained" in result.stdout
     assert "is the champion now" in result.stdout
@@ -128,4 +128,5 @@ def test_without_labels_and_without_planting_there_is_nothing_to_learn_from(fres
     assert result.returncode == 2
     assert result.stdout == ""
     assert "Fewer than two true accounts are known" in result.stderr
+    assert "features" not in result.stderr, "it is refused before any work"
     assert not (fresh / "champion").exists()
