@@ -154,7 +154,7 @@ def test_some_accounts_are_read_out_as_among_all(
 
 
 @given(data=st.data())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_splits_and_orders_of_the_events_change_no_bit(
     data: st.DataObject, small_world: Any, lake_of: LakeOf, whole: Any
 ) -> None:
@@ -224,7 +224,7 @@ LATER_ACCOUNT = st.tuples(AFTER, st.integers(0, 7), st.sampled_from([None, "new"
     events=st.lists(LATER_EVENT, max_size=30),
     accounts=st.lists(LATER_ACCOUNT, max_size=3, unique_by=lambda drawn: drawn[2]),
 )
-@settings(max_examples=100)  # of many later events each, as it is the read-out that takes time
+@settings(max_examples=40)  # of many later events each, as it is the read-out that takes time
 @pytest.mark.slow
 def test_no_event_or_account_after_a_time_changes_a_feature_as_of_it(
     at: int, moved: int, events: list[Any], accounts: list[Any], then: Then

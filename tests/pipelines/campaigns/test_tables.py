@@ -1,8 +1,10 @@
 """The command `campaigns`: the contract's table, lasting ids, and nothing in it that became known later."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -34,21 +36,43 @@ def run_campaigns(stillwatch: Run, as_of: datetime, tmp_path: Path) -> Callable[
     return ask
 
 
-def test_the_table_has_the_columns_and_types_of_the_contract(
-    filled: Path, run_campaigns: Callable[..., pl.DataFrame]
-) -> None:
-    members = run_campaigns(filled)
+@dataclass(frozen=True)
+class Written:
+    """What one call of the command wrote."""
+
+    members: pl.DataFrame
+    table: pl.DataFrame
+    evidence: pl.DataFrame
+
+
+@pytest.fixture(scope="module")
+def written(
+    filled_workspace: Path, command: list[str], key: str, as_of: datetime, tmp_path_factory: pytest.TempPathFactory
+) -> Written:
+    """The files of one call, for the tests that only read them."""
+    folder = tmp_path_factory.mktemp("written")
+    root = shutil.copytree(filled_workspace, folder / "workspace")
+    out, table, evidence = (folder / "tables" / f"{name}.parquet" for name in ("out", "table", "evidence"))
+    call = ["campaigns", "--as-of", as_of.isoformat(), "--out", out, "--table", table, "--evidence", evidence]
+    done = subprocess.run(
+        [*command, *map(str, call), "--workspace", str(root)],
+        env=os.environ | {"STILLWATCH_KEY": key}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return Written(*map(pl.read_parquet, (out, table, evidence)))
+
+
+def test_the_table_has_the_columns_and_types_of_the_contract(written: Written) -> None:
+    members = written.members
     assert members.schema == MEMBERS_SCHEMA
     assert members["membership"].is_between(0, 1, closed="right").all()
     assert members.select("campaign_id", "account_id").is_unique().all()
     assert (members.group_by("campaign_id").len()["len"] >= 2).all()
 
 
-def test_most_members_are_of_true_campaigns(
-    filled: Path, run_campaigns: Callable[..., pl.DataFrame], made_world: Path
-) -> None:
+def test_most_members_are_of_true_campaigns(written: Written, made_world: Path) -> None:
     truth = pl.read_parquet(made_world / "truth.parquet").unique("account_id").select("account_id", "label")
-    labelled = run_campaigns(filled).select("account_id").unique().join(truth, on="account_id")
+    labelled = written.members.select("account_id").unique().join(truth, on="account_id")
     assert labelled["label"].sum() > 30
     assert labelled["label"].mean() > 0.8
 
@@ -89,21 +113,15 @@ def test_a_day_later_a_campaign_has_the_same_id(
     assert "continues" in lineage["relation"].to_list()
 
 
-def test_score_and_campaigns_tell_the_same_members(
-    filled: Path, as_of: datetime, run_campaigns: Callable[..., pl.DataFrame]
-) -> None:
+def test_score_and_campaigns_tell_the_same_members(filled: Path, as_of: datetime, written: Written) -> None:
     quiet = ensure_groups(Workspace(filled), as_of, lambda _step, _done: None)
-    members = run_campaigns(filled)
+    members = written.members
     stored = quiet.select(members.columns).join(members, on="campaign_id", how="semi")
     assert_frame_equal(members, stored.sort("campaign_id", "account_id"), check_exact=True)
 
 
-def test_the_table_of_campaigns_describes_each(
-    filled: Path, run_campaigns: Callable[..., pl.DataFrame], tmp_path: Path
-) -> None:
-    table = tmp_path / "tables" / "campaigns.parquet"
-    members = run_campaigns(filled, table=table)
-    campaigns = pl.read_parquet(table)
+def test_the_table_of_campaigns_describes_each(written: Written) -> None:
+    members, campaigns = written.members, written.table
     assert campaigns["campaign_id"].sort().to_list() == members["campaign_id"].unique().sort().to_list()
     sizes = dict(members.group_by("campaign_id").len().iter_rows())
     assert all(sizes[name] == accounts for name, accounts in campaigns.select("campaign_id", "accounts").iter_rows())
@@ -114,11 +132,8 @@ def test_the_table_of_campaigns_describes_each(
     assert (campaigns["requests"] > 0).all() and (campaigns["kinds"].list.len() > 0).all()
 
 
-def test_what_ties_a_member_is_told_without_keys_and_without_other_accounts(
-    filled: Path, run_campaigns: Callable[..., pl.DataFrame], tmp_path: Path
-) -> None:
-    members = run_campaigns(filled, evidence=tmp_path / "evidence.parquet")
-    ties = pl.read_parquet(tmp_path / "evidence.parquet")
+def test_what_ties_a_member_is_told_without_keys_and_without_other_accounts(written: Written) -> None:
+    members, ties = written.members, written.evidence
     names = {"campaign_id": pl.String, "account_id": pl.String, "kind": pl.String, "keys": pl.Int64}
     assert ties.schema == names | {"others": pl.Int64, "weight": pl.Float64}
     assert ties.select("campaign_id", "account_id", "kind").is_unique().all()
@@ -133,12 +148,11 @@ def test_what_ties_a_member_is_told_without_keys_and_without_other_accounts(
 
 
 def test_a_member_is_told_its_heaviest_kinds_and_their_counts_in_words(
-    filled: Path, as_of: datetime, run_campaigns: Callable[..., pl.DataFrame], tmp_path: Path
+    filled: Path, as_of: datetime, written: Written
 ) -> None:
-    run_campaigns(filled, evidence=tmp_path / "evidence.parquet")
     words = {kind.name: kind.words for kind in LINK_KINDS}
     expected: dict[tuple[str, str], list[str]] = {}
-    for campaign, account, kind, keys, others in pl.read_parquet(tmp_path / "evidence.parquet").drop("weight").rows():
+    for campaign, account, kind, keys, others in written.evidence.drop("weight").rows():
         counts = f"{keys} key{'s' * (keys > 1)}, up to {others} account{'s' * (others > 1)}"
         expected.setdefault((campaign, account), []).append(f"{words[kind]} ({counts})")
     everybody = ensure_groups(Workspace(filled), as_of, lambda _step, _done: None)
