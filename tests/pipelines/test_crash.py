@@ -21,7 +21,7 @@ from features.rollups import merge
 from tests.second_versions import forget_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-KILLS = 8  # `python -m benchmarks kills` takes more, of a retraining too
+KILLS = 8  # `python -m benchmarks kills` kills retrainings, at thirty moments
 PATIENCE = 60.0
 
 

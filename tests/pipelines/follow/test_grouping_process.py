@@ -43,7 +43,7 @@ def test_one_that_fails_says_why_and_leaves_no_file(tmp_path: Path, as_of: datet
     workspace = Workspace(tmp_path / "workspace")
     workspace.root.mkdir()
     grouping = GroupingProcess.start(workspace, as_of, tmp_path / "log")
-    with pytest.raises(StillwatchError, match="InputError: the lake holds no request"):
+    with pytest.raises(StillwatchError, match="holds no request at or before"):
         grouping.lifts()
     grouping.end()
     assert not [path for path in workspace.root.rglob("*") if path.is_file()]
