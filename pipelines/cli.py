@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from features.errors import InputError
 from pipelines.commands import access, models, upkeep
+from pipelines.commands import shadow as shadow_commands
 from pipelines.commands.follow import follow_events
 from pipelines.commands.ingest import ingest
 from pipelines.commands.options import (
@@ -91,6 +93,7 @@ app.command()(ingest)
 app.command("follow")(follow_events)
 app.add_typer(access.keys)
 app.add_typer(access.audit)
+app.add_typer(shadow_commands.shadow)
 
 
 @app.command()
@@ -179,10 +182,15 @@ def serve(
     account_header: Annotated[
         str, typer.Option("--account-header", metavar="NAME", help="Header in which gateways name the account.")
     ] = "x-account-id",
+    shadow: Annotated[
+        str | None,
+        typer.Option("--shadow", metavar="VERSION", help="Score another version beside: challenger, or its number."),
+    ] = None,
     path: Root = WORKSPACE,
 ) -> None:
     """Serve the packaged champion over HTTP until it is stopped."""
     from pipelines.models.champion import packaged
+    from pipelines.models.shadow import put_shadow
     from pipelines.servers.endpoint import check_keys, endpoint_options
     from pipelines.workspace import Workspace
     from serving.inline import make_rules
@@ -200,6 +208,8 @@ def serve(
         review_threshold=review_threshold,
         act_threshold=act_threshold,
     )
+    if shadow is not None:
+        options = replace(options, shadow=put_shadow(workspace, shadow))
     become_server(bento, port, options)
 
 

@@ -35,6 +35,7 @@ class Options:
         base_rate: share of accounts in campaigns, where it differs from the share in training.
         review_threshold, act_threshold: risks from which on an account's level rises; None for the model's own.
         inline: how gateways are answered.
+        shadow: folder of a model that is scored beside the champion (`serving.shadow`); None for none.
     """
 
     store: Path
@@ -47,6 +48,7 @@ class Options:
     review_threshold: float | None = None
     act_threshold: float | None = None
     inline: InlineRules = DEFAULT_RULES
+    shadow: Path | None = None
 
 
 def become_server(bento: Path, port: int, options: Options) -> NoReturn:
@@ -108,6 +110,7 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
         "bentos": str(bento.resolve().parent),
         "verifying_key": None if key is None else str(key.resolve()),
         "installation": str(CODE_ROOT),
+        "shadow": None if options.shadow is None else str(options.shadow.resolve()),
         "base_rate": options.base_rate,
         "review_threshold": options.review_threshold,
         "act_threshold": options.act_threshold,

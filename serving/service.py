@@ -31,6 +31,7 @@ from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
 from serving.answer.messages import AccountScore, ScoreRequest, ScoreResponse
 from serving.inline import CHECK, GUARDRAIL, Denied, Failure, Inline, InlineRules
 from serving.middleware import ScoringMiddleware
+from serving.shadow import ANSWERS, SERVED, Shadow
 from serving.succession import MODEL, ModelSettings, ServedModel, SignatureCheck, Succession
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -60,6 +61,7 @@ class Arguments(ModelSettings):
         bentos: folder of the Bentos, whose next champion is taken up; None to stay with this one.
         verifying_key: public key of the one who must have signed the next model; None if it need not be signed.
         installation: folder of the installed program, which checks the signature.
+        shadow: folder of a model that is scored beside the champion; None for none.
         inline_denied, inline_failure, account_header: see `serving.inline.InlineRules`.
     """
 
@@ -70,6 +72,7 @@ class Arguments(ModelSettings):
     bentos: Path | None = None
     verifying_key: Path | None = None
     installation: Path = SOURCE
+    shadow: Path | None = None
     inline_denied: Denied = "act"
     inline_failure: Failure = "allow"
     account_header: str = "x-account-id"
@@ -85,6 +88,17 @@ def succession(options: Arguments) -> Succession | None:
     key = options.verifying_key
     signature = None if key is None else SignatureCheck(key, options.installation)
     return Succession(SOURCE, options.bentos, options, signature, partial(print, flush=True))
+
+
+def open_shadow(options: Arguments) -> Shadow | None:
+    """Load the model that is scored beside the champion, if there is one.
+
+    Raises:
+        StillwatchError: as `ModelSettings.open` does.
+    """
+    if options.shadow is None:
+        return None
+    return Shadow(options.open(options.shadow / SERVED / MODEL), options.shadow / ANSWERS, partial(print, flush=True))
 
 
 def open_store(options: Arguments) -> FeatureLookup:
@@ -119,6 +133,7 @@ class Endpoint:
     def __init__(self) -> None:
         try:
             self.served = arguments.open(SOURCE / MODEL)
+            self.shadow = open_shadow(arguments)
             self.lookup = open_store(arguments)
         except StillwatchError as error:
             _end_server(error)
@@ -137,6 +152,7 @@ class Endpoint:
         """Load everything once before a port is opened, so that a failure ends the server and respawns no workers."""
         try:
             arguments.open(SOURCE / MODEL)
+            open_shadow(arguments)
             open_store(arguments)
         except StillwatchError as error:
             raise BentoMLException(str(error)) from error
@@ -206,7 +222,7 @@ class Endpoint:
     def _answer(
         self, served: ServedModel, ids: list[str], online: Online, risks: scorer.Risks | None
     ) -> list[AccountScore]:
-        return scorer.score_rows(
+        scores = scorer.score_rows(
             served.model,
             scorer.RowsToScore(
                 account_ids=ids,
@@ -221,6 +237,9 @@ class Endpoint:
             fresh_since=datetime.now(UTC) - self.freshness,
             risks=risks,
         )
+        if self.shadow is not None:
+            self.shadow.offer(served, scores, online)
+        return scores
 
     def _watch(self, server: int, champions: Succession | None) -> None:
         """Take up the next champion, until the server is gone; a worker that stayed would answer for ever."""

@@ -21,6 +21,8 @@ from serving.access.audit import AuditLog
 from serving.access.keys import KeyFile
 from serving.package import package_model
 from serving.server import Options, running_server
+from serving.shadow import SERVED
+from serving.succession import MODEL
 from training.models import model as models
 from training.models.artifact import Prove, copy_model
 from training.models.calibrate import Calibrator
@@ -162,7 +164,7 @@ def server(bento: Path, store: Path, server_log: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class GuardedServer:
-    """A server for callers with keys, which has thresholds of its own.
+    """A server for callers with keys, which has thresholds of its own, and version 4 beside its champion.
 
     `plain` opens the scope `score`, `token` that of `reasons` too.
     """
@@ -174,6 +176,7 @@ class GuardedServer:
     audit: AuditLog
     store: Path
     log: Path
+    shadow: Path
 
 
 THRESHOLDS = {"review": 0.01, "act": 0.02}  # of the guarded server
@@ -186,13 +189,18 @@ def guarded(bento: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) 
     plain, _ = keys.create("gateway", ["score"], now)
     token, _ = keys.create("analyst", ["score", "reasons", "metrics"], now)
     copied = shutil.copytree(store, folder / "store")
+    models.save(made_model("4", seed=4), folder / "saved")
+    copy_model(folder / "saved", folder / "shadow" / SERVED / MODEL, "4")
     options = Options(
-        copied, access=folder / "access", review_threshold=THRESHOLDS["review"], act_threshold=THRESHOLDS["act"]
+        copied,
+        access=folder / "access",
+        review_threshold=THRESHOLDS["review"],
+        act_threshold=THRESHOLDS["act"],
+        shadow=folder / "shadow",
     )
+    audit = AuditLog(folder / "access" / "audit.jsonl")
     with running_server(bento, options, log=folder / "log") as url:
-        yield GuardedServer(
-            url, plain, token, keys, AuditLog(folder / "access" / "audit.jsonl"), copied, folder / "log"
-        )
+        yield GuardedServer(url, plain, token, keys, audit, copied, folder / "log", folder / "shadow")
 
 
 @contextmanager
