@@ -20,7 +20,7 @@ from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.code_version import CODE_ROOT
 from features.code_version.import_closure import ImportClosure, import_closure
 from features.errors import InputError, IntegrityError, StillwatchError
-from serving.succession import CONTENTS, CURRENT, MODEL
+from serving.champion.succession import CONTENTS, CURRENT, MODEL
 from training.models import model as models
 from training.models.artifact import Prove, version_file
 

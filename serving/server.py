@@ -35,7 +35,7 @@ class Options:
         base_rate: share of accounts in campaigns, where it differs from the share in training.
         review_threshold, act_threshold: risks from which on an account's level rises; None for the model's own.
         inline: how gateways are answered.
-        shadow: folder of a model that is scored beside the champion (`serving.shadow`); None for none.
+        shadow: folder of a model that is scored beside the champion (`serving.champion.shadow`); None for none.
     """
 
     store: Path

@@ -29,10 +29,10 @@ from serving.access.keys import KeyFile
 from serving.answer import scorer
 from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
 from serving.answer.messages import AccountScore, ScoreRequest, ScoreResponse
+from serving.champion.shadow import ANSWERS, SERVED, Shadow
+from serving.champion.succession import MODEL, ModelSettings, ServedModel, SignatureCheck, Succession
 from serving.inline import CHECK, GUARDRAIL, Denied, Failure, Inline, InlineRules
 from serving.middleware import ScoringMiddleware
-from serving.shadow import ANSWERS, SERVED, Shadow
-from serving.succession import MODEL, ModelSettings, ServedModel, SignatureCheck, Succession
 
 SOURCE = Path(__file__).resolve().parent.parent
 """The Bento's folder of code, as `serving.package` lays it out."""

@@ -161,8 +161,12 @@ def bounded_odds() -> pl.Expr:
 
 def measure_closeness(members: pl.DataFrame) -> pl.DataFrame:
     """Add `closeness`: the log of a member's strength over the median of its `group`'s, within bounds."""
-    relative = (pl.col("strength") / pl.col("strength").median().over("group")).log()
-    return members.with_columns(closeness=relative.clip(*_CLOSENESS))
+    return members.with_columns(closeness=closeness_of(pl.col("strength") / pl.col("strength").median().over("group")))
+
+
+def closeness_of(relative_strength: pl.Expr) -> pl.Expr:
+    """The log of a strength over the median of a group's, within bounds."""
+    return relative_strength.log().clip(*_CLOSENESS)
 
 
 def _describe_members(

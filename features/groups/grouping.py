@@ -25,7 +25,7 @@ _NEIGHBOURHOOD = 250.0
 _ITERATIONS = 5  # of Leiden: after these, other seeds give nearly the same parts
 # Of what is shown of a key, in one group: a key spread over more than ten says nothing of any. At 0.02, F1 differs by
 # less than 0.01, and memory doubles.
-_LEAST_SHARE = 0.1
+LEAST_SHARE = 0.1
 _HALVINGS = 6  # of the resolution, the first try counted
 _WHOLE = 0.5  # of a graph's tied traffic: where parting cuts more than this, it cuts through what belongs together
 
@@ -35,9 +35,9 @@ LEAST_MEMBERSHIP = 0.2
 Twice that, an account which serves three operators alike is in none of their campaigns.
 """
 
-_LEAST_TIE = 0.006  # share of traffic times tie below which a pair says nothing
-_LEAST_STRENGTH = 0.04  # tied traffic that a member shows at least, and as a share of what the group's median shows
-_OF_MEDIAN = 0.2
+LEAST_TIE = 0.006  # share of traffic times tie below which a pair says nothing
+LEAST_STRENGTH = 0.04  # tied traffic that a member shows at least, and as a share of what the group's median shows
+OF_MEDIAN = 0.2
 _HOUSEHOLD = 4  # customers: keys of so few are a family's, a hobbyist's or a small firm's; they support, no more
 _PARTS = 1 << 24  # weights are added as integers, so that the order of the rows does not show
 # What of each sort of evidence makes an account evident: tied traffic above one of these. Who hides a campaign among
@@ -107,7 +107,7 @@ def _weigh_ties(links: Links) -> pl.DataFrame:
     weight = DEALT * pl.col("tie")
     return (
         links.pairs.join(keys, on="key", maintain_order="left")
-        .filter(weight >= _LEAST_TIE)
+        .filter(weight >= LEAST_TIE)
         .filter(pl.len().over("key") > 1)
         .select("account", "key", "sort", weight=(weight * _PARTS).round().cast(pl.Int64))
         .sort("account", "key")
@@ -175,7 +175,7 @@ def _belonging(drawn: pl.DataFrame) -> pl.DataFrame:
     """`key`, `group`, `share`: where what is shown of a key lies; small shares are left out."""
     lies = drawn.group_by("key", "group").agg(pl.col("weight").sum())
     return lies.select("key", "group", share=pl.col("weight") / pl.col("weight").sum().over("key")).filter(
-        pl.col("share") >= _LEAST_SHARE
+        pl.col("share") >= LEAST_SHARE
     )
 
 
@@ -190,7 +190,7 @@ def _members(shown: pl.DataFrame, ties: pl.DataFrame, drawn: pl.DataFrame) -> pl
         membership=(pl.col("part") / pl.col("total")).clip(upper_bound=1.0),
         median=(pl.col("part") / _PARTS).filter(pl.col("own") == pl.col("group")).median().over("group"),
     )
-    enough = (pl.col("strength") >= _LEAST_STRENGTH) & (pl.col("strength") >= _OF_MEDIAN * pl.col("median"))
+    enough = (pl.col("strength") >= LEAST_STRENGTH) & (pl.col("strength") >= OF_MEDIAN * pl.col("median"))
     members = all_of.filter(enough & (pl.col("membership") >= LEAST_MEMBERSHIP))
     return members.filter(pl.len().over("group") > 1).select("group", "account", "membership", "strength")
 

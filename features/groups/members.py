@@ -55,7 +55,7 @@ def name_members(weighed: WeighedGroups, past: pl.DataFrame) -> tuple[pl.DataFra
     names = assign_ids(members, past)
     named = (
         members.join(names.ids, on="group")
-        .join(_words(evidence_of(weighed.links, weighed.groups)), on=["group", "account"], how="left")
+        .join(word_ties(evidence_of(weighed.links, weighed.groups)), on=["group", "account"], how="left")
         .join(weighed.evidence.select("group", "odds", "is_crowd"), on="group")
         .join(weighed.groups.groups.select("group", "surprise"), on="group")
     )
@@ -91,14 +91,19 @@ def evidence_of(account_links: Links, groups: Groups) -> pl.DataFrame:
     )
 
 
-def _words(evidence: pl.DataFrame) -> pl.DataFrame:
-    """Word the evidence: `group`, `account`, `ties` (`openings of prompts (12 keys, up to 61 accounts), ...`)."""
+def word_ties(evidence: pl.DataFrame) -> pl.DataFrame:
+    """Word evidence (`evidence_of`, of accounts by number or by id).
+
+    Returns:
+        `group`, the account, `ties`: `openings of prompts (12 keys, up to 61 accounts), ...`, the first `_KINDS` kinds.
+    """
     names = {code: kind.words for code, kind in enumerate(LINK_KINDS)}
     counts = [
         pl.format("{} {}", column, pl.when(pl.col(column) == 1).then(pl.lit(noun)).otherwise(pl.lit(f"{noun}s")))
         for column, noun in (("keys", "key"), ("others", "account"))
     ]
     kind = pl.col("kind").replace_strict(names, return_dtype=pl.String)
-    return evidence.group_by("group", "account", maintain_order=True).agg(
+    account = "account" if "account" in evidence.columns else "account_id"
+    return evidence.group_by("group", account, maintain_order=True).agg(
         ties=pl.format("{} ({}, up to {})", kind, *counts).head(_KINDS).str.join(", ")
     )

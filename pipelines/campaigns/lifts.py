@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 
 from features.groups.evidence import add_standing, bounded_odds, is_reported, is_reported_unmodelled, lift
+from features.groups.joining import GROUP_KEYS, list_group_keys
+from features.groups.links import read_links
 from features.progress import Progress
 from pipelines.campaigns.memberships import lasting_groups
 from pipelines.workspace import Workspace
@@ -17,6 +19,10 @@ LIFTS_SCHEMA = pl.Schema(
 )
 
 
+JOINABLE_SCHEMA = pl.Schema({**GROUP_KEYS, "odds": pl.Float64(), "is_crowd": pl.Boolean(), "is_reported": pl.Boolean()})
+"""A key of a group, and what is judged of the group."""
+
+
 def lift_accounts(workspace: Workspace, model: Model | None, as_of: datetime, progress: Progress) -> pl.DataFrame:
     """Tell each account of a group what it gains by it, and the campaign if the group is reported.
 
@@ -26,13 +32,43 @@ def lift_accounts(workspace: Workspace, model: Model | None, as_of: datetime, pr
     Returns:
         `LIFTS_SCHEMA`, one row for each account in a group: the one with the highest odds.
     """
+    return tell_lifts(main_groups(workspace, model, as_of, progress), is_lifted=model is not None)
+
+
+def main_groups(workspace: Workspace, model: Model | None, as_of: datetime, progress: Progress) -> pl.DataFrame:
+    """Judge the groups, and tell of each account that gains or loses by one that with the highest odds.
+
+    Returns:
+        See `judge_groups`; one row an account.
+    """
     workspace = workspace.named_at(as_of)
     groups = lasting_groups(workspace, as_of, progress)
     judged = judge_groups(workspace, model, groups, as_of).filter("is_lifted")
     best_first = judged.sort(bounded_odds(), "membership", "group", descending=[True, True, False])
-    main = best_first.unique("account_id", keep="first", maintain_order=True)
+    return best_first.unique("account_id", keep="first", maintain_order=True)
+
+
+def tell_lifts(members: pl.DataFrame, *, is_lifted: bool) -> pl.DataFrame:
+    """Tell what the members of judged groups gain by them, nothing without a model: `LIFTS_SCHEMA`, sorted."""
     named = [pl.when("is_reported").then(name).alias(name) for name in ("campaign_id", "ties")]
-    return main.select("account_id", *named, lift=pl.lit(0.0) if model is None else lift()).sort("account_id")
+    return members.select("account_id", *named, lift=lift() if is_lifted else pl.lit(0.0)).sort("account_id")
+
+
+def list_joinable(workspace: Workspace, members: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """List the keys by which an account can join the groups of a time until all are grouped again.
+
+    Args:
+        workspace: whose accounts are grouped.
+        members: of `main_groups`.
+        as_of: the time.
+
+    Returns:
+        `JOINABLE_SCHEMA`.
+    """
+    present = members.filter(pl.col("group") == pl.col("campaign_id"))  # not those of weeks before
+    keys = list_group_keys(read_links(workspace.named_at(as_of).lake, as_of), present.select("group", "account_id"))
+    judged = present.unique("group").select("group", "odds", "is_crowd", "is_reported")
+    return keys.join(judged, on="group").select(JOINABLE_SCHEMA.names())
 
 
 def judge_groups(workspace: Workspace, model: Model | None, members: pl.DataFrame, as_of: datetime) -> pl.DataFrame:

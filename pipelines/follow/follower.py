@@ -14,10 +14,12 @@ import polars as pl
 
 from features.accounts import read_out
 from features.catalogue import FEATURES_SCHEMA
+from features.groups.joining import GROUP_KEYS, join_groups
 from features.lake import Lake
 from features.store.last_active import active_times
 from features.tables.aliases import rename_accounts
 from features.tables.journal import JournalReader
+from pipelines.campaigns.lifts import JOINABLE_SCHEMA, tell_lifts
 from pipelines.follow.follower_state import JOURNAL
 from pipelines.follow.fresh_lake import FreshLake, no_events
 from pipelines.follow.request_keys import RequestKeys
@@ -63,6 +65,8 @@ class Follower:
         self._files: dict[str, set[str]] = {}
         self._touched: set[str] = set()
         self._later = no_events().select("account_id", "timestamp")
+        self._joinable = pl.DataFrame(schema=JOINABLE_SCHEMA)
+        self._is_lifted = False
 
     @property
     def waiting(self) -> int:
@@ -96,13 +100,34 @@ class Follower:
         self._later = self._later.filter(~is_due)
         lake, lookup = replace(self._fresh, names_at=now), self.workspace.lookup
         features = _read_out(lake, pl.DataFrame({"account_id": pl.Series(sorted(self._touched), dtype=pl.String)}), now)
-        lookup.push(features, lookup.groups(), lake.names(now))
+        lookup.push(features, self._groups(features["account_id"], lake, now), lake.names(now))
         self._touched.clear()
         return Refreshed(now, features["account_id"], events, repeats)
 
     def touch(self, account_ids: Iterable[str]) -> None:
         """Let the next refresh read these accounts out, whether or not something is new of them."""
         self._touched.update(account_ids)
+
+    def let_join(self, joinable: pl.DataFrame, *, is_lifted: bool) -> None:
+        """Let accounts join groups that they show the keys of, until the next grouping.
+
+        Args:
+            joinable: `JOINABLE_SCHEMA`.
+            is_lifted: whether there is a champion whose risks a group can raise.
+        """
+        self._joinable, self._is_lifted = joinable, is_lifted
+
+    def _groups(self, account_ids: pl.Series, lake: Lake, now: datetime) -> pl.DataFrame:
+        """The groups of the last grouping, and of the accounts that were in none those that they have joined since."""
+        groups = self.workspace.lookup.groups()
+        others = account_ids.filter(~account_ids.is_in(groups["account_id"].implode()))
+        if self._joinable.is_empty() or others.is_empty():
+            return groups
+        joined = join_groups(lake, now, others, self._joinable.select(GROUP_KEYS.names()))
+        judged = self._joinable.unique("group").select("group", "odds", "is_crowd", "is_reported", campaign_id="group")
+        return pl.concat(
+            [groups, tell_lifts(joined.join(judged, on="group"), is_lifted=self._is_lifted).select(groups.columns)]
+        )
 
     def store(self) -> int:
         """Put what lies in closed segments into the lake, with what came after them; return how many events.

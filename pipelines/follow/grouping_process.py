@@ -1,6 +1,6 @@
 """The grouping of a follower: all accounts, in a process of its own, with less right to the processor than refreshes.
 
-python -m pipelines.follow.grouping_process WORKSPACE AS_OF
+python -m pipelines.follow.grouping_process WORKSPACE AS_OF LIFTS KEYS
 
 A thread would do all but end: an interpreter that ends while a thread computes natively crashes.
 """
@@ -18,7 +18,7 @@ import polars as pl
 
 from features.errors import StillwatchError
 from pipelines.build import ensure_features
-from pipelines.campaigns.lifts import lift_accounts
+from pipelines.campaigns.lifts import list_joinable, main_groups, tell_lifts
 from pipelines.follow.held_pipe import end_with
 from pipelines.models.champion import current_champion
 from pipelines.workspace import Workspace
@@ -40,15 +40,19 @@ class GroupingProcess:
     log: Path
     _process: "subprocess.Popen[bytes]"
     _lifts: IO[bytes]
+    _joinable: IO[bytes]
 
     @classmethod
     def start(cls, workspace: Workspace, as_of: datetime, log: Path) -> "GroupingProcess":
         """Begin to group all accounts of a workspace as of a time."""
-        lifts = tempfile.TemporaryFile(dir=workspace.root)  # noqa: SIM115  closed by `end`
+        answers = [tempfile.TemporaryFile(dir=workspace.root) for _ in range(2)]  # noqa: SIM115  closed by `end`
+        numbers = [answer.fileno() for answer in answers]
         call = [sys.executable, "-m", "pipelines.follow.grouping_process", str(workspace.root), as_of.isoformat()]
         with log.open("ab") as output:
-            process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=lifts, stderr=output)
-        return cls(as_of, log, process, lifts)
+            process = subprocess.Popen(
+                [*call, *map(str, numbers)], stdin=subprocess.PIPE, stdout=output, stderr=output, pass_fds=numbers
+            )
+        return cls(as_of, log, process, *answers)
 
     def is_done(self) -> bool:
         """Tell whether it has ended, well or not."""
@@ -60,26 +64,39 @@ class GroupingProcess:
         Raises:
             StillwatchError: the grouping failed; with the last line that it wrote.
         """
+        return self._read(self._lifts)
+
+    def joinable(self) -> pl.DataFrame:
+        """Return the keys by which an account can join a group, a frame of `JOINABLE_SCHEMA`; raises as `lifts`."""
+        return self._read(self._joinable)
+
+    def _read(self, answer: IO[bytes]) -> pl.DataFrame:
         if self._process.wait():
             raise StillwatchError(last_words(self.log))
-        self._lifts.seek(0)
-        return pl.read_ipc(self._lifts)
+        answer.seek(0)
+        return pl.read_ipc(answer)
 
     def end(self) -> None:
         """End it, wherever it is. What it has written to the workspace is whole, as after a killed `build`."""
         self._process.kill()
         self._process.communicate()
-        self._lifts.close()
+        for answer in (self._lifts, self._joinable):
+            answer.close()
 
 
 def main() -> None:
-    """Group, and write the lifts to the standard output, which the follower has made a file."""
+    """Group, and write lifts and keys to the files that the follower has opened."""
     os.nice(_LESS_RIGHT)
     end_with(sys.stdin.fileno())
     workspace, as_of = Workspace(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2])
     named = workspace.named_at(as_of)
     ensure_features(named, [as_of], _silent)
-    lift_accounts(named, current_champion(named), as_of, _silent).write_ipc(sys.stdout.buffer)
+    champion = current_champion(named)
+    members = main_groups(named, champion, as_of, _silent)
+    answers = (tell_lifts(members, is_lifted=champion is not None), list_joinable(named, members, as_of))
+    for number, answer in zip(sys.argv[3:], answers, strict=True):
+        with open(int(number), "wb") as file:
+            answer.write_ipc(file)
 
 
 def _silent(step: str, done: float) -> None:

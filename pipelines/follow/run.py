@@ -161,6 +161,7 @@ class Following:
             as_of, lifts = grouping.as_of, grouping.lifts()
             names = self._workspace.named_at(as_of).lake.names(as_of)
             self._workspace.lookup.materialize(as_of, now=as_of, groups=lifts, names=names)
+            self._follower.let_join(grouping.joinable(), is_lifted=bool((lifts["lift"] != 0).any()))
         except IntegrityError:
             raise
         except Exception as error:

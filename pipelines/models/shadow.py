@@ -12,7 +12,7 @@ from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.errors import InputError
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
-from serving.shadow import ANSWERS, SERVED
+from serving.champion.shadow import ANSWERS, SERVED
 from training import tracking
 from training.models import model as models
 

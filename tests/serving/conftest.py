@@ -19,10 +19,10 @@ from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
 from features.store.lookup import FeatureLookup
 from serving.access.audit import AuditLog
 from serving.access.keys import KeyFile
+from serving.champion.shadow import SERVED
+from serving.champion.succession import MODEL
 from serving.package import package_model
 from serving.server import Options, running_server
-from serving.shadow import SERVED
-from serving.succession import MODEL
 from training.models import model as models
 from training.models.artifact import Prove, copy_model
 from training.models.calibrate import Calibrator

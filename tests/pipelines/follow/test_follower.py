@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from features.catalogue import FEATURE_NAMES
 from features.errors import InputError
+from features.rollups import roll_up_keys
+from features.schemas import KEY_KINDS
 from features.tables.journal import Journal, JournalReader
 from pipelines.build import ensure_features
+from pipelines.campaigns.lifts import JOINABLE_SCHEMA
 from pipelines.follow.follower import Follower
 from pipelines.follow.follower_state import JOURNAL
 from pipelines.workspace import Workspace
@@ -211,3 +214,28 @@ def test_a_follower_under_another_key_stores_nothing(
     with pytest.raises(InputError, match="was filled under another key"):
         started(Workspace(workspace.root))
     current.cache_clear()
+
+
+def test_an_account_that_shows_what_a_group_shares_is_in_it_from_the_next_refresh_on(
+    new_workspace: NewWorkspace, world: Any
+) -> None:
+    workspace = new_workspace()
+    follower = started(workspace)
+    ids = world.events["account_id"].unique().sort()
+    follower.accept(world.events)
+    follower.refresh(AS_OF)
+    assert set(workspace.lookup.online(ids.to_list()).campaigns) == {None}
+    prefixes = roll_up_keys(world.events.lazy()).filter(pl.col("kind") == KEY_KINDS.index("prefix")).collect()
+    key = prefixes.group_by("key").agg(pl.col("account_id").n_unique()).sort("account_id")["key"][-1]
+    group = {"group": "c1", "kind": KEY_KINDS.index("prefix"), "key": key, "weight": 0.5, "accounts": 5, "median": 0.1}
+    joinable = pl.DataFrame([group | {"odds": 2.0, "is_crowd": False, "is_reported": True}], schema=JOINABLE_SCHEMA)
+    follower.follower.let_join(joinable, is_lifted=True)
+    follower.touch(ids)
+    follower.refresh(AS_OF)
+    rows = workspace.lookup.online(ids.to_list())
+    shown = set(prefixes.filter(pl.col("key") == key)["account_id"])
+    members = {account for account, campaign in zip(ids, rows.campaigns, strict=True) if campaign == "c1"}
+    assert members and members <= shown
+    for account, campaign, ties, lift in zip(ids, rows.campaigns, rows.ties, rows.lift, strict=True):
+        assert (campaign is None) == (ties is None) == (lift == 0), account
+        assert ties in (None, "openings of prompts (1 key, up to 5 accounts)")

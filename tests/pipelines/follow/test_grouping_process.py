@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features.errors import StillwatchError
-from pipelines.campaigns.lifts import lift_accounts
+from pipelines.campaigns.lifts import JOINABLE_SCHEMA, lift_accounts
 from pipelines.follow.grouping_process import GroupingProcess
 from pipelines.models.champion import current_champion
 from pipelines.settings import settings
@@ -31,11 +31,15 @@ def test_it_gives_the_lifts_that_are_computed_here(
 ) -> None:
     workspace = Workspace(move_copy(filled_workspace, tmp_path / "workspace"))
     grouping = GroupingProcess.start(workspace, as_of, tmp_path / "log")
-    lifts = grouping.lifts()
+    lifts, joinable = grouping.lifts(), grouping.joinable()
     assert grouping.is_done()
     grouping.end()
     assert lifts["campaign_id"].drop_nulls().len() > 0
     assert_frame_equal(lifts, lift_accounts(workspace, current_champion(workspace), as_of, quietly))
+    assert joinable.schema == JOINABLE_SCHEMA
+    reported = joinable.filter("is_reported")["group"].unique()
+    assert len(reported) > 0
+    assert set(reported) <= set(lifts["campaign_id"])
     assert (tmp_path / "log").read_text() == ""
 
 

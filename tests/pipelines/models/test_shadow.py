@@ -14,8 +14,8 @@ from scipy.stats import spearmanr
 from features.errors import InputError
 from pipelines.models.shadow import FOLDER, put_shadow, report_shadow
 from pipelines.workspace import Workspace
-from serving.shadow import ANSWERS, SERVED
-from serving.succession import MODEL, ModelSettings
+from serving.champion.shadow import ANSWERS, SERVED
+from serving.champion.succession import MODEL, ModelSettings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 LEVELS = ("low", "review", "act")

@@ -1,6 +1,6 @@
 """Check that the model of a Bento is signed, from a process that has not the library for it.
 
-python -m serving.proof BENTO KEY
+python -m serving.champion.proof BENTO KEY
 """
 
 import sys

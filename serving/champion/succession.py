@@ -25,7 +25,7 @@ from training.models import model as models
 MODEL = "model"  # its folder in a Bento's `src`
 CONTENTS = "contents.json"  # the digests of a Bento's files, in `src`
 CURRENT = "current"  # the file beside the Bentos with the name of the one that was packaged last
-PROOF = "serving.proof"
+PROOF = "serving.champion.proof"
 """The program that checks a signature; it runs from the installation, since what it needs is not in the Bento."""
 
 _PROOF_SECONDS = 60.0

@@ -19,7 +19,7 @@ import numpy as np
 from features.store.lookup import Online
 from serving.answer.messages import AccountScore
 from serving.answer.scorer import assess
-from serving.succession import ServedModel
+from serving.champion.succession import ServedModel
 
 ANSWERS, SERVED = "answers.jsonl", "served"
 """What lies in a shadow's folder: the file of what both say, and the folder with the model."""

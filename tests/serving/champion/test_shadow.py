@@ -10,11 +10,11 @@ import httpx
 import numpy as np
 import pytest
 
-import serving.shadow
+import serving.champion.shadow
 from features.store.lookup import Online
 from serving.answer.scorer import RowsToScore, score_rows
-from serving.shadow import ANSWERS, Shadow
-from serving.succession import ModelSettings, ServedModel
+from serving.champion.shadow import ANSWERS, Shadow
+from serving.champion.succession import ModelSettings, ServedModel
 from tests.serving.conftest import THRESHOLDS, GuardedServer, made_features, made_model
 from training.models import model as models
 from training.models.artifact import copy_model
@@ -57,12 +57,12 @@ def test_what_both_say_of_each_known_account_is_written_and_only_its_owner_may_r
     shadow.offer(champion, asked.scores, asked.online)
     shadow.flush()
     rows = written(tmp_path / ANSWERS)
-    known = [row for row, score in enumerate(asked.scores) if score.risk is not None]
-    assert len(known) == 16
+    scored = [row for row, score in enumerate(asked.scores) if score.risk is not None]
+    assert len(scored) == 16
     assert [(row["account_id"], row["risk"], row["level"]) for row in rows] == [
-        (score.account_id, score.risk, score.level) for score in (asked.scores[row] for row in known)
+        (score.account_id, score.risk, score.level) for score in (asked.scores[row] for row in scored)
     ]
-    risks = other.model.predict(asked.online.matrix[known], asked.online.lift[known]).tolist()
+    risks = other.model.predict(asked.online.matrix[scored], asked.online.lift[scored]).tolist()
     assert [row["shadow_risk"] for row in rows] == risks
     assert [row["shadow_level"] for row in rows] == [other.thresholds.level(risk) for risk in risks]
     assert {(row["champion"], row["shadow"]) for row in rows} == {("3", "4")}
@@ -74,7 +74,7 @@ def test_no_more_accounts_are_scored_in_a_second_than_the_limit(
 ) -> None:
     champion, other = pair
     asked, shadow = Asked(champion, 20), Shadow(other, tmp_path / ANSWERS, pytest.fail, limit=10)
-    monkeypatch.setattr(serving.shadow, "_A_SECOND", 3_600.0)
+    monkeypatch.setattr(serving.champion.shadow, "_A_SECOND", 3_600.0)
     shadow._since = -3_600.0
     for _ in range(5):
         shadow.offer(champion, asked.scores, asked.online)
@@ -91,7 +91,7 @@ def test_a_file_that_is_full_or_can_not_be_written_ends_the_work_and_is_told_onc
 ) -> None:
     champion, other = pair
     asked, said = Asked(champion, 20), list[str]()
-    monkeypatch.setattr(serving.shadow, "_MOST_BYTES", 100)
+    monkeypatch.setattr(serving.champion.shadow, "_MOST_BYTES", 100)
     for file in (tmp_path / ANSWERS, tmp_path / "nowhere" / ANSWERS):
         shadow = Shadow(other, file, said.append)
         shadow._since = -10.0

@@ -13,8 +13,8 @@ import pytest
 
 from features.code_version import CODE_ROOT
 from features.errors import IntegrityError
+from serving.champion.succession import CONTENTS, CURRENT, MODEL, ModelSettings, SignatureCheck, Succession
 from serving.server import Options, running_server
-from serving.succession import CONTENTS, CURRENT, MODEL, ModelSettings, SignatureCheck, Succession
 from tests.serving.conftest import made_model
 from training.models import model as models
 from training.models.artifact import Sign, copy_model
