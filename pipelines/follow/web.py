@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict
 from features.errors import StillwatchError
 from features.intake.values.reading import LogOptions
 from features.tables.journal import Journal, JournalReader
-from pipelines.follow.app import SCOPE_OF, Taking, make_app
-from pipelines.follow.bodies import Reducer
 from pipelines.follow.follower_state import JOURNAL, read_state
 from pipelines.follow.held_pipe import end_with
-from pipelines.follow.meters import Meters
+from pipelines.follow.taking.app import SCOPE_OF, Taking, make_app
+from pipelines.follow.taking.bodies import Reducer
+from pipelines.follow.taking.meters import Meters
 from pipelines.workspace import Workspace
 from serving.access.gate import Gate
 

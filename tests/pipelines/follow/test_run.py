@@ -22,7 +22,7 @@ from features.lake import Lake
 from features.store.lookup import FeatureLookup
 from serving.process import free_port
 from tests.features.conftest import SECRET
-from tests.pipelines.follow.test_bodies import record
+from tests.pipelines.follow.taking.test_bodies import record
 
 Environment = dict[str, str]
 

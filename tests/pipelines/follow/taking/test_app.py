@@ -10,15 +10,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.identity import Keyring
-from pipelines.follow import app as app_module
-from pipelines.follow import gathering
-from pipelines.follow.app import Taking, make_app
-from pipelines.follow.bodies import Reducer
 from pipelines.follow.follower_state import FollowerState
-from pipelines.follow.meters import Meters
+from pipelines.follow.taking import gathering, packing
+from pipelines.follow.taking.app import Taking, make_app
+from pipelines.follow.taking.bodies import Reducer
+from pipelines.follow.taking.meters import Meters
 from pipelines.follow.web import BehindError
 from tests.features.conftest import SECRET
-from tests.pipelines.follow.test_bodies import lines, record
+from tests.pipelines.follow.taking.test_bodies import lines, record
 
 JSON = {"content-type": "application/json"}
 
@@ -111,8 +110,8 @@ def test_a_bad_body_gets_one_sentence(
     status: int,
     error: str,
 ) -> None:
-    monkeypatch.setattr(app_module, "UNPACKED_LIMIT", 2_000_000 if content == BOMB[:-20] else 100_000)
-    monkeypatch.setattr(app_module, "BODY_LIMIT", 50_000)
+    monkeypatch.setattr(packing, "UNPACKED_LIMIT", 2_000_000 if content == BOMB[:-20] else 100_000)
+    monkeypatch.setattr(packing, "BODY_LIMIT", 50_000)
     answer = client.post(path, content=content, headers=headers)
     assert answer.status_code == status
     assert error in answer.json()["error"]

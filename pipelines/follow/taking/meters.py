@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipelines.follow.bodies import Taken
 from pipelines.follow.follower_state import FollowerState
+from pipelines.follow.taking.bodies import Taken
 
 _OF_STATE: dict[str, tuple[type[CounterMetricFamily | GaugeMetricFamily], str]] = {
     "as_of": (GaugeMetricFamily, "The time of the last refresh, in seconds since 1970."),

@@ -1,8 +1,7 @@
 """The follower's web application: `POST /events`, health and metrics."""
 
 import asyncio
-import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Protocol
@@ -15,14 +14,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from features.formats import FORMATS, LogFormat
-from pipelines.follow.bodies import Reducer, Taken
-from pipelines.follow.gathering import BusyError, Gathering, NotStoredError
-from pipelines.follow.meters import Meters
+from pipelines.follow.taking.bodies import Reducer, Taken
+from pipelines.follow.taking.gathering import BusyError, Gathering, NotStoredError
+from pipelines.follow.taking.meters import Meters
+from pipelines.follow.taking.packing import UnreadableBodyError, check_size, is_packed, unpack
 
-BODY_LIMIT = 16 * 1024 * 1024
-"""Bytes of a body as it is sent."""
-UNPACKED_LIMIT = 64 * 1024 * 1024
-"""Bytes of a body once it is unpacked: a small archive may hold gigabytes."""
 BODY_SECONDS = 20.0
 """A sender has this long to send its body."""
 _KINDS = frozenset(
@@ -57,12 +53,14 @@ class Taking:
         writer: makes events durable.
         meters: counts.
         is_ready: tells whether the follower keeps scores current.
+        consume: takes bodies from elsewhere until it is cancelled.
     """
 
     reducer: Reducer
     writer: EventWriter
     meters: Meters
     is_ready: Callable[[], bool]
+    consume: Callable[[Gathering], Coroutine[None, None, None]] | None = None
 
 
 SCOPE_OF = {"/events": "events", "/v1/traces": "events", "/metrics": "metrics"}
@@ -92,11 +90,14 @@ def make_app(taking: Taking) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        gatherer = asyncio.create_task(gathering.run())
+        tasks = [asyncio.create_task(gathering.run())]
+        if taking.consume is not None:
+            tasks.append(asyncio.create_task(taking.consume(gathering)))
         yield
-        gatherer.cancel()
-        with suppress(asyncio.CancelledError):
-            await gatherer
+        for task in reversed(tasks):  # what is gathered last is still answered
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     return Starlette(
         routes=[
@@ -116,6 +117,8 @@ async def _answer(request: Request, gathering: Gathering, meters: Meters, format
         taken = await gathering.take(await _read_body(request), log_format)
     except NothingTakenError as refused:
         return refused.answer
+    except UnreadableBodyError as error:
+        return NothingTakenError(error.status, str(error)).answer
     except ClientDisconnect:
         return Response(status_code=400)
     except BusyError as error:
@@ -154,40 +157,21 @@ async def _read_body(request: Request) -> bytes:
     """Read and unpack the body.
 
     Raises:
-        NothingTakenError: it is of another type, too large, too slow, or can't be unpacked.
+        NothingTakenError: it is of another type, or too slow.
+        UnreadableBodyError: it is too large, or can't be unpacked.
     """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind not in _KINDS:
         raise NothingTakenError(
             415, "expected content type application/json or application/x-ndjson (OTLP: encoding json)"
         )
-    packing = request.headers.get("content-encoding", "identity").strip().lower()
-    if packing not in ("identity", "gzip"):
-        raise NothingTakenError(415, "expected content encoding gzip or none")
+    packed = is_packed(request.headers.get("content-encoding", ""))
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.stream():
                 body += part
-                if len(body) > BODY_LIMIT:
-                    raise NothingTakenError(
-                        413, f"the body must be at most {BODY_LIMIT} bytes: send fewer events at once"
-                    )
+                check_size(len(body))
     except TimeoutError:
         raise NothingTakenError(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from None
-    return await asyncio.to_thread(_unpack, bytes(body)) if packing == "gzip" else bytes(body)
-
-
-def _unpack(body: bytes) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = unpacker.decompress(body, UNPACKED_LIMIT)
-    except zlib.error:
-        raise NothingTakenError(400, "the body can't be unpacked by gzip") from None
-    if unpacker.unconsumed_tail:
-        raise NothingTakenError(
-            413, f"the body must be at most {UNPACKED_LIMIT} bytes unpacked: send fewer events at once"
-        )
-    if not unpacker.eof:
-        raise NothingTakenError(400, "the body can't be unpacked by gzip: it breaks off")
-    return unpacked
+    return await asyncio.to_thread(unpack, bytes(body)) if packed else bytes(body)

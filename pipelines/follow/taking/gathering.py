@@ -11,7 +11,7 @@ import polars as pl
 
 from features.errors import StillwatchError
 from features.formats.log_format import LogFormat
-from pipelines.follow.bodies import Reducer, Taken
+from pipelines.follow.taking.bodies import Reducer, Taken
 
 GATHER_SECONDS = 0.2
 """Between the begins of two reductions: a reduction costs 0.1 s of processor time however little it reduces, so half of

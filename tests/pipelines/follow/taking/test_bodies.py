@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features.formats import FORMATS
 from features.formats.native import NATIVE
 from features.identity import Keyring
-from pipelines.follow.bodies import Reducer, Taken
+from pipelines.follow.taking.bodies import Reducer, Taken
 from pipelines.ingest import Inputs, ingest
 from pipelines.workspace import Workspace
 from tests.features.conftest import SECRET

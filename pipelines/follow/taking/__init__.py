@@ -1,0 +1,1 @@
+"""Taking: bodies of requests and messages become events that are durable."""
