@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +12,7 @@ from training.models import signing
 from training.models.artifact import Prove, Sign
 
 if TYPE_CHECKING:
+    from pipelines.follow.broker.access import BrokerAccess
     from training.evaluation.drift import DriftLimits
 
 
@@ -36,6 +37,11 @@ class Settings(BaseSettings):
         verifying_key: path of a public key; models that are not signed with its private key are refused.
         traceback: show the traceback of an error that should not happen, for a report.
         access_key: the access key that `score --url` shows to an endpoint.
+        broker_user, broker_password, broker_token, broker_sasl: what `follow --from` shows to a broker; a token is for
+            NATS, a mechanism of SASL for Kafka.
+        broker_tls: whether the connection to a broker is encrypted.
+        broker_authority, broker_certificate, broker_certificate_key: paths (PEM) of the authority that signed the
+            broker's certificate, and of our own certificate and its key.
     """
 
     model_config = SettingsConfigDict(env_prefix="STILLWATCH_", extra="ignore")
@@ -57,6 +63,14 @@ class Settings(BaseSettings):
     verifying_key: Path | None = None
     traceback: bool = False
     access_key: SecretStr | None = None
+    broker_user: str | None = None
+    broker_password: SecretStr | None = None
+    broker_token: SecretStr | None = None
+    broker_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    broker_tls: bool = False
+    broker_authority: Path | None = None
+    broker_certificate: Path | None = None
+    broker_certificate_key: Path | None = None
 
     def secret(self) -> bytes | None:
         """The key's bytes, if a key is set."""
@@ -65,6 +79,21 @@ class Settings(BaseSettings):
     def thresholds(self, review: float | None, act: float | None) -> tuple[float | None, float | None]:
         """The review and the act threshold: the options of a command where they are given, else those that are set."""
         return self.review_threshold if review is None else review, self.act_threshold if act is None else act
+
+    def broker_access(self) -> "BrokerAccess":
+        """What a broker is shown."""
+        from pipelines.follow.broker.access import BrokerAccess
+
+        return BrokerAccess(
+            user=self.broker_user,
+            password=self.broker_password,
+            token=self.broker_token,
+            sasl=self.broker_sasl,
+            is_encrypted=self.broker_tls,
+            authority=self.broker_authority,
+            certificate=self.broker_certificate,
+            certificate_key=self.broker_certificate_key,
+        )
 
     def drift_limits(self) -> "DriftLimits":
         """The limits above which data count as drifted."""

@@ -30,6 +30,9 @@ ROOMS = {
     "jinja2": ("training/reports/", "docs_tools/overview.py"),
     "lightgbm": ("training/models/fit.py", "training/models/model.py"),
     "bentoml": ("serving/service.py", "serving/package.py"),
+    "confluent_kafka": ("pipelines/follow/broker/",),
+    "faststream": ("pipelines/follow/broker/",),
+    "nats": ("pipelines/follow/broker/",),
 }
 PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
@@ -243,6 +246,7 @@ PLANTED: tuple[tuple[Fence, str, str], ...] = (
     (library_rooms, "training/fitting/train.py", "import lightgbm as lgb"),
     (library_rooms, "pipelines/x.py", "from jinja2 import Template"),
     (library_rooms, "serving/server.py", "import bentoml"),
+    (library_rooms, "pipelines/follow/web.py", "from faststream.nats import NatsBroker"),
     (no_pickle, "training/models/model.py", "import pickle"),
     (no_pickle, "tests/x.py", "from joblib import dump"),
     (no_pickle, "benchmarks/x.py", "import cloudpickle as cp"),

@@ -1,21 +1,18 @@
 """`stillwatch follow` under load: how soon an event changes what is online, and what a kill loses.
 
-python -m benchmarks follow [--accounts 10000] [--requests 1000000] [--rate 2000] [--seconds 300] [--kills 30]
+python -m benchmarks follow [--accounts 10000] [--requests 1000000] [--rate 2000] [--seconds 300]
+python -m benchmarks follow --kills 30 [--source nats]
 """
 
 import asyncio
-import json
 import os
 import random
 import re
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,36 +23,20 @@ import polars as pl
 from benchmarks.measure import log_step
 from benchmarks.options import new_parser
 from benchmarks.speed import ingest, material
-from features.events import request_key
-from features.lake import Lake
+from benchmarks.speed.follow_load import (
+    BODY_EVENTS,
+    PATIENCE,
+    Events,
+    Load,
+    count_events,
+    end_follower,
+    make_body,
+    start_follower,
+)
 from features.store.lookup import FeatureLookup
-from pipelines.workspace import Workspace
-from serving.process import free_port
 
-BODY_EVENTS = 100
 PROBES_A_SECOND = 2.0
-PATIENCE = 120.0  # seconds after which a probe is given up and counted as lost
 STARTED = 180.0  # seconds that a follower has until it is ready
-Events = list[dict[str, object]]
-
-
-@dataclass
-class Load:
-    """What was sent, what was acknowledged, and how soon it was online.
-
-    Attributes:
-        acknowledged: request ids.
-        sent: when the event of each probe's account was sent, seconds of the clock.
-        fresh: how long it took until it was online, by account.
-        answers: seconds until each body was answered.
-        refused: bodies that were sent away or not answered.
-    """
-
-    acknowledged: list[str] = field(default_factory=list)
-    sent: dict[str, float] = field(default_factory=dict)
-    fresh: dict[str, float] = field(default_factory=dict)
-    answers: list[float] = field(default_factory=list)
-    refused: int = 0
 
 
 def main() -> None:
@@ -66,6 +47,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=2_000, help="events a second")
     parser.add_argument("--seconds", type=int, default=300, help="of the load")
     parser.add_argument("--kills", type=int, default=0, help="kill the follower so often, at random moments")
+    parser.add_argument("--source", choices=("http", "nats"), default="http", help="of the events while it is killed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -74,7 +56,11 @@ def main() -> None:
             write_history(folder, options.requests, options.accounts)
             ingest.ingest_all(folder)
         events = make_events(min(options.rate * options.seconds, 60_000), options.accounts)
-        if options.kills:
+        if options.kills and options.source == "nats":
+            from benchmarks.speed.follow_broker import kill_both  # with the library of an extra
+
+            print(kill_both(folder / "workspace", events, options.rate, options.kills))
+        elif options.kills:
             print(kill_often(folder / "workspace", events, options.rate, options.kills))
         else:
             print(follow_load(folder / "workspace", events, options.rate, options.seconds))
@@ -102,7 +88,7 @@ def follow_load(root: Path, events: Events, rate: int, seconds: int) -> str:
     with follower(root) as (process, address):
         asyncio.run(_send_for(address, events, rate, load, seconds, FeatureLookup(root / "features")))
         memory, cpu = _usage(process.pid)
-        _end(process)
+        end_follower(process)
     lost = len(load.sent) - len(load.fresh)
     fresh = np.array([*load.fresh.values(), *[PATIENCE + seconds] * lost])
     answers = np.array(load.answers)
@@ -128,41 +114,16 @@ def kill_often(root: Path, events: Events, rate: int, kills: int) -> str:
             asyncio.run(_send_until_killed(process, address, events, rate, load, after))
         log_step(f"kill {i + 1} after {after:.1f} s: {len(load.acknowledged):,} events acknowledged so far")
     with follower(root) as (process, _):
-        _end(process)
+        end_follower(process)
     return f"{kills} kills; {count_events(root, load)}"
 
 
-def count_events(root: Path, load: Load) -> str:
-    """Count the acknowledged events that are in the lake once, not at all, or more than once."""
-    ids = pl.DataFrame({"request_id": load.acknowledged}).with_columns(
-        pl.lit(None, pl.String).alias(name)
-        for name in ("account_id", "timestamp", "model", "prompt", "system_prompt", "input_tokens", "output_tokens")
-    )
-    keys = ids.select(request_key=request_key(Workspace(root).keyring))
-    stored = Lake(root / "lake").scan("events").select("request_key").collect()
-    counts = keys.join(stored.group_by("request_key").len(), on="request_key", how="left")["len"].fill_null(0)
-    once, missing, more = (counts == 1).sum(), (counts == 0).sum(), (counts > 1).sum()
-    return f"{len(keys):,} acknowledged events: {once:,} in the lake once, {missing} missing, {more} more than once"
-
-
 @contextmanager
-def follower(root: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+def follower(root: Path, *options: str) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     """A follower that is ready, and its address."""
-    port = free_port("127.0.0.1")
-    call = [
-        str(Path(sys.executable).with_name("stillwatch")),
-        "follow",
-        "--open",
-        "--port",
-        str(port),
-        "--workspace",
-        str(root),
-    ]
-    root.mkdir(exist_ok=True)
-    with (root.parent / "follow.log").open("ab") as log:
-        process = subprocess.Popen(call, stdout=log, stderr=log, env=os.environ)
+    process, address = start_follower(root, *options)
     try:
-        address, end = f"http://127.0.0.1:{port}", time.monotonic() + STARTED
+        end = time.monotonic() + STARTED
         while time.monotonic() < end:
             with suppress(httpx.HTTPError):
                 if httpx.get(f"{address}/readyz", timeout=5).status_code == 200:
@@ -174,12 +135,6 @@ def follower(root: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     finally:
         process.kill()
         process.wait()
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(PATIENCE)
 
 
 async def _send_for(address: str, events: Events, rate: int, load: Load, seconds: int, lookup: FeatureLookup) -> None:
@@ -223,10 +178,7 @@ async def _sending(address: str, events: Events, rate: int, load: Load) -> Async
 
 
 async def _post(client: httpx.AsyncClient, address: str, events: Events, load: Load) -> None:
-    begin, now = time.time(), datetime.now(UTC).isoformat()
-    ids = [f"live-{random.getrandbits(64):016x}" for _ in events]
-    records = [event | {"request_id": name, "timestamp": now} for event, name in zip(events, ids, strict=True)]
-    body = "\n".join(map(json.dumps, records))
+    begin, (ids, body) = time.time(), make_body(events)
     try:
         answer = await client.post(f"{address}/events", content=body, headers={"content-type": "application/json"})
     except httpx.HTTPError:

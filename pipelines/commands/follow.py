@@ -1,11 +1,15 @@
 """The command `follow`: what it takes, and what it prints."""
 
 from datetime import timedelta
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.commands.options import WORKSPACE, AssumeUtc, NewRoot
+
+if TYPE_CHECKING:
+    from pipelines.follow.broker.source import BrokerReading
 
 
 def follow_events(
@@ -27,6 +31,21 @@ def follow_events(
         int | None,
         typer.Option("--trusted-proxies", min=1, metavar="N", help="Of a list of hops, take the N-th from the right."),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="ADDRESS",
+            help="Read a broker too: nats://HOST:PORT/STREAM/SUBJECT or kafka://HOST:PORT/TOPIC (?format=NAME).",
+        ),
+    ] = None,
+    consumer: Annotated[
+        str | None,
+        typer.Option("--consumer", help="Durable consumer or group at the broker [default: the workspace's own]."),
+    ] = None,
+    dead_letters: Annotated[
+        str | None, typer.Option("--dead-letters", help="Subject or topic for messages that can't be read.")
+    ] = None,
     path: NewRoot = WORKSPACE,
 ) -> None:
     """Take events as they come, and keep features and scores current, until it is told to end (SIGTERM, Ctrl-C)."""
@@ -41,6 +60,7 @@ def follow_events(
     check_port(host, port)
     if not is_open:
         check_keys(Workspace(path), "events")
+    reading = _reading(path, source, consumer, dead_letters)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     request = FollowRequest(
         host=host,
@@ -51,12 +71,38 @@ def follow_events(
         is_synced=fsync,
         is_open=is_open,
         options=LogOptions(assume_utc, trusted_proxies),
+        reading=reading,
     )
     workspace = Workspace(path)
     following = Following(workspace, request)
     print(
         f"{path}: POST events to http://{host}:{port}/events (NDJSON or JSON, ?format=native and others); Ctrl-C ends."
     )
+    if reading:
+        print(f"{path}: reads {reading.source.describe()} as {reading.consumer}.")
     waiting = following.run()
     rest = f"{waiting:,} events are stored at the next start" if waiting else "all that was acknowledged is in the lake"
     print(f"{path}: ended; {rest}.")
+
+
+def _reading(root: Path, source: str | None, consumer: str | None, dead_letters: str | None) -> "BrokerReading | None":
+    """What to read of a broker, checked before anything begins."""
+    from features.errors import InputError
+    from pipelines.follow.broker.source import BrokerReading, check_name, consumer_name, parse_source, require_client
+    from pipelines.settings import settings
+
+    if source is None:
+        if consumer or dead_letters:
+            raise InputError("--consumer and --dead-letters need --from.")
+        return None
+    parsed = parse_source(source)
+    require_client(parsed)
+    settings().broker_access().check(parsed.kind)
+    if (
+        dead_letters is not None
+        and check_name("--dead-letters", dead_letters) == parsed.name
+        and parsed.kind == "kafka"
+    ):
+        raise InputError("--dead-letters must name another topic than --from: else they would be read again.")
+    name = consumer_name(root) if consumer is None else check_name("--consumer", consumer, may_have_dots=False)
+    return BrokerReading(parsed, name, dead_letters)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from features.errors import InputError, IntegrityError, StillwatchError
 from features.intake.values.reading import LogOptions
+from pipelines.follow.broker.source import BrokerReading
 from pipelines.follow.follower import Follower
 from pipelines.follow.follower_state import JOURNAL, FollowerState, write_state
 from pipelines.follow.grouping_process import GroupingProcess
@@ -40,6 +41,7 @@ class FollowRequest:
         is_synced: whether an acknowledged event survives a loss of power.
         is_open: whether everybody may send, without an access key.
         options: what a person says of the log.
+        reading: what is read of a broker beside HTTP.
     """
 
     host: str
@@ -50,6 +52,7 @@ class FollowRequest:
     is_synced: bool = True
     is_open: bool = False
     options: LogOptions = field(default_factory=LogOptions)
+    reading: BrokerReading | None = None
 
 
 class Following:
@@ -208,6 +211,7 @@ def _web_process(workspace: Workspace, request: FollowRequest) -> Iterator["subp
         assume_utc=request.options.assume_utc,
         trusted_proxies=request.options.trusted_proxies,
         pipe=reading,
+        reading=request.reading,
     )
     call = [sys.executable, "-m", "pipelines.follow.web", settings.model_dump_json()]
     host = f"[{request.host}]" if ":" in request.host else request.host

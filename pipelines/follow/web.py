@@ -19,11 +19,15 @@ from pydantic import BaseModel, ConfigDict
 from features.errors import StillwatchError
 from features.intake.values.reading import LogOptions
 from features.tables.journal import Journal, JournalReader
+from pipelines.follow.broker.consuming import BrokerClient, Consuming
+from pipelines.follow.broker.settling import Settler
+from pipelines.follow.broker.source import BrokerReading
 from pipelines.follow.follower_state import JOURNAL, read_state
 from pipelines.follow.held_pipe import end_with
 from pipelines.follow.taking.app import SCOPE_OF, Taking, make_app
 from pipelines.follow.taking.bodies import Reducer
 from pipelines.follow.taking.meters import Meters
+from pipelines.settings import settings as environment
 from pipelines.workspace import Workspace
 from serving.access.gate import Gate
 
@@ -45,6 +49,7 @@ class WebSettings(BaseModel):
         assume_utc: see `LogOptions`, as the next.
         trusted_proxies: of a list of hops.
         pipe: the open file whose other end the starting process holds.
+        reading: what is read of a broker; no secret, as arguments are public.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -58,6 +63,7 @@ class WebSettings(BaseModel):
     assume_utc: bool
     trusted_proxies: int | None
     pipe: int
+    reading: BrokerReading | None = None
 
 
 class BehindError(StillwatchError):
@@ -113,8 +119,13 @@ def main() -> None:
     threading.Thread(target=_close_old, args=(writer,), daemon=True).start()
     meters = Meters(lambda: read_state(workspace.root))
     options = LogOptions(settings.assume_utc, settings.trusted_proxies)
+    consuming = None if settings.reading is None else Consuming(settings.reading, meters, _connect)
     taking = Taking(
-        Reducer(workspace.keyring, options), writer, meters, lambda: read_state(workspace.root).is_current()
+        reducer=Reducer(workspace.keyring, options),
+        writer=writer,
+        meters=meters,
+        is_ready=lambda: (consuming is None or consuming.is_connected) and read_state(workspace.root).is_current(),
+        consume=None if consuming is None else consuming.consume,
     )
     app = Gate(
         make_app(taking),
@@ -134,6 +145,18 @@ def main() -> None:
         limit_concurrency=1_000,
     )
     writer.journal.close_segment()
+
+
+def _connect(reading: BrokerReading, settler: Settler) -> BrokerClient:
+    """Make a connection with the library of the broker, which other followers need not have."""
+    access = environment().broker_access()
+    if reading.source.kind == "nats":
+        from pipelines.follow.broker.nats_client import NatsClient
+
+        return NatsClient(reading, settler, access)
+    from pipelines.follow.broker.kafka_client import KafkaClient
+
+    return KafkaClient(reading, settler, access)
 
 
 def _close_old(writer: JournalWriter) -> None:

@@ -1,0 +1,139 @@
+"""A connection to Kafka, through FastStream and librdkafka: messages are settled in batches, and then committed."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka.admin import AdminClient
+from faststream import AckPolicy
+from faststream.confluent import KafkaBroker
+from faststream.confluent.message import KafkaMessage
+
+from pipelines.follow.broker.access import BrokerAccess
+from pipelines.follow.broker.consuming import BrokerAwayError
+from pipelines.follow.broker.settling import BrokerMessage, Settler, bury
+from pipelines.follow.broker.source import BrokerReading
+
+_ANSWER_SECONDS = 5.0
+_END_SECONDS = 2.0  # that messages which are being taken have when the connection ends
+_FETCH_SECONDS = 0.5  # that a message waits for others
+_QUEUED_KILOBYTES = 32 * 1024  # that the library fetches ahead
+
+_silent = logging.getLogger("stillwatch.follow.librdkafka")
+_silent.propagate = False  # it repeats each failure for as long as the broker is away
+_silent.addHandler(logging.NullHandler())
+
+
+class KafkaClient:
+    """Reads a topic as a member of a group.
+
+    Args:
+        reading: what is read, and how.
+        settler: takes messages.
+        access: what the brokers are shown.
+    """
+
+    def __init__(self, reading: BrokerReading, settler: Settler, access: BrokerAccess) -> None:
+        self._reading, self._settler = reading, settler
+        servers = ",".join(reading.source.servers)
+        options = access.of_kafka()
+        self._metadata = AdminClient(options | {"bootstrap.servers": servers}, logger=_silent)
+        self._broker = KafkaBroker(
+            servers,
+            config=options | {"queued.max.messages.kbytes": _QUEUED_KILOBYTES},  # type: ignore[arg-type]
+            client_id=reading.consumer,
+            allow_auto_create_topics=False,
+            acks="all",
+            graceful_timeout=_END_SECONDS,
+            apply_types=False,
+            logger=None,
+        )
+
+    async def open(self) -> None:
+        """See `BrokerClient`."""
+        await self.check()
+        try:
+            self._subscribe()
+            await self._broker.start()
+        except KafkaException as error:
+            raise BrokerAwayError(_reason(error)) from None
+
+    async def check(self) -> None:
+        """See `BrokerClient`."""
+        for topic in filter(None, (self._reading.source.name, self._reading.dead_letters)):
+            await asyncio.to_thread(self._check_topic, topic)
+
+    async def close(self) -> None:
+        """See `BrokerClient`."""
+        await self._broker.stop()
+
+    def _check_topic(self, topic: str) -> None:
+        try:
+            error = self._metadata.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].error
+        except KafkaException as failure:
+            raise BrokerAwayError(_reason(failure)) from None
+        if error is not None:
+            raise BrokerAwayError(f"the topic {topic} can't be used: {error.str()}")
+
+    def _subscribe(self) -> None:
+        async def as_it_is(messages: tuple[Message, ...]) -> KafkaMessage:
+            """Leave reading to us: FastStream's own would lose a message that it can't read."""
+            assert subscriber.consumer is not None
+            return KafkaMessage(raw_message=messages, body=b"", consumer=subscriber.consumer, is_manual=True)
+
+        async def handle(message: KafkaMessage) -> None:
+            await self._settle_all(message)
+            subscriber.max_records = self._settler.sizes.fitting()
+
+        subscriber = self._broker.subscriber(
+            self._reading.source.name,
+            group_id=self._reading.consumer,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            batch=True,
+            max_records=self._settler.sizes.fitting(),
+            polling_interval=_FETCH_SECONDS,
+            ack_policy=AckPolicy.MANUAL,
+            no_reply=True,
+        )
+        subscriber(parser=as_it_is, decoder=_whole)(handle)
+
+    async def _settle_all(self, batch: KafkaMessage) -> None:
+        """Settle a batch, and commit its end once every message of it is settled."""
+        messages = batch.raw_message if isinstance(batch.raw_message, tuple) else (batch.raw_message,)
+        await asyncio.gather(*map(self._settle, messages))
+        with suppress(KafkaException):  # the brokers send it again, and it adds nothing
+            await batch.ack()
+
+    async def _settle(self, message: Message) -> None:
+        pairs: Any = message.headers() or ()
+        headers = {name: _text(value) for name, value in pairs}
+        body = message.value() or b""
+        position = f"message {message.offset()} in partition {message.partition()} of the topic {message.topic()}"
+        content = body if isinstance(body, bytes) else body.encode()
+        reason = await self._settler.settle(BrokerMessage(content, headers, position), _nothing)
+        if reason and self._reading.dead_letters is not None:
+            await bury(lambda extra: self._send_dead_letter(content, headers | extra), reason, _nothing)
+
+    async def _send_dead_letter(self, body: bytes, headers: dict[str, str]) -> None:
+        assert self._reading.dead_letters is not None
+        await self._broker.publish(body, self._reading.dead_letters, headers=headers)
+
+
+def _text(value: bytes | str | None) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
+
+
+async def _nothing() -> None:
+    """Ask for no more time: the batch stays with this member of the group for as long as it lives."""
+
+
+async def _whole(message: Any) -> Any:
+    return message
+
+
+def _reason(error: KafkaException) -> str:
+    cause: Any = error.args[0] if error.args else None
+    return str(cause.str()) if isinstance(cause, KafkaError) else type(error).__name__
