@@ -196,8 +196,10 @@ def covers(pattern: str, subject: str) -> bool:
 def _check_consumer(info: ConsumerInfo, reading: BrokerReading) -> None:
     """Check that a consumer that was there does what is asked."""
     config, source = info.config, reading.source
-    if config is None or config.deliver_subject is not None or config.ack_policy != ServerAckPolicy.EXPLICIT:
-        raise BrokerAwayError(f"the consumer {reading.consumer} is no pull consumer with explicit acknowledgement")
+    if config.deliver_subject is not None or config.headers_only or config.ack_policy != ServerAckPolicy.EXPLICIT:
+        raise BrokerAwayError(
+            f"the consumer {reading.consumer} is no pull consumer of whole messages with explicit acknowledgement"
+        )
     subjects = set(config.filter_subjects or [config.filter_subject or ">"])
     if source.subject != ">" and subjects != {source.subject}:
         raise BrokerAwayError(f"the consumer {reading.consumer} reads other subjects: name another one by --consumer")

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from features.errors import InputError
 from pipelines.follow.broker.access import BrokerAccess
+from pipelines.settings import Settings
 
 SECRET = SecretStr("opensesame")
 
@@ -27,6 +28,13 @@ def test_settings_that_do_not_fit_get_one_sentence(access: BrokerAccess, kind: s
         access.check(kind)
     assert said in str(refused.value)
     assert "sesame" not in str(refused.value)
+
+
+def test_the_environment_says_what_a_broker_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    variables = {"USER": "me", "PASSWORD": "opensesame", "SASL": "PLAIN", "TLS": "true", "AUTHORITY": str(tmp_path)}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"STILLWATCH_BROKER_{name}", value)
+    assert Settings().broker_access() == BrokerAccess("me", SECRET, None, "PLAIN", True, tmp_path)
 
 
 def test_kafka_gets_the_options_of_its_own_client(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -152,6 +153,9 @@ def test_a_lost_stream_or_another_consumer_is_told_of(nats_server: NatsServer, s
             await streams.add_consumer("EVENTS", ConsumerConfig(durable_name="stillwatch-test", filter_subject="b"))
             async with reading_broker(reading(nats_server, "EVENTS/a"), NatsClient):
                 await until(lambda: any("reads other subjects" in line for line in said()))
+            await streams.add_consumer("EVENTS", ConsumerConfig(durable_name="pushed", deliver_subject="elsewhere"))
+            async with reading_broker(replace(reading(nats_server), consumer="pushed"), NatsClient):
+                await until(lambda: any("the consumer pushed is no pull consumer" in line for line in said()))
             async with reading_broker(reading(nats_server, dead_letters="a"), NatsClient):
                 await until(lambda: any("would be read again" in line for line in said()))
             async with reading_broker(reading(nats_server, dead_letters="nowhere"), NatsClient):
