@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_TO_DEVELOP := $(VENV)/.ready-to-develop
 
-.PHONY: setup demo check quick test bench lock clean same-python
+.PHONY: setup demo check quick test test-full bench lock clean same-python
 
 setup: $(READY_TO_DEVELOP)
 
@@ -82,8 +82,13 @@ quick: $(READY_TO_DEVELOP)
 # A folder of public prompts beside the repository, which some tests read: make test POOLS=DIR. Without it they are skipped.
 POOLS ?= ../shared/data
 # In the order of the files: else those of few long tests come last, and one process waits for the other.
+TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(wildcard $(POOLS)),--pools=$(POOLS))
 test: $(READY_TO_DEVELOP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(wildcard $(POOLS)),--pools=$(POOLS))
+	$(TEST)
+
+# Those too that train again, or measure: what they test has smaller tests beside it.
+test-full: $(READY_TO_DEVELOP)
+	$(TEST) --full
 
 # make bench, or one measurement: make bench WHAT=endpoint; `python -m benchmarks` lists their names.
 WHAT ?= all

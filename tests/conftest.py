@@ -37,16 +37,21 @@ Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The folder of public prompts and rhythms, which the repository does not hold."""
+    """The folder of public prompts and rhythms, which the repository does not hold, and how much to test."""
     parser.addoption("--pools", type=Path, metavar="DIR", help="folder of public prompts and rhythms")
+    parser.addoption("--full", action="store_true", help="the slow tests too, and the others at their full size")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the file that asks for every shared workspace come first.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow tests out unless all are asked for, and let the file that makes the shared workspaces come first.
 
     One process of a parallel run makes them all while the others test what needs none; else they would wait for it.
     """
     items.sort(key=lambda item: item.path != MAKER)
+    if not config.getoption("--full"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 @pytest.fixture(scope="session", autouse=True)

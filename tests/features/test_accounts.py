@@ -225,7 +225,6 @@ LATER_ACCOUNT = st.tuples(AFTER, st.integers(0, 7), st.sampled_from([None, "new"
     accounts=st.lists(LATER_ACCOUNT, max_size=3, unique_by=lambda drawn: drawn[2]),
 )
 @settings(max_examples=40)  # of many later events each, as it is the read-out that takes time
-@pytest.mark.slow
 def test_no_event_or_account_after_a_time_changes_a_feature_as_of_it(
     at: int, moved: int, events: list[Any], accounts: list[Any], then: Then
 ) -> None:

@@ -21,7 +21,7 @@ from features.rollups import merge
 from tests.second_versions import forget_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-KILLS = 8  # `python -m benchmarks kills` kills retrainings, at thirty moments
+KILLS, ALL_KILLS = 4, 20  # `python -m benchmarks kills` kills retrainings, at thirty moments
 PATIENCE = 60.0
 
 
@@ -86,10 +86,10 @@ def begin(command: list[str], few: Path, workspace: Path, key: str) -> tuple[sub
     return process, time.monotonic()
 
 
-@pytest.mark.slow
 def test_an_ingest_killed_at_any_moment_and_run_again_gives_the_undisturbed_tables(
-    few: Path, command: list[str], key: str, stillwatch: Run, tmp_path: Path
+    few: Path, command: list[str], key: str, stillwatch: Run, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
+    kills = ALL_KILLS if pytestconfig.getoption("--full") else KILLS
     process, began = begin(command, few, tmp_path / "whole", key)
     assert process.wait(PATIENCE) == 0
     length = time.monotonic() - began
@@ -98,7 +98,7 @@ def test_an_ingest_killed_at_any_moment_and_run_again_gives_the_undisturbed_tabl
         "each table must hold something to lose"
     )
     chance = random.Random(7)
-    shares = [(i + chance.random()) / KILLS for i in range(KILLS)]
+    shares = [(i + chance.random()) / kills for i in range(kills)]
     stages, killed = set(), 0
     for number, share in enumerate(shares):
         workspace, moment = tmp_path / str(number), share * length
@@ -114,8 +114,8 @@ def test_an_ingest_killed_at_any_moment_and_run_again_gives_the_undisturbed_tabl
         assert_same(whole, tables(workspace), f"after {moment:.3f} of {length:.3f} s")
         assert not (workspace / "scratch").exists()
         shutil.rmtree(workspace)
-    assert killed >= KILLS * 0.6, "most runs ended before their kill"
-    assert len(stages) >= 3, f"the kills met only these numbers of commits: {stages}"
+    assert killed >= kills * 0.5, "most runs ended before their kill"
+    assert len(stages) >= kills // 4 + 1, f"the kills met only these numbers of commits: {stages}"
 
 
 def state_of(workspace: Path) -> dict[str, Any]:

@@ -138,6 +138,7 @@ def test_an_unsigned_champion_is_refused_by_every_command_that_would_use_it(
     assert bentos(workspace) == before
 
 
+@pytest.mark.slow
 def test_the_same_training_with_a_key_signs_the_champion_and_every_command_takes_it(
     workspace: Path, keys: Path, as_of: datetime, stillwatch: Run, train_again: Callable[..., None], tmp_path: Path
 ) -> None:

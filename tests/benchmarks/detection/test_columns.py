@@ -13,6 +13,7 @@ def by_part(accounts, world_of) -> list:
     return of_family(world_of(accounts("t", 1.0)), rows, "family 0", 1)
 
 
+@pytest.mark.slow
 def test_a_column_that_tells_earns_most_and_in_every_mode_some_known_column_tells(by_part) -> None:
     most = {row["feature"]: row["most"] for row in summarize([by_part]).to_dicts()}
     assert set(most) == set(FEATURE_NAMES)

@@ -18,6 +18,7 @@ from features.catalogue import FEATURES, MODES
 from training.fitting.train import OURS
 
 SIZE, HONEST = 12, 1_100  # of each family, and of the honest ones, in `accounts`
+pytestmark = pytest.mark.slow  # trains a model without each of its parts
 FEW = [feature for feature in FEATURES if feature.family in ("content", "account", "volume")]
 
 

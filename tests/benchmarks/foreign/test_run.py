@@ -55,6 +55,7 @@ def test_a_variant_lacks_its_columns_and_nothing_else(world: ForeignWorld, witho
         assert after.drop(gone).equals(before.drop(gone))
 
 
+@pytest.mark.slow
 def test_the_tables_of_a_run_are_ingested_once(
     world: ForeignWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ def test_a_time_at_the_end_of_its_type_rejects_its_row(stillwatch: Run, tmp_path
     assert (result.returncode, "199 stored" in result.stdout) == (0, True)
 
 
+@pytest.mark.slow
 def test_an_export_of_a_gateway_becomes_scored_accounts_by_one_ingest_and_one_retrain(
     stillwatch: Run, made_world: Path, as_of: datetime, tmp_path: Path
 ) -> None:

@@ -122,7 +122,6 @@ def test_a_share_that_can_not_be_planted_ends_with_2(fresh: Path, stillwatch: Ru
     assert "--plant-share" in result.stderr
 
 
-@pytest.mark.slow
 def test_without_labels_and_without_planting_there_is_nothing_to_learn_from(fresh: Path, stillwatch: Run) -> None:
     result = stillwatch("retrain", "--no-plant", "--as-of", TIME, "--workspace", fresh)
     assert result.returncode == 2

@@ -72,8 +72,9 @@ def test_ingest_counts_exactly_what_was_planted(
     assert counts["requests"].stored == summary.requests
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "small" else pytest.mark.slow) for name in SCENARIOS]
+)
 def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     pools = request.getfixturevalue("pools") if PRESETS[name].pools else None
     scale, days = QUICK_AUDITS[name]
