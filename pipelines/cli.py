@@ -24,6 +24,9 @@ from pipelines.commands.options import (
     ReviewThreshold,
     Root,
     Seed,
+    TlsCert,
+    TlsClientCa,
+    TlsKey,
     parse_time,
     print_version,
 )
@@ -186,6 +189,9 @@ def serve(
         str | None,
         typer.Option("--shadow", metavar="VERSION", help="Score another version beside: challenger, or its number."),
     ] = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_client_ca: TlsClientCa = None,
     path: Root = WORKSPACE,
 ) -> None:
     """Serve the packaged champion over HTTP until it is stopped."""
@@ -193,10 +199,11 @@ def serve(
     from pipelines.models.shadow import put_shadow
     from pipelines.servers.endpoint import check_keys, endpoint_options
     from pipelines.workspace import Workspace
+    from serving.access.tls import check_tls, plaintext_warning
     from serving.inline import make_rules
     from serving.server import become_server
 
-    workspace = Workspace(path)
+    workspace, tls = Workspace(path), check_tls(tls_cert, tls_key, tls_client_ca)
     bento = packaged(workspace)
     if not is_open:
         check_keys(workspace, "score")
@@ -205,11 +212,13 @@ def serve(
         host,
         is_open=is_open,
         inline=make_rules(inline_deny, inline_failure, account_header),
-        review_threshold=review_threshold,
-        act_threshold=act_threshold,
+        tls=tls,
+        thresholds=(review_threshold, act_threshold),
     )
     if shadow is not None:
         options = replace(options, shadow=put_shadow(workspace, shadow))
+    if warning := plaintext_warning(host, tls):
+        print(warning, file=sys.stderr)
     become_server(bento, port, options)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import InputError
+from serving.telemetry.logs import LogFormat, LogLevel
 from training.models import signing
 from training.models.artifact import Prove, Sign
 
@@ -36,6 +37,8 @@ class Settings(BaseSettings):
         signing_key: path of a private key (PEM, P-256) that signs registered models.
         verifying_key: path of a public key; models that are not signed with its private key are refused.
         traceback: show the traceback of an error that should not happen, for a report.
+        log_format: how `serve` and `follow` log: "text", or "json" for one object a line.
+        log_level: from which level on they log: "debug", "info", "warning" or "error".
         access_key: the access key that `score --url` shows to an endpoint.
         broker_user, broker_password, broker_token, broker_sasl: what `follow --from` shows to a broker; a token is for
             NATS, a mechanism of SASL for Kafka.
@@ -62,6 +65,8 @@ class Settings(BaseSettings):
     signing_key: Path | None = None
     verifying_key: Path | None = None
     traceback: bool = False
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "warning"
     access_key: SecretStr | None = None
     broker_user: str | None = None
     broker_password: SecretStr | None = None

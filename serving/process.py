@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from features.errors import InputError, StillwatchError
 
@@ -50,7 +51,7 @@ def server_process(
 
     Args:
         call: the command line.
-        ready: the address that answers with 200 once the server is ready.
+        ready: the address that answers with 200 once the server is ready, or `tcp://HOST:PORT` that takes connections.
         log: the server's output is appended to this file.
         inherit: open files that the server inherits.
 
@@ -122,7 +123,11 @@ def _await_ready(ready: str, process: subprocess.Popen[bytes], log: Path) -> Non
 
 
 def _answers(address: str) -> bool:
+    parts = urlsplit(address)
     try:
+        if parts.scheme == "tcp":
+            with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=5):
+                return True
         with urllib.request.urlopen(address, timeout=5) as response:  # noqa: S310  our own http address
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):

@@ -13,9 +13,11 @@ from typing import NoReturn
 
 from features.code_version import CODE_ROOT
 from features.errors import InputError
+from serving.access.tls import TlsFiles
 from serving.inline import DEFAULT_RULES, InlineRules
 from serving.package import bentoml_call, verify_bento
 from serving.process import check_port, free_port, server_process
+from serving.telemetry.logs import LogFormat, LogLevel
 from training.models.signing import verifier
 
 HOST = "127.0.0.1"
@@ -36,6 +38,8 @@ class Options:
         review_threshold, act_threshold: risks from which on an account's level rises; None for the model's own.
         inline: how gateways are answered.
         shadow: folder of a model that is scored beside the champion (`serving.champion.shadow`); None for none.
+        tls: certificate and key; None serves without transport security.
+        log_format, log_level: see `serving.telemetry.logs.configure_logs`.
     """
 
     store: Path
@@ -49,6 +53,9 @@ class Options:
     act_threshold: float | None = None
     inline: InlineRules = DEFAULT_RULES
     shadow: Path | None = None
+    tls: TlsFiles | None = None
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "warning"
 
 
 def become_server(bento: Path, port: int, options: Options) -> NoReturn:
@@ -71,7 +78,7 @@ def running_server(bento: Path, options: Options, *, port: int = 0, log: Path) -
 
     Args:
         bento: the packaged model.
-        options: how to serve it.
+        options: how to serve it; without TLS.
         port: 0 takes a free one.
         log: the server's output is appended to this file.
 
@@ -117,6 +124,8 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
         "inline_denied": options.inline.denied,
         "inline_failure": options.inline.on_failure,
         "account_header": options.inline.account_header,
+        "log_format": options.log_format,
+        "log_level": options.log_level,
     }
     settings = {name: value for name, value in settings.items() if value is not None}
     arguments = home / "arguments.json"
@@ -126,6 +135,7 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
         *bentoml_call(home),
         *("serve", str(bento.resolve()), "--host", options.host, "--port", str(port)),
         *("--arg-file", str(arguments), "--do-not-track"),
+        *(() if options.tls is None else options.tls.for_bentoml()),
     ]
     return call, lock
 

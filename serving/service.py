@@ -5,6 +5,7 @@ from Feast, risks from the packaged model, statuses and reasons from `serving.an
 """
 
 import gc
+import logging
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import anyio
 import anyio.to_thread
@@ -21,10 +23,10 @@ from bentoml.exceptions import BentoMLException
 from pydantic import Field
 
 from features.catalogue import FEATURES
-from features.errors import InputError, StillwatchError
+from features.errors import InputError, IntegrityError, StillwatchError
 from features.store.lookup import FeatureLookup, Online
 from serving.access.audit import AuditLog
-from serving.access.gate import Gate, caller, may_read_reasons
+from serving.access.gate import Gate, caller, may_read_reasons, unaudited
 from serving.access.keys import KeyFile
 from serving.answer import scorer
 from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
@@ -33,6 +35,10 @@ from serving.champion.shadow import ANSWERS, SERVED, Shadow
 from serving.champion.succession import MODEL, ModelSettings, ServedModel, SignatureCheck, Succession
 from serving.inline import CHECK, GUARDRAIL, Denied, Failure, Inline, InlineRules
 from serving.middleware import ScoringMiddleware
+from serving.telemetry.logs import LogFormat, LogLevel, configure_logs
+from serving.telemetry.requests import NumberedRequests, RequestMeters
+from serving.telemetry.score_meters import ScoreMeters
+from serving.telemetry.tallies import exposition
 
 SOURCE = Path(__file__).resolve().parent.parent
 """The Bento's folder of code, as `serving.package` lays it out."""
@@ -46,6 +52,8 @@ SCOPE_OF = {"/score": "score", "/v1/score": "score", "/metrics": "metrics"} | di
 )
 """What a key has to open, by path; health and the description of the service are for everybody."""
 
+OPEN_PATHS = ("/", "/docs.json", "/livez", "/readyz", "/healthz")  # what needs no key
+log = logging.getLogger("stillwatch.serve")
 THREADS = 2  # for calls that would block the event loop; the model's own work does not profit from more
 WATCH_SECONDS = 1.0  # between two looks at whether the server still lives, and at which model was packaged last
 
@@ -63,6 +71,7 @@ class Arguments(ModelSettings):
         installation: folder of the installed program, which checks the signature.
         shadow: folder of a model that is scored beside the champion; None for none.
         inline_denied, inline_failure, account_header: see `serving.inline.InlineRules`.
+        log_format, log_level: see `serving.telemetry.logs.configure_logs`.
     """
 
     store: Path | None = None
@@ -76,9 +85,12 @@ class Arguments(ModelSettings):
     inline_denied: Denied = "act"
     inline_failure: Failure = "allow"
     account_header: str = "x-account-id"
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "warning"
 
 
 arguments = bentoml.use_arguments(Arguments)
+configure_logs(arguments.log_format, arguments.log_level)
 
 
 def succession(options: Arguments) -> Succession | None:
@@ -138,6 +150,7 @@ class Endpoint:
         except StillwatchError as error:
             _end_server(error)
             raise
+        self.meters = ScoreMeters()
         self.freshness = timedelta(hours=arguments.freshness_hours)
         self.threads = anyio.CapacityLimiter(THREADS)
         if bentoml.server_context.worker_index is not None:
@@ -171,7 +184,12 @@ class Endpoint:
         by_id = dict(zip(ids, scores, strict=True))
         for account_id in asked.keys() & EXAMPLE_LEVELS.keys():
             by_id[account_id] = answer_example(account_id, served.model, now, has_reasons=may_read_reasons())
-        await self._audit(scores, now)
+        try:
+            await self._audit(scores, now)
+        except (OSError, IntegrityError) as error:
+            log.error("reasons are withheld: the audit log can't be written (%s)", type(error).__name__)
+            return cast(ScoreResponse, unaudited())
+        self.meters.count(scores, now)
         return ScoreResponse(
             model=served.name,
             thresholds=served.thresholds,
@@ -204,11 +222,15 @@ class Endpoint:
     def _read(self, ids: list[str]) -> Online | None:
         """Read the newest that is known of accounts; None if the store can't be read."""
         try:
-            return self.lookup.online(ids)
+            online = self.lookup.online(ids)
         except Exception as error:  # of Feast, SQLite or Redis, or damage
             # The kind alone: what an error says may hold an id or an address.
-            print(f"the online store can't be read ({type(error).__name__})", flush=True)
+            log.error("the online store can't be read (%s)", type(error).__name__)
+            self.meters.store_errors.add("unreadable")
             return None
+        if online.damaged.any():
+            self.meters.store_errors.add("damaged", amount=float(online.damaged.sum()))
+        return online
 
     def _tell_lost(self, scores: list[AccountScore]) -> list[AccountScore]:
         """Make accounts unavailable that were brought online and are not there, say after Redis lost its memory."""
@@ -217,6 +239,7 @@ class Endpoint:
             lost = self.lookup.expected(unknown)
         except Exception:  # of Polars; without the list nobody knows who is a stranger
             lost = set(unknown)
+        self.meters.store_errors.add("lost", amount=len(lost))
         return [scorer.unavailable(score.account_id) if score.account_id in lost else score for score in scores]
 
     def _answer(
@@ -249,6 +272,11 @@ class Endpoint:
                 self.served = served
         os.kill(os.getpid(), signal.SIGTERM)
 
+    def __metrics__(self, content: str) -> str:
+        """Add our own metrics to BentoML's."""
+        own = self.meters.collect(self.served.model, self.lookup, AUDIT)
+        return content + exposition([*own, *REQUESTS.collect()])
+
     def __is_ready__(self) -> bool:
         """Say whether the store and the model can be read."""
         try:
@@ -268,9 +296,11 @@ Stillwatch = bentoml.service(
     tracing={"excluded_urls": ["."]},
     envs=[{"name": "BENTOML_DO_NOT_TRACK", "value": "true"}],
 )(Endpoint)
+REQUESTS = RequestMeters([*SCOPE_OF, *OPEN_PATHS])
 KEYS = None if arguments.access is None else KeyFile(arguments.access / "keys.json")
 AUDIT = None if arguments.access is None else AuditLog(arguments.access / "audit.jsonl")
-Stillwatch.add_asgi_middleware(Gate, keys=KEYS, audit=AUDIT, scopes=SCOPE_OF)  # the first is what a call meets first
+Stillwatch.add_asgi_middleware(NumberedRequests, meters=REQUESTS)  # the first is what a call meets first
+Stillwatch.add_asgi_middleware(Gate, keys=KEYS, audit=AUDIT, scopes=SCOPE_OF)
 Stillwatch.add_asgi_middleware(
     Inline, rules=InlineRules(arguments.inline_denied, arguments.inline_failure, arguments.account_header)
 )

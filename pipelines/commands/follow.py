@@ -1,12 +1,13 @@
 """The command `follow`: what it takes, and what it prints."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.commands.options import WORKSPACE, AssumeUtc, NewRoot
+from pipelines.commands.options import WORKSPACE, AssumeUtc, NewRoot, TlsCert, TlsClientCa, TlsKey
 
 if TYPE_CHECKING:
     from pipelines.follow.broker.source import BrokerReading
@@ -46,22 +47,29 @@ def follow_events(
     dead_letters: Annotated[
         str | None, typer.Option("--dead-letters", help="Subject or topic for messages that can't be read.")
     ] = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_client_ca: TlsClientCa = None,
     path: NewRoot = WORKSPACE,
 ) -> None:
     """Take events as they come, and keep features and scores current, until it is told to end (SIGTERM, Ctrl-C)."""
-    import logging
-
     from features.intake.values.reading import LogOptions
     from pipelines.follow.run import Following, FollowRequest
     from pipelines.servers.endpoint import check_keys
+    from pipelines.settings import settings
     from pipelines.workspace import Workspace
+    from serving.access.tls import check_tls, plaintext_warning
     from serving.process import check_port
+    from serving.telemetry.logs import configure_logs
 
     check_port(host, port)
+    tls = check_tls(tls_cert, tls_key, tls_client_ca)
     if not is_open:
         check_keys(Workspace(path), "events")
     reading = _reading(path, source, consumer, dead_letters)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    configure_logs(settings().log_format, settings().log_level)
+    if warning := plaintext_warning(host, tls):
+        print(warning, file=sys.stderr)
     request = FollowRequest(
         host=host,
         port=port,
@@ -70,14 +78,14 @@ def follow_events(
         regroup_every=timedelta(hours=regroup_hours),
         is_synced=fsync,
         is_open=is_open,
+        tls=tls,
         options=LogOptions(assume_utc, trusted_proxies),
         reading=reading,
     )
     workspace = Workspace(path)
     following = Following(workspace, request)
-    print(
-        f"{path}: POST events to http://{host}:{port}/events (NDJSON or JSON, ?format=native and others); Ctrl-C ends."
-    )
+    address = f"{'http' if tls is None else 'https'}://{host}:{port}/events"
+    print(f"{path}: POST events to {address} (NDJSON or JSON, ?format=native and others); Ctrl-C ends.")
     if reading:
         print(f"{path}: reads {reading.source.describe()} as {reading.consumer}.")
     waiting = following.run()

@@ -143,6 +143,14 @@ ActThreshold = Annotated[
     typer.Option("--act-threshold", min=0, max=1, help="Risk from which on accounts are acted on."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]
+TlsCert = Annotated[
+    Path | None, typer.Option("--tls-cert", metavar="FILE", help="PEM certificate: serve HTTPS. Needs --tls-key.")
+]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="PEM private key of --tls-cert.")]
+TlsClientCa = Annotated[
+    Path | None,
+    typer.Option("--tls-client-ca", metavar="FILE", help="PEM certificates of who signs callers' ones (mTLS)."),
+]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with the version.")]
 WORKSPACE = Path("workspace")
 LOOK = 5  # exit status of --strict where something deserves a look

@@ -19,6 +19,7 @@ class FollowerState:
         as_of: the time of the last refresh that ended well; 0 for none.
         accounts: accounts brought online.
         repeats: events that were there already.
+        regrouped: the time of the last grouping of all accounts that was brought online; 0 for none.
         waiting: events that are not in the lake yet.
         seconds: how long the last refresh took.
         failures: refreshes that failed.
@@ -28,6 +29,7 @@ class FollowerState:
     as_of: float = 0.0
     accounts: int = 0
     repeats: int = 0
+    regrouped: float = 0.0
     waiting: int = 0
     seconds: float = 0.0
     failures: int = 0

@@ -20,7 +20,9 @@ from pipelines.follow.follower import Follower
 from pipelines.follow.follower_state import JOURNAL, FollowerState, write_state
 from pipelines.follow.grouping_process import GroupingProcess
 from pipelines.follow.web import WebSettings
+from pipelines.settings import settings
 from pipelines.workspace import Workspace
+from serving.access.tls import TlsFiles
 from serving.process import last_words, server_process
 
 LOG = "follow.log"  # of the web process
@@ -40,6 +42,7 @@ class FollowRequest:
         regroup_every: between the begins of two groupings of all accounts.
         is_synced: whether an acknowledged event survives a loss of power.
         is_open: whether everybody may send, without an access key.
+        tls: certificate and key; None serves without transport security.
         options: what a person says of the log.
         reading: what is read of a broker beside HTTP.
     """
@@ -51,6 +54,7 @@ class FollowRequest:
     regroup_every: timedelta = timedelta(hours=6)
     is_synced: bool = True
     is_open: bool = False
+    tls: TlsFiles | None = None
     options: LogOptions = field(default_factory=LogOptions)
     reading: BrokerReading | None = None
 
@@ -171,6 +175,7 @@ class Following:
             log.error("accounts could not be grouped (%s): %s", type(error).__name__, _first_line(error))
             return
         self._follower.touch(self._touched_since)
+        self._state = replace(self._state, regrouped=as_of.timestamp())
         log.info("all accounts are grouped as of %s", f"{as_of:%Y-%m-%dT%H:%M:%SZ}")
 
 
@@ -201,22 +206,27 @@ def _alone(workspace: Workspace) -> Iterator[None]:
 def _web_process(workspace: Workspace, request: FollowRequest) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the web process while the block runs; it ends with this process, however that ends."""
     reading, writing = os.pipe()
-    settings = WebSettings(
+    web_settings = WebSettings(
         workspace=workspace.root,
         host=request.host,
         port=request.port,
         store_seconds=request.store_every.total_seconds(),
         is_synced=request.is_synced,
         is_open=request.is_open,
+        tls=request.tls,
+        log_format=settings().log_format,
+        log_level=settings().log_level,
         assume_utc=request.options.assume_utc,
         trusted_proxies=request.options.trusted_proxies,
         pipe=reading,
         reading=request.reading,
     )
-    call = [sys.executable, "-m", "pipelines.follow.web", settings.model_dump_json()]
+    call = [sys.executable, "-m", "pipelines.follow.web", web_settings.model_dump_json()]
     host = f"[{request.host}]" if ":" in request.host else request.host
     try:
-        with server_process(call, f"http://{host}:{request.port}/livez", workspace.root / LOG, [reading]) as process:
+        # With TLS a caller may need a certificate; Uvicorn listens once the application has started.
+        ready = f"http://{host}:{request.port}/livez" if request.tls is None else f"tcp://{host}:{request.port}"
+        with server_process(call, ready, workspace.root / LOG, [reading]) as process:
             yield process
     finally:
         os.close(reading)

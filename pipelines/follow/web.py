@@ -5,7 +5,6 @@ python -m pipelines.follow.web SETTINGS
 It ends with the process that started it, whose pipe it holds: no event is acknowledged that nobody would store.
 """
 
-import logging
 import sys
 import threading
 import time
@@ -30,6 +29,9 @@ from pipelines.follow.taking.meters import Meters
 from pipelines.settings import settings as environment
 from pipelines.workspace import Workspace
 from serving.access.gate import Gate
+from serving.access.tls import TlsFiles
+from serving.telemetry.logs import LogFormat, LogLevel, configure_logs
+from serving.telemetry.requests import NumberedRequests, RequestMeters
 
 MOST_WAITING = 1 << 30
 """Bytes of the journal, some five million events; then no more are taken until the lake can be written again."""
@@ -46,6 +48,8 @@ class WebSettings(BaseModel):
         store_seconds: how long a segment of the journal grows before it is closed.
         is_synced: whether an acknowledged event survives a loss of power.
         is_open: whether everybody may send, without an access key.
+        tls: certificate and key; None serves without transport security.
+        log_format, log_level: see `serving.telemetry.logs.configure_logs`.
         assume_utc: see `LogOptions`, as the next.
         trusted_proxies: of a list of hops.
         pipe: the open file whose other end the starting process holds.
@@ -60,6 +64,9 @@ class WebSettings(BaseModel):
     store_seconds: float
     is_synced: bool
     is_open: bool
+    tls: TlsFiles | None
+    log_format: LogFormat
+    log_level: LogLevel
     assume_utc: bool
     trusted_proxies: int | None
     pipe: int
@@ -112,12 +119,14 @@ def main() -> None:
     """Serve until the pipe's other end is closed or the process is told to end."""
     settings = WebSettings.model_validate_json(sys.argv[1])
     end_with(settings.pipe)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    configure_logs(settings.log_format, settings.log_level)
     workspace = Workspace(settings.workspace)
     folder = workspace.root / JOURNAL
     writer = JournalWriter(Journal(folder, settings.is_synced), JournalReader(folder), settings.store_seconds)
     threading.Thread(target=_close_old, args=(writer,), daemon=True).start()
-    meters = Meters(lambda: read_state(workspace.root))
+    audit = workspace.audit_log
+    meters = Meters(lambda: read_state(workspace.root), audit)
+    meters.journal_size = writer.reader.size
     options = LogOptions(settings.assume_utc, settings.trusted_proxies)
     consuming = None if settings.reading is None else Consuming(settings.reading, meters, _connect)
     taking = Taking(
@@ -127,12 +136,10 @@ def main() -> None:
         is_ready=lambda: (consuming is None or consuming.is_connected) and read_state(workspace.root).is_current(),
         consume=None if consuming is None else consuming.consume,
     )
-    app = Gate(
-        make_app(taking),
-        keys=None if settings.is_open else workspace.access_keys,
-        audit=workspace.audit_log,
-        scopes=SCOPE_OF,
-    )
+    keys = None if settings.is_open else workspace.access_keys
+    requests = RequestMeters(ROUTES)
+    meters.others.append(requests.collect)
+    app = NumberedRequests(Gate(make_app(taking), keys=keys, audit=audit, scopes=SCOPE_OF), meters=requests)
     uvicorn.run(
         app,
         host=settings.host,
@@ -143,6 +150,7 @@ def main() -> None:
         timeout_keep_alive=20,
         timeout_graceful_shutdown=10,
         limit_concurrency=1_000,
+        **({} if settings.tls is None else settings.tls.for_uvicorn()),
     )
     writer.journal.close_segment()
 

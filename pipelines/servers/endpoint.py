@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from features.errors import InputError
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
+from serving.access.tls import TlsFiles
 from serving.inline import DEFAULT_RULES, InlineRules
 from serving.server import HOST, Options
 
@@ -29,24 +30,33 @@ def endpoint_options(
     *,
     is_open: bool,
     inline: InlineRules = DEFAULT_RULES,
-    review_threshold: float | None = None,
-    act_threshold: float | None = None,
+    tls: TlsFiles | None = None,
+    thresholds: tuple[float | None, float | None] = (None, None),
 ) -> Options:
     """Collect the endpoint's options: its feature store, its limits, and whether callers need access keys.
 
-    Thresholds that are not given are those of the settings.
+    Args:
+        workspace: the workspace.
+        host: address to listen on.
+        is_open: whether everybody may ask.
+        inline: how gateways are answered.
+        tls: certificate and key.
+        thresholds: for review and act; those that are None are those of the settings.
     """
     current = settings()
-    thresholds = current.thresholds(review_threshold, act_threshold)
+    review, act = current.thresholds(*thresholds)
     return Options(
         store=workspace.lookup.root.resolve(),
         online=current.online,
         freshness_hours=current.freshness_hours,
         base_rate=current.base_rate,
-        review_threshold=thresholds[0],
-        act_threshold=thresholds[1],
+        review_threshold=review,
+        act_threshold=act,
         host=host,
         verifying_key=current.verifying_key,
         inline=inline,
+        tls=tls,
+        log_format=current.log_format,
+        log_level=current.log_level,
         access=None if is_open else workspace.access_keys.path.parent,
     )

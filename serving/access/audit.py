@@ -4,6 +4,7 @@ A line that was changed, removed or put in breaks the chain there. Lines cut off
 so `verify` gives the last digest: note it where nobody who can write the log can change it, and compare.
 """
 
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -41,17 +42,25 @@ class AuditLog:
 
     Args:
         path: of the file; it need not be there.
+
+    Attributes:
+        failures: entries that this process could not append.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.failures = 0
 
     def pseudonym(self, account_id: str) -> str:
         """Name an account so that who knows its id can look for it, and an erased account is named nowhere.
 
         Its HMAC-SHA256 under a salt beside the log, the first 16 hexadecimal digits.
         """
-        return hmac.digest(self._salt, account_id.encode(), "sha256").hex()[:16]
+        try:
+            return hmac.digest(self._salt, account_id.encode(), "sha256").hex()[:16]
+        except OSError:
+            self.failures += 1
+            raise
 
     @cached_property
     def _salt(self) -> bytes:
@@ -78,21 +87,23 @@ class AuditLog:
 
         Raises:
             IntegrityError: the last line is none of a chain.
+            OSError: the file can't be written.
         """
+        try:
+            self._append({"at": now.isoformat(timespec="milliseconds"), "event": event, "actor": actor}, details)
+        except (OSError, IntegrityError):
+            self.failures += 1
+            raise
+
+    def _append(self, entry: dict[str, object], details: dict[str, object]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             number, previous = self._last(file.fileno())
-            entry = {
-                "number": number + 1,
-                "at": now.isoformat(timespec="milliseconds"),
-                "event": event,
-                "actor": actor,
-                "details": details,
-                "previous": previous,
-            }
-            file.write(_line(entry))
+            line = _line({"number": number + 1, **entry, "details": details, "previous": previous})
+            if file.write(line) != len(line):  # the disk is full: what was written is cut off at the next entry
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             os.fsync(file.fileno())
 
     def entries(self) -> Iterator[dict[str, object]]:

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from features.errors import IntegrityError
@@ -19,6 +21,7 @@ WRONG_TRIES, TRY_SECONDS = 10, 60.0
 (it has 256 bits): the limit keeps the log short and the guesser slow."""
 _MOST_ADDRESSES = 10_000  # whose tries are remembered; the oldest is dropped
 _SCHEME = "bearer "
+log = logging.getLogger("stillwatch.access")
 
 caller: ContextVar[AccessKey | None] = ContextVar("caller", default=None)
 """The key of the current call; None where none is needed."""
@@ -28,6 +31,14 @@ def may_read_reasons() -> bool:
     """Tell whether the current caller may read why: reasons would tell an attacker what to change."""
     key = caller.get()
     return key is None or key.opens("reasons")
+
+
+def unaudited() -> JSONResponse:
+    """The answer where reasons were asked for and nobody could note it: they are not given then."""
+    error = (
+        "reasons are not given now, since the audit log can't be written; a key without the scope reasons is answered"
+    )
+    return JSONResponse({"error": error}, 503, {"retry-after": "5"})
 
 
 @dataclass
@@ -74,8 +85,8 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call through or answer it."""
-        wanted = self._scope_of(scope["path"]) if scope["type"] == "http" else None
-        if wanted is None or self._keys is None:
+        route = self._route_of(scope["path"]) if scope["type"] == "http" else None
+        if route is None or self._keys is None:
             await self._app(scope, receive, send)
             return
         now, address = self._now(), (scope.get("client") or ("unknown",))[0]
@@ -88,29 +99,35 @@ class Gate:
         try:
             key = self._keys.find(text[len(_SCHEME) :].strip(), now) if text.lower().startswith(_SCHEME) else None
         except IntegrityError as unreadable:
-            print(f"stillwatch: {unreadable}", flush=True)
+            log.error("%s", unreadable)
             await _refuse(send, 503, "access keys can't be read", {"retry-after": "5"})
             return
         if key is None:
             if shown:  # a call without any key is a mistake, not a try
                 self._tries.add(address, now.timestamp())
-                await self._note("wrong key", "unknown", now, path=scope["path"])
+                await self._note("wrong key", "unknown", now, path=route)
             error = "a valid key is needed: Authorization: Bearer KEY (`stillwatch keys create` makes one)"
             await _refuse(send, 401, error, {"www-authenticate": "Bearer"})
-        elif not key.opens(wanted):
-            await self._note("scope refused", key.name, now, path=scope["path"], scope=wanted)
+        elif not key.opens(wanted := self._scopes[route]):
+            await self._note("scope refused", key.name, now, path=route, scope=wanted)
             await _refuse(send, 403, f"this key does not open the scope {wanted}", {})
         else:
             caller.set(key)
             await self._app(scope, receive, send)
 
-    def _scope_of(self, path: str) -> str | None:
-        begins = (scope for begin, scope in self._scopes.items() if begin.endswith("/") and path.startswith(begin))
-        return self._scopes.get(path) or next(begins, None)
+    def _route_of(self, path: str) -> str | None:
+        """The named path that a path is, or begins with; what follows may name anything, so it is noted nowhere."""
+        if path in self._scopes:
+            return path
+        return next((begin for begin in self._scopes if begin.endswith("/") and path.startswith(begin)), None)
 
     async def _note(self, event: str, actor: str, now: datetime, **details: object) -> None:
-        if self._audit is not None:  # in a thread, as it waits for the disk
+        if self._audit is None:
+            return
+        try:  # in a thread, as it waits for the disk
             await asyncio.to_thread(self._audit.append, event, actor, now, **details)
+        except (OSError, IntegrityError) as error:  # the caller is refused all the same, and `AuditLog.failures` grows
+            log.error("the audit log can't be written (%s)", type(error).__name__)
 
 
 async def _refuse(send: Send, status: int, error: str, headers: Mapping[str, str]) -> None:

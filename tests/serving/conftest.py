@@ -197,6 +197,8 @@ def guarded(bento: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) 
         review_threshold=THRESHOLDS["review"],
         act_threshold=THRESHOLDS["act"],
         shadow=folder / "shadow",
+        log_format="json",
+        log_level="info",
     )
     audit = AuditLog(folder / "access" / "audit.jsonl")
     with running_server(bento, options, log=folder / "log") as url:

@@ -155,7 +155,7 @@ class Settler:
             except BusyError:
                 pass
             except NotStoredError:
-                self.meters.refused.inc()
+                self.meters.refused.add()
                 wait = min(2 * wait, _LONGEST_WAIT)
             self.messages.messages.labels("waited").inc()
             await asyncio.sleep(wait)

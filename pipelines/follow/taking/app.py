@@ -63,13 +63,20 @@ class Taking:
     consume: Callable[[Gathering], Coroutine[None, None, None]] | None = None
 
 
+ROUTES = ("/events", "/v1/traces", "/livez", "/readyz", "/metrics")
 SCOPE_OF = {"/events": "events", "/v1/traces": "events", "/metrics": "metrics"}
 """What a key has to open, by path; health is told to everybody."""
 
 
 def make_app(taking: Taking) -> Starlette:
     """Make the application, without the gate before it."""
-    gathering = Gathering(taking.reducer, taking.writer.accept)
+
+    def accept(events: pl.DataFrame) -> None:
+        taking.writer.accept(events)
+        taking.meters.note_accepted()
+
+    gathering = Gathering(taking.reducer, accept)
+    taking.meters.queue = gathering
 
     async def post_events(request: Request) -> Response:
         return await _answer(request, gathering, taking.meters, request.query_params.get("format", "native"))
@@ -86,7 +93,8 @@ def make_app(taking: Taking) -> Starlette:
         return Response(status_code=200 if taking.is_ready() else 503)
 
     async def metrics(_: Request) -> Response:
-        return Response(generate_latest(taking.meters.registry), media_type=CONTENT_TYPE_LATEST)
+        text = await asyncio.to_thread(lambda: generate_latest(taking.meters.registry))  # it reads files
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -122,10 +130,10 @@ async def _answer(request: Request, gathering: Gathering, meters: Meters, format
     except ClientDisconnect:
         return Response(status_code=400)
     except BusyError as error:
-        meters.refused.inc()
+        meters.refused.add()
         return NothingTakenError(429, str(error), 1).answer
     except NotStoredError as error:
-        meters.refused.inc()
+        meters.refused.add()
         return NothingTakenError(503, f"nothing was taken: {error}", 5).answer
     meters.count(taken)
     return _describe(taken)

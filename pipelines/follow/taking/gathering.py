@@ -52,6 +52,16 @@ class Gathering:
         self._bytes = 0
         self._more = asyncio.Event()
 
+    @property
+    def waiting_bodies(self) -> int:
+        """How many bodies wait to be reduced."""
+        return len(self._waiting)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Their size."""
+        return self._bytes
+
     async def take(self, body: bytes, log_format: LogFormat) -> Taken:
         """Return what became of a body, once its events are durable.
 

@@ -174,7 +174,8 @@ def test_metrics_count_records_and_name_no_path(client: TestClient) -> None:
     text = client.get("/metrics").text
     assert 'stillwatch_events_total{outcome="taken"} 1.0' in text
     assert 'stillwatch_events_total{outcome="rejected"} 1.0' in text
-    assert "stillwatch_follow_waiting 7.0" in text
+    assert "stillwatch_follow_waiting_events 7.0" in text
+    assert "stillwatch_follow_queue_bodies 0.0" in text
     assert "path-" not in text
 
 
