@@ -82,13 +82,16 @@ def promote(
     """
     from pipelines.build import refresh_online
     from pipelines.commands import printing
+    from pipelines.commands.auditing import audited
     from pipelines.models.champion import promote as run
     from pipelines.workspace import Workspace
 
     recorded_reason, workspace = forced_reason(force, reason), Workspace(path)
     now = datetime.now(UTC)
     with workspace.locked("promote"):
-        result = run(workspace, version, now=now, reason=recorded_reason)
+        with audited(workspace.audit_log, "promote", version=version, reason=recorded_reason) as outcome:
+            result = run(workspace, version, now=now, reason=recorded_reason)
+            outcome |= {"version": result.version, "before": result.before, "promoted": result.decision.promote}
         if result.decision.promote:
             with printing.show_progress() as report:
                 refresh_online(workspace, report, now=now)
@@ -100,12 +103,15 @@ def rollback(reason: Reason = None, path: Root = WORKSPACE) -> None:
     """Restore the previous champion and package it; each further call goes one champion back."""
     from pipelines.build import refresh_online
     from pipelines.commands import printing
+    from pipelines.commands.auditing import audited
     from pipelines.models.champion import rollback as run
     from pipelines.workspace import Workspace
 
     workspace, now = Workspace(path), datetime.now(UTC)
     with workspace.locked("rollback"):
-        restored = run(workspace, now=now, reason=(reason or "").strip())
+        with audited(workspace.audit_log, "rollback", reason=(reason or "").strip()) as outcome:
+            restored = run(workspace, now=now, reason=(reason or "").strip())
+            outcome |= {"removed": restored.removed, "champion": restored.champion}
         with printing.show_progress() as report:
             refresh_online(workspace, report, now=now)
         printing.print_rollback(restored)
@@ -132,6 +138,7 @@ def retrain(
     5 with --strict if the labels deserve a look.
     """
     from pipelines.commands import printing
+    from pipelines.commands.auditing import audited
     from pipelines.inputs.labels import list_label_attention
     from pipelines.models.slices import read_slices
     from pipelines.models.train import VersionRequest
@@ -148,8 +155,13 @@ def retrain(
         planting=planting,
         search_trials=search,
     )
-    with workspace.locked("retrain"), printing.show_progress() as report:
+    with (
+        workspace.locked("retrain"),
+        printing.show_progress() as report,
+        audited(workspace.audit_log, "retrain", as_of=as_of.isoformat(), reason=recorded_reason) as outcome,
+    ):
         result = run(workspace, request, progress=report, now=datetime.now(UTC), reason=recorded_reason)
+        outcome |= {"outcome": result.outcome.value, "before": result.before, "champion": result.champion}
     printing.print_loop(result)
     attention = list(list_label_attention(request.labels, workspace.lake, as_of))
     printing.print_attention(attention)

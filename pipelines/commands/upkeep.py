@@ -14,14 +14,21 @@ def forget(
 ) -> None:
     """Erase accounts from all that the workspace stores, and prove it by a scan of all files."""
     from pipelines.commands import printing
+    from pipelines.commands.auditing import audited
     from pipelines.follow.run import store_journal
     from pipelines.upkeep.forget import forget_accounts as run
     from pipelines.workspace import Workspace
 
     workspace = Workspace(path)
     store_journal(workspace)  # compressed, so a scan would not see whom it names
-    with workspace.locked("forget"), printing.show_progress() as report:
+    log = workspace.audit_log
+    with (
+        workspace.locked("forget"),
+        printing.show_progress() as report,
+        audited(log, "forget", accounts=[log.pseudonym(account) for account in accounts]) as outcome,
+    ):
         result = run(workspace, accounts, report, now=datetime.now(UTC))
+        outcome |= {"accounts": [log.pseudonym(account) for account in result.accounts], "rows": result.rows}
     if len(result.accounts) > len(set(accounts)):
         print(f"forgotten under all their ids: {', '.join(result.accounts)}")
     rows = ", ".join(f"{count:,} of {table}" for table, count in result.rows.items() if count)
@@ -41,12 +48,14 @@ def prune(
     path: Root = WORKSPACE,
 ) -> None:
     """Drop events and read-outs before a time; their rollups, and what features need, stay."""
+    from pipelines.commands.auditing import audited
     from pipelines.upkeep.retention import prune_lake as run
     from pipelines.workspace import Workspace
 
     workspace = Workspace(path)
-    with workspace.locked("prune"):
+    with workspace.locked("prune"), audited(workspace.audit_log, "prune", before=before.isoformat()) as outcome:
         result = run(workspace, before, now=datetime.now(UTC))
+        outcome |= {"events": result.events, "read_outs": result.read_outs}
     print(f"dropped: {result.events:,} events and {result.read_outs:,} read-outs before {before:%Y-%m-%dT%H:%M:%SZ}")
     print(f"the lake: {_megabytes(result.size_before)}, now {_megabytes(result.size_after)}")
 

@@ -58,6 +58,10 @@ def test_a_version_that_the_gate_refuses_ends_with_3(copied: Path, stillwatch: R
     assert said.returncode == 3, said.stderr
     assert said.stdout.startswith("version 2 ")
     assert reigning(copied) == 1
+    begun, done = list(Workspace(copied).audit_log.entries())[-2:]
+    assert (begun["event"], done["event"]) == ("promote begun", "promote done")
+    expected = {"version": 2, "before": 1, "promoted": False}
+    assert expected.items() <= done["details"].items()  # type: ignore[attr-defined]
 
 
 def test_a_forced_version_is_champion_and_the_record_says_who_knew_better_than_what(
@@ -88,6 +92,8 @@ def test_a_rollback_brings_the_previous_champion_and_its_bento_back_and_a_second
         said = stillwatch("rollback", "--reason", "it flags a reseller", "--workspace", copied)
         assert said.returncode == 0, said.stderr
         assert f"version {back} is the champion again, version {away} was rolled back" in said.stdout
+        (*_, done) = Workspace(copied).audit_log.entries()
+        assert (done["event"], done["details"]["champion"]) == ("rollback done", back)  # type: ignore[index]
         assert reigning(copied) == back
         assert packaged(copied) == str(back)
         assert models.load(copied / "champion").version == str(back)
