@@ -1,5 +1,6 @@
 """Settings from environment variables; no other file reads them."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 class Settings(BaseSettings):
     """Environment variables with the prefix `STILLWATCH_`, all of them optional.
+
+    `STILLWATCH_SECRETS` names a folder of files for what is in no variable, one for each, such as `stillwatch_key`.
 
     Attributes:
         key: secret of the keyed hashes, 64 hexadecimal digits or more; generated into the workspace if absent.
@@ -139,12 +142,16 @@ def settings() -> Settings:
     Raises:
         InputError: a variable has an unusable value. The message does not repeat it, since it may be a secret.
     """
+    folder = os.environ.get("STILLWATCH_SECRETS")
+    if folder and not Path(folder).is_dir():
+        raise InputError(f"STILLWATCH_SECRETS names {folder}, which is no folder: give one that holds secrets.")
     try:
-        current = Settings()
+        current = Settings(_secrets_dir=folder or None)
         current.secret()
     except ValidationError as error:
         name = "STILLWATCH_" + str(error.errors()[0]["loc"][0]).upper()
-        raise InputError(f"the environment variable {name} is not usable: {error.errors()[0]['msg']}.") from None
+        where = "environment variable" if name in os.environ else "secret file"
+        raise InputError(f"the {where} {name} is not usable: {error.errors()[0]['msg']}.") from None
     except ValueError:
         raise InputError("the environment variable STILLWATCH_KEY must hold hexadecimal digits.") from None
     return current

@@ -39,7 +39,9 @@ ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 ENVIRONMENT_READER = "pipelines/settings.py"
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns"}
 # Test files about more than one file of the tree.
-ABOUT_ALL = "test_fences test_structure test_extras test_independence test_parity test_setup test_canary".split()
+ABOUT_ALL = (
+    "test_fences test_structure test_extras test_independence test_parity test_setup test_canary test_deploy".split()
+)
 PROJECT_WIDE = {f"tests/{name}.py" for name in (*ABOUT_ALL, "pipelines/test_crash", "docs_tools/test_pages")} | {
     "tests/training/tracking/test_browser.py"
 }

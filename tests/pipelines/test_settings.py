@@ -168,3 +168,30 @@ def test_a_key_that_cannot_sign_is_refused_before_the_training(
     assert result.returncode == 2
     assert "holds no private key in PEM" in result.stderr
     assert "training" not in result.stdout + result.stderr
+
+
+def test_a_secret_comes_from_a_file_and_a_variable_goes_first(
+    set_environment: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STILLWATCH_KEY", raising=False)
+    (tmp_path / "stillwatch_key").write_text("6b" * 32 + "\n")
+    (tmp_path / "stillwatch_online").write_text("redis://:word@redis:6379/0\n")
+    set_environment(STILLWATCH_SECRETS=tmp_path)
+    assert settings().secret() == b"k" * 32
+    assert settings().online == "redis://:word@redis:6379/0"
+    set_environment(STILLWATCH_ONLINE="sqlite")
+    assert settings().online == "sqlite"
+
+
+def test_secrets_that_can_not_be_used_are_refused_without_repeating_them(
+    set_environment: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_environment(STILLWATCH_SECRETS=tmp_path / "none")
+    with pytest.raises(InputError, match=r"STILLWATCH_SECRETS names .*none, which is no folder"):
+        settings()
+    monkeypatch.delenv("STILLWATCH_KEY", raising=False)
+    (tmp_path / "stillwatch_key").write_text("canary")
+    set_environment(STILLWATCH_SECRETS=tmp_path)
+    with pytest.raises(InputError, match="the secret file STILLWATCH_KEY is not usable") as refused:
+        settings()
+    assert "canary" not in str(refused.value)

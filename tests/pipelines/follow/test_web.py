@@ -19,6 +19,7 @@ from features.tables.journal import Journal, JournalReader
 from pipelines.follow import web
 from pipelines.follow.web import BehindError, JournalWriter
 from serving.process import free_port
+from tests.deployed_metrics import metrics_of
 from tests.features.conftest import SECRET
 from tests.pipelines.follow.taking.test_bodies import record
 from tests.serving.certificates import Authority, make_authority
@@ -124,6 +125,8 @@ def test_over_https_events_are_taken_of_senders_with_a_certificate_and_counted_a
         'stillwatch_http_requests_total{code="202",route="/events"} 1.0',
     ):
         assert line in text.splitlines()
+    shown = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+    assert metrics_of("follow") - shown == set()
     trusting = ssl.create_default_context(cafile=secure.authority.certificate)
     with pytest.raises(httpx.TransportError, match=r"certificate required|disconnected|reset"):
         httpx.get(f"{secure.url}/livez", verify=trusting, timeout=60)

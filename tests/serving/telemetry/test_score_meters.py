@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.deployed_metrics import metrics_of
 from tests.serving.conftest import GuardedServer, broken
 
 Samples = dict[str, float]
@@ -72,6 +73,11 @@ def test_the_model_and_the_newest_features_are_named(guarded: GuardedServer, tim
     shown = measure(guarded)
     assert shown[f"stillwatch_model_info stillwatch {model.schema_version} 3"] == 1
     assert shown["stillwatch_features_as_of_timestamp_seconds"] == times["fresh"].timestamp()
+
+
+def test_the_endpoint_shows_every_metric_that_the_dashboard_and_the_alerts_ask_it_for(guarded: GuardedServer) -> None:
+    ask(guarded, ["fresh-1"])
+    assert metrics_of("serve") - {name.split()[0] for name in measure(guarded)} == set()
 
 
 def test_a_store_that_fails_is_counted(guarded: GuardedServer) -> None:
