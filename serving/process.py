@@ -51,7 +51,8 @@ def server_process(
 
     Args:
         call: the command line.
-        ready: the address that answers with 200 once the server is ready, or `tcp://HOST:PORT` that takes connections.
+        ready: the address that answers with 200 once the server is ready, or `tcp://HOST:PORT` or
+            `unix:PATH` that takes connections.
         log: the server's output is appended to this file.
         inherit: open files that the server inherits.
 
@@ -127,6 +128,10 @@ def _answers(address: str) -> bool:
     try:
         if parts.scheme == "tcp":
             with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=5):
+                return True
+        if parts.scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(parts.path)
                 return True
         with urllib.request.urlopen(address, timeout=5) as response:  # noqa: S310  our own http address
             return bool(response.status == 200)

@@ -23,10 +23,10 @@ from bentoml.exceptions import BentoMLException
 from pydantic import Field
 
 from features.catalogue import FEATURES
-from features.errors import InputError, IntegrityError, StillwatchError
+from features.errors import InputError, StillwatchError
 from features.store.lookup import FeatureLookup, Online
 from serving.access.audit import AuditLog
-from serving.access.gate import Gate, caller, may_read_reasons, unaudited
+from serving.access.gate import Gate, UnauditedError, may_read_reasons, note_reasons
 from serving.access.keys import KeyFile
 from serving.answer import scorer
 from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
@@ -173,6 +173,17 @@ class Endpoint:
     @bentoml.api(route="/score")  # type: ignore[untyped-decorator]
     async def score(self, request: ScoreRequest, /) -> ScoreResponse:
         """Risk, status and reasons of each account asked for, in the order asked."""
+        try:
+            return await self.answer(request)
+        except UnauditedError as error:  # BentoML would answer 500
+            return cast(ScoreResponse, error.answer)
+
+    async def answer(self, request: ScoreRequest) -> ScoreResponse:
+        """Answer as `score` does.
+
+        Raises:
+            UnauditedError: the answer holds reasons, and nobody could note it.
+        """
         now, served, asked = datetime.now(UTC), self.served, dict.fromkeys(request.account_ids)
         ids = [account_id for account_id in asked if account_id not in EXAMPLE_LEVELS]
         if len(ids) >= EVENT_LOOP_ACCOUNTS:
@@ -184,11 +195,7 @@ class Endpoint:
         by_id = dict(zip(ids, scores, strict=True))
         for account_id in asked.keys() & EXAMPLE_LEVELS.keys():
             by_id[account_id] = answer_example(account_id, served.model, now, has_reasons=may_read_reasons())
-        try:
-            await self._audit(scores, now)
-        except (OSError, IntegrityError) as error:
-            log.error("reasons are withheld: the audit log can't be written (%s)", type(error).__name__)
-            return cast(ScoreResponse, unaudited())
+        await note_reasons(AUDIT, [score.account_id for score in scores if score.reasons], now)
         self.meters.count(scores, now)
         return ScoreResponse(
             model=served.name,
@@ -196,14 +203,6 @@ class Endpoint:
             evaluated_at=now,
             scores=[by_id[account_id] for account_id in request.account_ids],
         )
-
-    async def _audit(self, scores: list[AccountScore], now: datetime) -> None:
-        """Note whose reasons a caller reads, before it reads them."""
-        key, explained = caller.get(), [score.account_id for score in scores if score.reasons]
-        if AUDIT is not None and key is not None and explained:
-            named = [AUDIT.pseudonym(account_id) for account_id in explained]
-            note = partial(AUDIT.append, "reasons read", key.name, now, accounts=named)
-            await anyio.to_thread.run_sync(note, limiter=self.threads)
 
     def _score_all(self, served: ServedModel, ids: list[str]) -> list[AccountScore]:
         online = self._read(ids)

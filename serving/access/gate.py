@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from features.errors import IntegrityError
+from features.errors import IntegrityError, StillwatchError
 from serving.access.audit import AuditLog
 from serving.access.keys import AccessKey, KeyFile
 
@@ -33,12 +33,37 @@ def may_read_reasons() -> bool:
     return key is None or key.opens("reasons")
 
 
-def unaudited() -> JSONResponse:
-    """The answer where reasons were asked for and nobody could note it: they are not given then."""
-    error = (
-        "reasons are not given now, since the audit log can't be written; a key without the scope reasons is answered"
-    )
-    return JSONResponse({"error": error}, 503, {"retry-after": "5"})
+class UnauditedError(StillwatchError):
+    """Reasons were asked for, and nobody could note it: they are not given then."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "reasons are not given now, since the audit log can't be written; a key without the scope reasons is "
+            "answered"
+        )
+        self.answer = JSONResponse({"error": str(self)}, 503, {"retry-after": "5"})
+
+
+async def note_reasons(audit: AuditLog | None, account_ids: Sequence[str], now: datetime) -> None:
+    """Note whose reasons the current caller reads, before it reads them.
+
+    Args:
+        audit: where; None where nobody needs a key.
+        account_ids: those whose answers hold reasons.
+        now: the time of the answer.
+
+    Raises:
+        UnauditedError: it can't be noted.
+    """
+    key = caller.get()
+    if audit is None or key is None or not account_ids:
+        return
+    try:
+        named = [audit.pseudonym(account_id) for account_id in account_ids]
+        await asyncio.to_thread(audit.append, "reasons read", key.name, now, accounts=named)
+    except (OSError, IntegrityError) as error:
+        log.error("reasons are withheld: the audit log can't be written (%s)", type(error).__name__)
+        raise UnauditedError from error
 
 
 @dataclass
@@ -113,7 +138,10 @@ class Gate:
             await _refuse(send, 403, f"this key does not open the scope {wanted}", {})
         else:
             caller.set(key)
-            await self._app(scope, receive, send)
+            try:
+                await self._app(scope, receive, send)
+            except UnauditedError as error:
+                await error.answer(scope, receive, send)
 
     def _route_of(self, path: str) -> str | None:
         """The named path that a path is, or begins with; what follows may name anything, so it is noted nowhere."""

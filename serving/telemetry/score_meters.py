@@ -1,6 +1,5 @@
 """What the scoring endpoint measures of its answers: levels, statuses, ages, and what it could not read or note."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import product
@@ -43,12 +42,20 @@ class ScoreMeters:
 
     def count(self, scores: Sequence[AccountScore], now: datetime) -> None:
         """Count the scores of an answer; those of test accounts are left out by the caller."""
-        for (status, level), count in Counter((score.status, score.level or _NO_LEVEL) for score in scores).items():
-            self._scores.add(status, level, amount=count)
-        for time, count in Counter(score.features_as_of for score in scores).items():
+        by_level: dict[tuple[str, str], int] = {}
+        by_time: dict[datetime, int] = {}
+        explained = 0
+        for score in scores:  # once, as this is on the path of each call
+            key, time = (score.status, score.level or _NO_LEVEL), score.features_as_of
+            by_level[key] = by_level.get(key, 0) + 1
             if time is not None:
-                self._ages.observe((now - time).total_seconds(), times=count)
-        if explained := sum(bool(score.reasons) for score in scores):
+                by_time[time] = by_time.get(time, 0) + 1
+            explained += bool(score.reasons)
+        for (status, level), count in by_level.items():
+            self._scores.add(status, level, amount=count)
+        for time, count in by_time.items():
+            self._ages.observe((now - time).total_seconds(), times=count)
+        if explained:
             self._explained.add(amount=explained)
 
     def collect(self, model: Model, lookup: FeatureLookup, audit: AuditLog | None) -> Iterable["Metric"]:

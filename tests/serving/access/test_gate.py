@@ -9,14 +9,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from serving.access import gate as gate_module
 from serving.access.audit import AuditLog
-from serving.access.gate import Gate, WrongTries, caller
+from serving.access.gate import Gate, WrongTries, caller, note_reasons
 from serving.access.keys import KeyFile
 
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
-SCOPE_OF = {"/score": "score", "/metrics": "metrics"}
+SCOPE_OF = {"/score": "score", "/explained": "score", "/metrics": "metrics", "/inline/check/": "score"}
 
 
 class Behind:
@@ -27,7 +28,13 @@ class Behind:
             key = caller.get()
             return PlainTextResponse(key.name if key else "nobody")
 
-        app = Starlette(routes=[Route(path, who) for path in ("/score", "/metrics", "/livez")])
+        pages = Starlette(routes=[Route(path, who) for path in ("/score", "/metrics", "/livez")])
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] == "/explained":
+                await note_reasons(self.audit, ["a1"], self.now)
+            await pages({**scope, "path": "/score"} if scope["path"] == "/explained" else scope, receive, send)
+
         self.now = START
         self.keys, self.audit = KeyFile(folder / "keys.json"), AuditLog(folder / "audit.jsonl")
         keys = None if is_open else self.keys
@@ -53,7 +60,7 @@ def test_a_key_lets_its_owner_through_where_its_scope_is_asked_for(behind: Behin
 
 def test_without_a_key_nothing_but_health_is_answered(behind: Behind) -> None:
     assert behind.get("/livez") == (200, "nobody")
-    for path in SCOPE_OF:
+    for path in (*SCOPE_OF, "/inline/check/x"):
         status, said = behind.get(path)
         assert status == 401
         assert "a valid key is needed: Authorization: Bearer KEY" in said
@@ -79,6 +86,32 @@ def test_keys_that_can_not_be_read_let_nobody_through(behind: Behind) -> None:
     key, _ = behind.keys.create("gateway", ["score"], START)
     behind.keys.path.write_text("{")
     assert behind.get("/score", key) == (503, '{"error": "access keys can\'t be read"}')
+
+
+def test_what_follows_a_named_path_is_noted_nowhere(behind: Behind) -> None:
+    assert behind.get("/inline/check/v1/users/canary", "sw_wrong")[0] == 401
+    assert behind.get("/inline/check/canary", behind.keys.create("m", ["metrics"], START)[0])[0] == 403
+    assert [entry["details"] for entry in behind.audit.entries()] == [
+        {"path": "/inline/check/"},
+        {"path": "/inline/check/", "scope": "score"},
+    ]
+
+
+def test_a_log_that_can_not_be_written_still_refuses_and_is_counted(behind: Behind) -> None:
+    behind.audit.path.mkdir()
+    assert behind.get("/score", "sw_wrong")[0] == 401
+    assert behind.get("/score", behind.keys.create("m", ["metrics"], START)[0])[0] == 403
+    assert behind.audit.failures == 2
+
+
+def test_reasons_that_nobody_can_note_are_a_503_with_a_sentence(behind: Behind) -> None:
+    key, _ = behind.keys.create("analyst", ["score", "reasons"], START)
+    assert behind.get("/explained", key) == (200, "analyst")
+    (entry,) = behind.audit.entries()
+    assert (entry["event"], entry["details"]) == ("reasons read", {"accounts": [behind.audit.pseudonym("a1")]})
+    behind.audit.path.write_text("no chain\n")
+    status, said = behind.get("/explained", key)
+    assert status == 503 and "the audit log can't be written" in said
 
 
 def test_an_open_server_lets_everybody_through(tmp_path: Path) -> None:
