@@ -45,7 +45,7 @@ def chromium() -> str | None:
 def shown(root: Path) -> Iterator[str]:
     """`stillwatch ui` over a workspace, on a spare port; gives the address that it prints."""
     program = str(Path(sys.executable).with_name("stillwatch"))
-    call = [program, "ui", "--port", str(free_port(HOST)), "--workspace", str(root)]
+    call = [program, "ui", "--open", "--port", str(free_port(HOST)), "--workspace", str(root)]
     own = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
     with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=own) as server:
         try:

@@ -226,13 +226,21 @@ def serve(
 def ui(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
+    is_open: Annotated[bool, typer.Option("--open", help="Let everybody in, without an access key.")] = False,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_client_ca: TlsClientCa = None,
     path: Root = WORKSPACE,
 ) -> None:
     """Serve the page of runs and models (MLflow) until it is stopped."""
-    from pipelines.servers.runs_page import serve_runs
+    from pipelines.servers.runs_page import RunsRequest, serve_runs
     from pipelines.workspace import Workspace
+    from serving.access.tls import check_tls, plaintext_warning
 
-    serve_runs(Workspace(path), host, port)
+    workspace, tls = Workspace(path), check_tls(tls_cert, tls_key, tls_client_ca)
+    if warning := plaintext_warning(host, tls):
+        print(warning, file=sys.stderr)
+    serve_runs(workspace, RunsRequest(host, port, is_open, tls))
 
 
 @app.command()

@@ -146,7 +146,7 @@ def settings() -> Settings:
     if folder and not Path(folder).is_dir():
         raise InputError(f"STILLWATCH_SECRETS names {folder}, which is no folder: give one that holds secrets.")
     try:
-        current = Settings(_secrets_dir=folder or None)
+        current = Settings(_secrets_dir=folder or None)  # type: ignore[call-arg]
         current.secret()
     except ValidationError as error:
         name = "STILLWATCH_" + str(error.errors()[0]["loc"][0]).upper()

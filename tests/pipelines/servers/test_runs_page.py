@@ -9,19 +9,26 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pipelines.workspace import Workspace
 from serving.process import free_port
 
 HOST = "127.0.0.1"
 
 
-def ask(port: int, path: str, host: str = "") -> http.client.HTTPResponse:
+def ask(port: int, path: str, host: str = "", key: str | None = "", method: str = "GET") -> http.client.HTTPResponse:
+    """Ask with the key of the fixture `key`, another one, or none."""
     connection = http.client.HTTPConnection(HOST, port, timeout=60)
-    connection.request("GET", path, headers={"Host": host or f"{HOST}:{port}"})
+    shown = {} if key is None else {"authorization": f"Bearer {key or KEYS['admin']}"}
+    connection.request(method, path, headers={"Host": host or f"{HOST}:{port}"} | shown)
     return connection.getresponse()
+
+
+KEYS: dict[str, str] = {}  # by scope, of the server that runs
 
 
 def calls() -> bytes:
@@ -39,7 +46,19 @@ def port() -> int:
 
 
 @pytest.fixture
-def server(filled_workspace: Path, command: list[str], port: int, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def _keys(filled_workspace: Path) -> Iterator[None]:
+    """A key of the scope admin, and one of another."""
+    stored, now = Workspace(filled_workspace).access_keys, datetime.now(UTC)
+    for scope in ("admin", "metrics"):
+        KEYS[scope], _ = stored.create(scope, [scope], now)
+    yield
+    stored.path.unlink()
+
+
+@pytest.fixture
+def server(
+    filled_workspace: Path, command: list[str], port: int, tmp_path: Path, _keys: None
+) -> Iterator[subprocess.Popen[str]]:
     (filled_workspace / "ui.log").unlink(missing_ok=True)
     call = [*command, "ui", "--port", str(port), "--workspace", str(filled_workspace)]
     own = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
@@ -57,6 +76,9 @@ def test_it_prints_the_page_of_the_runs_and_serves_them_and_ctrl_c_ends_it_with_
     result = server.stdout.readline()
     assert result.startswith(f"MLflow: http://{HOST}:{port}/#/experiments/")
     assert ask(port, "/").status == 200
+    for method, path in (("GET", "/"), ("GET", "/static-files/x.js"), ("POST", "/api/2.0/mlflow/runs/delete")):
+        assert ask(port, path, key=None, method=method).status == 401
+        assert ask(port, path, key=KEYS["metrics"], method=method).status == 403
     assert f"{filled_workspace}/mlruns/mlflow.db".encode() not in calls()  # the backend's address may hold a password
     experiment = json.load(ask(port, "/api/2.0/mlflow/experiments/get-by-name?experiment_name=stillwatch"))
     assert f"/experiments/{experiment['experiment']['experiment_id']}/runs" in result
@@ -83,6 +105,12 @@ def test_sigterm_while_it_starts_ends_it_with_0_and_leaves_nothing(
     assert server.wait(60) == 0
     with socket.socket() as probe:
         assert probe.connect_ex((HOST, port)) != 0
+
+
+def test_a_page_that_nobody_could_see_is_not_served(stillwatch: Callable, filled_workspace: Path, port: int) -> None:
+    result = stillwatch("ui", "--port", port, "--workspace", filled_workspace)
+    assert result.returncode == 2
+    assert "no valid access key" in result.stderr and "opens the scope admin" in result.stderr
 
 
 def test_a_port_that_is_taken_is_refused(stillwatch: Callable, filled_workspace: Path) -> None:
