@@ -28,7 +28,7 @@ NAME = "stillwatch"
 SERVICE = "serving.service:Stillwatch"
 RECIPE = "bentofile.yaml"
 HALF_DONE = ".half-"
-SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY", "STILLWATCH_ACCESS_KEY")
+SECRETS = ("STILLWATCH_KEY", "STILLWATCH_SIGNING_KEY", "STILLWATCH_ACCESS_KEY", "STILLWATCH_ONLINE")
 """Environment variables that a server must not see."""
 
 EXTRAS = {"feast": "[duckdb,redis]"}

@@ -266,7 +266,7 @@ def endpoint(filled_workspace: Path) -> Iterator[str]:
     from serving.package import last_packaged
     from serving.server import Options, running_server
 
-    options = Options(store=filled_workspace / "features")
+    options = Options(store=filled_workspace / "features", log_format="json", log_level="info")
     with running_server(
         last_packaged(filled_workspace / "bento"), options, log=filled_workspace / f"serve-{os.getpid()}.log"
     ) as url:

@@ -89,6 +89,7 @@ def configure_logs(log_format: LogFormat, level: LogLevel) -> None:
         library.handlers, library.propagate = [], True
     logging.getLogger("stillwatch.printed").setLevel(logging.INFO)
     logging.captureWarnings(True)
+    logging.raiseExceptions = False  # a line that can't be written would be said by another line, and so for ever
     if sys.__stdout__ is not None and sys.__stderr__ is not None:
         sys.stdout = _PrintedLines(sys.__stdout__, logging.INFO)
         sys.stderr = _PrintedLines(sys.__stderr__, logging.WARNING)

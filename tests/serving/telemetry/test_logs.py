@@ -59,3 +59,13 @@ def test_text_stays_text() -> None:
     assert "printed words\n" in result.stdout
     assert "INFO line 1" in result.stderr and "too small" not in result.stderr
     assert "WARNING a library's warning" in result.stderr and "a library's detail" not in result.stderr
+
+
+def test_a_program_whose_output_nobody_reads_goes_on() -> None:
+    program = PROGRAM + "\nprint('again')\nraise SystemExit(7)"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        assert run.stdout is not None
+        run.stdout.close()
+        assert run.wait(60) in (7, 120)  # 120: Python could not flush its output at the end
