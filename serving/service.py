@@ -23,14 +23,15 @@ from bentoml.exceptions import BentoMLException
 from pydantic import Field
 
 from features.catalogue import FEATURES
-from features.errors import InputError, StillwatchError
-from features.store.lookup import FeatureLookup, Online
+from features.errors import StillwatchError
+from features.store.lookup import Online
 from serving.access.audit import AuditLog
 from serving.access.gate import Gate, UnauditedError, may_read_reasons, note_reasons
 from serving.access.keys import KeyFile
 from serving.answer import scorer
 from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
 from serving.answer.messages import AccountScore, ScoreRequest, ScoreResponse
+from serving.answer.store_opening import PROBE, open_store
 from serving.champion.shadow import ANSWERS, SERVED, Shadow
 from serving.champion.succession import MODEL, ModelSettings, ServedModel, SignatureCheck, Succession
 from serving.inline import CHECK, GUARDRAIL, Denied, Failure, Inline, InlineRules
@@ -113,32 +114,6 @@ def open_shadow(options: Arguments) -> Shadow | None:
     return Shadow(options.open(options.shadow / SERVED / MODEL), options.shadow / ANSWERS, partial(print, flush=True))
 
 
-def open_store(options: Arguments) -> FeatureLookup:
-    """Open the online store and read from it once.
-
-    Raises:
-        InputError: no store is set, nothing was ever brought online, or it can't be read.
-    """
-    if options.store is None:
-        raise InputError("the service has no feature store: pass --arg store=DIR to bentoml serve")
-    try:
-        lookup = FeatureLookup(options.store, options.online)
-        if options.online == "sqlite" and lookup.materialized() is None:
-            raise InputError("nothing was ever brought online")
-        lookup.online([PROBE])
-    except Exception as error:
-        kind = "sqlite" if options.online == "sqlite" else "Redis"
-        raise InputError(
-            f"the online store ({kind}) of {options.store} can't be read ({type(error).__name__}): "
-            "run `stillwatch build` first, or check --arg store"
-        ) from error
-    return lookup
-
-
-PROBE = "\u0000readiness"
-"""An account id that cannot occur, for asking whether the store answers."""
-
-
 class Endpoint:
     """Scores accounts by how likely they take part in a distillation campaign."""
 
@@ -146,7 +121,7 @@ class Endpoint:
         try:
             self.served = arguments.open(SOURCE / MODEL)
             self.shadow = open_shadow(arguments)
-            self.lookup = open_store(arguments)
+            self.lookup = open_store(arguments.store, arguments.online)
         except StillwatchError as error:
             _end_server(error)
             raise
@@ -166,7 +141,7 @@ class Endpoint:
         try:
             arguments.open(SOURCE / MODEL)
             open_shadow(arguments)
-            open_store(arguments)
+            open_store(arguments.store, arguments.online)
         except StillwatchError as error:
             raise BentoMLException(str(error)) from error
 
