@@ -21,6 +21,7 @@ from features.store.lookup import FeatureLookup
 from serving.answer import scorer
 from serving.middleware import BODY_LIMIT
 from serving.service import Endpoint
+from serving.telemetry.score_meters import ScoreMeters
 from tests.serving.conftest import GuardedServer, broken, emptied
 from training.models.model import Model
 
@@ -292,7 +293,7 @@ def test_accounts_of_a_damaged_store_are_unavailable(store: Path, tmp_path: Path
         opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.write_bytes((content := database.read_bytes())[:8192] + bytes(4096) + content[12288:])
     endpoint = Endpoint.__new__(Endpoint)
-    endpoint.lookup = FeatureLookup(copied)
+    endpoint.lookup, endpoint.meters = FeatureLookup(copied), ScoreMeters()
     assert endpoint._read(["fresh-1", "nobody"]) is None
     endpoint.lookup = FeatureLookup(store)
     online = endpoint._read(["fresh-1", "nobody"])

@@ -46,15 +46,15 @@ def test_any_other_id_is_replaced(client: TestClient, numbers: list[str]) -> Non
     assert request_id.get() is None
 
 
-def test_a_thousand_paths_are_one_series(client: TestClient, meters: RequestMeters) -> None:
-    for number in range(1_000):
+def test_a_hundred_paths_are_one_series(client: TestClient, meters: RequestMeters) -> None:
+    for number in range(100):
         client.get(f"/made-up-{number}")
         client.get(f"/inline/check/a{number}")
     client.get("/score")
     client.get("/broken")
     text = exposition(meters.collect())
-    assert 'stillwatch_http_requests_total{code="404",route="other"} 1000.0' in text
-    assert 'stillwatch_http_requests_total{code="200",route="/inline/check/"} 1000.0' in text
+    assert 'stillwatch_http_requests_total{code="404",route="other"} 100.0' in text
+    assert 'stillwatch_http_requests_total{code="200",route="/inline/check/"} 100.0' in text
     assert 'stillwatch_http_requests_total{code="500",route="/broken"} 1.0' in text
     assert 'stillwatch_http_request_seconds_count{route="/score"} 1.0' in text
     assert "made-up" not in text and len(text.splitlines()) < 90
