@@ -1,4 +1,8 @@
-"""What is to be planted, as it is asked for on the command line."""
+"""Options that several commands take: what is to be planted, and files for TLS."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,3 +29,14 @@ def test_families_are_named_with_commas() -> None:
 def test_an_unknown_family_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"\['nonsense'\] can't be planted: choose from .*bare_seeds"):
         make_planting(True, "bare_seeds,nonsense", SHARE, 0)
+
+
+@pytest.mark.parametrize("command_name", ["serve", "follow", "ui"])
+def test_a_certificate_without_its_key_is_refused_before_anything_starts(
+    command_name: str, stillwatch: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "w" / "lake").mkdir(parents=True)
+    result = stillwatch(command_name, "--tls-cert", "cert.pem", "--workspace", tmp_path / "w")
+    assert result.returncode == 2
+    assert "--tls-cert and --tls-key go together" in result.stderr and result.stderr.count("\n") == 1
+    assert [path.name for path in (tmp_path / "w").iterdir()] == ["lake"]
