@@ -235,8 +235,7 @@ def test_no_body_at_all_gives_a_5xx(client: Client, body: bytes) -> None:
 
 def test_the_probes_the_metrics_and_the_front_page_answer(client: Client) -> None:
     client.scores(["fresh-1"])
-    assert client.call("GET", "/livez")[0] == 200
-    assert client.call("GET", "/readyz")[0] == 200
+    assert [client.call("GET", path)[0] for path in ("/livez", "/readyz")] == [200, 200]
     status, metrics, _ = client.call("GET", "/metrics")
     assert status == 200 and "bentoml_service_request_duration_seconds" in metrics
     status, page, _ = client.call("GET", "/")
