@@ -23,7 +23,7 @@ from pipelines.follow.broker.settling import Settler
 from pipelines.follow.broker.source import BrokerReading
 from pipelines.follow.follower_state import JOURNAL, read_state
 from pipelines.follow.held_pipe import end_with
-from pipelines.follow.taking.app import SCOPE_OF, Taking, make_app
+from pipelines.follow.taking.app import ROUTES, SCOPE_OF, Taking, make_app
 from pipelines.follow.taking.bodies import Reducer
 from pipelines.follow.taking.meters import Meters
 from pipelines.settings import settings as environment
