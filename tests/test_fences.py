@@ -188,18 +188,8 @@ def code() -> list[Path]:
 
 def texts() -> list[Path]:
     """Everything a person wrote: code, settings and pages (the locks are a resolver's)."""
-    named = [
-        ROOT / name
-        for name in (
-            "Makefile",
-            "pyproject.toml",
-            ".ci/each-python",
-            ".ci/pythons",
-            ".ci/run",
-            ".ci/servers",
-            ".gitignore",
-        )
-    ]
+    names = "Makefile pyproject.toml .ci/each-python .ci/pythons .ci/run .ci/servers .gitignore".split()
+    named = [ROOT / name for name in names]
     pages = [path for folder in (*PLACES, ".github") for path in sorted((ROOT / folder).rglob("*.y*ml"))]
     return [*code(), *(path for path in named if path.exists()), *sorted(ROOT.glob("*.md")), *pages]
 
