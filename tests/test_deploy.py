@@ -6,6 +6,7 @@ That the servers show every metric that is asked for is tested where they run: `
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_services_run_without_rights_and_what_is_named_is_there() -> None:
     for name, service in COMPOSE["services"].items():
         assert service["read_only"] is True and service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert "healthcheck" in service or name == "command", name
+        assert "healthcheck" in service or name in ("command", "stream"), name  # these end
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
         assert {volume.split(":")[0] for volume in service.get("volumes", [])} <= set(COMPOSE["volumes"]), name
         assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"]), name
@@ -124,3 +125,19 @@ def test_the_image_runs_as_nobody_in_particular_and_copies_what_is_there() -> No
 def test_no_secret_lies_in_the_repository() -> None:
     assert [path.name for path in (DEPLOY / "secrets").iterdir() if path.name == ".gitignore"] == [".gitignore"]
     assert (DEPLOY / "secrets" / ".gitignore").read_text(encoding="utf-8") == "*\n!.gitignore\n"
+
+
+def test_the_brokers_pins_are_those_of_the_lock() -> None:
+    """By the image's own awk, from the larger lock."""
+    program = re.search(r"awk '(.+?)'", CONTAINERFILE)
+    assert program is not None
+    lock = DEPLOY.parent / "requirements-dev.lock"
+    cut = subprocess.run(["awk", program[1], lock], capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^([a-z-]+)==", cut, re.MULTILINE) == [
+        "confluent-kafka",
+        "fast-depends",
+        "faststream",
+        "nats-py",
+    ]
+    entries = [lock.read_text(encoding="utf-8").find(entry) for entry in re.split(r"\n(?=[a-z])", cut.strip())]
+    assert min(entries) >= 0
