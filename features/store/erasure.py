@@ -35,6 +35,7 @@ def erase_features(lookup: FeatureLookup, accounts: Sequence[str]) -> int:
     if latest.exists():
         lookup.replace_latest(pl.read_parquet(latest).filter(~pl.col(_ENTITY).is_in(list(accounts))))
         _erase_online(lookup, accounts)
+    lookup.replace_pushed(accounts)
     return len(holding)
 
 
@@ -76,9 +77,8 @@ def _erase_from_sqlite(lookup: FeatureLookup, store: "FeatureStore", keys: Seque
 
 def _erase_from_redis(store: "FeatureStore", accounts: Sequence[str]) -> None:
     from feast.infra.online_stores.helpers import _redis_key
-    from feast.infra.online_stores.redis import RedisOnlineStore
 
-    client = RedisOnlineStore()._get_client(store.config.online_store)
+    client = store._get_provider().online_store._get_client(store.config.online_store)
     for account in accounts:
         client.delete(_redis_key(store.project, _entity(account), store.config.entity_key_serialization_version))
 

@@ -6,20 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow.parquet as pq
 
 from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA, SCHEMA_VERSION
 from features.errors import IntegrityError
-from features.store.feast_store import EMPTY, REMEDY, check_database, is_damage, open_feast, seal_registry
-from features.store.online_rows import GROUP, pack, seal
+from features.store.brought_online import LATEST, PUSHED, brought_online, list_pushed, newest_online
+from features.store.feast_store import EMPTY, open_feast, seal_registry
+from features.store.online_reader import VIEW, Online, OnlineReader
+from features.store.online_rows import GROUP, pack
+from features.store.ownership import MARKER_ID, Marker, store_identity
 from features.tables.sealed_file import check_sealed, replace_sealed
 
 if TYPE_CHECKING:
@@ -28,29 +29,7 @@ if TYPE_CHECKING:
 _STAMP = b"stillwatch"
 _NAME = "%Y-%m-%dT%H%M%S.%f"  # of the offline files
 _NAMES = {"account_id": pl.String, "canonical_id": pl.String}
-_FIELDS = ("vector", "campaign_id", "ties", "lift", "seal")  # of a row of the online store
-_LATEST, _PUSHED = "latest.parquet", "pushed.parquet"
 _AROUND = timedelta(days=2)  # Feast compares in the local time zone; `latest.parquet` holds one time only
-
-
-class Online(NamedTuple):
-    """The newest that is known of n accounts.
-
-    Attributes:
-        matrix: shape (n, features) in catalogue order, NaN where unknown.
-        as_of: the time of each row, None for an account that is unknown or whose row is damaged.
-        campaigns: the campaign that each account belongs to most, None for none.
-        ties: what it shares with that campaign's other accounts, for analysts; None for none.
-        lift: (n,) what each account's group adds to its score; 0 for none.
-        damaged: (n,) whether the store holds something of the account that is not what was written.
-    """
-
-    matrix: npt.NDArray[np.float32]
-    as_of: list[datetime | None]
-    campaigns: list[str | None]
-    ties: list[str | None]
-    lift: npt.NDArray[np.float64]
-    damaged: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -60,23 +39,25 @@ class FeatureLookup:
     Attributes:
         root: folder of the offline files, the registry and, by default, the online store.
         online_store: "sqlite" or a Redis URL.
+        read_seconds: how long a reader waits for the online store; None as long as a command does.
     """
 
     root: Path
     online_store: str = "sqlite"
+    read_seconds: float | None = None
 
     def holds(self, as_of: datetime, stamp: str) -> bool:
         """Are the features of that time there, read out under this catalogue from a lake with this stamp?"""
         path = self._offline(as_of)
         check_sealed(path)
-        return path.exists() and pq.read_metadata(path).metadata.get(_STAMP) == _mark(stamp)
+        return path.exists() and pq.read_metadata(path).metadata.get(_STAMP) == _stamped(stamp)
 
     def write(self, features: pl.DataFrame, as_of: datetime, stamp: str) -> None:
         """Put the features of one time (`FEATURES_SCHEMA`) into the offline store; replaces those of the same time."""
         path = self._offline(as_of)
         path.parent.mkdir(parents=True, exist_ok=True)
         table = features.select(FEATURES_SCHEMA.names()).to_arrow(compat_level=pl.CompatLevel.oldest())
-        stamped = table.replace_schema_metadata({_STAMP: _mark(stamp)})
+        stamped = table.replace_schema_metadata({_STAMP: _stamped(stamp)})
         with _replaced(path) as draft:
             pq.write_table(stamped, draft, compression="zstd")
 
@@ -142,19 +123,32 @@ class FeatureLookup:
         newest = self.materialized()
         if newest is not None and newest > as_of and (now is None or newest <= now):
             return False
-        self.replace_latest(_packed(self.read(as_of), groups, names))
+        vectors = _packed(self.read(as_of), groups, names)
+        self.replace_latest(vectors)
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
-            store.materialize(as_of - _AROUND, as_of + _AROUND, feature_views=["account_vector"])
+            store.materialize(as_of - _AROUND, as_of + _AROUND, feature_views=[VIEW])
+        self._mark(as_of, len(vectors))
         seal_registry(self.root)
         return True
 
     def replace_latest(self, vectors: pl.DataFrame) -> None:
         """Put other rows in the place of those that were last brought online; the online store stays as it is."""
-        with _replaced(self.root / _LATEST) as draft:
+        with _replaced(self.root / LATEST) as draft:
             vectors.write_parquet(draft)
+
+    def replace_pushed(self, erased: Sequence[str]) -> None:
+        """Take accounts out of the list of those that came online one by one."""
+        if (self.root / PUSHED).exists():
+            left = pl.read_parquet(self.root / PUSHED)
+            if "account_id" in left.columns:
+                left = left.filter(~pl.col("account_id").is_in(list(erased)).fill_null(value=False))
+            with _replaced(self.root / PUSHED) as draft:
+                left.write_parquet(draft)
 
     def push(self, features: pl.DataFrame, groups: pl.DataFrame, names: pl.DataFrame | None = None) -> None:
         """Bring the features of some accounts online; what is there of others stays.
+
+        A store that was emptied stays without its marker, since the others are not there.
 
         Args:
             features: `FEATURES_SCHEMA`, all rows as of one time.
@@ -163,15 +157,18 @@ class FeatureLookup:
         """
         if features.is_empty():
             return
-        rows = _packed(features, groups, names).to_pandas()
-        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            self._store.write_to_online_store("account_vector", rows)
-        with _replaced(self.root / _PUSHED) as draft:
-            features.select(pl.col("as_of").max()).write_parquet(draft)
+        rows, as_of = _packed(features, groups, names), features["as_of"].max()
+        assert isinstance(as_of, datetime)
+        marker = self.marker()
+        self._write_online(rows)
+        if marker is not None:
+            self._mark(as_of, marker.accounts)
+        with _replaced(self.root / PUSHED) as draft:
+            list_pushed(self.root, rows["account_id"].to_list(), as_of).write_parquet(draft)
 
     def groups(self) -> pl.DataFrame:
         """The groups as they were last brought online for all accounts: `account_id`, `campaign_id`, `ties`, `lift`."""
-        latest = self.root / _LATEST
+        latest = self.root / LATEST
         if not latest.exists():
             return pl.DataFrame(schema=GROUP)
         check_sealed(latest)
@@ -179,64 +176,24 @@ class FeatureLookup:
 
     def materialized(self) -> datetime | None:
         """The newest time whose features were brought online, of all accounts or of some."""
-        times = []
-        for path in (self.root / _LATEST, self.root / _PUSHED):
-            if path.exists():
-                check_sealed(path)
-                times.append(pl.scan_parquet(path).select(pl.col("as_of").max()).collect().item())
-        return max(filter(None, times), default=None)
+        return newest_online(self.root)
 
     def online(self, account_ids: Sequence[str]) -> Online:
         """The newest features and campaigns of n accounts, in the order asked; repeats allowed.
 
         Raises:
-            IntegrityError: the store as a whole is damaged.
+            IntegrityError: the store as a whole is damaged, or was filled by another workspace.
         """
-        rows, count = self._read_online(account_ids), len(account_ids)
-        matrix, vectors = np.full((count, len(FEATURE_NAMES)), np.nan, dtype=np.float32), rows["vector"].values
-        lengths = [len(value.float_list_val.val) for value in vectors]
-        for row, length in enumerate(lengths):
-            if length == len(FEATURE_NAMES):
-                matrix[row] = vectors[row].float_list_val.val
-        times = [time.ToDatetime(tzinfo=UTC) for time in rows["vector"].event_timestamps]
-        campaigns, ties = (
-            [value.string_val or None for value in rows[name].values] for name in ("campaign_id", "ties")
-        )
-        lift = np.array([value.double_val for value in rows["lift"].values], dtype=np.float64)
-        seals = [value.int64_val for value in rows["seal"].values]
-        is_sound = (seal(account_ids, matrix, times, campaigns, ties, lift) == seals) & np.array(lengths, dtype=bool)
-        if is_sound.all():
-            return Online(matrix, [*times], campaigns, ties, lift, ~is_sound)
-        is_there = np.any([[bool(value.WhichOneof("val")) for value in rows[name].values] for name in _FIELDS], axis=0)
-        matrix[~is_sound], lift[~is_sound] = np.nan, 0.0
-        times_of_sound, campaigns, ties = (_where(is_sound, values) for values in (times, campaigns, ties))
-        return Online(matrix, times_of_sound, campaigns, ties, lift, is_there & ~is_sound)
+        return self._reader.read(account_ids)
 
-    def _read_online(self, account_ids: Sequence[str]) -> dict[str, Any]:
-        """Feast's answer by field.
-
-        Raises:
-            IntegrityError: the store can't be read.
-        """
-        wanted = [f"account_vector:{name}" for name in _FIELDS]
-        try:
-            response = self._checked_store.get_online_features(wanted, {"account_id": list(account_ids)})
-        except Exception as error:
-            if not is_damage(error):
-                raise
-            raise IntegrityError(f"the online store of {self.root} is damaged ({error}): {REMEDY}.") from error
-        return dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
+    def marker(self) -> Marker | None:
+        """What the online store says was brought online; None if it says nothing, as after it was emptied."""
+        marker = self._reader.marker()
+        return marker if marker is None or marker.store_id == self._identity() else None
 
     def expected(self, account_ids: Sequence[str]) -> set[str]:
-        """Those of some accounts that were last brought online, and so must be in the online store."""
-        latest = self.root / _LATEST
-        if not latest.exists():
-            return set()
-        state = latest.stat()
-        online = _hashed_accounts(latest, (state.st_mtime_ns, state.st_ino))
-        asked = pl.Series(account_ids, dtype=pl.String)
-        hashes = asked.hash().to_numpy()
-        return set(asked.filter(pl.Series(online[np.searchsorted(online[:-1], hashes)] == hashes)))
+        """Those of some accounts that were brought online, and so must be in the online store."""
+        return brought_online(self.root, account_ids)
 
     def feast_store(self) -> "FeatureStore":
         """Feast over this store."""
@@ -250,27 +207,29 @@ class FeatureLookup:
     def _offline(self, as_of: datetime) -> Path:
         return self.root / "offline" / f"{as_of.astimezone(UTC):{_NAME}}.parquet"
 
+    def _mark(self, as_of: datetime, accounts: int) -> None:
+        """Say in the online store itself what is there; the last step of bringing rows online."""
+        text = Marker(self._identity(), as_of, accounts).to_text()
+        time = pl.lit(as_of).cast(FEATURES_SCHEMA["as_of"])
+        row = pl.DataFrame({"account_id": [MARKER_ID]}).with_columns(as_of=time)
+        nothing = [pl.lit(None, kind).alias(name) for name, kind in FEATURES_SCHEMA.items() if name in FEATURE_NAMES]
+        group = pl.DataFrame({"account_id": [MARKER_ID], "campaign_id": [text], "ties": [None], "lift": [None]}, GROUP)
+        self._write_online(_packed(row.with_columns(nothing), group, None))
+
+    def _write_online(self, rows: pl.DataFrame) -> None:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
+            self._store.write_to_online_store(VIEW, rows.to_pandas())
+
+    def _identity(self) -> str:
+        return store_identity(self.root.resolve(), is_shared=self.online_store != "sqlite")
+
     @cached_property
-    def _checked_store(self) -> "FeatureStore":
-        """Feast over this store, of which a local online store has been looked through once."""
-        store = self._store
-        if self.online_store == "sqlite":
-            check_database(self.root / "online.db")
-        return store
+    def _reader(self) -> OnlineReader:
+        return OnlineReader(self.root, self.online_store, self.read_seconds)
 
     @cached_property
     def _store(self) -> "FeatureStore":
         return open_feast(self.root.resolve(), self.online_store)
-
-
-@lru_cache(maxsize=1)
-def _hashed_accounts(path: Path, state: tuple[int, int]) -> npt.NDArray[np.uint64]:  # noqa: ARG001  (keys the cache)
-    """The sorted hashes of the accounts in a file in a state, and a last 0; in memory, 8 bytes an account.
-
-    They are for this process alone: another release of Polars hashes otherwise.
-    """
-    hashes = pl.read_parquet(path, columns=["account_id"])["account_id"].hash()
-    return np.append(np.sort(hashes.to_numpy()), np.uint64(0))
 
 
 def _packed(features: pl.DataFrame, groups: pl.DataFrame | None, names: pl.DataFrame | None) -> pl.DataFrame:
@@ -279,12 +238,7 @@ def _packed(features: pl.DataFrame, groups: pl.DataFrame | None, names: pl.DataF
     return pack(features, memberships, pl.DataFrame(schema=_NAMES) if names is None else names)
 
 
-def _where(mask: npt.NDArray[np.bool_], values: Sequence[Any]) -> list[Any]:
-    """The values where the mask is true, else None."""
-    return [value if is_kept else None for value, is_kept in zip(values, mask.tolist(), strict=True)]
-
-
-def _mark(stamp: str) -> bytes:
+def _stamped(stamp: str) -> bytes:
     return f"{SCHEMA_VERSION}/{stamp}".encode()
 
 

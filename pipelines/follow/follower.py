@@ -104,6 +104,10 @@ class Follower:
         self._touched.clear()
         return Refreshed(now, features["account_id"], events, repeats)
 
+    def is_online_whole(self) -> bool:
+        """Tell whether all accounts are online; not if the online store was emptied meanwhile."""
+        return self.workspace.lookup.marker() is not None
+
     def touch(self, account_ids: Iterable[str]) -> None:
         """Let the next refresh read these accounts out, whether or not something is new of them."""
         self._touched.update(account_ids)

@@ -120,6 +120,8 @@ class Following:
         begin, state = time.monotonic(), self._state
         try:
             refreshed = self._follower.refresh(datetime.now(UTC))
+            if self._grouping is None and not self._follower.is_online_whole():
+                self._next_groups = 0.0  # a grouping brings all accounts online
         except IntegrityError:
             raise
         except Exception as error:

@@ -1,10 +1,6 @@
 """The feature store, through real Feast, DuckDB and SQLite (and Redis, where there is a server)."""
 
 import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA
 from features.errors import IntegrityError
 from features.store.erasure import erase_features
 from features.store.lookup import FeatureLookup
+from tests.features.store.conftest import needs_redis
 
 EARLY = datetime(2026, 5, 20, 6, 30, tzinfo=UTC)
 
@@ -194,26 +191,7 @@ def test_a_rebuilt_snapshot_replaces_the_one_online_and_offline(
         assert store.online(some["account_id"].to_list())[0].tobytes() == vectors(features).tobytes()
 
 
-@pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    call = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    server = subprocess.Popen(call, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs a redis-server on the PATH")
+@needs_redis
 def test_redis_gives_the_same_bits_as_sqlite(
     tmp_path: Path, redis_url: str, snapshots: dict[datetime, pl.DataFrame], as_of: datetime
 ) -> None:

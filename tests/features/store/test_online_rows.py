@@ -16,7 +16,8 @@ import pytest
 from features.accounts import read_out
 from features.errors import IntegrityError
 from features.store.feast_store import check_database
-from features.store.lookup import FeatureLookup, Online
+from features.store.lookup import FeatureLookup
+from features.store.online_reader import Online
 from features.store.online_rows import GROUP, seal
 
 FLIPS = 60  # of a file of some 300 kB

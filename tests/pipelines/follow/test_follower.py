@@ -127,6 +127,10 @@ def test_only_the_accounts_that_something_is_new_of_are_read_out(new_workspace: 
     assert workspace.lookup.online([account, "nobody"]).as_of == [AS_OF, None]
     follower.accept(event)
     assert follower.refresh(AS_OF).repeats == 1
+    assert not follower.follower.is_online_whole()  # one account is
+    ensure_features(workspace, [AS_OF], silent)
+    assert workspace.lookup.materialize(AS_OF, now=AS_OF)
+    assert follower.follower.is_online_whole()
 
 
 def test_an_event_of_a_clock_that_is_ahead_counts_once_its_time_has_come(
