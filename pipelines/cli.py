@@ -18,6 +18,7 @@ from pipelines.commands.options import (
     HOLDS_ALL,
     WORKSPACE,
     ActThreshold,
+    AllowFuture,
     AsOf,
     NewRoot,
     Out,
@@ -27,6 +28,7 @@ from pipelines.commands.options import (
     TlsCert,
     TlsClientCa,
     TlsKey,
+    check_not_ahead,
     parse_time,
     print_version,
 )
@@ -100,15 +102,16 @@ app.add_typer(shadow_commands.shadow)
 
 
 @app.command()
-def build(as_of: AsOf, path: Root = WORKSPACE) -> None:
+def build(as_of: AsOf, allow_future: AllowFuture = False, path: Root = WORKSPACE) -> None:
     """Compute the features known at a time into the feature store."""
     from pipelines.build import build as run
     from pipelines.commands import printing
     from pipelines.workspace import Workspace
 
-    workspace = Workspace(path)
+    workspace, now = Workspace(path), datetime.now(UTC)
+    check_not_ahead(as_of, now, is_allowed=allow_future)
     with workspace.locked("build"), printing.show_progress() as report:
-        result = run(workspace, as_of, report, now=datetime.now(UTC))
+        result = run(workspace, as_of, report, now=now)
     printing.print_build(result, as_of.isoformat())
 
 

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
         traceback: show the traceback of an error that should not happen, for a report.
         log_format: how `serve` and `follow` log: "text", or "json" for one object a line.
         log_level: from which level on they log: "debug", "info", "warning" or "error".
+        store_seconds: how long the endpoint waits for a silent online store.
+        most_calls: calls that the endpoint scores at a time; others get 429.
+        rate_per_key: calls a second of one access key; by default any number.
         access_key: the access key that `score --url` shows to an endpoint.
         broker_user, broker_password, broker_token, broker_sasl: what `follow --from` shows to a broker; a token is for
             NATS, a mechanism of SASL for Kafka.
@@ -70,6 +73,9 @@ class Settings(BaseSettings):
     traceback: bool = False
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"
+    store_seconds: float = Field(default=0.1, gt=0)
+    most_calls: int = Field(default=64, gt=0)
+    rate_per_key: float | None = Field(default=None, gt=0)
     access_key: SecretStr | None = None
     broker_user: str | None = None
     broker_password: SecretStr | None = None

@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.errors import InputError
 from serving.access.gate import caller
 from serving.access.keys import AccessKey
+from serving.load.admission import Admission, HeldBytes, OverloadError
+from serving.load.front import send_overload
 from serving.middleware import BODY_SECONDS
 
 GUARDRAIL, CHECK = "/beta/litellm_basic_guardrail_api", "/inline/check"
@@ -83,16 +85,22 @@ class Inline:
     Args:
         app: what answers `POST /score`.
         rules: what a decision is made by.
+        admission: counts the bytes of bodies.
     """
 
-    def __init__(self, app: ASGIApp, rules: InlineRules) -> None:
-        self._app, self._rules = app, rules
+    def __init__(self, app: ASGIApp, rules: InlineRules, admission: Admission | None = None) -> None:
+        self._app, self._rules, self._admission = app, rules, admission or Admission()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a gateway, or pass the call on."""
         path = scope["path"] if scope["type"] == "http" else ""
         if path == GUARDRAIL and scope["method"] == "POST":
-            answer = await self._guard(Request(scope, receive))
+            try:
+                with self._admission.holding() as held:
+                    answer = await self._guard(Request(scope, receive), held)
+            except OverloadError as overload:
+                await send_overload(send, overload)
+                return
         elif path == CHECK or path.startswith(f"{CHECK}/"):
             answer = await self._check(Request(scope, receive))
         else:
@@ -100,12 +108,13 @@ class Inline:
             return
         await answer(scope, receive, send)
 
-    async def _guard(self, request: Request) -> Response:
+    async def _guard(self, request: Request, held: HeldBytes) -> Response:
         """Answer LiteLLM: `NONE` lets the request pass, `BLOCKED` ends it."""
         body = bytearray()
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 async for part in request.stream():
+                    held.add(len(part))
                     body += part
                     if len(body) > BODY_LIMIT:
                         return JSONResponse({"error": f"the body must be at most {BODY_LIMIT} bytes"}, 413)

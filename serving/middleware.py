@@ -1,19 +1,21 @@
 """ASGI middleware before the scoring service: size limit, validation, front page, OpenAPI page, `/v1/score`.
 
 BentoML does not limit the size of a body, logs a stack trace for each bad request and answers some of them with a 500.
-So requests to `POST /score` are read, limited and checked here, and only valid ones reach the service.
+So requests to `POST /score` are read, limited, checked and answered here.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.answer.messages import ErrorResponse, ScoreRequest, explain_invalid, refusal
+from serving.answer.messages import ErrorResponse, ScoreRequest, ScoreResponse, explain_invalid, refusal
+from serving.load.admission import Admission, HeldBytes, OverloadError
+from serving.load.front import send_json, send_overload
 from serving.openapi import PLAIN, VERSIONED, correct_spec
 
 BODY_LIMIT = 2 * 1024 * 1024
@@ -42,12 +44,24 @@ class ScoringMiddleware:
     Attributes:
         app: the service.
         spec: returns its OpenAPI description.
+        answer: answers a valid request.
+        admission: what is under way.
         is_guarded: whether callers need access keys.
     """
 
-    def __init__(self, app: ASGIApp, spec: Callable[[], dict[str, Any]], is_guarded: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        spec: Callable[[], dict[str, Any]],
+        *,
+        answer: Callable[[ScoreRequest], Awaitable[ScoreResponse]],
+        admission: Admission,
+        is_guarded: bool = False,
+    ) -> None:
         self.app = app
         self.spec = spec
+        self.answer = answer
+        self.admission = admission
         self.is_guarded = is_guarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,14 +82,21 @@ class ScoringMiddleware:
             await self.app(scope, receive, send)
 
     async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request without BentoML, whose layers would check it again and take as long as the rest."""
         try:
-            body = await _checked_body(scope, receive)
+            with self.admission.holding() as held:
+                request = await _checked_request(scope, receive, held)
+                with self.admission.admitted(len(request.account_ids)):
+                    response = await self.answer(request)
+                    body = response.model_dump_json().encode()
         except RefusedError as refused:
             await refused.response(scope, receive, send)
-            return
+        except OverloadError as overload:
+            await send_overload(send, overload)
         except ClientDisconnect:
             return
-        await self.app(scope, _replay(body, receive), send)
+        else:
+            await send_json(send, 200, body)
 
 
 class RefusedError(Exception):
@@ -88,11 +109,12 @@ class RefusedError(Exception):
         self.response = Response(error.model_dump_json(), status, headers, "application/json")
 
 
-async def _checked_body(scope: Scope, receive: Receive) -> bytes:
+async def _checked_request(scope: Scope, receive: Receive, held: HeldBytes) -> ScoreRequest:
     """Read the body and check its type, size and content.
 
     Raises:
         RefusedError: one of them is wrong.
+        OverloadError: too many bytes of bodies are held.
     """
     headers = dict(scope["headers"])
     kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
@@ -103,17 +125,16 @@ async def _checked_body(scope: Scope, receive: Receive) -> bytes:
         raise _too_large()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await _read(receive)
+            body = await _read(receive, held)
     except TimeoutError:
         raise RefusedError(408, refusal("body", f"did not arrive within {BODY_SECONDS:.0f} seconds")) from None
     try:
-        ScoreRequest.model_validate_json(body)
+        return ScoreRequest.model_validate_json(body)
     except ValidationError as error:
         raise RefusedError(400, explain_invalid(error)) from None
-    return body
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, held: HeldBytes) -> bytes:
     """Read the whole body, also if it comes in chunks without a declared length.
 
     What exceeds the limit is read and dropped for a while, since a client that is cut off while it sends would not see
@@ -127,6 +148,7 @@ async def _read(receive: Receive) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size <= BODY_LIMIT:
+            held.add(len(part))
             body += part
         done = not message.get("more_body", False)
         if size > BODY_LIMIT and (done or size > DRAINED):
@@ -137,13 +159,3 @@ async def _read(receive: Receive) -> bytes:
 
 def _too_large() -> RefusedError:
     return RefusedError(413, refusal("body", f"must be at most {BODY_LIMIT} bytes"))
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the body once more, then what the connection sends next."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return again

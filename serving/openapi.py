@@ -13,12 +13,12 @@ REFUSALS = {
     408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    429: "Too much is under way, or too many calls of this key or wrong keys of this address; see `Retry-After`.",
 }
 
 GUARDED_REFUSALS = {
     401: "No valid access key was shown.",
     403: "The access key does not open the scope `score`.",
-    429: "Too many wrong keys came from this address.",
 }
 
 _DESCRIPTION = """Scores accounts by how likely they take part in a distillation campaign.
@@ -49,6 +49,7 @@ _EXAMPLE = {
                 }
             ],
             "features_as_of": "2026-06-01T00:00:00Z",
+            "trouble": None,
         },
         {
             "account_id": "a2",
@@ -60,6 +61,7 @@ _EXAMPLE = {
             "reasons": [],
             "indicators": [],
             "features_as_of": None,
+            "trouble": None,
         },
     ],
 }

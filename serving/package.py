@@ -107,6 +107,22 @@ def _packed(source: Path) -> Iterator[Path]:
     return (file for file in source.rglob("*") if file.is_file() and file.parent.name != "__pycache__")
 
 
+def drop_compiled(bento: Path) -> None:
+    """Remove compiled modules beside a Bento's: Python would run them instead of the sources that were checked.
+
+    Raises:
+        IntegrityError: one can't be removed.
+    """
+    for folder in [*(bento / "src").rglob("__pycache__")]:
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise IntegrityError(
+                f"{folder} holds compiled code that nobody checked, and can't be removed ({error.strerror}): "
+                "remove it, or package the model again"
+            ) from error
+
+
 def bentoml_call(home: Path) -> list[str]:
     """Build the beginning of a command line that runs BentoML with a home of its own instead of the user's.
 
@@ -119,7 +135,13 @@ def bentoml_call(home: Path) -> list[str]:
     if env is None:
         raise InputError("the program `env` was not found: stillwatch packages and serves on POSIX systems only.")
     # `no_image`: without it a build downloads `uv`, even where nothing is to be locked.
-    variables = (f"BENTOML_HOME={home}", "BENTOML_DO_NOT_TRACK=true", "BENTOML_ENABLE_FEATURES=no_image")
+    # Nothing is compiled beside a Bento's modules, where nobody would check it (`drop_compiled`).
+    variables = (
+        f"BENTOML_HOME={home}",
+        "BENTOML_DO_NOT_TRACK=true",
+        "BENTOML_ENABLE_FEATURES=no_image",
+        "PYTHONDONTWRITEBYTECODE=1",
+    )
     unset = [argument for name in SECRETS for argument in ("-u", name)]
     return [env, *unset, *variables, sys.executable, "-m", "bentoml"]
 

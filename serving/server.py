@@ -14,8 +14,10 @@ from typing import NoReturn
 from features.code_version import CODE_ROOT
 from features.errors import InputError
 from serving.access.tls import TlsFiles
+from serving.answer.store_opening import STORE_SECONDS
 from serving.inline import DEFAULT_RULES, InlineRules
-from serving.package import bentoml_call, verify_bento
+from serving.load.admission import MOST_CALLS
+from serving.package import bentoml_call, drop_compiled, verify_bento
 from serving.process import check_port, free_port, server_process
 from serving.telemetry.logs import LogFormat, LogLevel
 from training.models.signing import verifier
@@ -40,6 +42,9 @@ class Options:
         shadow: folder of a model that is scored beside the champion (`serving.champion.shadow`); None for none.
         tls: certificate and key; None serves without transport security.
         log_format, log_level: see `serving.telemetry.logs.configure_logs`.
+        store_seconds: how long the online store may be silent.
+        most_calls: calls that are scored at a time.
+        rate_per_key: calls a second of one access key; None for any number.
     """
 
     store: Path
@@ -56,6 +61,9 @@ class Options:
     tls: TlsFiles | None = None
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"
+    store_seconds: float = STORE_SECONDS
+    most_calls: int = MOST_CALLS
+    rate_per_key: float | None = None
 
 
 def become_server(bento: Path, port: int, options: Options) -> NoReturn:
@@ -107,11 +115,12 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
     verify_bento(bento, None if key is None else verifier(key)).with_thresholds(
         options.review_threshold, options.act_threshold
     )
+    drop_compiled(bento)
     check_port(options.host, port)
     home, lock = _home(bento.resolve().parent, port)
     settings = {
         "store": str(options.store.resolve()),
-        "online": options.online,
+        "online_file": None if options.online == "sqlite" else str(home / "online"),
         "freshness_hours": options.freshness_hours,
         "access": None if options.access is None else str(options.access.resolve()),
         "bentos": str(bento.resolve().parent),
@@ -126,11 +135,18 @@ def server_command(bento: Path, port: int, options: Options) -> tuple[list[str],
         "account_header": options.inline.account_header,
         "log_format": options.log_format,
         "log_level": options.log_level,
+        "store_seconds": options.store_seconds,
+        "most_calls": options.most_calls,
+        "rate_per_key": options.rate_per_key,
     }
     settings = {name: value for name, value in settings.items() if value is not None}
     arguments = home / "arguments.json"
-    arguments.touch(mode=0o600)  # the address of a Redis server may hold a password
     arguments.write_text(json.dumps(settings), encoding="utf-8")
+    if options.online != "sqlite":
+        # The address may hold a password, and BentoML shows the arguments in its workers' command lines.
+        secret = os.open(home / "online", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(secret, "w", encoding="utf-8") as file:
+            file.write(options.online)
     call = [
         *bentoml_call(home),
         *("serve", str(bento.resolve()), "--host", options.host, "--port", str(port)),

@@ -5,7 +5,6 @@ from Feast, risks from the packaged model, statuses and reasons from `serving.an
 """
 
 import gc
-import logging
 import os
 import signal
 import threading
@@ -13,7 +12,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import anyio
 import anyio.to_thread
@@ -24,17 +23,21 @@ from pydantic import Field
 
 from features.catalogue import FEATURES
 from features.errors import StillwatchError
-from features.store.lookup import Online
+from features.store.online_reader import Online
 from serving.access.audit import AuditLog
 from serving.access.gate import Gate, UnauditedError, may_read_reasons, note_reasons
 from serving.access.keys import KeyFile
 from serving.answer import scorer
 from serving.answer.example_accounts import EXAMPLE_LEVELS, answer_example
 from serving.answer.messages import AccountScore, ScoreRequest, ScoreResponse
-from serving.answer.store_opening import PROBE, open_store
+from serving.answer.store_opening import STORE_SECONDS, open_store, reopen_store
+from serving.answer.store_reader import StoreReader, UnavailableError
 from serving.champion.shadow import ANSWERS, SERVED, Shadow
 from serving.champion.succession import MODEL, ModelSettings, ServedModel, SignatureCheck, Succession
 from serving.inline import CHECK, GUARDRAIL, Denied, Failure, Inline, InlineRules
+from serving.load.admission import MOST_CALLS, Admission, KeyRates
+from serving.load.connections import put_before
+from serving.load.front import Front, RateLimit
 from serving.middleware import ScoringMiddleware
 from serving.telemetry.logs import LogFormat, LogLevel, configure_logs
 from serving.telemetry.requests import NumberedRequests, RequestMeters
@@ -54,7 +57,9 @@ SCOPE_OF = {"/score": "score", "/v1/score": "score", "/metrics": "metrics"} | di
 """What a key has to open, by path; health and the description of the service are for everybody."""
 
 OPEN_PATHS = ("/", "/docs.json", "/livez", "/readyz", "/healthz")  # what needs no key
-log = logging.getLogger("stillwatch.serve")
+LIMITED = ("/score", "/v1/score", GUARDRAIL, CHECK)  # paths that cost work
+PATHS = (*LIMITED, *OPEN_PATHS, "/metrics", "/schema.json")
+ERROR_KINDS = {"row_damaged": "damaged", "row_missing": "lost"}  # of the meter, by trouble
 THREADS = 2  # for calls that would block the event loop; the model's own work does not profit from more
 WATCH_SECONDS = 1.0  # between two looks at whether the server still lives, and at which model was packaged last
 
@@ -65,29 +70,41 @@ class Arguments(ModelSettings):
     Attributes:
         store: folder of the feature store; needed.
         online: `sqlite` or a Redis address.
+        online_file: file that holds the Redis address instead, which a process list must not show.
+        store_seconds: how long the store may be silent.
         freshness_hours: features that are older are stale.
         access: folder of the access keys and the audit log; None lets everybody in.
         bentos: folder of the Bentos, whose next champion is taken up; None to stay with this one.
         verifying_key: public key of the one who must have signed the next model; None if it need not be signed.
         installation: folder of the installed program, which checks the signature.
         shadow: folder of a model that is scored beside the champion; None for none.
+        most_calls: calls that are scored at a time.
+        rate_per_key: calls a second of one access key; None for any number.
         inline_denied, inline_failure, account_header: see `serving.inline.InlineRules`.
         log_format, log_level: see `serving.telemetry.logs.configure_logs`.
     """
 
     store: Path | None = None
     online: str = "sqlite"
+    online_file: Path | None = None
+    store_seconds: float = Field(default=STORE_SECONDS, gt=0, allow_inf_nan=False)
     freshness_hours: float = Field(default=36.0, gt=0, allow_inf_nan=False)
     access: Path | None = None
     bentos: Path | None = None
     verifying_key: Path | None = None
     installation: Path = SOURCE
     shadow: Path | None = None
+    most_calls: int = Field(default=MOST_CALLS, gt=0)
+    rate_per_key: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     inline_denied: Denied = "act"
     inline_failure: Failure = "allow"
     account_header: str = "x-account-id"
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"
+
+    def online_store(self) -> str:
+        """`sqlite` or a Redis address."""
+        return self.online if self.online_file is None else self.online_file.read_text(encoding="utf-8")
 
 
 arguments = bentoml.use_arguments(Arguments)
@@ -117,14 +134,16 @@ def open_shadow(options: Arguments) -> Shadow | None:
 class Endpoint:
     """Scores accounts by how likely they take part in a distillation campaign."""
 
+    running: ClassVar["Endpoint"]
+
     def __init__(self) -> None:
         try:
             self.served = arguments.open(SOURCE / MODEL)
             self.shadow = open_shadow(arguments)
-            self.lookup = open_store(arguments.store, arguments.online)
         except StillwatchError as error:
             _end_server(error)
             raise
+        self.store = StoreReader(reopen_store(arguments.store, arguments.online_store(), arguments.store_seconds))
         self.meters = ScoreMeters()
         self.freshness = timedelta(hours=arguments.freshness_hours)
         self.threads = anyio.CapacityLimiter(THREADS)
@@ -133,6 +152,7 @@ class Endpoint:
         # What was imported and loaded so far lives as long as the process: never walk it again.
         gc.collect()
         gc.freeze()
+        Endpoint.running = self
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
@@ -141,7 +161,7 @@ class Endpoint:
         try:
             arguments.open(SOURCE / MODEL)
             open_shadow(arguments)
-            open_store(arguments.store, arguments.online)
+            open_store(arguments.store, arguments.online_store(), arguments.store_seconds)
         except StillwatchError as error:
             raise BentoMLException(str(error)) from error
 
@@ -154,19 +174,14 @@ class Endpoint:
             return cast(ScoreResponse, error.answer)
 
     async def answer(self, request: ScoreRequest) -> ScoreResponse:
-        """Answer as `score` does.
+        """Answer as `score` does, for our own middleware too, which spares the layers between.
 
         Raises:
             UnauditedError: the answer holds reasons, and nobody could note it.
         """
         now, served, asked = datetime.now(UTC), self.served, dict.fromkeys(request.account_ids)
         ids = [account_id for account_id in asked if account_id not in EXAMPLE_LEVELS]
-        if len(ids) >= EVENT_LOOP_ACCOUNTS:
-            scores = await anyio.to_thread.run_sync(self._score_all, served, ids, limiter=self.threads)
-        else:
-            scores = await self._score_few(served, ids)
-        if any(score.status == "unknown_account" for score in scores):
-            scores = await anyio.to_thread.run_sync(self._tell_lost, scores, limiter=self.threads)
+        scores = await self._score_all(served, ids) if ids else []
         by_id = dict(zip(ids, scores, strict=True))
         for account_id in asked.keys() & EXAMPLE_LEVELS.keys():
             by_id[account_id] = answer_example(account_id, served.model, now, has_reasons=may_read_reasons())
@@ -179,42 +194,26 @@ class Endpoint:
             scores=[by_id[account_id] for account_id in request.account_ids],
         )
 
-    def _score_all(self, served: ServedModel, ids: list[str]) -> list[AccountScore]:
-        online = self._read(ids)
-        return [*map(scorer.unavailable, ids)] if online is None else self._answer(served, ids, online, None)
+    async def _score_all(self, served: ServedModel, ids: list[str]) -> list[AccountScore]:
+        try:
+            looked = await self.store.read(ids)
+        except UnavailableError as error:
+            self.meters.store_errors.add("unreadable")
+            return [scorer.unavailable(account_id, error.trouble) for account_id in ids]
+        scores = await self._score_online(served, ids, looked.online)
+        for trouble in looked.troubles.values():
+            self.meters.store_errors.add(ERROR_KINDS.get(trouble, "unreadable"))
+        return scorer.with_troubles(scores, looked.troubles)
 
-    async def _score_few(self, served: ServedModel, ids: list[str]) -> list[AccountScore]:
-        online = self._read(ids) if ids else None
-        if online is None:
-            return [*map(scorer.unavailable, ids)]
+    async def _score_online(self, served: ServedModel, ids: list[str], online: Online) -> list[AccountScore]:
+        """Score what was read: many accounts, and all reasons, in a thread."""
+        if len(ids) >= EVENT_LOOP_ACCOUNTS:
+            return await anyio.to_thread.run_sync(self._answer, served, ids, online, None, limiter=self.threads)
         risks = scorer.assess(served.model, online.matrix, scorer.is_present(online.as_of), online.lift)
         is_explained = (risks >= served.model.review_threshold) | scorer.is_present(online.campaigns)
         if may_read_reasons() and is_explained.any():
             return await anyio.to_thread.run_sync(self._answer, served, ids, online, risks, limiter=self.threads)
         return self._answer(served, ids, online, risks)
-
-    def _read(self, ids: list[str]) -> Online | None:
-        """Read the newest that is known of accounts; None if the store can't be read."""
-        try:
-            online = self.lookup.online(ids)
-        except Exception as error:  # of Feast, SQLite or Redis, or damage
-            # The kind alone: what an error says may hold an id or an address.
-            log.error("the online store can't be read (%s)", type(error).__name__)
-            self.meters.store_errors.add("unreadable")
-            return None
-        if online.damaged.any():
-            self.meters.store_errors.add("damaged", amount=float(online.damaged.sum()))
-        return online
-
-    def _tell_lost(self, scores: list[AccountScore]) -> list[AccountScore]:
-        """Make accounts unavailable that were brought online and are not there, say after Redis lost its memory."""
-        unknown = [score.account_id for score in scores if score.status == "unknown_account"]
-        try:
-            lost = self.lookup.expected(unknown)
-        except Exception:  # of Polars; without the list nobody knows who is a stranger
-            lost = set(unknown)
-        self.meters.store_errors.add("lost", amount=len(lost))
-        return [scorer.unavailable(score.account_id) if score.account_id in lost else score for score in scores]
 
     def _answer(
         self, served: ServedModel, ids: list[str], online: Online, risks: scorer.Risks | None
@@ -248,17 +247,16 @@ class Endpoint:
 
     def __metrics__(self, content: str) -> str:
         """Add our own metrics to BentoML's."""
-        own = self.meters.collect(self.served.model, self.lookup, AUDIT)
+        own = self.meters.collect(self.served.model, self.store.lookup, AUDIT)
         return content + exposition([*own, *REQUESTS.collect()])
 
-    def __is_ready__(self) -> bool:
-        """Say whether the store and the model can be read."""
+    async def __is_ready__(self) -> bool:
+        """Say whether the store answers and holds what was brought online, and the model can be asked."""
         try:
-            self.lookup.online([PROBE])
             self.served.model.predict(np.full((1, len(FEATURES)), np.nan, dtype=np.float32))
         except Exception:
             return False
-        return True
+        return await self.store.is_ready()
 
 
 Stillwatch = bentoml.service(
@@ -273,14 +271,24 @@ Stillwatch = bentoml.service(
 REQUESTS = RequestMeters([*SCOPE_OF, *OPEN_PATHS])
 KEYS = None if arguments.access is None else KeyFile(arguments.access / "keys.json")
 AUDIT = None if arguments.access is None else AuditLog(arguments.access / "audit.jsonl")
+ADMISSION = Admission(most_calls=arguments.most_calls)
+RATES = None if arguments.rate_per_key is None else KeyRates(arguments.rate_per_key)
 Stillwatch.add_asgi_middleware(NumberedRequests, meters=REQUESTS)  # the first is what a call meets first
 Stillwatch.add_asgi_middleware(Gate, keys=KEYS, audit=AUDIT, scopes=SCOPE_OF)
+Stillwatch.add_asgi_middleware(RateLimit, rates=RATES, limited=LIMITED)
 Stillwatch.add_asgi_middleware(
-    Inline, rules=InlineRules(arguments.inline_denied, arguments.inline_failure, arguments.account_header)
+    Inline,
+    rules=InlineRules(arguments.inline_denied, arguments.inline_failure, arguments.account_header),
+    admission=ADMISSION,
 )
 Stillwatch.add_asgi_middleware(
-    ScoringMiddleware, spec=lambda: Stillwatch.openapi_spec.asdict(), is_guarded=KEYS is not None
+    ScoringMiddleware,
+    answer=lambda request: Endpoint.running.answer(request),
+    admission=ADMISSION,
+    spec=lambda: Stillwatch.openapi_spec.asdict(),
+    is_guarded=KEYS is not None,
 )
+put_before(lambda app: Front(app, paths=PATHS, tree=CHECK, limited=LIMITED, admission=ADMISSION))
 
 
 def _end_server(error: StillwatchError) -> None:

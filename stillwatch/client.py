@@ -73,6 +73,7 @@ class Score:
         reasons: sentences, the heaviest first; empty for callers who may not read them.
         indicators: the same in coded form.
         features_as_of: time up to which its requests count.
+        trouble: why it is `unavailable`, such as `store_timeout`; None for other accounts.
     """
 
     account_id: str
@@ -84,6 +85,7 @@ class Score:
     reasons: tuple[str, ...]
     indicators: tuple[CodedReason, ...]
     features_as_of: datetime | None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,4 +260,5 @@ def _read_score(score: Mapping[str, Any]) -> Score:
             for indicator in score["indicators"]
         ),
         features_as_of=None if time_of_features is None else datetime.fromisoformat(time_of_features),
+        trouble=score.get("trouble"),
     )

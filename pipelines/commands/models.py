@@ -10,6 +10,7 @@ from pipelines.commands.options import (
     LOOK,
     SHARE,
     WORKSPACE,
+    AllowFuture,
     AsOf,
     AssumeUtc,
     Labels,
@@ -22,6 +23,7 @@ from pipelines.commands.options import (
     Seed,
     Slices,
     Strict,
+    check_not_ahead,
     forced_reason,
     make_planting,
 )
@@ -130,6 +132,7 @@ def retrain(
     strict: Strict = False,
     force: Annotated[bool, typer.Option("--force", help="Train on stale or drifted data too.")] = False,
     reason: Reason = None,
+    allow_future: AllowFuture = False,
     path: Root = WORKSPACE,
 ) -> None:
     """Build, train, gate, promote, package: the whole loop.
@@ -145,7 +148,8 @@ def retrain(
     from pipelines.retrain import retrain as run
     from pipelines.workspace import Workspace
 
-    workspace, recorded_reason = Workspace(path), forced_reason(force, reason)
+    workspace, recorded_reason, now = Workspace(path), forced_reason(force, reason), datetime.now(UTC)
+    check_not_ahead(as_of, now, is_allowed=allow_future)
     planting = make_planting(plant, plant_families, plant_share, seed)
     request = VersionRequest(
         labels=_read_labels(labels, assume_utc),
@@ -160,7 +164,7 @@ def retrain(
         printing.show_progress() as report,
         audited(workspace.audit_log, "retrain", as_of=as_of.isoformat(), reason=recorded_reason) as outcome,
     ):
-        result = run(workspace, request, progress=report, now=datetime.now(UTC), reason=recorded_reason)
+        result = run(workspace, request, progress=report, now=now, reason=recorded_reason)
         outcome |= {"outcome": result.outcome.value, "before": result.before, "champion": result.champion}
     printing.print_loop(result)
     attention = list(list_label_attention(request.labels, workspace.lake, as_of))

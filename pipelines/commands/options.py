@@ -38,6 +38,19 @@ def parse_as_of(text: str) -> datetime:
     return moment
 
 
+def check_not_ahead(as_of: datetime, now: datetime, *, is_allowed: bool) -> None:
+    """Check that what is brought online is not of a time to come, as of which everybody has fallen silent.
+
+    Raises:
+        InputError: it is, and nobody asked for it.
+    """
+    if as_of > now and not is_allowed:
+        raise InputError(
+            f"--as-of {as_of:%Y-%m-%dT%H:%M:%SZ} lies in the future, where every account has fallen silent and looks "
+            "harmless: give a time up to now, or --allow-future to bring that online all the same."
+        )
+
+
 def existing_workspace(context: typer.Context, path: Path) -> Path:
     """Take the workspace named before or after the command, which an earlier `ingest` must have made.
 
@@ -98,6 +111,9 @@ Root = Annotated[
 ]
 FIRST_YEAR, LAST_YEAR = 1970, 2201  # of --as-of; no event lies outside them
 AsOf = Annotated[datetime, typer.Option("--as-of", parser=parse_as_of, metavar="TIME", help="ISO 8601, UTC.")]
+AllowFuture = Annotated[
+    bool, typer.Option("--allow-future", help="Let --as-of lie in the future, and bring online what holds then.")
+]
 Labels = Annotated[
     Path | None,
     typer.Option("--labels", help="Parquet file, folder or glob; leave out to learn from planted campaigns only."),

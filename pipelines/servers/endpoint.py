@@ -58,5 +58,8 @@ def endpoint_options(
         tls=tls,
         log_format=current.log_format,
         log_level=current.log_level,
+        store_seconds=current.store_seconds,
+        most_calls=current.most_calls,
+        rate_per_key=current.rate_per_key,
         access=None if is_open else workspace.access_keys.path.parent,
     )

@@ -15,6 +15,17 @@ MAX_ID_LENGTH = 256
 AccountId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_ID_LENGTH)]
 Status = Literal["scored", "stale", "unknown_account", "unavailable"]
 Level = Literal["low", "review", "act"]
+Trouble = Literal[
+    "store_unreachable",
+    "store_timeout",
+    "store_empty",
+    "store_damaged",
+    "store_of_another",
+    "row_damaged",
+    "row_missing",
+]
+"""Why an account is `unavailable`: the store does not answer, or not in time; it was emptied; it holds what nobody
+wrote, or what another workspace wrote; or the account's row is damaged or lost."""
 
 
 class ScoreRequest(BaseModel):
@@ -71,7 +82,8 @@ class AccountScore(BaseModel):
     read, or what it holds of the account is damaged. `level` says which thresholds the risk reaches, `percentile` the
     share of accounts with a lower risk among those that the model learned from, in per cent. `reasons`, and as
     `indicators` in coded form, are given from the review threshold on and for every member of a campaign.
-    `features_as_of` is the time (UTC) up to which the account's features count requests.
+    `features_as_of` is the time (UTC) up to which the account's features count requests. `trouble` says why an account
+    is `unavailable`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -85,6 +97,7 @@ class AccountScore(BaseModel):
     reasons: list[str] = Field(default_factory=list)
     indicators: list[Indicator] = Field(default_factory=list)
     features_as_of: datetime | None
+    trouble: Trouble | None = None
 
 
 class ScoreResponse(BaseModel):

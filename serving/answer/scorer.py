@@ -1,6 +1,6 @@
 """Risks, levels and reasons from features: pure functions for the endpoint and for batch scoring."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from features.catalogue import Feature
 from serving.answer.indicators import indicate
-from serving.answer.messages import AccountScore, Indicator, Status, Thresholds
+from serving.answer.messages import AccountScore, Indicator, Status, Thresholds, Trouble
 from training.models.model import Model
 
 Matrix = npt.NDArray[np.float32]
@@ -126,9 +126,19 @@ def score_rows(
     ]
 
 
-def unavailable(account_id: str) -> AccountScore:
+def unavailable(account_id: str, trouble: Trouble | None = None) -> AccountScore:
     """Say of an account that the store can't be read: neither a risk nor whether the account is known."""
-    return AccountScore(account_id=account_id, status="unavailable", risk=None, features_as_of=None)
+    return AccountScore(account_id=account_id, status="unavailable", risk=None, features_as_of=None, trouble=trouble)
+
+
+def with_troubles(scores: list[AccountScore], troubles: Mapping[str, Trouble]) -> list[AccountScore]:
+    """Make accounts unavailable of which the store can't tell, with what kept it from it."""
+    if not troubles:
+        return scores
+    return [
+        unavailable(score.account_id, troubles[score.account_id]) if score.account_id in troubles else score
+        for score in scores
+    ]
 
 
 def is_present(values: Sequence[datetime | str | None]) -> Flags:

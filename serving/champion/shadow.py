@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from features.store.lookup import Online
+from features.store.online_reader import Online
 from serving.answer.messages import AccountScore
 from serving.answer.scorer import assess
 from serving.champion.succession import ServedModel

@@ -23,7 +23,7 @@ def page(server: str) -> dict[str, Any]:
 
 def test_the_page_names_the_answers_that_callers_get_under_both_names_of_the_route(page: dict[str, Any]) -> None:
     plain, versioned = (page["paths"][path]["post"] for path in ("/score", "/v1/score"))
-    assert set(plain["responses"]) == {"200", "400", "408", "413", "415"}
+    assert set(plain["responses"]) == {"200", "400", "408", "413", "415", "429"}
     ids = plain["requestBody"]["content"]["application/json"]["schema"]["properties"]["account_ids"]
     assert (ids["minItems"], ids["maxItems"]) == (1, 1_000)
     assert plain.pop("operationId") != versioned.pop("operationId")

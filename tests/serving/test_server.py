@@ -1,6 +1,7 @@
 """Starting and stopping: what may be served is checked before a port is opened."""
 
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -200,3 +201,23 @@ def test_a_changed_bento_has_no_command(copied: Path, store: Path) -> None:
 def test_thresholds_that_cross_are_refused_before_a_port_is_opened(bento: Path, store: Path) -> None:
     with pytest.raises(InputError, match=r"act threshold 0\.1 lies below the review threshold 0\.5"):
         server_command(bento, free_port(HOST), Options(store, review_threshold=0.5, act_threshold=0.1))
+
+
+def test_compiled_modules_beside_those_of_a_bento_are_removed_before_it_is_served(copied: Path, store: Path) -> None:
+    cache = copied / "src" / "serving" / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    (cache / "service.cpython-311.pyc").write_bytes(b"planted")
+    call, lock = server_command(copied, free_port(HOST), Options(store))
+    os.close(lock)
+    assert not cache.exists()
+    assert "PYTHONDONTWRITEBYTECODE=1" in call
+
+
+def test_the_address_of_redis_is_in_a_private_file_and_in_no_argument(copied: Path, store: Path) -> None:
+    url = "redis://:secret@127.0.0.1:6379/0"
+    call, lock = server_command(copied, free_port(HOST), Options(store, url))
+    os.close(lock)
+    arguments = Path(call[call.index("--arg-file") + 1])
+    assert "secret" not in " ".join(call) + arguments.read_text()
+    file = Path(json.loads(arguments.read_text())["online_file"])
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (url, 0o600)

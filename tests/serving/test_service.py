@@ -2,12 +2,9 @@
 
 import http.client
 import json
-import shutil
-import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,11 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.catalogue import FEATURES
-from features.store.lookup import FeatureLookup
 from serving.answer import scorer
+from serving.answer.store_reader import PAUSE_SECONDS
 from serving.middleware import BODY_LIMIT
-from serving.service import Endpoint
-from serving.telemetry.score_meters import ScoreMeters
 from tests.serving.conftest import GuardedServer, broken, emptied
 from training.models.model import Model
 
@@ -77,6 +72,7 @@ def test_accounts_come_in_the_order_asked_repeats_and_unknown_ones_too(client: C
         "reasons": [],
         "indicators": [],
         "features_as_of": None,
+        "trouble": None,
     }
 
 
@@ -266,35 +262,24 @@ def test_a_store_that_can_not_be_read_makes_accounts_unavailable_and_no_stranger
     assert [score["status"] for score in many] == ["unavailable"] * 41 + ["scored"]
     assert [score["status"] for score in few] == ["unavailable", "unavailable", "scored"]
     assert {score["risk"] for score in many[:-1]} == {None}
+    assert {score["trouble"] for score in many[:-1]} == {"store_damaged"}
+    time.sleep(PAUSE_SECONDS)
     assert [score["risk"] for score in client.scores(ids)] == [score["risk"] for score in before]
     client.connection.close()
     log = guarded.log.read_text()
     assert "the online store can't be read (" in log and "Traceback" not in log and "fresh-" not in log
 
 
-def test_an_account_that_the_store_has_lost_is_unavailable_and_no_stranger(guarded: GuardedServer) -> None:
+def test_nobody_is_a_stranger_to_a_store_that_was_emptied(guarded: GuardedServer) -> None:
     client = Client(guarded.url, guarded.plain)
     with emptied(guarded.store / "online.db"):
         scores = client.scores(["fresh-3", "nobody", "test_act"])
-    assert [score["status"] for score in scores] == ["unavailable", "unknown_account", "scored"]
+        assert client.call("GET", "/readyz")[0] == 503
+    assert [score["status"] for score in scores] == ["unavailable", "unavailable", "scored"]
+    assert [score["trouble"] for score in scores] == ["store_empty", "store_empty", None]
     assert client.scores(["fresh-3"])[0]["status"] == "scored"
     client.connection.close()
 
 
 def test_the_known_accounts_are_not_all_alike(stored_accounts: tuple[list[str], scorer.Matrix]) -> None:
     assert len(np.unique(stored_accounts[1][:, 0])) > 500
-
-
-def test_accounts_of_a_damaged_store_are_unavailable(store: Path, tmp_path: Path) -> None:
-    copied = shutil.copytree(store, tmp_path / "copied")
-    database = copied / "online.db"
-    with closing(sqlite3.connect(database)) as opened:
-        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.write_bytes((content := database.read_bytes())[:8192] + bytes(4096) + content[12288:])
-    endpoint = Endpoint.__new__(Endpoint)
-    endpoint.lookup, endpoint.meters = FeatureLookup(copied), ScoreMeters()
-    assert endpoint._read(["fresh-1", "nobody"]) is None
-    endpoint.lookup = FeatureLookup(store)
-    online = endpoint._read(["fresh-1", "nobody"])
-    assert online is not None
-    assert online.damaged.tolist() == [False, False]

@@ -95,7 +95,10 @@ def test_other_odd_characters_are_only_part_of_a_name_and_a_late_time_is_answere
 ) -> None:
     root = tmp_path / "ü b*(x){y}'\"&;"
     assert stillwatch("ingest", "--requests", few, "--workspace", root).returncode == 0
-    built = stillwatch("build", "--as-of", "2200-12-31", "--workspace", root)
+    call = ("build", "--as-of", "2200-12-31", "--workspace", root)
+    assert_one_sentence(stillwatch(*call), "2200-12-31T00:00:00Z lies in the future", "--allow-future")
+    assert not (root / "features").exists()
+    built = stillwatch(*call, "--allow-future")
     assert built.returncode == 0, built.stderr
     assert {path.name for path in tmp_path.iterdir()} == {root.name}
 

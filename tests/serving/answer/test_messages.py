@@ -118,6 +118,7 @@ def test_an_answer_reads_as_the_contract_says() -> None:
                 "reasons": [],
                 "indicators": [],
                 "features_as_of": None,
+                "trouble": None,
             }
         ],
     }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import serving.champion.shadow
-from features.store.lookup import Online
+from features.store.online_reader import Online
 from serving.answer.scorer import RowsToScore, score_rows
 from serving.champion.shadow import ANSWERS, Shadow
 from serving.champion.succession import ModelSettings, ServedModel

@@ -1,0 +1,138 @@
+"""Who is scored now, and who is asked to come again: limits on calls, accounts and bytes at a time, and on each key."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+MOST_CALLS = 64
+"""Calls that are scored at a time, by default. A call of one account takes about a millisecond, so the last of them
+waits for less than a tenth of a second. Doubled, it waits twice as long before it is told to come again."""
+
+MOST_ACCOUNTS = 32_000
+"""Accounts that are scored at a time: some two seconds of work."""
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes of bodies that are held at a time. Doubled, hostile senders could fill twice the memory."""
+
+RETRY_SECONDS = 1
+_MOST_KEYS = 10_000  # whose pace is remembered; the one that was not seen for longest is dropped
+
+
+class OverloadError(Exception):
+    """A call that comes at a bad time; `wait` is the number of seconds after which it may come again."""
+
+    def __init__(self, message: str, wait: int = RETRY_SECONDS) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+@dataclass
+class Admission:
+    """Counts what is under way, on the event loop alone.
+
+    Attributes:
+        most_calls, most_accounts, most_bytes: the limits.
+        calls, accounts, held_bytes: what is under way.
+        refused: how many calls were asked to come again.
+    """
+
+    most_calls: int = MOST_CALLS
+    most_accounts: int = MOST_ACCOUNTS
+    most_bytes: int = MOST_BYTES
+    calls: int = 0
+    accounts: int = 0
+    held_bytes: int = 0
+    refused: int = 0
+
+    def check(self) -> None:
+        """Look whether another call may come, before its body is read.
+
+        Raises:
+            OverloadError: it may not.
+        """
+        if self.calls >= self.most_calls:
+            raise self._refusal("too many calls at a time")
+
+    @contextmanager
+    def admitted(self, accounts: int) -> Iterator[None]:
+        """Count a call of some accounts while the block runs; one alone is always admitted.
+
+        Raises:
+            OverloadError: too much is under way.
+        """
+        self.check()
+        if self.calls and self.accounts + accounts > self.most_accounts:
+            raise self._refusal("too many accounts at a time")
+        self.calls += 1
+        self.accounts += accounts
+        try:
+            yield
+        finally:
+            self.calls -= 1
+            self.accounts -= accounts
+
+    @contextmanager
+    def holding(self) -> Iterator["HeldBytes"]:
+        """Count the bytes of a body while the block runs."""
+        held = HeldBytes(self)
+        try:
+            yield held
+        finally:
+            self.held_bytes -= held.count
+
+    def _refusal(self, message: str) -> OverloadError:
+        self.refused += 1
+        return OverloadError(message)
+
+
+@dataclass
+class HeldBytes:
+    """The bytes of one body.
+
+    Attributes:
+        admission: what counts them all.
+        count: how many they are so far.
+    """
+
+    admission: Admission
+    count: int = 0
+
+    def add(self, size: int) -> None:
+        """Count some more.
+
+        Raises:
+            OverloadError: too many bytes of all bodies are held.
+        """
+        self.count += size
+        self.admission.held_bytes += size
+        if self.admission.held_bytes > self.admission.most_bytes:
+            self.admission.refused += 1
+            raise OverloadError("too many bytes of bodies at a time")
+
+
+class KeyRates:
+    """Keeps each access key to so many calls a second, as many of them at once (a token bucket); memory is bounded.
+
+    Args:
+        rate: calls a second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate, self._most = rate, max(1.0, rate)
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: str, now: float) -> None:
+        """Count one call of a key.
+
+        Raises:
+            OverloadError: it has called too often.
+        """
+        left, then = self._buckets.get(key, (self._most, now))
+        left = min(self._most, left + (now - then) * self._rate)
+        if left < 1.0:
+            raise OverloadError("too many calls of this key", max(1, round((1.0 - left) / self._rate)))
+        self._buckets[key] = (left - 1.0, now)
+        self._buckets.move_to_end(key)
+        while len(self._buckets) > _MOST_KEYS:
+            self._buckets.popitem(last=False)
