@@ -41,7 +41,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "rollups": Benchmark("benchmarks.speed.rollups", "hourly rollups against the same SQL in DuckDB", in_all=True),
     "build": Benchmark("benchmarks.speed.build", "features of many accounts, offline and online", in_all=True),
     "follow": Benchmark("benchmarks.speed.follow", "how soon an event is online, and what kills lose"),
-    "endpoint": Benchmark("benchmarks.speed.endpoint", "POST /score against FastAPI and MLflow", in_all=True),
+    "endpoint": Benchmark("benchmarks.endpoint.grid", "POST /score against FastAPI and MLflow", in_all=True),
+    "overload": Benchmark("benchmarks.endpoint.overload", "POST /score at five times its capacity"),
     "worlds": Benchmark("benchmarks.worlds.worlds", "simulated worlds: speed, single columns, realism", in_all=True),
     "grouping": Benchmark("benchmarks.campaigns.grouping", "campaigns against other ways to group", in_all=True),
     "evidence": Benchmark("benchmarks.campaigns.evidence", "fit what tells campaigns from crowds", needs_pools=True),
@@ -55,6 +56,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "structure": _on_pools("benchmarks.detection.structure", "the recall that campaigns and sharing add"),
     "early": _on_pools("benchmarks.detection.early", "time to detection in each scenario"),
     "kills": Benchmark("benchmarks.robustness.kills", "retrainings killed and run again (half an hour)"),
+    "faults": Benchmark("benchmarks.robustness.faults", "answers while Redis, SQLite or a worker breaks (5 minutes)"),
     "encoders": Benchmark("benchmarks.text.encoders", "encoders of topics compared", needs_pools=True),
     "topics": Benchmark("benchmarks.text.topics", "fit the shipped word table of topics", needs_pools=True),
 }

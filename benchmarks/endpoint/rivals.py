@@ -1,13 +1,10 @@
-"""One-account `POST /score` against bare FastAPI and `mlflow models serve`, as ratios in the same run.
+"""One account over one connection, in turns: bare FastAPI, stillwatch, and `mlflow models serve`.
 
-python -m benchmarks endpoint [--calls 2000]
-
-The same trees answer behind all three, each over one keep-alive connection on loopback, in turns. FastAPI
-reads features from a dict and gives a bare risk; MLflow is sent the features and looks nothing up; stillwatch
-reads them from Feast's online store, checks what it is sent, and gives reasons for accounts worth a look.
+The same trees answer behind all three. FastAPI reads features from a dict and gives a bare risk; MLflow is sent the
+features and looks nothing up; stillwatch reads them from Feast's online store, checks what it is sent, and gives
+reasons for accounts worth a look.
 """
 
-import argparse
 import http.client
 import json
 import shutil
@@ -18,32 +15,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import lightgbm as lgb
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.options import new_parser
-from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
-from features.store.lookup import FeatureLookup
+from benchmarks.endpoint.bare import Matrix, bodies_asking, fastapi_running, fill_store, make_model
+from features.catalogue import FEATURE_NAMES
 from serving.package import package_model
 from serving.process import free_port, server_process
 from serving.server import HOST, Options, running_server
 from training.models import model as models
-from training.models.calibrate import Calibrator
-from training.models.linear import Linear
-from training.models.standing import Standing, fit_reference
 
-ACCOUNTS = 500
 ROUNDS = 5
 WARM_UP = 50
-TREES, LEAVES = 400, 6
-"""As many and as large as `training.models.fit` makes them at most."""
-
 SAVE = """
 import sys, lightgbm, mlflow, numpy, pandas
 booster = lightgbm.Booster(model_file=sys.argv[1])
@@ -53,7 +39,6 @@ signature = mlflow.models.infer_signature(frame, numpy.zeros(2)) if sys.argv[3] 
 mlflow.lightgbm.save_model(booster, sys.argv[2], signature=signature)
 """
 
-Matrix = NDArray[np.float32]
 Times = NDArray[np.float64]
 
 
@@ -68,17 +53,10 @@ class Rival:
     calls: int
 
 
-def main() -> None:
+def compare(calls: int) -> None:
     """Make a model and a store, start the servers, measure in turns, print the table."""
-    parser = new_parser("endpoint", __doc__)
-    parser.add_argument("--calls", type=int, default=2_000, help="one-account calls to each quick server")
-    parser.add_argument("--fastapi", nargs=2, metavar=("FOLDER", "PORT"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.fastapi:
-        fastapi_server(Path(options.fastapi[0]), int(options.fastapi[1]))
-        return
     with tempfile.TemporaryDirectory(prefix="stillwatch-bench-") as scratch, ExitStack() as servers:
-        times = time_calls(start_servers(Path(scratch), options.calls, servers))
+        times = time_calls(start_servers(Path(scratch), calls, servers))
     print_table(times)
 
 
@@ -117,47 +95,6 @@ def start_servers(scratch: Path, calls: int, servers: ExitStack) -> list[Rival]:
             name="stillwatch, 100 accounts", url=ours, path="/score", body=bodies_asking(plain, 100), calls=calls // 20
         ),
     ]
-
-
-def make_model() -> tuple[models.Model, Matrix]:
-    """A model of the project's size on made-up features, and the features of the accounts to ask for."""
-    random, count = np.random.default_rng(1), len(FEATURE_NAMES)
-    matrix = random.normal(size=(4_000, count)).astype(np.float32)
-    label = (matrix[:, :6].sum(axis=1) > 3.0).astype(np.float32)
-    settings = {"objective": "binary", "num_leaves": LEAVES, "verbosity": -1, "num_threads": 2, "seed": 1}
-    data = lgb.Dataset(matrix, label, feature_name=list(FEATURE_NAMES))
-    model = models.Model(
-        booster=lgb.train(settings, data, num_boost_round=TREES),
-        linear=Linear(np.zeros(count), np.ones(count), random.normal(size=2 * count) / 100, 0.0),
-        standing=Standing((-6.0, 6.0), (-3.0, 3.0)),
-        calibrator=Calibrator((-6.0, 0.0, 6.0), (-7.0, 0.0, 6.0), 0.1),
-        reference=fit_reference(np.linspace(0.001, 0.999, len(matrix)), matrix, FEATURE_NAMES),
-        features=FEATURE_NAMES,
-        schema_version=SCHEMA_VERSION,
-        thresholds={"review": 0.5, "act": 0.9},
-        version="bench",
-    )
-    return model, matrix[:ACCOUNTS]
-
-
-def fill_store(folder: Path, matrix: Matrix) -> None:
-    """Offline and online store with `account-0`, `account-1`, ... of the present hour."""
-    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    frame = pl.DataFrame(matrix, schema=dict.fromkeys(FEATURE_NAMES, pl.Float32)).with_columns(
-        account_id=pl.format("account-{}", pl.int_range(pl.len())),
-        as_of=pl.lit(now, pl.Datetime("us", "UTC")),
-    )
-    lookup = FeatureLookup(folder)
-    lookup.write(frame, now, "bench")
-    lookup.materialize(now)
-
-
-def bodies_asking(rows: NDArray[np.intp], many: int = 1) -> Callable[[int], bytes]:
-    """Bodies that ask for `many` accounts at a time."""
-    ids = [f"account-{row}" for row in rows]
-    return lambda call: json.dumps(
-        {"account_ids": [ids[(call * many + more) % len(ids)] for more in range(many)]}
-    ).encode()
 
 
 def bodies_sending(matrix: Matrix) -> Callable[[int], bytes]:
@@ -216,39 +153,6 @@ def print_table(times: dict[str, Times]) -> None:
     print(f"{ours:.2f} ms (aim: below 1.5)")
 
 
-def fastapi_server(folder: Path, port: int) -> None:
-    """The bare rival: the same trees, features in a dict, nothing but a risk."""
-    import uvicorn
-    from fastapi import FastAPI
-    from pydantic import BaseModel
-
-    class Accounts(BaseModel):
-        account_ids: list[str]
-
-    class Risks(BaseModel):
-        risks: list[float]
-
-    model = models.load(folder / "model")
-    features = {f"account-{row}": values for row, values in enumerate(np.load(folder / "features.npy"))}
-    app = FastAPI()
-
-    @app.post("/score")
-    async def score(asked: Accounts) -> Risks:
-        matrix = np.stack([features[account] for account in asked.account_ids])
-        return Risks(risks=model.predict(matrix).tolist())
-
-    uvicorn.run(app, host=HOST, port=port, log_level="error", access_log=False)
-
-
-@contextmanager
-def fastapi_running(scratch: Path) -> Iterator[str]:
-    """The bare FastAPI server in a process of its own; gives its address."""
-    port = free_port(HOST)
-    call = [sys.executable, "-m", "benchmarks.speed.endpoint", "--fastapi", str(scratch), str(port)]
-    with server_process(call, f"http://{HOST}:{port}/docs", scratch / "fastapi.log"):
-        yield f"http://{HOST}:{port}"
-
-
 @contextmanager
 def mlflow_running(scratch: Path, kind: str) -> Iterator[str]:
     """`mlflow models serve` of the same Booster, one worker, the installed environment; gives its address.
@@ -267,7 +171,3 @@ def mlflow_running(scratch: Path, kind: str) -> Iterator[str]:
     where = ["--host", HOST, "--port", str(port), "--workers", "1"]
     with server_process([*python, *serve, *where], f"http://{HOST}:{port}/ping", scratch / f"{kind}.log"):
         yield f"http://{HOST}:{port}"
-
-
-if __name__ == "__main__":
-    main()
