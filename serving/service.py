@@ -273,8 +273,7 @@ KEYS = None if arguments.access is None else KeyFile(arguments.access / "keys.js
 AUDIT = None if arguments.access is None else AuditLog(arguments.access / "audit.jsonl")
 ADMISSION = Admission(most_calls=arguments.most_calls)
 RATES = None if arguments.rate_per_key is None else KeyRates(arguments.rate_per_key)
-Stillwatch.add_asgi_middleware(NumberedRequests, meters=REQUESTS)  # the first is what a call meets first
-Stillwatch.add_asgi_middleware(Gate, keys=KEYS, audit=AUDIT, scopes=SCOPE_OF)
+Stillwatch.add_asgi_middleware(Gate, keys=KEYS, audit=AUDIT, scopes=SCOPE_OF)  # the first that a call meets here
 Stillwatch.add_asgi_middleware(RateLimit, rates=RATES, limited=LIMITED)
 Stillwatch.add_asgi_middleware(
     Inline,
@@ -288,7 +287,8 @@ Stillwatch.add_asgi_middleware(
     spec=lambda: Stillwatch.openapi_spec.asdict(),
     is_guarded=KEYS is not None,
 )
-put_before(lambda app: Front(app, paths=PATHS, tree=CHECK, limited=LIMITED, admission=ADMISSION))
+FRONT = partial(Front, paths=PATHS, tree=CHECK, limited=LIMITED, admission=ADMISSION)
+put_before(lambda app: NumberedRequests(FRONT(app), meters=REQUESTS))
 
 
 def _end_server(error: StillwatchError) -> None:
