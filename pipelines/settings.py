@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     traceback: bool = False
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"
-    store_seconds: float = Field(default=0.1, gt=0)
+    store_seconds: float = Field(default=0.5, gt=0)
     most_calls: int = Field(default=64, gt=0)
     rate_per_key: float | None = Field(default=None, gt=0)
     access_key: SecretStr | None = None
