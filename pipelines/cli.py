@@ -109,7 +109,7 @@ def build(as_of: AsOf, allow_future: AllowFuture = False, path: Root = WORKSPACE
     from pipelines.workspace import Workspace
 
     workspace, now = Workspace(path), datetime.now(UTC)
-    check_not_ahead(as_of, now, is_allowed=allow_future)
+    check_not_ahead(workspace, as_of, now, is_allowed=allow_future)
     with workspace.locked("build"), printing.show_progress() as report:
         result = run(workspace, as_of, report, now=now)
     printing.print_build(result, as_of.isoformat())

@@ -149,7 +149,7 @@ def retrain(
     from pipelines.workspace import Workspace
 
     workspace, recorded_reason, now = Workspace(path), forced_reason(force, reason), datetime.now(UTC)
-    check_not_ahead(as_of, now, is_allowed=allow_future)
+    check_not_ahead(workspace, as_of, now, is_allowed=allow_future)
     planting = make_planting(plant, plant_families, plant_share, seed)
     request = VersionRequest(
         labels=_read_labels(labels, assume_utc),

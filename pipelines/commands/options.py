@@ -1,6 +1,6 @@
 """Options that several commands take."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,7 @@ from features.errors import InputError
 from pipelines.outputs import keep_private
 
 if TYPE_CHECKING:
+    from pipelines.workspace import Workspace
     from planting import Planting
 
 
@@ -30,6 +31,9 @@ def print_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
+_END_OF_LOG = timedelta(hours=6)  # after the last request a log's time is still its own
+
+
 def parse_as_of(text: str) -> datetime:
     """Parse the time that a command is asked about; no event lies outside the years that are allowed."""
     moment = parse_time(text)
@@ -38,13 +42,18 @@ def parse_as_of(text: str) -> datetime:
     return moment
 
 
-def check_not_ahead(as_of: datetime, now: datetime, *, is_allowed: bool) -> None:
+def check_not_ahead(workspace: "Workspace", as_of: datetime, now: datetime, *, is_allowed: bool) -> None:
     """Check that what is brought online is not of a time to come, as of which everybody has fallen silent.
+
+    A log that itself runs up to that time is believed: then this machine's clock is wrong, or the log is made up.
 
     Raises:
         InputError: it is, and nobody asked for it.
     """
-    if as_of > now and not is_allowed:
+    if as_of <= now or is_allowed:
+        return
+    newest = workspace.lake.seen(as_of)["last_seen"].max()
+    if not isinstance(newest, datetime) or as_of - newest > _END_OF_LOG:
         raise InputError(
             f"--as-of {as_of:%Y-%m-%dT%H:%M:%SZ} lies in the future, where every account has fallen silent and looks "
             "harmless: give a time up to now, or --allow-future to bring that online all the same."

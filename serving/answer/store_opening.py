@@ -7,8 +7,8 @@ from features.errors import InputError, StillwatchError
 from features.store.lookup import FeatureLookup
 
 STORE_SECONDS = 0.5
-"""How long the store may be silent: a busy machine was silent for a tenth of a second in a quarter of the calls. Doubled,
-calls wait twice as long for a store that hangs."""
+"""How long the store may be silent. A busy machine was silent for a tenth of a second in a quarter of the calls. Twice
+as long, calls wait twice as long for a store that hangs."""
 
 PROBE = "\u0000readiness"
 """An account id that cannot occur, for asking whether the store answers."""

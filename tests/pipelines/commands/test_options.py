@@ -1,14 +1,17 @@
 """Options that several commands take: what is to be planted, and files for TLS."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from features.errors import InputError
-from pipelines.commands.options import SHARE, make_planting
+from pipelines.commands.options import SHARE, check_not_ahead, make_planting
+from pipelines.workspace import Workspace
 from planting import Planting
+from tests.features.conftest import make_events
 
 
 def test_by_default_all_is_planted_with_the_seed_of_the_training() -> None:
@@ -40,3 +43,18 @@ def test_a_certificate_without_its_key_is_refused_before_anything_starts(
     assert result.returncode == 2
     assert "--tls-cert and --tls-key go together" in result.stderr and result.stderr.count("\n") == 1
     assert [path.name for path in (tmp_path / "w").iterdir()] == ["lake"]
+
+
+def test_a_time_ahead_is_refused_unless_the_log_itself_runs_up_to_it(tmp_path: Path) -> None:
+    now, newest = datetime(2026, 6, 1, 12, tzinfo=UTC), datetime(2026, 6, 9, 8, 30, tzinfo=UTC)
+    workspace = Workspace(tmp_path)
+    check_not_ahead(workspace, now, now, is_allowed=False)
+    with pytest.raises(InputError, match="lies in the future"):
+        check_not_ahead(workspace, now + timedelta(seconds=1), now, is_allowed=False)
+    workspace.lake.append("events", [make_events([{"timestamp": newest}])], 1)
+    workspace.lake.roll_up(1)
+    check_not_ahead(workspace, newest + timedelta(hours=5), now, is_allowed=False)
+    for ahead in (newest - timedelta(days=3), newest + timedelta(days=1)):
+        with pytest.raises(InputError, match="lies in the future, where every account has fallen silent"):
+            check_not_ahead(workspace, ahead, now, is_allowed=False)
+        check_not_ahead(workspace, ahead, now, is_allowed=True)
