@@ -31,6 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 MAKER = ROOT / "tests" / "pipelines" / "test_retrain.py"  # asks for every shared workspace
 KEY = "5a" * 32
 AS_OF = datetime(2026, 4, 17, 13, 37, 21, 250_000, tzinfo=UTC)  # the world goes on until 20 April
+PLANTED = (
+    0.1  # share of accounts that the shared workspace plants: a third of the usual, which takes a third of the time
+)
 Result = subprocess.CompletedProcess[str]
 Run = Callable[..., Result]
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -174,7 +177,15 @@ def filled_folder(made_world: Path, command: list[str], once: Once) -> Path:
         ]
         calls = (
             ["ingest", "--requests", made_world / "requests", *tables],
-            ["retrain", "--labels", made_world / "labels.parquet", "--as-of", AS_OF.isoformat()],
+            [
+                "retrain",
+                "--labels",
+                made_world / "labels.parquet",
+                "--as-of",
+                AS_OF.isoformat(),
+                "--plant-share",
+                PLANTED,
+            ],
             ["score", "--as-of", AS_OF.isoformat(), "--out", root / "scores.parquet"],
         )
         for call in calls:
@@ -240,7 +251,7 @@ def _fill_blind(made_world: Path, folder: Path) -> None:
 
         workspace = Workspace(root)
         ingest(workspace, inputs, reject_limit=0.01, progress=_silent)
-        request = VersionRequest(labels=labels, as_of=AS_OF, planting=Planting())
+        request = VersionRequest(labels=labels, as_of=AS_OF, planting=Planting(share=PLANTED))
         retrain(workspace, request, progress=_silent, now=AS_OF)
     settings.cache_clear()
 

@@ -19,6 +19,7 @@ from pipelines.models.train import gather
 from pipelines.retrain import drift_since
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
+from tests.conftest import PLANTED
 from tests.second_versions import forget_files
 from training import tracking
 from training.evaluation.drift import Drift, objections
@@ -65,7 +66,8 @@ def test_the_same_again_keeps_the_version_whatever_labels_come_later(
     )
     turned.write_parquet(tmp_path / "labels.parquet")
     before = model(copied), packaged(copied)
-    call = ("retrain", "--labels", tmp_path / "labels.parquet", "--as-of", as_of.isoformat(), "--workspace", copied)
+    labels = ("--labels", tmp_path / "labels.parquet", "--plant-share", PLANTED)
+    call = ("retrain", *labels, "--as-of", as_of.isoformat(), "--workspace", copied)
     result = stillwatch(*call)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(

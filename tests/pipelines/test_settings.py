@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from features.errors import InputError
 from pipelines.settings import settings
+from tests.conftest import PLANTED
 from tests.second_versions import forget_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -37,7 +38,7 @@ def train_again(
     """Trains as the workspace's first training did: in a process of its own, on the same inputs."""
 
     def run(**variables: str) -> None:
-        labels = ["--labels", str(made_world / "labels.parquet")]
+        labels = ["--labels", str(made_world / "labels.parquet"), "--plant-share", str(PLANTED)]
         call = [*command, "train", *labels, "--as-of", as_of.isoformat(), "--workspace", str(workspace)]
         others = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
         environment = others | {"STILLWATCH_KEY": key, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"} | variables

@@ -102,7 +102,7 @@ def test_a_rollback_brings_the_previous_champion_and_its_bento_back_and_a_second
         assert tracking.decided(uri, away)[-1]["rolled_back"] == "it flags a reseller"
     assert_says_once(stillwatch("rollback", "--workspace", copied), 2, "no champion to go back to")
     again = stillwatch(
-        "retrain", "--labels", worse_labels, "--as-of", as_of.isoformat(), "--workspace", copied,
+        "retrain", "--labels", worse_labels, "--no-plant", "--as-of", as_of.isoformat(), "--workspace", copied,
     )  # fmt: skip
     assert again.returncode == 3, again.stderr
     assert "Why not: It was rolled back before (it flags a reseller)." in again.stdout
