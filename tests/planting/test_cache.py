@@ -68,7 +68,9 @@ def test_nothing_of_the_planted_requests_stays(call: Any, workspace: Workspace, 
     assert workspace.lake.stamp(as_of) == before
 
 
-@pytest.mark.parametrize("change", ["seed", "labels", "time", "history"])
+@pytest.mark.parametrize(
+    "change", ["labels", "history", *(pytest.param(n, marks=pytest.mark.slow) for n in ("seed", "time"))]
+)
 def test_anything_else_is_planted_anew_and_takes_the_place_of_the_old(
     call: Any, workspace: Workspace, history: Any, as_of: datetime, small: dict[str, Any], change: str
 ) -> None:

@@ -84,7 +84,10 @@ def test_accounts_that_fell_silent_in_all_windows_are_not_shown(planted: Any) ->
     assert planted.examples["requests_28d"].null_count() == 0
 
 
-@pytest.mark.parametrize("missing", ["words", "address", "message_count", "system", "payment"])
+@pytest.mark.parametrize(
+    "missing",
+    ["words", "payment", *(pytest.param(n, marks=pytest.mark.slow) for n in ("address", "message_count", "system"))],
+)
 def test_what_a_provider_does_not_log_no_planted_account_is_told_by(
     history: Any,
     missing: str,

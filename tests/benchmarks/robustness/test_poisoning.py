@@ -114,6 +114,7 @@ def test_the_gate_lets_the_very_same_training_pass(setting: Setting, champion: T
     assert decide(setting.trained(examples()), champion).promote
 
 
+@pytest.mark.slow
 def test_the_benchmark_puts_the_same_before_the_gate_as_promote_does(
     setting: Setting, champion: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from tests.pipelines.follow.conftest import AS_OF
 
 NewWorkspace = Callable[..., Workspace]
 EVERYTHING = settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -49,7 +49,7 @@ def ingest_world(out: Path, workspace: Path) -> dict[str, TableCount]:
     return ingest(Workspace(workspace), inputs, reject_limit=0.01, progress=lambda _step, _done: None)
 
 
-@pytest.mark.parametrize("dirty", [False, True])
+@pytest.mark.parametrize("dirty", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_ingest_counts_exactly_what_was_planted(
     name: str, dirty: bool, tmp_path: Path, request: pytest.FixtureRequest
@@ -72,9 +72,8 @@ def test_ingest_counts_exactly_what_was_planted(
     assert counts["requests"].stored == summary.requests
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == "small" else pytest.mark.slow) for name in SCENARIOS]
-)
+@pytest.mark.slow  # that of the small world is tested with the measurement itself
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_no_single_column_betrays_a_campaign(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     pools = request.getfixturevalue("pools") if PRESETS[name].pools else None
     scale, days = QUICK_AUDITS[name]
