@@ -118,8 +118,9 @@ def join_groups(lake: Lake, as_of: datetime, account_ids: pl.Series, group_keys:
         .unique("account_id", keep="first", maintain_order=True)
         .with_columns(closeness=closeness_of(pl.col("strength") / pl.col("median")))
     )
+    words = word_ties(_sum_up(shown)).rename({"account": "account_id"})
     return joined.select("account_id", "group", "closeness").join(
-        word_ties(_sum_up(shown)), on=["account_id", "group"], how="left", maintain_order="left"
+        words, on=["account_id", "group"], how="left", maintain_order="left"
     )
 
 
@@ -127,7 +128,7 @@ def _sum_up(shown: pl.DataFrame) -> pl.DataFrame:
     """What ties accounts to groups, by kind, the heaviest first, for `word_ties`."""
     return (
         shown.with_columns(pl.col("kind").replace_strict(_KINDS, return_dtype=pl.Int8))
-        .group_by("group", "account_id", "kind")
+        .group_by("group", pl.col("account_id").alias("account"), "kind")
         .agg(keys=pl.len().cast(pl.Int64), others=pl.col("accounts").max(), weight=pl.col("part").sum().round(9))
-        .sort("group", "account_id", "weight", "kind", descending=[False, False, True, False])
+        .sort("group", "account", "weight", "kind", descending=[False, False, True, False])
     )

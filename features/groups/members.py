@@ -95,7 +95,7 @@ def word_ties(evidence: pl.DataFrame) -> pl.DataFrame:
     """Word evidence (`evidence_of`, of accounts by number or by id).
 
     Returns:
-        `group`, the account, `ties`: `openings of prompts (12 keys, up to 61 accounts), ...`, the first `_KINDS` kinds.
+        `group`, `account`, `ties`: `openings of prompts (12 keys, up to 61 accounts), ...`, the first `_KINDS` kinds.
     """
     names = {code: kind.words for code, kind in enumerate(LINK_KINDS)}
     counts = [
@@ -103,7 +103,6 @@ def word_ties(evidence: pl.DataFrame) -> pl.DataFrame:
         for column, noun in (("keys", "key"), ("others", "account"))
     ]
     kind = pl.col("kind").replace_strict(names, return_dtype=pl.String)
-    account = "account" if "account" in evidence.columns else "account_id"
-    return evidence.group_by("group", account, maintain_order=True).agg(
+    return evidence.group_by("group", "account", maintain_order=True).agg(
         ties=pl.format("{} ({}, up to {})", kind, *counts).head(_KINDS).str.join(", ")
     )

@@ -4,6 +4,7 @@ The log says which data files a table consists of, and its files have no checksu
 digests.
 """
 
+import hashlib
 import json
 import os
 from functools import lru_cache
@@ -17,7 +18,7 @@ from features.tables.data_files import digest_of
 LOG, _SEAL = "_delta_log", "_seal.json"  # tables ignore files whose name begins with a line
 _VERSION = 20  # digits of a version, with which the name of a commit or checkpoint begins
 _checked: set[tuple[str, int, int]] = set()
-_MOST_OPEN = 64  # tables that stay open: those of a few workspaces
+_MOST_OPEN = 32  # tables that stay open: those of a few workspaces, or of one in its last few states
 
 
 def seal_log(folder: Path) -> None:
@@ -37,11 +38,11 @@ def open_log(folder: Path) -> DeltaTable:
     """
     with os.scandir(folder / LOG) as entries:
         states = sorted((entry.name, state.st_ctime_ns, state.st_size) for entry in entries if (state := entry.stat()))
-    return _open(folder, tuple(states))
+    return _open(folder, hashlib.sha256(repr(states).encode()).digest())
 
 
 @lru_cache(maxsize=_MOST_OPEN)
-def _open(folder: Path, _states: tuple[tuple[str, int, int], ...]) -> DeltaTable:
+def _open(folder: Path, _states: bytes) -> DeltaTable:
     """A commit through the table moves it on, and is another state of the log, under which nobody has opened it yet."""
     check_log(folder)
     return DeltaTable(folder)

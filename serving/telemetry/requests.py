@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 HEADER = b"x-request-id"
-_SANE = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
+_SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 OTHER = "other"
 """The route of all paths that are no route: callers make up as many as they like."""
@@ -107,7 +107,7 @@ def _level_of(route: str, code: str) -> int:
 
 def _number_of(scope: Scope) -> str:
     shown = [value for name, value in scope["headers"] if name == HEADER]
-    return shown[0].decode() if len(shown) == 1 and _SANE.match(shown[0]) else secrets.token_hex(8)
+    return shown[0].decode() if len(shown) == 1 and _SANE.fullmatch(shown[0]) else secrets.token_hex(8)
 
 
 def _method_of(scope: Scope) -> str:
