@@ -94,18 +94,19 @@ def read_histories(lake: Lake, as_of: datetime, some: pl.Series | None = None) -
         if some is not None:
             chosen &= pl.col("account_id").is_in(part["account_id"].implode())
         hours = lake.account_rollups(as_of).filter(chosen).sort("account_id", "hour").collect(engine="streaming")
+        own = keys.filter(chosen).collect(engine="streaming").lazy()
         yield History(
             as_of=as_of,
             seen=part,
             hours=hours,
-            keys=_dated(keys.filter(chosen), as_of).collect(engine="streaming"),
+            keys=_dated(own, as_of).collect(engine="streaming"),
             sharing=sharing,
             segments=segments,
             accounts=accounts,
             release=release,
-            adopted=count_adoption(keys.filter(chosen), release).collect(engine="streaming"),
-            at_once=_at_once(keys.filter(chosen)),
-            blocked=_around_blocks(hours, keys.filter(chosen)),
+            adopted=count_adoption(own, release).collect(engine="streaming"),
+            at_once=_at_once(own),
+            blocked=_around_blocks(hours, own),
         )
 
 
