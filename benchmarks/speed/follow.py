@@ -1,6 +1,6 @@
 """`stillwatch follow` under load: how soon an event changes what is online, and what a kill loses.
 
-python -m benchmarks follow [--accounts 10000] [--requests 1000000] [--rate 2000] [--seconds 300]
+python -m benchmarks follow [--accounts 10000] [--requests 1000000] [--rate 2000] [--seconds 300] [--spread 1.4]
 python -m benchmarks follow --kills 30 [--source nats]
 """
 
@@ -46,6 +46,9 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1_000_000, help="of the history, over 28 days")
     parser.add_argument("--rate", type=int, default=2_000, help="events a second")
     parser.add_argument("--seconds", type=int, default=300, help="of the load")
+    parser.add_argument(
+        "--spread", type=float, default=1.4, help="standard deviation of the log of the accounts' rates; 0: all alike"
+    )
     parser.add_argument("--kills", type=int, default=0, help="kill the follower so often, at random moments")
     parser.add_argument("--source", choices=("http", "nats"), default="http", help="of the events while it is killed")
     options = parser.parse_args()
@@ -53,9 +56,9 @@ def main() -> None:
         folder = Path(scratch)
         if options.requests:
             log_step(f"ingesting {options.requests:,} requests")
-            write_history(folder, options.requests, options.accounts)
+            write_history(folder, options.requests, options.accounts, options.spread)
             ingest.ingest_all(folder)
-        events = make_events(min(options.rate * options.seconds, 60_000), options.accounts)
+        events = make_events(min(options.rate * options.seconds, 60_000), options.accounts, options.spread)
         if options.kills and options.source == "nats":
             from benchmarks.speed.follow_broker import kill_both  # with the library of an extra
 
@@ -66,9 +69,9 @@ def main() -> None:
             print(follow_load(folder / "workspace", events, options.rate, options.seconds))
 
 
-def write_history(folder: Path, rows: int, accounts: int) -> None:
+def write_history(folder: Path, rows: int, accounts: int, spread: float) -> None:
     """Like `material.write`, but the 28 days end now."""
-    material.write(folder, rows, accounts)
+    material.write(folder, rows, accounts, spread)
     shift = datetime.now(UTC) - timedelta(days=material.DAYS) - material.START
     for path in (folder / "requests").iterdir():
         pl.read_parquet(path).with_columns(pl.col("timestamp") + shift).write_parquet(path)
@@ -76,9 +79,9 @@ def write_history(folder: Path, rows: int, accounts: int) -> None:
     pl.read_parquet(accounts_path).with_columns(pl.col("created_at") + shift).write_parquet(accounts_path)
 
 
-def make_events(rows: int, accounts: int) -> Events:
+def make_events(rows: int, accounts: int, spread: float) -> Events:
     """Records of a load, to be sent again and again with other ids and times."""
-    frame = material.requests(rows, accounts, seed=1).drop("timestamp", "request_id")
+    frame = material.requests(rows, accounts, seed=1, spread=spread).drop("timestamp", "request_id")
     return frame.to_dicts()
 
 

@@ -14,10 +14,17 @@ _WORDS = 4_000
 _CHARACTERS = 400
 
 
-def requests(rows: int, accounts: int, seed: int = 0) -> pl.DataFrame:
-    """`Requests` over 28 days; each account has a handful of beginnings, two addresses and one client."""
+def requests(rows: int, accounts: int, seed: int = 0, spread: float = 0.0) -> pl.DataFrame:
+    """`Requests` over 28 days; each account has a handful of beginnings, two addresses and one client.
+
+    `spread` is the standard deviation of the logarithm of the accounts' rates, which no seed changes; 0: all alike.
+    """
     rng = np.random.default_rng(seed)
-    account = rng.integers(0, accounts, rows)
+    if spread:
+        rates = np.random.default_rng(accounts).lognormal(0.0, spread, accounts)
+        account = rng.choice(accounts, rows, p=rates / rates.sum())
+    else:
+        account = rng.integers(0, accounts, rows)
     seconds = np.sort(rng.integers(0, DAYS * 86_400 * 1_000_000, rows))
     number = pl.Series(account)
     frame = pl.DataFrame({
@@ -92,10 +99,10 @@ def registered_accounts(count: int, seed: int = 0) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(types[name]) for name in frame.columns)
 
 
-def write(folder: Path, rows: int, count: int) -> None:
-    """One requests file per four days, and the accounts."""
+def write(folder: Path, rows: int, count: int, spread: float = 0.0) -> None:
+    """One requests file per four days, and the accounts; `spread` as of `requests`."""
     (folder / "requests").mkdir(parents=True)
-    everything = requests(rows, count)
+    everything = requests(rows, count, spread=spread)
     size = -(-rows // 7)
     for i in range(7):
         everything[i * size : (i + 1) * size].write_parquet(folder / "requests" / f"{i}.parquet")
