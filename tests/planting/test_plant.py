@@ -39,10 +39,6 @@ def test_planted_examples_are_true_of_marked_campaigns_and_known_when_the_last_s
     assert add_planted(examples.clear(), examples).height == examples.height
 
 
-def test_the_same_arguments_give_the_same_rows_to_the_bit(history: Any, planted: Any, tmp_path: Path) -> None:
-    assert history.plant(tmp_path).equals(planted.examples)
-
-
 def test_another_seed_gives_other_rows(history: Any, planted: Any, small: dict[str, Any], tmp_path: Path) -> None:
     reseeded = history.plant(tmp_path, Planting(**small, seed=1))
     assert not set(reseeded["account_id"]) & set(planted.examples["account_id"])
@@ -53,19 +49,13 @@ def test_nothing_later_than_the_last_time_matters(earlier_history: Any, planted:
     assert earlier_history.plant(tmp_path).equals(planted.examples)
 
 
-def test_labels_that_came_later_do_not_matter(history: Any, planted: Any, as_of: datetime, tmp_path: Path) -> None:
-    earlier = history.labels.filter(pl.col("labelled_at") <= as_of)
+def test_the_same_history_gives_the_same_rows_to_the_bit_and_is_not_written_to(
+    history: Any, planted: Any, as_of: datetime, tmp_path: Path
+) -> None:
+    """Whatever the order of the times, and without the labels that came later."""
+    earlier, before = history.labels.filter(pl.col("labelled_at") <= as_of), files(history.lake.root)
     assert len(earlier) < len(history.labels)
-    assert history.plant(tmp_path, labels=earlier).equals(planted.examples)
-
-
-def test_the_last_time_is_the_latest_whatever_their_order(history: Any, planted: Any, tmp_path: Path) -> None:
-    assert history.plant(tmp_path, times=history.times[::-1]).equals(planted.examples)
-
-
-def test_the_providers_lake_is_not_written_to(history: Any, tmp_path: Path) -> None:
-    before = files(history.lake.root)
-    assert history.plant(tmp_path) is not None
+    assert history.plant(tmp_path, labels=earlier, times=history.times[::-1]).equals(planted.examples)
     assert files(history.lake.root) == before
 
 
