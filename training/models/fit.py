@@ -72,7 +72,7 @@ class BoostingSettings:
             "lambda_l2": self.lambda_l2,
             "monotone_constraints": [signs.get(name, 0) for name in features] if signs else None,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "num_threads": threads(rows),
             "seed": seed,
             "verbosity": -1,
