@@ -10,30 +10,26 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import hypothesis
 import polars as pl
 import pytest
 from threadpoolctl import threadpool_limits
 
 from pipelines.cli import main
 from pipelines.settings import settings
-from tests.second_versions import late_version, retrain_copy, two_versions, worse_labels
+from tests.second_versions import PLANTED, blind_workspace, late_version, retrain_copy, two_versions, worse_labels
 from tests.world_with_canaries import NEEDLES, make_world
 from training.tracking.relocation import relocate
 
-__all__ = ["late_version", "retrain_copy", "two_versions", "worse_labels"]  # fixtures of their own file
-
-if TYPE_CHECKING:
-    from pipelines.ingest import Inputs
+# fixtures of their own file
+__all__ = ["blind_workspace", "late_version", "retrain_copy", "two_versions", "worse_labels"]
 
 ROOT = Path(__file__).resolve().parent.parent
 MAKER = ROOT / "tests" / "pipelines" / "test_retrain.py"  # asks for every shared workspace
 KEY = "5a" * 32
 AS_OF = datetime(2026, 4, 17, 13, 37, 21, 250_000, tzinfo=UTC)  # the world goes on until 20 April
-PLANTED = (
-    0.1  # share of accounts that the shared workspace plants: a third of the usual, which takes a third of the time
-)
 Result = subprocess.CompletedProcess[str]
 Run = Callable[..., Result]
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -43,6 +39,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The folder of public prompts and rhythms, which the repository does not hold, and how much to test."""
     parser.addoption("--pools", type=Path, metavar="DIR", help="folder of public prompts and rhythms")
     parser.addoption("--full", action="store_true", help="the slow tests too, and the others at their full size")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let properties be tried on a third of the cases unless all are asked for."""
+    hypothesis.settings.register_profile("cases", deadline=None, max_examples=100 if config.getoption("--full") else 30)
+    hypothesis.settings.load_profile("cases")
+
+
+def cases(number: int) -> int:
+    """How many cases a property is tried on: `number` of them with --full, else a third."""
+    return number * hypothesis.settings().max_examples // 100
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -82,6 +89,7 @@ def environment(home: Path, key: str | None = KEY) -> dict[str, str]:
     home.mkdir(parents=True, exist_ok=True)
     others = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
     own = {"HOME": str(home), "TMPDIR": str(home), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    own["MPLCONFIGDIR"] = str(Path.home() / ".cache" / "matplotlib")  # whose list of fonts takes seconds to make
     return others | own | ({"STILLWATCH_KEY": key} if key else {})
 
 
@@ -220,55 +228,6 @@ def move_copy() -> Callable[[Path, Path], Path]:
 def scores(filled_workspace: Path) -> pl.DataFrame:
     """The scores of the shared workspace."""
     return pl.read_parquet(filled_workspace / "scores.parquet")
-
-
-@pytest.fixture(scope="session")
-def blind_workspace(made_world: Path, filled_workspace: Path, once: Once) -> Path:
-    """Like the shared workspace, but it never saw a row that became known after `as_of`.
-
-    An equal model has an equal Bento, which is there already; that of another model is built.
-    """
-
-    def fill(folder: Path) -> None:
-        shutil.copytree(filled_workspace / "bento", folder / "workspace" / "bento")
-        _fill_blind(made_world, folder)
-
-    return once("blind", fill) / "workspace"
-
-
-def _fill_blind(made_world: Path, folder: Path) -> None:
-    (folder / "known").mkdir()
-    inputs, root = _cut(made_world, folder / "known"), folder / "workspace"
-    labels = pl.read_parquet(made_world / "labels.parquet").filter(pl.col("labelled_at") <= AS_OF)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STILLWATCH_KEY", KEY)
-        settings.cache_clear()
-        from pipelines.ingest import ingest
-        from pipelines.models.train import VersionRequest
-        from pipelines.retrain import retrain
-        from pipelines.workspace import Workspace
-        from planting import Planting
-
-        workspace = Workspace(root)
-        ingest(workspace, inputs, reject_limit=0.01, progress=_silent)
-        request = VersionRequest(labels=labels, as_of=AS_OF, planting=Planting(share=PLANTED))
-        retrain(workspace, request, progress=_silent, now=AS_OF)
-    settings.cache_clear()
-
-
-def _silent(step: str, done: float) -> None:
-    """No progress."""
-
-
-def _cut(world: Path, folder: Path) -> "Inputs":
-    """The rows of a world that were known at `as_of`; the requests in one file."""
-    from pipelines.ingest import Inputs
-
-    times = {"requests": "timestamp", "accounts": "created_at", "enforcement": "acted_at", "releases": "released_at"}
-    for name, time in times.items():
-        path = world / name if name == "requests" else world / f"{name}.parquet"
-        pl.read_parquet(path).filter(pl.col(time) <= AS_OF).write_parquet(folder / f"{name}.parquet")
-    return Inputs(**{name: folder / f"{name}.parquet" for name in times})
 
 
 @pytest.fixture(scope="session")

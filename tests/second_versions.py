@@ -1,4 +1,4 @@
-"""Copies of the shared workspace with a second version of the model, for tests of what comes after the first."""
+"""Workspaces beside the shared one: copies with a second version of the model, and one that saw nothing later."""
 
 import io
 import os
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -14,12 +15,18 @@ import pytest
 from pipelines.cli import main
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
+from training import tracking
+from training.gate.promotion import Decision
 from training.tracking.client import NAME, connect
+
+if TYPE_CHECKING:
+    from pipelines.ingest import Inputs
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 Copy = Callable[[Path, Path], Path]
 RetrainCopy = Callable[[Path, list[str], int], Path]
 A_WEEK = timedelta(days=7)
+PLANTED = 0.1  # share of accounts that the shared workspace plants: a third of the usual takes a third of the time
 
 
 def forget_files() -> None:
@@ -98,3 +105,51 @@ def late_version(made_world: Path, as_of: datetime, retrain_copy: RetrainCopy, o
             client.set_registered_model_alias(NAME, alias, str(version))
 
     return once("late_version", train)
+
+
+@pytest.fixture(scope="session")
+def blind_workspace(made_world: Path, as_of: datetime, key: str, once: Once) -> Path:
+    """Like the shared workspace, but it never saw a row that became known after `as_of`.
+
+    Its model did not have to pass the gate, and is not packaged.
+    """
+
+    def fill(folder: Path) -> None:
+        (folder / "known").mkdir()
+        labels = pl.read_parquet(made_world / "labels.parquet").filter(pl.col("labelled_at") <= as_of)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("STILLWATCH_KEY", key)
+            settings.cache_clear()
+            _train(Workspace(folder / "workspace"), _cut(made_world, folder / "known", as_of), labels, as_of)
+        settings.cache_clear()
+
+    return once("blind", fill) / "workspace"
+
+
+def _train(workspace: Workspace, inputs: "Inputs", labels: pl.DataFrame, as_of: datetime) -> None:
+    """Fill a workspace and make its first model the champion."""
+    from pipelines.ingest import ingest
+    from pipelines.models.champion import champion_folder
+    from pipelines.models.train import VersionRequest, train_version
+    from planting import Planting
+
+    ingest(workspace, inputs, reject_limit=0.01, progress=_silent)
+    request = VersionRequest(labels=labels, as_of=as_of, planting=Planting(share=PLANTED))
+    version = train_version(workspace, request, _silent).version
+    tracking.record_promotion(workspace.tracking_uri, version, Decision(True, ("The first.",)))
+    champion_folder(workspace)
+
+
+def _silent(step: str, done: float) -> None:
+    """No progress."""
+
+
+def _cut(world: Path, folder: Path, as_of: datetime) -> "Inputs":
+    """The rows of a world that were known at a time; the requests in one file."""
+    from pipelines.ingest import Inputs
+
+    times = {"requests": "timestamp", "accounts": "created_at", "enforcement": "acted_at", "releases": "released_at"}
+    for name, time in times.items():
+        path = world / name if name == "requests" else world / f"{name}.parquet"
+        pl.read_parquet(path).filter(pl.col(time) <= as_of).write_parquet(folder / f"{name}.parquet")
+    return Inputs(**{name: folder / f"{name}.parquet" for name in times})

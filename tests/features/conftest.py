@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import settings
 
 from features.accounts import read_out
 from features.events import request_key, to_account_rows, to_events, to_release_rows
@@ -18,8 +17,6 @@ from features.lake import TABLES, Lake
 from features.rollups import roll_up, roll_up_keys
 from features.schemas import Accounts, Requests
 
-settings.register_profile("shared machine", deadline=None)
-settings.load_profile("shared machine")
 AS_OF = datetime(2026, 6, 1, 10, 20, 30, tzinfo=UTC)  # a Monday
 SECRET = bytes(range(32))
 Rows = Sequence[Mapping[str, Any]]

@@ -18,6 +18,7 @@ from features.catalogue import FEATURE_NAMES, FEATURES, FEATURES_SCHEMA, MODES
 from features.events import request_key, to_events
 from features.lake import Lake, full_hour
 from features.rollups import roll_up, roll_up_keys
+from tests.conftest import cases
 
 LakeOf = Callable[..., Lake]
 TABLES = {"account_rollups": roll_up, "key_rollups": roll_up_keys}
@@ -140,7 +141,9 @@ def test_reading_in_parts_gives_the_same_features(
     assert bits(read_out(lake, as_of)) == bits(whole)
 
 
-@pytest.mark.parametrize(("part_rows", "hours_ago"), [(1_500, 0), (6_000_000, 75)])
+@pytest.mark.parametrize(
+    ("part_rows", "hours_ago"), [pytest.param(1_500, 0, marks=pytest.mark.slow), (3_000, 0), (6_000_000, 75)]
+)
 def test_some_accounts_are_read_out_as_among_all(
     world: Any, lake_of: LakeOf, as_of: datetime, monkeypatch: pytest.MonkeyPatch, part_rows: int, hours_ago: int
 ) -> None:
@@ -155,7 +158,7 @@ def test_some_accounts_are_read_out_as_among_all(
 
 
 @given(data=st.data())
-@settings(max_examples=20)
+@settings(max_examples=cases(20))
 def test_splits_and_orders_of_the_events_change_no_bit(
     data: st.DataObject, small_world: Any, lake_of: LakeOf, whole: Any
 ) -> None:
@@ -225,7 +228,7 @@ LATER_ACCOUNT = st.tuples(AFTER, st.integers(0, 7), st.sampled_from([None, "new"
     events=st.lists(LATER_EVENT, max_size=30),
     accounts=st.lists(LATER_ACCOUNT, max_size=3, unique_by=lambda drawn: drawn[2]),
 )
-@settings(max_examples=40)  # of many later events each, as it is the read-out that takes time
+@settings(max_examples=cases(40))  # of many later events each, as it is the read-out that takes time
 def test_no_event_or_account_after_a_time_changes_a_feature_as_of_it(
     at: int, moved: int, events: list[Any], accounts: list[Any], then: Then
 ) -> None:

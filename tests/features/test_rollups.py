@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from features.rollups import merge, roll_up, roll_up_keys
 from features.schemas import KEY_KINDS, SLOTS, TOPIC_SIZE, AccountRollups, KeyRollups
 from features.text import FLAGS
+from tests.conftest import cases
 
 Make = Callable[[list[dict[str, Any]]], pl.DataFrame]
 BEGIN = datetime(2026, 5, 31, 22, tzinfo=UTC)
@@ -82,7 +83,7 @@ def split(parts: list[tuple[int, dict[str, Any]]], events_of: Make) -> list[pl.L
 
 @both
 @given(parts=PARTS)
-@settings(max_examples=60)
+@settings(max_examples=cases(60))
 def test_rollups_of_parts_add_to_the_rollup_of_the_whole(kind: Any, parts: Any, events_of: Make) -> None:
     roll, add, by, _ = kind
     rolled = [roll(part) for part in split(parts, events_of)]
@@ -91,7 +92,7 @@ def test_rollups_of_parts_add_to_the_rollup_of_the_whole(kind: Any, parts: Any, 
 
 
 @given(parts=PARTS)
-@settings(max_examples=40)
+@settings(max_examples=cases(40))
 def test_merging_rollups_is_commutative_and_associative(parts: Any, events_of: Make) -> None:
     a, b, c = (roll_up(part).collect().lazy() for part in split(parts, events_of))
     sums = [merge(a, b, c), merge(c, b, a), merge(merge(a, b), c), merge(a, merge(b, c)), merge(b, merge(c, a))]
@@ -101,7 +102,7 @@ def test_merging_rollups_is_commutative_and_associative(parts: Any, events_of: M
 
 @both
 @given(parts=PARTS)
-@settings(max_examples=25)
+@settings(max_examples=cases(25))
 def test_nothing_is_neutral_and_one_rollup_is_itself(kind: Any, parts: Any, events_of: Make) -> None:
     roll, add, by, contract = kind
     rolled = roll(events_of([event for _, event in parts]).lazy()).sort(by).collect()
@@ -153,7 +154,7 @@ def plain_rollup(events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @given(events=st.lists(EVENT, max_size=12))
-@settings(max_examples=60)
+@settings(max_examples=cases(60))
 def test_a_rollup_holds_what_plain_python_counts(events: list[dict[str, Any]], events_of: Make) -> None:
     groups = defaultdict(list)
     for event in events:
@@ -164,7 +165,7 @@ def test_a_rollup_holds_what_plain_python_counts(events: list[dict[str, Any]], e
 
 
 @given(events=st.lists(EVENT, max_size=12))
-@settings(max_examples=60)
+@settings(max_examples=cases(60))
 def test_key_rollups_count_each_shown_key_as_plain_python_does(events: list[dict[str, Any]], events_of: Make) -> None:
     want = Counter(
         (code, event[kind], event["account_id"], event["timestamp"].replace(minute=0, second=0))

@@ -18,6 +18,7 @@ from features.schemas import INPUT_TABLES
 from pipelines.ingest import Inputs, TableCount, ingest
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
+from tests.conftest import cases
 
 START = datetime(2026, 4, 6, 9, 30, tzinfo=UTC)
 BAN = {"account_id": "a", "action": "ban", "acted_at": START}
@@ -118,7 +119,7 @@ def test_the_same_input_twice_changes_nothing(workspace: Workspace, tmp_path: Pa
 @given(st.lists(st.integers(0, 4), min_size=30, max_size=30), st.permutations(range(30)))
 @given_settings(
     phases=(Phase.explicit, Phase.generate),
-    max_examples=6,
+    max_examples=cases(6),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

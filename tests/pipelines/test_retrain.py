@@ -19,8 +19,7 @@ from pipelines.models.train import gather
 from pipelines.retrain import drift_since
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
-from tests.conftest import PLANTED
-from tests.second_versions import forget_files
+from tests.second_versions import PLANTED, forget_files
 from training import tracking
 from training.evaluation.drift import Drift, objections
 from training.tracking.client import NAME, connect
@@ -130,6 +129,7 @@ def never_had_a_champion(two_versions: Path, move_copy: Callable[[Path, Path], P
     forget_files()
 
 
+@pytest.mark.slow  # the gate's rule is tested with the gate
 def test_the_very_first_model_is_used_also_if_campaigns_were_labelled_honest(
     never_had_a_champion: Path, worse_labels: Path, as_of: datetime, stillwatch: Run, tmp_path: Path
 ) -> None:
@@ -190,8 +190,9 @@ def drift_at(made_world: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> Ite
     settings.cache_clear()
 
 
-def test_the_next_day_has_not_drifted(copied: Path, as_of: datetime, drift_at: Callable[..., Drift]) -> None:
-    drift, limits = drift_at(copied, as_of + timedelta(days=1)), settings().drift_limits()
+@pytest.mark.parametrize("days", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_next_day_has_not_drifted(copied: Path, as_of: datetime, drift_at: Callable[..., Drift], days: int) -> None:
+    drift, limits = drift_at(copied, as_of + timedelta(days=days)), settings().drift_limits()
     assert len(drift.shifts) == len(FEATURE_NAMES)
     assert len(drift.moved(limits)) <= 0.1 * len(FEATURE_NAMES)
     assert not list(objections(drift, limits))

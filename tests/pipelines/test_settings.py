@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from features.errors import InputError
 from pipelines.settings import settings
-from tests.conftest import PLANTED
-from tests.second_versions import forget_files
+from tests.second_versions import PLANTED, forget_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SIGNING, VERIFYING = "STILLWATCH_SIGNING_KEY", "STILLWATCH_VERIFYING_KEY"

@@ -1,20 +1,19 @@
 """A small made-up table of examples: two features differ by label, one is the volume, the rest is noise."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import settings
 
 from training.fitting.plan import Plan
 from training.fitting.train import Trained, TrainingRequest, train
 from training.models.fit import BoostingSettings
-
-settings.register_profile("shared machine", deadline=None)
-settings.load_profile("shared machine")
+from training.tracking.client import connect
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 FEATURES = ("requests_28d", "template_share", "sharing", "noise_a", "noise_b")
@@ -126,3 +125,16 @@ def trained(plan: Plan) -> Trained:
     """One training on the examples."""
     examples = make_examples()
     return train(make_request(examples=examples, plan=plan, slices=make_slices(examples)))
+
+
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
+    """Gives a folder a store of MLflow without runs, and returns its address: a copy, as making one takes seconds."""
+    made = tmp_path_factory.mktemp("new_store") / "mlflow.db"
+    connect(f"sqlite:///{made}")
+
+    def copy_into(folder: Path) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{shutil.copy(made, folder / 'mlflow.db')}"
+
+    return copy_into

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import cases
+
 Read = Callable[..., dict[str, dict[str, Any]]]
 Names = Callable[[str], list[str]]
 GAPS = {
@@ -109,7 +111,7 @@ def test_the_world_is_read_as_by_plain_python(names_of: Names, past: Any, agree:
 
 
 @given(ago=st.lists(st.integers(0, 28 * 86_400) | st.integers(0, 7_200), min_size=1, max_size=12))
-@settings(max_examples=20)
+@settings(max_examples=cases(20))
 def test_any_few_requests_are_read_as_by_plain_python(
     ago: list[int], features_of: Read, as_of: Any, agree: Any
 ) -> None:

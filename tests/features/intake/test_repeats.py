@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from features.intake import repeats
 from features.intake.repeats import Repeats
+from tests.conftest import cases
 
 START = datetime(2026, 4, 6, tzinfo=UTC)
 Rows = list[tuple[int, int]]  # key and minute
@@ -68,7 +69,7 @@ FILES = st.lists(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 3)), min_
 
 @pytest.mark.parametrize("bucket", [1, 4, 1_000])
 @given(files=FILES, stored=st.lists(st.integers(-3, 3), max_size=2))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_rule_holds_whatever_the_number_of_buckets(
     bucket: int, files: list[Rows], stored: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -14,6 +14,7 @@ from features.intake.files import find_input_files
 from features.intake.records.containers import BATCH_ROWS
 from features.intake.rows import check_rows, read_batches
 from features.schemas import Accounts
+from tests.conftest import cases
 
 
 def test_batches_number_the_rows_of_the_file(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ VALUES = {
 
 
 @given(rows=st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=30), begin=st.integers(0, 10**6))
-@settings(max_examples=60)
+@settings(max_examples=cases(60))
 def test_no_row_vanishes_and_none_is_both_good_and_broken(
     rows: list[dict[str, Any]], begin: int, log: pl.DataFrame
 ) -> None:

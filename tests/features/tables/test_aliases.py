@@ -15,6 +15,7 @@ from features.accounts import read_out
 from features.errors import InputError
 from features.lake import TABLES, Lake
 from features.tables.aliases import all_ids, canonical_ids, check_aliases, merge_registrations, rename_accounts
+from tests.conftest import cases
 
 SCHEMA = {name: column.dtype for name, column in TABLES["aliases"].columns().items()}
 Row = tuple[str, str, datetime]
@@ -120,7 +121,7 @@ def rename_by_hand(frame: pl.DataFrame, rows: Sequence[Row], as_of: datetime) ->
 
 
 @given(edges, st.sampled_from([30.0, 9.5, 4.0, 0.1, 0.0]))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=cases(10), deadline=None)
 def test_features_are_those_of_a_log_that_had_the_present_ids_from_the_start(
     small_world: Any, lake_of: Callable[..., Any], day: Callable[[float], datetime], drawn: Any, ago: float
 ) -> None:

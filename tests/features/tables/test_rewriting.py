@@ -15,6 +15,7 @@ from features.accounts import read_out
 from features.errors import IntegrityError
 from features.lake import TABLES, Lake
 from features.tables.rewriting import compact_tables, drop_events, erase_accounts
+from tests.conftest import cases
 
 AS_OF = datetime(2026, 6, 1, 10, 20, 30, tzinfo=UTC)
 PARTS = 3
@@ -133,7 +134,7 @@ def compacted(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return root
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False))
 def test_a_flipped_bit_in_any_file_is_an_error_and_never_another_content(
     compacted: Path, chance: random.Random

@@ -17,6 +17,7 @@ from features.text import (
     clip_text,
     reduce_texts,
 )
+from tests.conftest import cases
 
 SECRET = bytes(range(100, 132))
 HASHER = TextHasher.from_secret(SECRET)
@@ -110,7 +111,7 @@ def test_every_text_is_reduced_as_a_plain_reading_of_its_words_does(texts: list[
 
 
 @given(st.integers(1, 600), st.integers(0, 9))
-@settings(max_examples=20)
+@settings(max_examples=cases(20))
 def test_a_long_text_is_reduced_as_a_plain_reading_does(size: int, seed: int) -> None:
     numbers = np.random.default_rng(seed).integers(97, 123, size=(size, 3))
     text = " ".join("".join(map(chr, word)) for word in numbers)
@@ -150,7 +151,7 @@ def test_no_texts_give_no_rows_of_the_same_types() -> None:
 
 
 @given(st.lists(st.none() | TEXT, min_size=1, max_size=8), st.randoms(use_true_random=False))
-@settings(max_examples=50)
+@settings(max_examples=cases(50))
 def test_a_text_has_the_same_keys_whatever_its_neighbours(texts: list[str | None], random: object) -> None:
     order = list(range(len(texts)))
     random.shuffle(order)  # type: ignore[attr-defined]

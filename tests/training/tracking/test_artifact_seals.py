@@ -1,6 +1,7 @@
 """Seals of a run's files: a flipped bit is an error, and an erasure gives a file a new seal."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from training.tracking.client import EXPERIMENT, connect
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Any:
-    return connect(f"sqlite:///{tmp_path / 'mlflow.db'}")
+def client(new_store: Callable[[Path], str], tmp_path: Path) -> Any:
+    return connect(new_store(tmp_path))
 
 
 @pytest.fixture

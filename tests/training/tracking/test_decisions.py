@@ -1,6 +1,7 @@
 """Champions and those before them, through a real MLflow on SQLite."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,27 +15,18 @@ from training.tracking.decisions import LINE, record_promotion, record_rollback,
 GOOD, BAD = Decision(True, ("Better.",)), Decision(False, ("Worse.", "Much worse."))
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store without a model; making one takes seconds."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    connect(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def uri(empty: Path, tmp_path: Path) -> str:
+def uri(new_store: Callable[[Path], str], tmp_path: Path) -> str:
     """A registry of three versions, none of them champion, the last one waiting."""
-    path = tmp_path / "mlflow.db"
-    path.write_bytes(empty.read_bytes())
-    client = connect(f"sqlite:///{path}")
+    store = new_store(tmp_path)
+    client = connect(store)
     experiment = client.create_experiment("stillwatch", artifact_location=(tmp_path / "artifacts").as_uri())
     client.create_registered_model(NAME)
     for _ in range(3):
         run = client.create_run(experiment)
         client.create_model_version(NAME, source=f"{run.info.artifact_uri}/model", run_id=run.info.run_id)
     client.set_registered_model_alias(NAME, tracking.CHALLENGER, "3")
-    return f"sqlite:///{path}"
+    return store
 
 
 def reigning(uri: str) -> int | None:

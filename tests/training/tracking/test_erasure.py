@@ -1,5 +1,6 @@
 """Erasing from runs: test sets and risks lose the rows, and reports name the new digest."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -17,9 +18,9 @@ def test_set(world, slices_of) -> TestSet:
 
 
 @pytest.fixture
-def run(test_set: TestSet, tmp_path: Path) -> Path:
+def run(test_set: TestSet, new_store: Callable[[Path], str], tmp_path: Path) -> Path:
     """The folder of a run with a test set, risks, a report and a model's label."""
-    client = connect(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = connect(new_store(tmp_path))
     experiment = client.create_experiment(EXPERIMENT, artifact_location=(tmp_path / "artifacts").as_uri())
     folder = tmp_path / "artifacts" / client.create_run(experiment).info.run_id / "artifacts"
     for name in ("test_set", "model_label"):

@@ -1,6 +1,7 @@
 """Models in the registry, signed and not: what is stored is given back, and nothing that somebody put there."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,10 +31,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sign, Prove]:
 
 
 def test_a_signature_holds_from_the_registry_to_the_copy_and_a_version_is_signed_later_too(
-    trained: Trained, pair: tuple[Sign, Prove], tmp_path: Path
+    trained: Trained, pair: tuple[Sign, Prove], new_store: Callable[[Path], str], tmp_path: Path
 ) -> None:
     sign, prove = pair
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
+    store = new_store(tmp_path), tmp_path / "artifacts"
     version = tracking.record(*store, trained)
     with pytest.raises(IntegrityError, match=f"version {version} of stillwatch in the registry .* is not signed"):
         tracking.fetch(store[0], version, tmp_path / "refused", prove)
@@ -51,10 +52,10 @@ def test_a_signature_holds_from_the_registry_to_the_copy_and_a_version_is_signed
 
 
 def test_a_model_that_somebody_put_into_the_registry_is_never_signed(
-    trained: Trained, pair: tuple[Sign, Prove], tmp_path: Path
+    trained: Trained, pair: tuple[Sign, Prove], new_store: Callable[[Path], str], tmp_path: Path
 ) -> None:
     sign, prove = pair
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
+    store = new_store(tmp_path), tmp_path / "artifacts"
     planted = replace(trained.model, thresholds={"review": 2.0, "act": 2.0})
     version = tracking.record(*store, trained)
     stored = next((tmp_path / "artifacts").rglob("model_label"))
@@ -70,10 +71,10 @@ def test_a_model_that_somebody_put_into_the_registry_is_never_signed(
 
 
 def test_a_stored_model_that_was_damaged_is_whole_after_the_same_training(
-    trained: Trained, pair: tuple[Sign, Prove], tmp_path: Path
+    trained: Trained, pair: tuple[Sign, Prove], new_store: Callable[[Path], str], tmp_path: Path
 ) -> None:
     sign, prove = pair
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts"
+    store = new_store(tmp_path), tmp_path / "artifacts"
     version = tracking.record(*store, trained, sign=sign)
     stored = next((tmp_path / "artifacts").rglob("model_label"))
     (stored / "booster.txt").write_text("half")

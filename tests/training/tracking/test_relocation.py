@@ -1,6 +1,7 @@
 """A copied store: its runs are read from the copy, and new ones are written there."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def original(tmp_path: Path) -> Path:
+def original(new_store: Callable[[Path], str], tmp_path: Path) -> Path:
     """A store with a run and an artifact."""
     root = tmp_path / "an original"
-    client = connect(f"sqlite:///{root / 'mlflow.db'}")
+    client = connect(new_store(root))
     experiment = client.create_experiment(EXPERIMENT, artifact_location=(root / "artifacts").as_uri())
     run = client.create_run(experiment).info.run_id
     client.log_text(run, "old", "note.txt")
@@ -43,9 +44,11 @@ def test_a_copy_reads_and_writes_its_own_files_and_leaves_the_original_alone(ori
     assert len(list((copied / "artifacts").rglob("note.txt"))) == 2
 
 
-def test_a_store_where_it_was_made_and_one_without_runs_are_left_alone(original: Path, tmp_path: Path) -> None:
+def test_a_store_where_it_was_made_and_one_without_runs_are_left_alone(
+    original: Path, new_store: Callable[[Path], str], tmp_path: Path
+) -> None:
     assert not relocate(original / "mlflow.db", original / "artifacts")
-    connect(f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}")
+    new_store(tmp_path / "new")
     assert not relocate(tmp_path / "new" / "mlflow.db", tmp_path / "new" / "artifacts")
 
 

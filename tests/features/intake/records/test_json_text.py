@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.intake.records.json_text import BROKEN, decode, read_lines
+from tests.conftest import cases
 
 INNER = pl.Struct({"x": pl.String, "y": pl.String})
 FIELDS = {"a": pl.String(), "s": INNER, "l": pl.List(INNER)}
@@ -97,7 +98,7 @@ VALUES = st.recursive(
 
 
 @given(st.lists(VALUES | st.binary(max_size=30), max_size=6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 def test_any_lines_give_as_many_rows_and_no_error(values: list[Any]) -> None:
     """Also half surrogate pairs, infinite numbers and bytes that are no text."""
     lines = [value.replace(b"\n", b"") if isinstance(value, bytes) else json.dumps(value).encode() for value in values]

@@ -15,6 +15,7 @@ from features.identity import Keyring
 from pipelines.follow.taking.bodies import Reducer, Taken
 from pipelines.ingest import Inputs, ingest
 from pipelines.workspace import Workspace
+from tests.conftest import cases
 from tests.features.conftest import SECRET
 
 TIME = datetime(2026, 6, 1, 10, 20, 30, tzinfo=UTC)
@@ -72,7 +73,7 @@ GOOD, BAD, BROKEN = st.just("good"), st.just("bad"), st.just("broken")
 
 
 @given(bodies=st.lists(st.lists(GOOD | BAD | BROKEN, max_size=5), min_size=1, max_size=6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=cases(25), deadline=None)
 def test_each_body_is_answered_for_its_own_records(reducer: Reducer, bodies: list[list[str]]) -> None:
     texts = {"good": json.dumps(record(1)), "bad": json.dumps(record(2, channel="telex")), "broken": '{"account_id": '}
     events, answers = reducer.reduce(["\n\n".join(texts[kind] for kind in body).encode() for body in bodies], NATIVE)
