@@ -13,7 +13,7 @@ from simulation.audit.single_column import MAX_AUC, column_aucs, limited_rows, v
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("world") / "small"
-    simulate(SimulationRequest(scenario="small", out=out, scale=1.5))
+    simulate(SimulationRequest(scenario="small", out=out, scale=1.2, days=10))
     return out
 
 

@@ -19,11 +19,11 @@ from simulation.presets import PRESETS
 from simulation.traffic.arrivals import draw_arrivals
 from simulation.world import World, make_world
 
-# scale at which a preset has some 5,000 requests a day
+# scale at which a preset has some 2,500 requests a day
 SCALES = {
-    "small": 0.3, "composed": 0.1, "mixed": 0.1, "unseen-families": 0.2, "unseen-tactics": 0.2,
-    "reasoning-2026-02": 0.1, "agentic-2026-02": 0.01, "pivot-2026-02": 0.002, "hydra-2026-06": 0.002,
-    "pools-2026-07": 0.001, "cleaner-2026": 0.02,
+    "small": 0.15, "composed": 0.05, "mixed": 0.05, "unseen-families": 0.1, "unseen-tactics": 0.1,
+    "reasoning-2026-02": 0.05, "agentic-2026-02": 0.005, "pivot-2026-02": 0.001, "hydra-2026-06": 0.001,
+    "pools-2026-07": 0.0005, "cleaner-2026": 0.01,
 }  # fmt: skip
 # (scale, days) at which a preset is audited here; `python -m benchmarks worlds` does it at `AUDIT_SIZES`
 QUICK_AUDITS: dict[str, tuple[float, int | None]] = {
@@ -147,7 +147,7 @@ def test_a_second_pool_takes_over_when_the_first_is_banned(tmp_path: Path) -> No
 @pytest.fixture(scope="module")
 def tactics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("world") / "tactics"
-    simulate(SimulationRequest(scenario="unseen-tactics", out=out, scale=0.4))
+    simulate(SimulationRequest(scenario="unseen-tactics", out=out, scale=0.2))
     return out
 
 
