@@ -60,7 +60,13 @@ def usual(read: Callable[..., tuple[pl.DataFrame, Groups]]) -> tuple[pl.DataFram
 
 
 @pytest.mark.parametrize(
-    "key,files,seed", [("00" * 32, 1, None), ("0123456789abcdef" * 4, 1, None), ("5a" * 32, 3, 1), ("77" * 32, 2, 2)]
+    "key,files,seed",
+    [
+        ("00" * 32, 1, None),
+        pytest.param("0123456789abcdef" * 4, 1, None, marks=pytest.mark.slow),
+        ("5a" * 32, 3, 1),
+        ("77" * 32, 2, 2),
+    ],
 )
 def test_another_key_order_or_split_gives_the_same_features_and_groups_to_the_bit(
     read: Callable[..., tuple[pl.DataFrame, Groups]],

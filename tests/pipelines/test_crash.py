@@ -21,7 +21,7 @@ from features.rollups import merge
 from tests.second_versions import forget_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-KILLS, ALL_KILLS = 4, 20  # `python -m benchmarks kills` kills retrainings, at thirty moments
+KILLS, ALL_KILLS = 3, 20  # `python -m benchmarks kills` kills retrainings, at thirty moments
 PATIENCE = 60.0
 
 

@@ -152,7 +152,14 @@ def test_times_without_a_zone_need_a_word_of_a_person(stillwatch: Run, tmp_path:
     assert ingest(stillwatch, tmp_path, "--requests", path, "--assume-utc").returncode == 0
 
 
-@pytest.mark.parametrize("column", ["account_id", "prompt", "client_address", "model", "tls_ja4"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        "account_id",
+        "prompt",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("client_address", "model", "tls_ja4")),
+    ],
+)
 def test_text_that_is_no_unicode_rejects_its_row_and_harms_no_workspace(
     stillwatch: Run, tmp_path: Path, column: str
 ) -> None:
