@@ -84,7 +84,7 @@ def score(
 
 def _score_batch(workspace: Workspace, model: models.Model, accounts: pl.DataFrame) -> pl.DataFrame:
     """Add the columns of `SCORES_SCHEMA` to a batch of accounts."""
-    features = workspace.lookup.historical(accounts.select("account_id", "as_of")).select(FEATURE_NAMES)
+    features = workspace.lookup.read_some(accounts["as_of"][0], accounts["account_id"]).select(FEATURE_NAMES)
     rows = RowsToScore(
         account_ids=accounts["account_id"].to_list(),
         matrix=features.fill_null(float("nan")).to_numpy(order="c"),

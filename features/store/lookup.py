@@ -63,10 +63,20 @@ class FeatureLookup:
 
     def read(self, as_of: datetime) -> pl.DataFrame:
         """The features of one time as they were written (`FEATURES_SCHEMA`)."""
+        return self._scan(as_of).collect()
+
+    def read_some(self, as_of: datetime, account_ids: pl.Series) -> pl.DataFrame:
+        """The features of some accounts as of a time that was written, in their order, null where unknown.
+
+        They are those of `historical`, without the second or two that Feast takes to compile its join.
+        """
+        rows = pl.LazyFrame({"account_id": account_ids})
+        return rows.join(self._scan(as_of), on="account_id", how="left", maintain_order="left").collect()
+
+    def _scan(self, as_of: datetime) -> pl.LazyFrame:
         check_sealed(self._offline(as_of))
-        return pl.read_parquet(self._offline(as_of)).select(
-            pl.col(name).cast(kind) for name, kind in FEATURES_SCHEMA.items()
-        )
+        features = pl.scan_parquet(self._offline(as_of))
+        return features.select(pl.col(name).cast(kind) for name, kind in FEATURES_SCHEMA.items())
 
     def historical(self, entities: pl.DataFrame) -> pl.DataFrame:
         """Features as they were known at each row's time (Feast's point-in-time join).

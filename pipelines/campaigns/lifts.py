@@ -89,7 +89,6 @@ def judge_groups(workspace: Workspace, model: Model | None, members: pl.DataFram
 
 def tell_standing(workspace: Workspace, model: Model, account_ids: pl.Series, as_of: datetime) -> pl.DataFrame:
     """Tell `account_id` and `standing` (the share of accounts that the model scores lower) of accounts as of a time."""
-    rows = pl.DataFrame({"account_id": account_ids}).with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
-    features = matrix(workspace.lookup.historical(rows), model.features)
-    shares = model.standing.shares(model.raw(features)) if len(rows) else np.zeros(0)
+    rows = workspace.lookup.read_some(as_of, account_ids)
+    shares = model.standing.shares(model.raw(matrix(rows, model.features))) if len(rows) else np.zeros(0)
     return rows.select("account_id", standing=pl.Series(shares, dtype=pl.Float64))

@@ -197,8 +197,8 @@ def _risks(
             pl.DataFrame(schema={"campaign_id": pl.String, "pooled_risk": pl.Float64}),
         )
     lifted = members.with_columns(lift=lift()).group_by("account_id").agg(pl.col("lift").max()).sort("account_id")
-    rows = lifted.select("account_id", "lift", as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
-    risks = lifted.select("account_id", risk=_risk(model, workspace.lookup.historical(rows)))
+    rows = workspace.lookup.read_some(as_of, lifted["account_id"]).with_columns(lifted["lift"])
+    risks = lifted.select("account_id", risk=_risk(model, rows))
     usual = members.join(lifted.select("account_id", "lift"), on="account_id").group_by("campaign_id")
     pooled = read_pooled(workspace.lake, members, as_of).join(usual.agg(pl.col("lift").mean()), on="campaign_id")
     return risks, pooled.select("campaign_id", pooled_risk=_risk(model, pooled))

@@ -111,6 +111,8 @@ def test_a_historical_read_keeps_rows_order_repeats_and_further_columns(
     want = asked.join(pl.concat(snapshots.values()), on=["account_id", "as_of"], how="left", maintain_order="left")
     assert joined.equals(want)
     assert joined.row(2, named=True)["requests_28d"] is None
+    then = joined.filter(pl.col("as_of") == as_of)
+    assert lookup.read_some(as_of, then["account_id"]).select(FEATURE_NAMES).equals(then.select(FEATURE_NAMES))
 
 
 def test_a_historical_read_does_not_look_ahead_nor_back_further_than_a_day(
