@@ -23,6 +23,7 @@ from tests.features.conftest import SECRET
 from tests.pipelines.follow.taking.test_bodies import record
 
 Environment = dict[str, str]
+PAUSE = 0.05  # seconds between two bodies: without it the follower's work is most of what these tests take
 
 
 @pytest.fixture
@@ -41,12 +42,13 @@ def following(
         process = subprocess.Popen([*command, "follow", "--open", *options], env=variables, stdout=log, stderr=log)
     try:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(600):
-            with suppress(httpx.HTTPError):
-                if httpx.get(f"{address}/readyz").status_code == 200:
-                    break
-            assert process.poll() is None, (root.parent / "log").read_text()
-            time.sleep(0.1)
+        with httpx.Client() as client:  # one, as it reads all certificates when it is made
+            for _ in range(600):
+                with suppress(httpx.HTTPError):
+                    if client.get(f"{address}/readyz").status_code == 200:
+                        break
+                assert process.poll() is None, (root.parent / "log").read_text()
+                time.sleep(0.1)
         yield process, address
     finally:
         process.kill()
@@ -62,17 +64,18 @@ class Sender:
 
     def send_until(self, address: str, is_over: Callable[[], bool]) -> None:
         """Send until it is over or the server is gone."""
-        while not is_over():
-            now = datetime.now(UTC).isoformat()
-            records = [record(self._number + i, timestamp=now) for i in range(25)]
-            self._number += 20  # so that some are sent again
-            body = "\n".join(map(json.dumps, records))
-            try:
-                answer = httpx.post(f"{address}/events", content=body, headers={"content-type": "application/json"})
-            except httpx.HTTPError:
-                return
-            assert answer.status_code == 202, answer.text
-            self.acknowledged += [each["request_id"] for each in records]
+        with httpx.Client(headers={"content-type": "application/json"}) as client:
+            while not is_over():
+                now = datetime.now(UTC).isoformat()
+                records = [record(self._number + i, timestamp=now) for i in range(25)]
+                self._number += 20  # so that some are sent again
+                try:
+                    answer = client.post(f"{address}/events", content="\n".join(map(json.dumps, records)))
+                except httpx.HTTPError:
+                    return
+                assert answer.status_code == 202, answer.text
+                self.acknowledged += [each["request_id"] for each in records]
+                time.sleep(PAUSE)
 
 
 def keys_of(request_ids: set[str]) -> list[int]:
