@@ -120,7 +120,8 @@ def reduce_system_prompts(systems: pl.Series, keyring: Keyring) -> pl.DataFrame:
 def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFrame, int]:
     """Reduce valid account rows (`Accounts`) to `AccountRows`; also the number of malformed addresses.
 
-    A row without `updated_at` holds from the account's creation.
+    Beside its columns stands `is_dated`: whether a row says since when it holds. One that does not has the time of the
+    account's creation.
     """
     network = parse_addresses(accounts["signup_address"])
     malformed = accounts["signup_address"].is_not_null() & network["address"].is_null()
@@ -139,7 +140,8 @@ def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFr
         signup_subnet=keyring.key(pl.col("subnet"), "subnet"),
         billing_country=keyring.key(pl.col("billing_country"), "country"),
     )
-    return AccountRows.validate(rows.select(AccountRows.column_names())), int(malformed.sum())
+    checked = AccountRows.validate(rows.select(AccountRows.column_names()))
+    return checked.with_columns(is_dated=accounts["updated_at"].is_not_null()), int(malformed.sum())
 
 
 def to_release_rows(releases: pl.DataFrame, keyring: Keyring) -> pl.DataFrame:
