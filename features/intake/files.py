@@ -82,6 +82,8 @@ def _files_of(path: Path, log_format: LogFormat) -> Iterator[Path]:
         yield from delta_files(path)
     else:
         for child in _visible(sorted(path.iterdir())):
+            if child.is_symlink() and path.resolve().is_relative_to(child.resolve()):
+                continue  # a link to a folder around it, whose files are found without it
             if child.is_dir() or _may_hold_records(child, log_format):
                 yield from _files_of(child, log_format)
 
@@ -94,7 +96,8 @@ def _may_hold_records(path: Path, log_format: LogFormat) -> bool:
     if path.suffix in log_format.suffixes:
         return True
     is_part = not path.suffix[1:].isalpha()  # part-00000, 000000_0, a key of an object store
-    return is_part and looks_like_records(path)
+    is_pipe = path.exists() and not path.is_file()  # to open one would be to wait for whoever writes to it
+    return is_part and not is_pipe and looks_like_records(path)
 
 
 def _inspect(path: Path, table: str, log_format: LogFormat) -> InputFile:

@@ -11,6 +11,7 @@ from functools import cache
 import dataframely as dy
 import polars as pl
 
+from features.errors import InputError
 from features.formats.log_format import IS_REQUEST
 from features.intake.files import InputFile
 from features.intake.records.containers import Container, read_records
@@ -49,7 +50,7 @@ def read_batches(file: InputFile, columns: list[str] | None = None) -> Iterator[
     Columns that the file lacks are left out.
 
     Raises:
-        InputError: the file breaks off or can't be decoded.
+        InputError: the file breaks off, can't be decoded, or has no row to check and is of something else.
     """
     everything = INPUT_TABLES[file.table].column_names()
     names = columns or everything
@@ -63,6 +64,8 @@ def read_batches(file: InputFile, columns: list[str] | None = None) -> Iterator[
         numbered = frame.with_columns(**given).with_row_index("row", rows_read)
         rows_read += len(frame)
         yield numbered
+    if not rows_read and file.records.columns and not set(file.records.columns) & set(log_format.fields(everything)):
+        raise InputError(f"{file.path} has no row and no column of {file.table}: give the export of {file.table}.")
 
 
 @cache

@@ -23,6 +23,15 @@ BLOCK_BYTES = 1 << 24
 PARQUET_SUFFIXES = (".parquet", ".pq")
 RECORD_SUFFIXES = (*PARQUET_SUFFIXES, ".json", ".jsonl", ".ndjson", ".log", ".csv", ".tsv", ".gz", ".zst")
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_FOREIGN = {  # what files of other kinds begin with, and what to do about them
+    b"\xff\xfe": "UTF-16: export it as UTF-8",
+    b"\xfe\xff": "UTF-16: export it as UTF-8",
+    b"PK\x03\x04": "a zip archive or a workbook: unpack it, or export CSV",
+    b"\xfd7zXZ": "packed with xz: unpack it, or use gzip or zstd",
+    b"BZh9": "packed with bzip2: unpack it, or use gzip or zstd",
+    b"Obj\x01": "Avro: export Parquet or JSON lines",
+    b"ARROW1\0": "Arrow: export Parquet",
+}
 _UNREADABLE = (OSError, EOFError, ValueError, pa.ArrowException, pl.exceptions.PolarsError)
 _SPACE = b" \t\r\n"
 
@@ -60,11 +69,16 @@ def open_records(path: Path) -> RecordFile:
     Raises:
         InputError: it can't be read.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is a pipe or a device, which can't be read twice: save its content as a file.")
     kind = "a log"
     try:
         with path.open("rb") as file:
-            head = file.read(4)
-        if head == b"PAR1" or path.suffix in PARQUET_SUFFIXES:
+            head = file.read(8)
+        foreign = next((advice for magic, advice in _FOREIGN.items() if head.startswith(magic)), None)
+        if foreign is not None:
+            raise InputError(f"{path} is {foreign}.")
+        if head.startswith(b"PAR1") or path.suffix in PARQUET_SUFFIXES:
             kind = "Parquet"
             with pq.ParquetFile(path) as parquet:
                 names, rows = parquet.schema_arrow.names, parquet.metadata.num_rows

@@ -1,5 +1,6 @@
 """Files behind a path: folders, globs, parts without a suffix, partitions, Delta tables; each content once."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -41,6 +42,13 @@ def test_the_same_content_is_one_file_and_the_source_tells_contents_apart(tmp_pa
 def test_an_empty_folder_or_a_glob_without_files_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"no Parquet file at .*: expected a file, a folder or a glob with requests"):
         find_input_files(tmp_path / name, "requests")
+
+
+def test_a_link_around_itself_and_a_pipe_in_a_folder_are_passed_over(tmp_path: Path, log: pl.DataFrame) -> None:
+    log.write_parquet(tmp_path / "a.parquet")
+    (tmp_path / "around").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    assert [file.path.name for file in find_input_files(tmp_path, "requests")] == ["a.parquet"]
 
 
 def rows_at(path: Path) -> int:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.errors import InputError
 from features.intake.files import find_input_files
 from features.intake.records.containers import BATCH_ROWS
 from features.intake.rows import check_rows, read_batches
@@ -36,6 +37,19 @@ def test_batches_of_some_columns_leave_the_rest_out(tmp_path: Path, log: pl.Data
     (batch,) = read_batches(find_input_files(tmp_path, "requests")[0], ["request_id", "timestamp"])
     assert batch.columns == ["row", "request_id", "timestamp"]
     assert batch["request_id"].equals(log["request_id"])
+
+
+@pytest.mark.parametrize("name", ["note.txt", "other.parquet"])
+def test_a_file_without_rows_is_empty_only_if_it_has_a_column_of_the_table(tmp_path: Path, name: str) -> None:
+    other = pl.DataFrame(schema={"something": pl.String})
+    if name == "note.txt":
+        (tmp_path / name).write_text("something\n")
+    else:
+        other.write_parquet(tmp_path / name)
+    with pytest.raises(InputError, match=rf"{name} has no row and no column of releases: give the export of releases"):
+        list(read_batches(find_input_files(tmp_path / name, "releases")[0]))
+    other.with_columns(model=pl.lit("m")).write_parquet(tmp_path / "empty.parquet")
+    assert list(read_batches(find_input_files(tmp_path / "empty.parquet", "releases")[0])) == []
 
 
 def rules_of(log: pl.DataFrame, table: str = "requests", **columns: Any) -> list[tuple[int, str]]:

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +40,7 @@ MAKE: dict[str, tuple[Container, Callable[[], bytes]]] = {
     "a.ndjson.gz": (Container.JSON, lambda: gzip.compress(lines())),
     "twice.gz": (Container.JSON, lambda: gzip.compress(lines()[:40]) + gzip.compress(lines()[40:])),
     "a.jsonl.zst": (Container.JSON, lambda: zstd(lines())),
+    "twice.zst": (Container.JSON, lambda: zstd(lines()[:40]) + zstd(lines()[40:])),
     "a.csv": (Container.CSV, csv),
     "a.csv.gz": (Container.CSV, lambda: gzip.compress(csv())),
     "named.parquet.gz": (Container.JSON, lambda: gzip.compress(lines())),
@@ -92,3 +95,23 @@ def test_a_file_that_is_nothing_of_all_is_refused_in_one_line(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"x\.bin can't be read as JSON lines or CSV") as error:
         list(read_records(open_records(tmp_path / "x.bin"), FIELDS))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (csv().decode().encode("utf-16"), "is UTF-16: export it as UTF-8."),
+        (b"PK\x03\x04 and so on", "is a zip archive or a workbook: unpack it, or export CSV."),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.csv {re.escape(sentence)}"):
+        open_records(tmp_path / "a.csv")
+
+
+def test_what_can_be_read_only_once_or_has_no_end_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(InputError, match=r"is a pipe or a device, which can't be read twice: save its content"):
+            open_records(path)
