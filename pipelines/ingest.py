@@ -95,7 +95,7 @@ def ingest(
         held_from = events_from(workspace.lake.folder("events"))
         checks = Checks(keyring, repeats, log.options, reject_limit, held_from, reduced)
         rejects = check_files(new, checks, counts, progress)
-        _check_aliases(workspace, new.get("aliases", []), checks)
+        _check_aliases(workspace, new.get("aliases", []), checks, counts)
         repeats.find(workspace.lake.scan("events").select("request_key"), held_from)
         for table, files in new.items():
             for i, file in enumerate(files):
@@ -147,7 +147,7 @@ def rehearse_ingest(
         checks = Checks(keyring, repeats, log.options, reject_limit, held_from)
         try:
             check_files(new, checks, counts, progress)
-            _check_aliases(workspace, new.get("aliases", []), checks)
+            _check_aliases(workspace, new.get("aliases", []), checks, counts)
         except IngestRefusedError as error:
             refusal = str(error)
         repeats.find(workspace.lake.scan("events").select("request_key"), held_from)
@@ -189,7 +189,7 @@ def _store_requests(
     workspace.lake.roll_up(file.source)
 
 
-def _check_aliases(workspace: Workspace, files: list[InputFile], checks: Checks) -> None:
+def _check_aliases(workspace: Workspace, files: list[InputFile], checks: Checks, counts: dict[str, TableCount]) -> None:
     """Check the aliases of this run together with those that are stored.
 
     Raises:
@@ -201,7 +201,7 @@ def _check_aliases(workspace: Workspace, files: list[InputFile], checks: Checks)
         try:
             check_aliases(pl.concat([workspace.lake.scan("aliases").collect(), *new]))
         except InputError as error:
-            raise IngestRefusedError(f"{error} Nothing was stored.") from error
+            raise IngestRefusedError(f"{error} Nothing was stored.", counts) from error
 
 
 def _store_small(

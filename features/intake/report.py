@@ -9,6 +9,7 @@ import polars as pl
 
 from features.intake.files import InputFile
 from features.intake.rows import CheckedRows
+from features.intake.values.times import FIRST, LAST
 from features.schemas import ACTIONS, FINISH_REASONS, INPUT_TABLES, PLANS, PROGRAMMES
 
 CHANGES: dict[str, str] = {
@@ -33,7 +34,6 @@ _ADVICE: dict[str, str] = {
     "zone": "write the zone, or give --assume-utc",
     "nullability": "nulls are not allowed",
     "min_length": "a blank is not allowed",
-    "range": "give a value within the range of the contract",
     "number": "give a number",
     "whole": "give a whole number",
     "flag": "give true or false",
@@ -176,9 +176,20 @@ def advise(column: str, rule: str, of_format: Mapping[str, str]) -> str:
     """Say what to do about a rule that a column breaks, given a format's own advice by column."""
     if rule in ("missing", "nullability") and column in of_format:
         return of_format[column]
+    if rule == "range":
+        return _advise_range(column)
     if rule.endswith("_is_known"):
         return f"give {' or '.join(_WORDS[column])}"
     return _ADVICE.get(rule.removeprefix(f"{column}_"), "correct the export")
+
+
+def _advise_range(column: str) -> str:
+    """Say which values a column of times or numbers can hold."""
+    dtype = next(table.columns()[column].dtype for table in INPUT_TABLES.values() if column in table.column_names())
+    if dtype.is_temporal():
+        return f"give a time of the years {FIRST.year} to {LAST.year - 1}, or correct its unit"
+    least, most = pl.select(dtype.min().alias("least"), dtype.max().alias("most")).row(0)
+    return f"give a number from {least:,} to {most:,}"
 
 
 def describe_refusal(tallies: Iterable[Tally], limit: float) -> str:

@@ -47,6 +47,7 @@ def ingest(
     from pipelines.ingest import Inputs, LogSettings, rehearse_ingest
     from pipelines.ingest import ingest as run
     from pipelines.inputs.attention import list_attention
+    from pipelines.inputs.checks import IngestRefusedError
     from pipelines.settings import settings
     from pipelines.workspace import Workspace
 
@@ -58,7 +59,12 @@ def ingest(
             rehearsal = rehearse_ingest(workspace, inputs, log=log, reject_limit=limit, progress=progress)
             counts, refusal = rehearsal.counts, rehearsal.refusal
         else:
-            counts = run(workspace, inputs, log=log, reject_limit=limit, progress=progress, now=now)
+            try:
+                counts = run(workspace, inputs, log=log, reject_limit=limit, progress=progress, now=now)
+            except IngestRefusedError as error:
+                if not as_json:
+                    raise
+                counts, refusal = dict(error.counts), str(error)
     attention = list_attention(counts, workspace.lake, now)
     if as_json:
         print(json.dumps(report_as_json(counts, attention, refusal)))

@@ -54,7 +54,8 @@ def train(
     from pipelines.models.train import VersionRequest, train_version
     from pipelines.workspace import Workspace
 
-    workspace, planting = Workspace(path), make_planting(plant, plant_families, plant_share, seed)
+    workspace, now = Workspace(path), datetime.now(UTC)
+    planting = make_planting(plant, plant_families, plant_share, seed)
     request = VersionRequest(
         labels=_read_labels(labels, assume_utc),
         as_of=as_of,
@@ -66,7 +67,7 @@ def train(
     with workspace.locked("train"), printing.show_progress() as report:
         result = train_version(workspace, request, report)
     printing.print_training(result)
-    attention = list(list_label_attention(request.labels, workspace.lake, as_of))
+    attention = list(list_label_attention(request.labels, workspace.lake, as_of, now))
     printing.print_attention(attention)
     if strict and attention:
         raise typer.Exit(LOOK)
@@ -167,7 +168,7 @@ def retrain(
         result = run(workspace, request, progress=report, now=now, reason=recorded_reason)
         outcome |= {"outcome": result.outcome.value, "before": result.before, "champion": result.champion}
     printing.print_loop(result)
-    attention = list(list_label_attention(request.labels, workspace.lake, as_of))
+    attention = list(list_label_attention(request.labels, workspace.lake, as_of, now))
     printing.print_attention(attention)
     raise typer.Exit(STATUS[result.outcome.value] or (LOOK if strict and attention else 0))
 

@@ -125,7 +125,7 @@ AllowFuture = Annotated[
 ]
 Labels = Annotated[
     Path | None,
-    typer.Option("--labels", help="Parquet file, folder or glob; leave out to learn from planted campaigns only."),
+    typer.Option("--labels", help="Parquet or CSV; leave out to learn from planted campaigns only."),
 ]
 Slices = Annotated[
     Path | None,

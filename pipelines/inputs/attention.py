@@ -53,8 +53,12 @@ def _addresses(table: str, count: TableCount) -> Iterator[str]:
 def _future(table: str, count: TableCount, now: datetime) -> Iterator[str]:
     times = [contents.latest for contents in count.contents if contents.latest is not None]
     if times and max(times) > now:
-        last = f"{max(times):%Y-%m-%dT%H:%M:%SZ}"
-        yield f"the last time of {table} is {last}, in the future: are the unit and the zone right?"
+        yield describe_future(table, max(times))
+
+
+def describe_future(table: str, latest: datetime) -> str:
+    """Say that a table holds a time to come."""
+    return f"the last time of {table} is {latest:%Y-%m-%dT%H:%M:%SZ}, in the future: are the unit and the zone right?"
 
 
 def _shared(count: TableCount) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Every row of every input file is checked, and counted, before anything is stored."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -22,11 +22,12 @@ from pipelines.inputs.reduced_rows import ReducedRows
 _TEXT = ("prompt", "system_prompt")
 _ADDRESSES = {"requests": "client_address", "accounts": "signup_address"}
 _TIMES = {
-    "requests": "timestamp",
-    "accounts": "created_at",
-    "enforcement": "acted_at",
-    "releases": "released_at",
-    "aliases": "since",
+    "requests": ("timestamp",),
+    "accounts": ("created_at", "updated_at"),
+    "labels": ("labelled_at",),
+    "enforcement": ("acted_at",),
+    "releases": ("released_at",),
+    "aliases": ("since",),
 }
 _SHARED = ("organization_id", "payment_fingerprint")  # of accounts, and looked at for a value that too many have
 
@@ -60,7 +61,7 @@ class Contents:
         if table in _ADDRESSES:
             self.addresses += good[_ADDRESSES[table]].count()
             self.account_ids.append(good["account_id"].unique())
-        latest = good[_TIMES[table]].max() if table in _TIMES else None
+        latest = good.select(pl.max_horizontal(pl.col(_TIMES[table]).max())).item()
         if isinstance(latest, datetime):
             self.latest = max(latest, self.latest or latest)
         if table == "accounts":
@@ -134,7 +135,15 @@ class Checks:
 
 
 class IngestRefusedError(InputError):
-    """Files can't be stored."""
+    """Files can't be stored.
+
+    Attributes:
+        counts: what was read, per table.
+    """
+
+    def __init__(self, sentence: str, counts: Mapping[str, TableCount]) -> None:
+        super().__init__(sentence)
+        self.counts = counts
 
 
 class _TextNeededError(Exception):
@@ -166,7 +175,8 @@ def check_files(
             progress("checking", done / total)
     refusal = describe_refusal(tallies, checks.reject_limit)
     if refusal:
-        raise IngestRefusedError(f"{refusal}: nothing was stored; correct the export or raise STILLWATCH_REJECT_LIMIT.")
+        sentence = f"{refusal}: nothing was stored; correct the export or raise STILLWATCH_REJECT_LIMIT."
+        raise IngestRefusedError(sentence, counts)
     return rejects
 
 

@@ -15,6 +15,7 @@ from features.intake.values.reading import AS_IT_IS, LogOptions
 from features.lake import Lake
 from features.schemas import Labels
 from features.tables.aliases import rename_accounts
+from pipelines.inputs.attention import describe_future
 from pipelines.inputs.checks import Contents, TableCount
 
 
@@ -82,8 +83,11 @@ def canonical_labels(labels: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.Da
     return pl.concat([by_then, best_first.filter(~is_told)])
 
 
-def list_label_attention(labels: pl.DataFrame, lake: Lake, as_of: datetime) -> Iterator[str]:
-    """Say which labels match no account that has a request up to a time."""
+def list_label_attention(labels: pl.DataFrame, lake: Lake, as_of: datetime, now: datetime) -> Iterator[str]:
+    """Say how many labels match no account that has a request up to a time, and whether any is of a time to come."""
+    latest = labels["labelled_at"].max()
+    if isinstance(latest, datetime) and latest > max(as_of, now):
+        yield describe_future("labels", latest)
     seen = lake.seen(as_of)["account_id"]
     named = rename_accounts(labels, lake.names(as_of))
     unmatched = named.filter(~pl.col("account_id").is_in(seen.implode()))["account_id"].sort()

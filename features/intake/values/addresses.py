@@ -5,7 +5,10 @@ import polars as pl
 from features.intake.values.reading import LogOptions, Reading
 from features.intake.values.words import is_nothing
 
-_PORT = r"^\[([0-9A-Fa-f:.]+)(?:%[^\]]*)?\](?::\d{1,5})?$|^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$"
+_PORT = (
+    r"^\[([0-9A-Fa-f:.]+)(?:%[^\]]*)?\](?::\d{1,5})?$|^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$"
+    r"|^([0-9A-Fa-f:.]+)%[^\]]*$"  # a zone, which says of which of its networks a machine speaks
+)
 
 
 def read_address(name: str, text: pl.Expr, options: LogOptions) -> Reading:
@@ -23,7 +26,7 @@ def read_address(name: str, text: pl.Expr, options: LogOptions) -> Reading:
         last = hops.list.len().cast(pl.Int64) - 1
         hop = hops.list.get(pl.min_horizontal(position, last), null_on_oob=True)
     hop = hop.str.strip_chars().str.strip_chars('"')
-    bare = pl.coalesce(hop.str.extract(_PORT, 1), hop.str.extract(_PORT, 2), hop)
+    bare = pl.coalesce(hop.str.extract(_PORT, 1), hop.str.extract(_PORT, 2), hop.str.extract(_PORT, 3), hop)
     nothing = is_nothing(text)
     uncertain = is_list if options.trusted_proxies is None else pl.lit(False)
     value = pl.when(~(nothing | uncertain)).then(bare)

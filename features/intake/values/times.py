@@ -14,7 +14,10 @@ _END = int(LAST.timestamp())  # in seconds
 # Up to which number an epoch time is in which unit. The same digits in the next finer unit would lie before 1973.
 _SECONDS, _MILLISECONDS, _MICROSECONDS = 1e11, 1e14, 1e17
 _LOCAL = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
-_ZONE = r"\s*(?:[zZ]|(?i:utc|gmt)|[+-]\d{2}(?::?\d{2})?)(?:\[[^\]]*\])?$"  # Java writes +02:00[Europe/Berlin]
+_UTC = r"[zZ]|(?i:(?:etc/)?(?:utc|uct|gmt|zulu|universal))"
+_ZONE = rf"\s*(?:{_UTC}|[+-]\d{{2}}(?::?\d{{2}})?)(?:\[[^\]]*\])?$"  # Java writes +02:00[Europe/Berlin]
+# ISO 8601 knows two forms of one time
+_BASIC, _EXTENDED = r"^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})", "${1}-${2}-${3}T${4}:${5}:${6}"
 _OFFSET = r"([+-])(\d{2}):?(\d{2})?(?:\[[^\]]*\])?$"
 
 
@@ -98,7 +101,7 @@ def _read_text(values: pl.Series, options: LogOptions) -> Reading:
 
 def _split() -> list[pl.Expr]:
     """Split a text into its local time, in one spelling, and its zone."""
-    text = pl.col("text").str.strip_chars().str.replace(",", ".", literal=True)
+    text = pl.col("text").str.strip_chars().str.replace(",", ".", literal=True).str.replace(_BASIC, _EXTENDED)
     zone = text.str.extract(rf"\d({_ZONE})", 1)
     has_clock = text.str.contains(r"^\d{4}-\d{2}-\d{2}[Tt\s]+\d{2}:")
     spelled = text.str.replace(r"^(\d{4}-\d{2}-\d{2})[Tt\s]+(\d)", "${1}T${2}")

@@ -128,6 +128,9 @@ def test_all_problems_are_in_one_line_and_in_the_report(stillwatch: Run, tmp_pat
     problems = report["tables"]["requests"]["problems"]
     counts = {(problem["column"], problem["rule"]): problem["count"] for problem in problems}
     assert counts == {("stream", "flag"): 40, ("input_tokens", "range"): 1}
+    assert "give a number from 0 to 4,294,967,295" in last
+    refused = ingest(stillwatch, tmp_path, "--requests", path, "--json")
+    assert (refused.returncode, json.loads(refused.stdout)) == (2, report)
 
 
 def test_what_deserves_a_look_ends_a_strict_ingest_with_5_after_it_was_stored(stillwatch: Run, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def accounts(ids: int, organization: list[str | None] | None = None) -> TableCou
     good = pl.DataFrame({
         "account_id": [f"a{i}" for i in range(ids)],
         "created_at": [datetime(2026, 5, 1, tzinfo=UTC)] * ids,
+        "updated_at": [NOW, *[None] * (ids - 1)],
         "organization_id": organization or [None] * ids,
         "payment_fingerprint": [f"card{i}" for i in range(ids)],
         "signup_address": [None] * ids,
@@ -38,6 +39,11 @@ def requests(ids: int, **changed: object) -> TableCount:
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path)
+
+
+def test_a_version_of_an_account_to_come_is_said(lake: Lake) -> None:
+    (line,) = list_attention({"accounts": accounts(9)}, lake, NOW.replace(day=1, month=5))
+    assert line.startswith("the last time of accounts is 2026-06-01T00:00:00Z, in the future")
 
 
 def test_an_ordinary_export_deserves_no_look(lake: Lake) -> None:

@@ -62,9 +62,17 @@ def test_an_empty_table_is_refused(tmp_path: Path) -> None:
 
 def test_labels_that_match_no_account_are_said(tmp_path: Path) -> None:
     labels = read_labels(put(tmp_path / "l.parquet"), 0.01)
-    (line,) = list_label_attention(labels, Lake(tmp_path / "lake"), JUDGED)
+    (line,) = list_label_attention(labels, Lake(tmp_path / "lake"), JUDGED, JUDGED)
     assert line.startswith("3 of 3 labels match no account with a request up to 2026-05-01T00:00:00Z, such as 'a'")
-    assert list(list_label_attention(labels.clear(), Lake(tmp_path / "lake"), JUDGED)) == []
+    assert list(list_label_attention(labels.clear(), Lake(tmp_path / "lake"), JUDGED, JUDGED)) == []
+
+
+def test_a_label_of_a_time_to_come_is_said(tmp_path: Path) -> None:
+    lake, before = Lake(tmp_path / "lake"), JUDGED - timedelta(days=1)
+    labels = read_labels(put(tmp_path / "l.parquet"), 0.01)
+    first, _ = list_label_attention(labels, lake, before, before)
+    assert first == "the last time of labels is 2026-05-01T00:00:00Z, in the future: are the unit and the zone right?"
+    assert len(list(list_label_attention(labels, lake, JUDGED, before))) == 1  # asked about, so it is meant
 
 
 def test_labels_by_an_older_id_are_those_of_the_account_as_of_then(tmp_path: Path) -> None:
@@ -83,5 +91,5 @@ def test_labels_by_an_older_id_are_those_of_the_account_as_of_then(tmp_path: Pat
         ("y", False, early, None),
         ("y", True, late, "k"),
     ]
-    (line,) = list_label_attention(labels, lake, JUDGED)
+    (line,) = list_label_attention(labels, lake, JUDGED, late)
     assert "such as 'x'" in line
