@@ -169,6 +169,7 @@ app.command()(models.package)
 app.command()(upkeep.forget)
 app.command()(upkeep.prune)
 app.command()(upkeep.compact)
+app.command()(upkeep.vacuum)
 app.command()(upkeep.migrate)
 
 

@@ -60,6 +60,12 @@ def compact_tables(lake: Lake) -> None:
         tidy(lake, table)
 
 
+def tidy_tables(lake: Lake) -> None:
+    """Remove what no table needs any more (`tidy`)."""
+    for table in TABLES:
+        tidy(lake, table)
+
+
 def tidy(lake: Lake, table: str) -> None:
     """Remove the files and the log of earlier versions of a table, and what a killed run left."""
     delta_table, folder = lake.open_table(table), lake.folder(table)

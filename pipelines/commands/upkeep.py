@@ -1,11 +1,14 @@
-"""The commands that keep a workspace in order: forget, prune, compact, migrate."""
+"""The commands that keep a workspace in order: forget, prune, compact, vacuum, migrate."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.commands.options import WORKSPACE, Root, parse_as_of
+
+if TYPE_CHECKING:
+    from pipelines.upkeep.retention import LakeSizes
 
 
 def forget(
@@ -67,7 +70,20 @@ def compact(path: Root = WORKSPACE) -> None:
 
     workspace = Workspace(path)
     with workspace.locked("compact"):
-        result = compact_lake(workspace)
+        _print_sizes(compact_lake(workspace))
+
+
+def vacuum(path: Root = WORKSPACE) -> None:
+    """Remove what earlier versions of the tables and killed runs left; compact does so too."""
+    from pipelines.upkeep.retention import vacuum_lake
+    from pipelines.workspace import Workspace
+
+    workspace = Workspace(path)
+    with workspace.locked("vacuum"):
+        _print_sizes(vacuum_lake(workspace))
+
+
+def _print_sizes(result: "LakeSizes") -> None:
     print(
         f"the lake: {result.files_before:,} files with {_megabytes(result.size_before)}, now {result.files_after:,} "
         f"with {_megabytes(result.size_after)}"

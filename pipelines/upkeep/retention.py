@@ -1,5 +1,6 @@
 """Retention and size: old events and read-outs are dropped, and tables are put into fewer files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from features.errors import InputError
+from features.lake import Lake
 from features.store.erasure import drop_read_outs
-from features.tables.rewriting import compact_tables, drop_events
+from features.tables.rewriting import compact_tables, drop_events, tidy_tables
 from pipelines.workspace import Workspace
 
 
@@ -23,7 +25,7 @@ class Pruned:
 
 
 @dataclass(frozen=True)
-class Compacted:
+class LakeSizes:
     """The size and the number of the lake's files before and after, and how many events it holds."""
 
     size_before: int
@@ -55,14 +57,23 @@ def prune_lake(workspace: Workspace, before: datetime, *, now: datetime) -> Prun
     return Pruned(events, read_outs, size_before, _size(workspace.lake.root))
 
 
-def compact_lake(workspace: Workspace) -> Compacted:
+def compact_lake(workspace: Workspace) -> LakeSizes:
     """Put each day of each table into one file, and remove the files of earlier versions."""
+    return _tidied(workspace, compact_tables)
+
+
+def vacuum_lake(workspace: Workspace) -> LakeSizes:
+    """Remove the files of earlier versions of each table, and what killed runs left; no file is written anew."""
+    return _tidied(workspace, tidy_tables)
+
+
+def _tidied(workspace: Workspace, tidying: Callable[[Lake], None]) -> LakeSizes:
     root = workspace.lake.root
     size_before, files_before = _size(root), _count(root)
     workspace.lake.catch_up()
-    compact_tables(workspace.lake)
+    tidying(workspace.lake)
     events = int(workspace.lake.scan("events").select(pl.len()).collect().item())
-    return Compacted(size_before, _size(root), files_before, _count(root), events)
+    return LakeSizes(size_before, _size(root), files_before, _count(root), events)
 
 
 def _size(root: Path) -> int:

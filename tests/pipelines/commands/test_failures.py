@@ -32,6 +32,7 @@ READING = {  # each command on an existing workspace, with what it needs
     "forget": ("someone",),
     "prune": ("--before", TIME),
     "compact": (),
+    "vacuum": (),
     "migrate": (),
 }
 WRITING = {"ingest": ("--requests", "few.parquet"), "demo": ()}

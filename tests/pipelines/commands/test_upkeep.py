@@ -31,6 +31,8 @@ def test_a_pruned_and_compacted_workspace_says_how_large_it_is(small: Path, stil
     pruned = stillwatch("prune", "--before", "2026-04-20T00:00:00Z", "--workspace", small)
     assert pruned.returncode == 0, pruned.stderr
     assert pruned.stdout.startswith("dropped: 50 events and 0 read-outs before 2026-04-20T00:00:00Z\nthe lake: ")
+    vacuumed = stillwatch("vacuum", "--workspace", small)
+    assert vacuumed.returncode == 0 and vacuumed.stdout.startswith("the lake: "), vacuumed.stderr
     compacted = stillwatch("compact", "--workspace", small)
     assert compacted.returncode == 0, compacted.stderr
     assert compacted.stdout.startswith("the lake: ") and "bytes a request" not in compacted.stdout

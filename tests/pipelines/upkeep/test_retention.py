@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 
 from features.errors import InputError
+from features.lake import TABLES
 from pipelines.commands.ingest import describe_changes
 from pipelines.ingest import Inputs, ingest, rehearse_ingest
 from pipelines.settings import settings
-from pipelines.upkeep.retention import compact_lake, prune_lake
+from pipelines.upkeep.retention import compact_lake, prune_lake, vacuum_lake
 from pipelines.workspace import Workspace
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -84,6 +85,21 @@ def test_requests_of_a_time_whose_events_are_gone_are_left_out_and_counted(
 def test_a_time_that_can_not_be_meant_is_refused(workspace: Workspace, before: datetime, words: str) -> None:
     with pytest.raises(InputError, match=words):
         prune_lake(workspace, before, now=NOW)
+
+
+def test_what_earlier_versions_and_killed_runs_left_goes_and_all_rows_stay(workspace: Workspace) -> None:
+    before = {table: workspace.lake.scan(table).collect() for table in TABLES}
+    folder = workspace.lake.folder("events")
+    (part,) = list(folder.rglob("*.parquet"))[:1]
+    shutil.copy(part, part.with_name("left-behind.parquet"))
+    (folder / "_draft-1-0.parquet").write_bytes(b"begun")
+    names = workspace.lake.file_names("events")
+    result = vacuum_lake(workspace)
+    assert result.events == len(before["events"])
+    assert not [*folder.rglob("left-behind*"), *folder.rglob("_draft*")]
+    assert workspace.lake.file_names("events") == names
+    assert all(workspace.lake.scan(table).collect().equals(rows) for table, rows in before.items())
+    assert vacuum_lake(workspace).files_after == result.files_after
 
 
 def test_a_compacted_lake_is_smaller_and_holds_the_same(workspace: Workspace) -> None:
