@@ -66,9 +66,10 @@ def write_table(frame: "pl.DataFrame", out: Path, option: str = "--out") -> None
         draft.chmod(0o666 & ~_usual["mask"])
         draft.replace(target)
     except OSError as error:
+        raise _unwritable(option, out, error) from error
+    finally:  # Polars has errors of its own for a full disk
         with suppress(OSError):
             draft.unlink()
-        raise _unwritable(option, out, error) from error
 
 
 def _check_output(option: str, out: Path) -> None:

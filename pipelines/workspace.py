@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from serving.access.keys import KeyFile
 # Delta Lake decodes a per cent sign and a backslash and refuses brackets and line ends, Polars takes "a=b" for a
 # partition, and MLflow ends a path at the others.
 _AWKWARD = frozenset("%\\[]=?#") | frozenset(map(chr, range(32)))
+_OF_AN_UNUSED_ONE = {"key", "key.fingerprint", "lock"}  # files of a workspace in which nothing was stored
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ class Workspace:
         Raises:
             InputError: another process holds the workspace (the message says which), or it can't be written.
         """
+        missing = [folder for folder in (self.root, *self.root.parents) if not folder.exists()]
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             held = (self.root / "lock").open("a+")
@@ -164,15 +166,33 @@ class Workspace:
             except BlockingIOError:
                 raise InputError(f"{_owner(lock)} writes to {self.root}: wait for it to end.") from None
             since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-            _sign(lock, Owner(command=command, process=os.getpid(), host=socket.gethostname(), since=since))
             scratch = self.root / "scratch"
-            shutil.rmtree(scratch, ignore_errors=True)  # a killed run's
-            scratch.mkdir()
             try:
+                _sign(lock, Owner(command=command, process=os.getpid(), host=socket.gethostname(), since=since))
+                shutil.rmtree(scratch, ignore_errors=True)  # a killed run's
+                scratch.mkdir()
                 yield scratch
+            except BaseException:
+                shutil.rmtree(scratch, ignore_errors=True)
+                _remove_unused(missing)
+                raise
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
                 _sign(lock, None)
+
+
+def _remove_unused(made: Sequence[Path]) -> None:
+    """Remove a workspace that a command made, with the folders around it, if it has stored nothing.
+
+    Args:
+        made: the workspace and folders around it, from within; empty for a workspace that was there before.
+    """
+    if made and {path.name for path in made[0].iterdir()} <= _OF_AN_UNUSED_ONE:
+        for path in made[0].iterdir():
+            path.unlink()
+        with suppress(OSError):  # somebody else has put something there since
+            for folder in made:
+                folder.rmdir()
 
 
 def _sign(lock: TextIO, owner: Owner | None) -> None:

@@ -1,5 +1,6 @@
 """Output files: whole or not at all, and refused before any work where they can't be written."""
 
+import resource
 from pathlib import Path
 
 import polars as pl
@@ -40,6 +41,17 @@ def test_a_link_stays_a_link_to_the_file_that_is_written(tmp_path: Path) -> None
     write_table(FRAME, tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert pl.read_parquet(tmp_path / "target").equals(FRAME)
+
+
+def test_no_draft_is_left_of_a_table_for_which_the_disk_has_no_room(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # stands in for a full disk, which needs a mount
+    try:
+        with pytest.raises(pl.exceptions.PolarsError, match="too large"):
+            write_table(pl.DataFrame({"a": range(10_000)}), tmp_path / "o")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_can_not_be_written_after_all_is_named_with_its_option(tmp_path: Path) -> None:

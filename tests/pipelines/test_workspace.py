@@ -58,6 +58,30 @@ def test_the_lock_is_free_again_after_an_error_and_a_killed_runs_drafts_are_remo
         assert list(scratch.iterdir()) == []
 
 
+def test_a_workspace_that_a_failed_command_made_and_did_not_fill_is_removed(tmp_path: Path, set_key: SetKey) -> None:
+    set_key(None)
+
+    def refuse(workspace: Workspace, stored: str) -> None:
+        with workspace.locked("ingest"):
+            assert workspace.keyring
+            if stored:
+                (workspace.root / stored).mkdir()
+            raise InputError("refused")
+
+    def fail(workspace: Workspace, stored: str) -> None:
+        with pytest.raises(InputError, match="refused"):
+            refuse(workspace, stored)
+
+    fail(Workspace(tmp_path / "a" / "b" / "w"), "")
+    assert list(tmp_path.iterdir()) == []
+    fail(Workspace(tmp_path / "w"), "lake")
+    fail(Workspace(tmp_path / "w"), "")
+    assert {path.name for path in (tmp_path / "w").iterdir()} == {"key", "key.fingerprint", "lock", "lake"}
+    (tmp_path / "old").mkdir()
+    fail(Workspace(tmp_path / "old"), "")
+    assert (tmp_path / "old" / "key").exists()
+
+
 def test_a_lock_of_another_process_counts_also_before_its_owner_has_signed(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
