@@ -19,6 +19,7 @@ from features.schemas import Requests
 
 _CHAT = {"last_user_message": "prompt", "system_message": "system_prompt", "message_count": "message_count"}
 _FORMS = ("value", "count", "present", *_CHAT)
+_TOP = ("columns", "requests_are", "needs", "advice", "is_utc")
 _KEYS = ("path", "constant", "as", "values", "pattern")
 
 
@@ -200,47 +201,63 @@ def read_mapping(path: Path) -> LogMapping:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path} can't be read as a mapping ({str(error).splitlines()[0]}): correct it.") from error
+    unknown = [key for key in content if key not in _TOP]
+    if unknown:
+        raise InputError(f"{path} holds {unknown[0]!r}, which means nothing: expected {', '.join(_TOP)}.")
     columns = content.get("columns")
     if not isinstance(columns, dict) or not columns:
         raise InputError(f"{path} has no table [columns]: give each column of the contract the path of its field.")
-    unknown = [name for name in columns if name not in Requests.column_names()]
+    needs = _texts(path, "needs", content.get("needs", []))
+    unknown = [name for name in (*columns, *needs) if name not in Requests.column_names()]
     if unknown:
         raise InputError(f"{path} maps {unknown[0]!r}, which is no column of requests: see docs/formats.md.")
-    sources = {name: _source(path, name, value) for name, value in columns.items()}
-    kinds = {
-        str(name): tuple(str(word).lower() for word in words) for name, words in content.get("requests_are", {}).items()
-    }
+    if not isinstance(content.get("is_utc", False), bool):
+        raise InputError(f"{path}: is_utc must be true or false.")
+    kinds = _table(path, "requests_are", content.get("requests_are", {}))
     mapping = LogMapping(
         name=path.name,
-        columns=sources,
-        requests_are=kinds,
-        needs=tuple(map(str, content.get("needs", []))),
-        advice={str(name): str(text) for name, text in content.get("advice", {}).items()},
-        is_utc=bool(content.get("is_utc", False)),
+        columns={name: _source(path, name, value) for name, value in columns.items()},
+        requests_are={name: tuple(word.lower() for word in _texts(path, name, words)) for name, words in kinds.items()},
+        needs=needs,
+        advice={name: str(text) for name, text in _table(path, "advice", content.get("advice", {})).items()},
+        is_utc=content.get("is_utc", False),
     )
     mapping.paths_of(Requests.column_names())  # each must be one
     return mapping
 
 
+def _table(path: Path, name: str, value: Any) -> dict[str, Any]:
+    """Take a table of a mapping file."""
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: {name} must be a table, as [{name}].")
+    return value
+
+
+def _texts(path: Path, name: str, value: Any) -> tuple[str, ...]:
+    """Take a text or a list of texts of a mapping file; numbers and flags are as good as texts."""
+    texts = value if isinstance(value, list) else [value]
+    if any(isinstance(text, dict | list) for text in texts):
+        raise InputError(f"{path}: {name} must be a text or a list of texts.")
+    return tuple(map(str, texts))
+
+
 def _source(path: Path, name: str, value: Any) -> Source:
     """Read the source of a column: a path, a list of paths, or a table."""
-    if isinstance(value, str):
-        return Source(paths=(value,))
-    if isinstance(value, list):
-        return Source(paths=tuple(map(str, value)))
+    if isinstance(value, str | list):
+        return Source(paths=_texts(path, name, value))
     if not isinstance(value, dict) or not set(value) <= set(_KEYS) or not {"path", "constant"} & set(value):
         raise InputError(f"{path}: the column {name} needs a path, a list of paths, or a table of {', '.join(_KEYS)}.")
     if value.get("as", "value") not in _FORMS:
         raise InputError(f"{path}: the column {name} is read as {value['as']!r}, expected {' or '.join(_FORMS)}.")
-    paths, pattern = value.get("path", []), str(value.get("pattern", ""))
+    pattern = str(value.get("pattern", ""))
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{path}: the pattern of the column {name} is none: write a regular expression.") from error
     return Source(
-        paths=(paths,) if isinstance(paths, str) else tuple(map(str, paths)),
+        paths=_texts(path, f"the path of the column {name}", value.get("path", [])),
         constant=str(value["constant"]) if "constant" in value else None,
         form=value.get("as", "value"),
-        values={str(word): str(meaning) for word, meaning in value.get("values", {}).items()},
+        values={word: str(meaning) for word, meaning in _table(path, "values", value.get("values", {})).items()},
         pattern=pattern,
     )

@@ -106,6 +106,13 @@ def test_a_table_of_parquet_is_mapped_too(tmp_path: Path) -> None:
             "the column model is read as 'magic', expected value or count",
         ),
         ('[columns]\nmodel = { path = "a", pattern = "(" }', "the pattern of the column model is none"),
+        ('[column]\nmodel = "a"', "holds 'column', which means nothing: expected columns, requests_are"),
+        ('needs = "modell"\n[columns]\nmodel = "a"', "maps 'modell', which is no column"),
+        ('is_utc = "no"\n[columns]\nmodel = "a"', "is_utc must be true or false"),
+        ('requests_are = 5\n[columns]\nmodel = "a"', "requests_are must be a table"),
+        ('advice = "log it"\n[columns]\nmodel = "a"', "advice must be a table"),
+        ('[columns]\nmodel = { path = "a", values = 5 }', "values must be a table"),
+        ("[columns]\nmodel = { path = { a = 1 } }", "the path of the column model must be a text or a list of texts"),
     ],
 )
 def test_what_is_no_mapping_is_refused_with_its_place(tmp_path: Path, text: str, match: str) -> None:
@@ -113,6 +120,13 @@ def test_what_is_no_mapping_is_refused_with_its_place(tmp_path: Path, text: str,
     path.write_text(text)
     with pytest.raises(InputError, match=match):
         read_mapping(path)
+
+
+def test_one_text_is_as_good_as_a_list_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "ours.toml"
+    path.write_text('needs = "model"\n[columns]\nmodel = "a"\n[requests_are]\nkind = "Chat"')
+    mapping = read_mapping(path)
+    assert (mapping.needs, dict(mapping.requests_are)) == (("model",), {"kind": ("chat",)})
 
 
 def test_a_mapping_that_is_not_there_is_refused(tmp_path: Path) -> None:
