@@ -193,7 +193,19 @@ def _advise_range(column: str) -> str:
 
 
 def describe_refusal(tallies: Iterable[Tally], limit: float) -> str:
-    """Name all problems of the unusable files in one clause; empty where all can be stored."""
+    """Name all problems of the unusable files in one clause; empty where all can be stored.
+
+    Logs without a single request can't be stored either: read in the wrong format, a log has none.
+    """
+    tallies = list(tallies)
+    logs = [tally for tally in tallies if tally.file.table == "requests"]
+    skipped = sum(tally.skipped for tally in logs)
+    if skipped and not any(tally.rows for tally in logs):
+        first = next(tally.file for tally in logs if tally.skipped)
+        return (
+            f"{first.path}: none of {skipped:,} records is a request as the format {first.log_format.name} has it, so "
+            "the --format may be wrong"
+        )
     parts = []
     for tally in tallies:
         if not tally.is_unusable(limit):

@@ -46,8 +46,11 @@ def _addresses(table: str, count: TableCount) -> Iterator[str]:
     given = sum(contents.addresses for contents in count.contents) + hops
     unusable = count.malformed_addresses + hops
     if unusable > UNUSABLE * given:
-        how = ": give --trusted-proxies N for lists of hops" if hops else ": is it the column of client addresses?"
-        yield f"{unusable / given:.0%} of the addresses of {table} can't be used{how}"
+        how = "give --trusted-proxies N for lists of hops, in a new workspace if they are stored"
+        yield (
+            f"{unusable / given:.0%} of the addresses of {table} can't be used: "
+            f"{how if hops else 'is it the column of client addresses?'}"
+        )
 
 
 def _future(table: str, count: TableCount, now: datetime) -> Iterator[str]:

@@ -133,6 +133,25 @@ def test_all_problems_are_in_one_line_and_in_the_report(stillwatch: Run, tmp_pat
     assert (refused.returncode, json.loads(refused.stdout)) == (2, report)
 
 
+def test_a_log_of_another_format_is_refused_and_can_be_read_as_its_own_afterwards(
+    stillwatch: Run, tmp_path: Path
+) -> None:
+    call = {"startTime": 1_775_433_600, "call_type": "completion", "model": "m", "end_user": "a", "status": "success"}
+    tokens = {"prompt_tokens": 3, "completion_tokens": 4}
+    lines = [json.dumps({"id": f"r{i}", **call, **tokens}) for i in range(40)]
+    (tmp_path / "log.jsonl").write_text("\n".join(lines))
+    (tmp_path / "a.csv").write_text("account_id,created_at,plan\na,2026-01-01T00:00:00Z,pro\n")
+    for option in (("--accounts", "a.csv"), ("--dry-run",)):
+        result = ingest(stillwatch, tmp_path, "--requests", "log.jsonl", "--format", "otel", *option)
+        assert result.returncode == 2
+        assert "log.jsonl: none of 40 records is a request as the format otel has it, so the --format may be wrong" in (
+            result.stderr
+        )
+    assert not (tmp_path / "w").exists()
+    right = ingest(stillwatch, tmp_path, "--requests", "log.jsonl", "--format", "litellm")
+    assert "40 rows read, 40 stored" in right.stdout, right.stderr
+
+
 def test_what_deserves_a_look_ends_a_strict_ingest_with_5_after_it_was_stored(stillwatch: Run, tmp_path: Path) -> None:
     path = put(tmp_path / "r.parquet", client_address=pl.lit("10.0.0.1, 10.0.0.2"))
     result = ingest(stillwatch, tmp_path, "--requests", path, "--strict")
@@ -140,7 +159,8 @@ def test_what_deserves_a_look_ends_a_strict_ingest_with_5_after_it_was_stored(st
     assert "40 stored" in result.stdout
     assert result.stdout.splitlines()[-2:] == [
         "deserves a look:",
-        "  100% of the addresses of requests can't be used: give --trusted-proxies N for lists of hops",
+        "  100% of the addresses of requests can't be used: give --trusted-proxies N for lists of hops, in a "
+        "new workspace if they are stored",
     ]
     assert ingest(stillwatch, tmp_path / "x", "--requests", path, "--strict", "--trusted-proxies", "1").returncode == 0
 
