@@ -1,5 +1,6 @@
 """Delta tables as input: which files hold the rows of the newest version."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,6 +16,31 @@ _UNREAD = {"deletionVectors", "columnMapping"}  # then the files hold other rows
 def is_delta(path: Path) -> bool:
     """Tell whether a folder is a Delta table."""
     return (path / _LOG).is_dir()
+
+
+def live_files(paths: Sequence[Path]) -> list[Path]:
+    """Leave out the files that lie in a Delta table whose newest version has removed them.
+
+    A path or a glob may lead into a table, past its log.
+
+    Raises:
+        InputError: such a table can't be read, or none of the files is left.
+    """
+    tables: dict[Path, set[Path] | None] = {}
+
+    def is_live(path: Path) -> bool:
+        for folder in path.absolute().parents:
+            if folder not in tables:
+                tables[folder] = set(delta_files(folder)) if is_delta(folder) else None
+            files = tables[folder]
+            if files is not None:
+                return path.absolute() in files
+        return True
+
+    live = [path for path in paths if is_live(path)]
+    if not live:
+        raise InputError(f"{paths[0]} lies in a Delta table that has removed it: give the folder of the table.")
+    return live
 
 
 def delta_files(path: Path) -> list[Path]:

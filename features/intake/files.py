@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from features.errors import InputError
 from features.formats.log_format import LogFormat
 from features.formats.native import NATIVE
-from features.intake.delta_tables import delta_files, is_delta
+from features.intake.delta_tables import delta_files, is_delta, live_files
 from features.intake.records.containers import PARQUET_SUFFIXES, RecordFile, looks_like_records, open_records
 from features.schemas import INPUT_TABLES
 
@@ -57,7 +57,7 @@ def find_input_files(path: Path, table: str, log_format: LogFormat = NATIVE) -> 
         kind = "Parquet" if log_format.suffixes == PARQUET_SUFFIXES else log_format.name
         raise InputError(f"no {kind} file at {path}: expected a file, a folder or a glob with {table}.")
     distinct: dict[int, InputFile] = {}
-    for file_path in paths:
+    for file_path in live_files(paths):
         file = _inspect(file_path, table, log_format)
         distinct.setdefault(file.source, file)
     return list(distinct.values())

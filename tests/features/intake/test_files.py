@@ -44,6 +44,16 @@ def test_an_empty_folder_or_a_glob_without_files_is_refused(tmp_path: Path, name
         find_input_files(tmp_path / name, "requests")
 
 
+def test_a_path_into_a_delta_table_gives_what_its_newest_version_holds(tmp_path: Path, log: pl.DataFrame) -> None:
+    table = tmp_path / "t"
+    write_deltalake(str(table), log.to_arrow(), partition_by=["channel"])
+    write_deltalake(str(table), log.head(7).to_arrow(), partition_by=["channel"], mode="overwrite")
+    assert rows_at(table / "channel=*") == rows_at(table / "*" / "*.parquet") == rows_at(table) == 7
+    removed = {*table.rglob("*.parquet")} - {file.path for file in find_input_files(table, "requests")}
+    with pytest.raises(InputError, match="lies in a Delta table that has removed it: give the folder of the table"):
+        find_input_files(min(removed), "requests")
+
+
 def test_a_link_around_itself_and_a_pipe_in_a_folder_are_passed_over(tmp_path: Path, log: pl.DataFrame) -> None:
     log.write_parquet(tmp_path / "a.parquet")
     (tmp_path / "around").symlink_to(tmp_path)
