@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
+from polars.datatypes import IntegerType
 
 from features.intake.files import InputFile
 from features.intake.rows import CheckedRows
@@ -188,6 +189,7 @@ def _advise_range(column: str) -> str:
     dtype = next(table.columns()[column].dtype for table in INPUT_TABLES.values() if column in table.column_names())
     if dtype.is_temporal():
         return f"give a time of the years {FIRST.year} to {LAST.year - 1}, or correct its unit"
+    assert isinstance(dtype, IntegerType)  # any other number is in range
     least, most = pl.select(dtype.min().alias("least"), dtype.max().alias("most")).row(0)
     return f"give a number from {least:,} to {most:,}"
 

@@ -1,11 +1,15 @@
 """Data files: what is written is read back, and a name stands for a content."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from features.errors import IntegrityError
 from features.tables.data_files import DRAFT, Layout, check_content, is_own_name, write_data_files
@@ -34,6 +38,27 @@ def test_rows_are_read_back_sorted_from_a_file_for_each_day_with_the_bounds_of_i
     assert '"at": "2026-06-01T12:00:00.124Z"' in files[0].stats
     assert '"numRecords": 2' in files[0].stats
     assert not list(tmp_path.glob(f"{DRAFT}*"))
+
+
+NUMBERS = st.sampled_from([0, 1, -1, 7, 2**60, 2**62, -(2**62), 2**63 - 1, None])
+HOURS = st.sampled_from([0, 1, 2, 700_000]).map(lambda hour: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hour))
+TIMES = st.sampled_from([1, 3_600_000_000, 2**52]).map(lambda us: datetime(2000, 1, 1) + timedelta(microseconds=us))
+ROWS = st.tuples(st.sampled_from([-3, 5, 100]), st.sampled_from(["", "a", "ä", "b", None]), HOURS, TIMES, NUMBERS)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=30), st.permutations(["kind", "name", "hour", "time", "key"]))
+def test_the_order_of_rows_is_that_of_the_columns_whatever_their_types_and_ranges(
+    tmp_path_factory: pytest.TempPathFactory, values: list[Any], order: list[str]
+) -> None:
+    schema = pl.Schema({
+        "kind": pl.Int8, "name": pl.String, "hour": pl.Datetime("us", "UTC"), "time": pl.Datetime("us"),
+        "key": pl.Int64, "position": pl.Int64,
+    })  # fmt: skip
+    frame = pl.DataFrame([(*row, i) for i, row in enumerate(values)], schema=schema, orient="row")
+    folder = tmp_path_factory.mktemp("table")
+    (file,) = write_data_files(folder, Layout(schema, tuple(order)), 1, [frame])
+    assert_frame_equal(pl.read_parquet(folder / file.path), frame.sort(order, maintain_order=True))
 
 
 def test_pages_have_checksums(tmp_path: Path) -> None:
