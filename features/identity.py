@@ -17,6 +17,7 @@ from features.text import TextHasher
 
 SECRET_BYTES = 32
 KEY_FORM = 2  # rises when the same text or address gets another key: old and new ones would not match
+_PSEUDONYM_DIGITS = 12  # hexadecimal: of a million names no two are alike, but for once in 500 times
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"  # \d would take the digits of every script
 # leading zeros are refused, as by the standard library: some systems read them as octal
 _IPV4 = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
@@ -61,6 +62,19 @@ class Keyring:
         """Keyed hash of a String expression: Int64 of 60 bits, null for null."""
         digest: pl.Expr = value.chash.hmac_sha256(key=self.derive(purpose).hex())  # type: ignore[attr-defined]
         return digest.str.slice(0, 15).str.to_integer(base=16, dtype=pl.Int64)
+
+    def account_pseudonym(self, account_id: pl.Expr) -> pl.Expr:
+        """What an account is called outside: `account-` and 12 hexadecimal digits that only this key gives."""
+        digest: pl.Expr = account_id.chash.hmac_sha256(  # type: ignore[attr-defined]
+            key=self.derive("pseudonym of accounts").hex()
+        )
+        return pl.lit("account-") + digest.str.slice(0, _PSEUDONYM_DIGITS)
+
+
+def key_pseudonym(kind: pl.Expr, key: pl.Expr) -> pl.Expr:
+    """What a stored key is called outside: its kind and 12 hexadecimal digits; a stored key is a keyed hash already."""
+    digest: pl.Expr = pl.format("{} {}", kind, key).chash.sha2_256()  # type: ignore[attr-defined]
+    return pl.format("{}-{}", kind, digest.str.slice(0, _PSEUDONYM_DIGITS))
 
 
 def parse_addresses(values: pl.Series) -> pl.DataFrame:

@@ -39,6 +39,7 @@ from features.tables.origins import with_origins
 from features.tables.retention_mark import check_held
 
 HISTORY = timedelta(days=28)  # the longest window
+WHOLE_LIFE = timedelta(days=300 * 365)  # longer than the years that are allowed: all that is in the lake
 
 
 TABLES: dict[str, type[dy.Schema]] = {
@@ -144,14 +145,14 @@ class Lake:
         """Scan a whole table, of which each account has the id that it has as of a time (`names`)."""
         return rename_accounts(self.scan(table), self.names(as_of))
 
-    def account_rollups(self, as_of: datetime) -> pl.LazyFrame:
+    def account_rollups(self, as_of: datetime, history: timedelta = HISTORY) -> pl.LazyFrame:
         """`AccountRollups` of the history before as_of: nothing after as_of is in them."""
-        hour, stored = self._stored_history("account_rollups", as_of)
+        hour, stored = self._stored_history("account_rollups", as_of, history)
         return merge(stored, roll_up(self._running_hour(hour, as_of)))
 
-    def key_rollups(self, as_of: datetime) -> pl.LazyFrame:
+    def key_rollups(self, as_of: datetime, history: timedelta = HISTORY) -> pl.LazyFrame:
         """`KeyRollups` of the history before as_of, one or more rows per key: they add."""
-        hour, stored = self._stored_history("key_rollups", as_of)
+        hour, stored = self._stored_history("key_rollups", as_of, history)
         return pl.concat([stored, roll_up_keys(self._running_hour(hour, as_of))])
 
     def seen(self, as_of: datetime) -> pl.DataFrame:
@@ -213,10 +214,10 @@ class Lake:
         origins = with_origins(self.folder(table), filled)
         return origins.filter(pl.col("earliest").is_null() | (pl.col("earliest") <= as_of))["path"].to_list()
 
-    def _stored_history(self, table: str, as_of: datetime) -> tuple[datetime, pl.LazyFrame]:
+    def _stored_history(self, table: str, as_of: datetime, history: timedelta) -> tuple[datetime, pl.LazyFrame]:
         """Return the begin of the running hour, and the stored rollups of the history before it."""
         hour = full_hour(as_of)
-        within = pl.col("hour").is_between(hour - HISTORY, hour, closed="left")
+        within = pl.col("hour").is_between(hour - history, hour, closed="left")
         return hour, self.scan_named(table, as_of).filter(within)
 
     def _running_hour(self, hour: datetime, as_of: datetime) -> pl.LazyFrame:

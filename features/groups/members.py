@@ -106,3 +106,15 @@ def word_ties(evidence: pl.DataFrame) -> pl.DataFrame:
     return evidence.group_by("group", "account", maintain_order=True).agg(
         ties=pl.format("{} ({}, up to {})", kind, *counts).head(_KINDS).str.join(", ")
     )
+
+
+def count_members(account_links: Links, groups: Groups) -> pl.DataFrame:
+    """Count the members that show each key of their group: `group`, `key` (row of the links' keys), `accounts`."""
+    return (
+        groups.members.select("group", "account")
+        .join(account_links.pairs.select("account", "key"), on="account")
+        .join(groups.keys.select("group", "key"), on=["group", "key"])
+        .group_by("group", "key")
+        .agg(accounts=pl.len().cast(pl.Int64))
+        .sort("group", "key")
+    )

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import polars as pl
 
-from features.groups.evidence import lift
 from features.groups.grouping import Groups
 from features.groups.link_kinds import LINK_KINDS
 from features.groups.links import Links
-from features.groups.members import WeighedGroups, evidence_of, group_lake
-from features.groups.pooled import read_pooled
-from features.lake import HISTORY, full_hour
+from features.groups.members import WeighedGroups, count_members, evidence_of, group_lake
+from features.identity import key_pseudonym
+from features.lake import HISTORY, WHOLE_LIFE, full_hour
 from features.progress import Progress
 from features.store.last_active import earlier_week_ends
 from pipelines.build import check_requests, ensure_features
-from pipelines.campaigns.lifts import judge_groups
+from pipelines.campaigns.lifts import judge_groups, lift_accounts
 from pipelines.campaigns.memberships import MEMBERS_SCHEMA, ensure_groups, store_members
 from pipelines.models.champion import current_champion
 from pipelines.outputs import check_outputs, write_table
@@ -69,7 +68,8 @@ def write_campaigns(
     write_table(members.select(MEMBERS_SCHEMA.names()), out)
     reported = replace(weighed, groups=weighed.groups.restrict(members["group"].unique()))
     if table:
-        write_table(_table(workspace, as_of, reported, members, model), table, "--table")
+        risks = _risks(workspace, model, as_of, progress)
+        write_table(_table(workspace, as_of, reported, members, risks), table, "--table")
     if evidence:
         write_table(_ties(reported.links, reported.groups, members), evidence, "--evidence")
     return members.select(MEMBERS_SCHEMA.names())
@@ -80,17 +80,16 @@ def _table(
     as_of: datetime,
     reported: WeighedGroups,
     members: pl.DataFrame,
-    model: Model | None,
+    risks: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Build the table of campaigns: size, traffic, risks, evidence and bans, one row each."""
+    """Build the table of campaigns, one row each; what members did is told of their whole life up to as_of."""
     lake = workspace.lake
     used = (
-        lake.account_rollups(as_of)
+        lake.account_rollups(as_of, WHOLE_LIFE)
         .group_by("account_id")
         .agg(pl.col("requests").sum(), tokens=(pl.col("input_tokens") + pl.col("output_tokens")).sum())
-        .collect()
+        .collect(engine="streaming")
     )
-    risks, together = _risks(workspace, as_of, members, model)
     described = (
         members.join(lake.seen(as_of), on="account_id", how="left")
         .join(used, on="account_id", how="left")
@@ -107,10 +106,9 @@ def _table(
             tokens=pl.col("tokens").sum(),
             young_share=pl.col("young").mean(),
             mean_risk=pl.col("risk").mean(),
-            odds=pl.col("odds").first(),
+            log_odds=pl.col("odds").first(),
             surprise=pl.col("surprise").first(),
         )
-        .join(together, on="campaign_id", how="left")
         .join(_evidence(reported.links, reported.groups), on="group", how="left")
         .join(_succession(workspace, as_of, members), on="group", how="left")
         .with_columns(pl.col("banned", "successors").fill_null(0))
@@ -120,19 +118,24 @@ def _table(
 
 
 def _evidence(account_links: Links, groups: Groups) -> pl.DataFrame:
-    """List, for each `group`, the `kinds` of keys that its members share and its heaviest `templates`."""
-    kinds = pl.Series([kind.name for kind in LINK_KINDS])
-    is_template = pl.Series([kind.evidence == "template" for kind in LINK_KINDS])
+    """List, for each `group`, the `kinds` of keys that its members share and its heaviest `templates`.
+
+    Returns:
+        `kinds`: names of `LINK_KINDS`; `templates`: what sort of template, by which pseudonym, of how many members.
+    """
+    kinds = account_links.keys["kind"]
+    names, words = (pl.Series([getattr(kind, part) for kind in LINK_KINDS]).gather(kinds) for part in ("name", "words"))
+    is_template = pl.Series([kind.evidence == "template" for kind in LINK_KINDS]).gather(kinds)
     keys = account_links.keys.with_row_index("row").select(
-        pl.col("row").alias("key"),
-        template="key",
-        kind=kinds.gather(account_links.keys["kind"]),
-        is_template=is_template.gather(account_links.keys["kind"]),
+        pl.col("row").alias("key"), hashed="key", name=names, words=words, is_template=is_template
     )
-    shown = groups.keys.join(keys, on="key", maintain_order="left")
+    shown = groups.keys.join(keys, on="key", maintain_order="left").join(
+        count_members(account_links, groups), on=["group", "key"], how="left", maintain_order="left"
+    )
+    template = pl.struct(kind="words", name=key_pseudonym(pl.col("name"), pl.col("hashed")), accounts="accounts")
     return shown.group_by("group", maintain_order=True).agg(
-        kinds=pl.col("kind").unique().sort(),
-        templates=pl.col("template").filter("is_template").head(_TEMPLATES),
+        kinds=pl.col("name").unique().sort(),
+        templates=template.filter("is_template").head(_TEMPLATES),
     )
 
 
@@ -182,28 +185,11 @@ def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) ->
     return banned_groups.join(volumes, on="group", how="left")
 
 
-def _risks(
-    workspace: Workspace, as_of: datetime, members: pl.DataFrame, model: Model | None
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Score members and campaigns with the champion.
-
-    Returns:
-        `account_id`, `risk` of each member, and `campaign_id`, `pooled_risk` of all that its members did together. Both
-        are empty without a champion.
-    """
+def _risks(workspace: Workspace, model: Model | None, as_of: datetime, progress: Progress) -> pl.DataFrame:
+    """`account_id`, `risk` of everybody in a group, as `score` gives it; nobody's without a champion."""
     if model is None:
-        return (
-            pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64}),
-            pl.DataFrame(schema={"campaign_id": pl.String, "pooled_risk": pl.Float64}),
-        )
-    lifted = members.with_columns(lift=lift()).group_by("account_id").agg(pl.col("lift").max()).sort("account_id")
-    rows = workspace.lookup.read_some(as_of, lifted["account_id"]).with_columns(lifted["lift"])
-    risks = lifted.select("account_id", risk=_risk(model, rows))
-    usual = members.join(lifted.select("account_id", "lift"), on="account_id").group_by("campaign_id")
-    pooled = read_pooled(workspace.lake, members, as_of).join(usual.agg(pl.col("lift").mean()), on="campaign_id")
-    return risks, pooled.select("campaign_id", pooled_risk=_risk(model, pooled))
-
-
-def _risk(model: Model, rows: pl.DataFrame) -> pl.Series:
-    """Predict the risks of rows with features and `lift`."""
-    return pl.Series(model.predict(matrix(rows, model.features), rows["lift"].to_numpy()), dtype=pl.Float64)
+        return pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64})
+    lifts = lift_accounts(workspace, model, as_of, progress)
+    features = workspace.lookup.read_some(as_of, lifts["account_id"])
+    risks = model.predict(matrix(features, model.features), lifts["lift"].to_numpy())
+    return lifts.select("account_id", risk=pl.Series(risks, dtype=pl.Float64))

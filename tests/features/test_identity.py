@@ -1,3 +1,4 @@
+import hashlib
 import hmac
 import ipaddress
 
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.identity import Keyring, is_public_mail, parse_addresses
+from features.identity import Keyring, is_public_mail, key_pseudonym, parse_addresses
 
 RING = Keyring(bytes(range(32)))
 NEAR_MISS = st.from_regex(r"\A[0-9]{1,3}(\.[0-9]{1,3}){2,4}\Z") | st.from_regex(r"\A[0-9a-f:.%/]{2,30}\Z")
@@ -104,3 +105,21 @@ def test_a_short_secret_is_refused() -> None:
 def test_public_mail_is_known_in_any_case() -> None:
     frame = pl.DataFrame({"domain": ["Gmail.com", "qq.com", "uni.example", "mygmail.com", None]})
     assert frame.select(is_public_mail(pl.col("domain")))["domain"].to_list() == [True, True, False, False, None]
+
+
+def test_a_pseudonym_of_an_account_is_made_with_the_key_and_names_nobody() -> None:
+    ids = pl.DataFrame({"account_id": ["acct_1", "acct_2"]})
+    names, others = (
+        ids.select(Keyring(secret).account_pseudonym(pl.col("account_id"))).to_series()
+        for secret in (RING.secret, b"another key".ljust(32))
+    )
+    expected = hmac.digest(RING.derive("pseudonym of accounts").hex().encode(), b"acct_1", "sha256").hex()[:12]
+    assert names[0] == f"account-{expected}"
+    assert len({*names, *others}) == 4
+
+
+def test_a_pseudonym_of_a_key_says_its_kind_and_hides_its_number() -> None:
+    keys = pl.DataFrame({"kind": ["prefix", "suffix"], "key": [-5, -5]})
+    first, second = keys.select(key_pseudonym(pl.col("kind"), pl.col("key"))).to_series()
+    assert first == f"prefix-{hashlib.sha256(b'prefix -5').hexdigest()[:12]}"
+    assert first[7:] != second[7:]

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from features.errors import IntegrityError
-from features.lake import TABLES, Lake, full_hour
+from features.lake import HISTORY, TABLES, WHOLE_LIFE, Lake, full_hour
 from features.rollups import roll_up, roll_up_keys
 
 Make = Callable[[list[dict[str, Any]]], pl.DataFrame]
@@ -248,3 +248,17 @@ def test_a_damaged_table_is_refused_by_name(lake: Lake, events_of: Make) -> None
         log.write_text("not json")
     with pytest.raises(IntegrityError, match=r"events/_delta_log/0+\.json is damaged: restore"):
         lake.scan("events")
+
+
+def test_the_whole_life_holds_what_the_longest_window_has_left_behind(lake: Lake, events_of: Make) -> None:
+    now = at(12, 30)
+    ages = [timedelta(days=400), HISTORY + timedelta(hours=1), timedelta(days=3), timedelta(minutes=5)]
+    later = -timedelta(minutes=5)
+    ingest(lake, events_of([{"timestamp": now - age, "prefix": 8} for age in [*ages, later]]), 1)
+    for rollups in (lake.account_rollups, lake.key_rollups):
+        prefixes = pl.col("kind") == 0 if rollups == lake.key_rollups else True
+        counts = [
+            rollups(now, history).filter(prefixes).collect()["requests"].sum() for history in (HISTORY, WHOLE_LIFE)
+        ]
+        assert counts == [2, 4]
+    assert rollups(datetime(1970, 1, 1, tzinfo=UTC), WHOLE_LIFE).collect().is_empty()
