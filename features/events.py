@@ -61,7 +61,6 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
     network = parse_addresses(requests["client_address"])
     malformed = requests["client_address"].is_not_null() & network["address"].is_null()
     key = keyring.key
-    agent, tls = pl.col("user_agent"), pl.col("tls_ja4")
     frame = requests.hstack(network).hstack(reduce_prompts(requests["prompt"], keyring))
     frame = frame.hstack(reduce_system_prompts(requests["system_prompt"], keyring))
     events = frame.select(
@@ -80,17 +79,35 @@ def to_events(requests: pl.DataFrame, keyring: Keyring, source: int) -> tuple[pl
         shape=shape(),
         api_key=key(pl.col("api_key_id"), "api_key"),
         channel=key(pl.col("channel"), "channel"),
-        model=key(pl.col("model"), "model"),
         conversation=key(pl.col("conversation_id"), "conversation"),
-        address=key(pl.col("address"), "address"),
-        subnet=key(pl.col("subnet"), "subnet"),
         country=key(pl.col("country"), "country"),
-        agent=key(agent, "agent"),
-        tls=key(tls, "tls"),
-        client=key(pl.concat_str(agent, tls, separator="\x1f"), "client"),
+        agent=key(pl.col("user_agent"), "agent"),
+        tls=key(pl.col("tls_ja4"), "tls"),
+        **network_keys(keyring),
         system=key(pl.col("system_prompt"), "system"),
     )
     return Events.validate(events.select(Events.column_names()), cast=True), int(malformed.sum())
+
+
+def network_keys(keyring: Keyring) -> dict[str, pl.Expr]:
+    """The keys of what a request was sent from and to: from its parsed address, its client and its model."""
+    client = pl.concat_str(pl.col("user_agent"), pl.col("tls_ja4"), separator="\x1f")
+    return {
+        "model": keyring.key(pl.col("model"), "model"),
+        "address": keyring.key(pl.col("address"), "address"),
+        "subnet": keyring.key(pl.col("subnet"), "subnet"),
+        "client": keyring.key(client, "client"),
+    }
+
+
+def instrument_keys(keyring: Keyring) -> dict[str, pl.Expr]:
+    """The keys of what an account registered with: its mail's domain, its instrument and its parsed address."""
+    return {
+        "mail_domain": keyring.key(pl.col("email_domain").str.to_lowercase(), "mail_domain"),
+        "payment": keyring.key(pl.col("payment_fingerprint"), "payment"),
+        "signup_address": keyring.key(pl.col("address"), "address"),
+        "signup_subnet": keyring.key(pl.col("subnet"), "subnet"),
+    }
 
 
 def reduce_prompts(prompts: pl.Series, keyring: Keyring) -> pl.DataFrame:
@@ -133,11 +150,8 @@ def to_account_rows(accounts: pl.DataFrame, keyring: Keyring) -> tuple[pl.DataFr
         "programme",
         valid_from=pl.max_horizontal("created_at", "updated_at"),
         organization=keyring.key(pl.col("organization_id"), "organization"),
-        mail_domain=keyring.key(domain, "mail_domain"),
         public_mail=is_public_mail(domain),
-        payment=keyring.key(pl.col("payment_fingerprint"), "payment"),
-        signup_address=keyring.key(pl.col("address"), "address"),
-        signup_subnet=keyring.key(pl.col("subnet"), "subnet"),
+        **instrument_keys(keyring),
         billing_country=keyring.key(pl.col("billing_country"), "country"),
     )
     checked = AccountRows.validate(rows.select(AccountRows.column_names()))

@@ -11,7 +11,6 @@ import typer
 
 from features.errors import InputError
 from pipelines.commands import access, models, upkeep
-from pipelines.commands import shadow as shadow_commands
 from pipelines.commands.follow import follow_events
 from pipelines.commands.ingest import ingest
 from pipelines.commands.options import (
@@ -32,6 +31,7 @@ from pipelines.commands.options import (
     parse_time,
     print_version,
 )
+from pipelines.commands.report import report_campaign
 from pipelines.commands.score import score
 
 app = typer.Typer(
@@ -74,7 +74,7 @@ def simulate(
     from simulation import SimulationRequest
     from simulation import simulate as run
 
-    with printing.show_progress() as report:
+    with printing.show_progress() as progress:
         world = run(
             SimulationRequest(
                 scenario=scenario,
@@ -86,7 +86,7 @@ def simulate(
                 start=start,
                 dirty=dirty,
             ),
-            progress=lambda _step, done: report("simulating", done),
+            progress=lambda _step, done: progress("simulating", done),
         )
     print(
         f"{out}: {world.requests:,} requests of {world.accounts:,} accounts from {world.start:%Y-%m-%d} to "
@@ -98,7 +98,7 @@ app.command()(ingest)
 app.command("follow")(follow_events)
 app.add_typer(access.keys)
 app.add_typer(access.audit)
-app.add_typer(shadow_commands.shadow)
+app.add_typer(models.shadow)
 
 
 @app.command()
@@ -110,8 +110,8 @@ def build(as_of: AsOf, allow_future: AllowFuture = False, path: Root = WORKSPACE
 
     workspace, now = Workspace(path), datetime.now(UTC)
     check_not_ahead(workspace, as_of, now, is_allowed=allow_future)
-    with workspace.locked("build"), printing.show_progress() as report:
-        result = run(workspace, as_of, report, now=now)
+    with workspace.locked("build"), printing.show_progress() as progress:
+        result = run(workspace, as_of, progress, now=now)
     printing.print_build(result, as_of.isoformat())
 
 
@@ -138,8 +138,8 @@ def campaigns(
     from pipelines.workspace import Workspace
 
     workspace = Workspace(path)
-    with workspace.locked("campaigns"), printing.show_progress() as report:
-        members = write_campaigns(workspace, as_of, out, report, table, evidence)
+    with workspace.locked("campaigns"), printing.show_progress() as progress:
+        members = write_campaigns(workspace, as_of, out, progress, table, evidence)
     accounts, groups = members["account_id"].n_unique(), members["campaign_id"].n_unique()
     print(f"{out}: {accounts:,} accounts in {groups:,} campaigns")
     printing.print_left_out(workspace.lake.later(as_of))
@@ -158,13 +158,14 @@ def similar(
     from pipelines.workspace import Workspace
 
     workspace = Workspace(path)
-    with workspace.locked("similar"), printing.show_progress() as report:
-        ranked = find_similar(workspace, accounts, as_of, out, report)
+    with workspace.locked("similar"), printing.show_progress() as progress:
+        ranked = find_similar(workspace, accounts, as_of, out, progress)
     likely = ranked.filter(ranked["probability"] >= 0.5).height
     print(f"{out}: {ranked.height:,} accounts, {likely:,} of them more probably of the same operator than not")
     printing.print_left_out(workspace.lake.later(as_of))
 
 
+app.command("report")(report_campaign)
 app.command()(models.package)
 app.command()(upkeep.forget)
 app.command()(upkeep.prune)
@@ -253,8 +254,8 @@ def demo(seed: Seed = 0, path: NewRoot = Path("demo")) -> None:
     from pipelines.commands import printing
     from pipelines.commands.demo import run_demo
 
-    with printing.show_progress() as report:
-        lines = run_demo(path, now=datetime.now(UTC), seed=seed, progress=report)
+    with printing.show_progress() as progress:
+        lines = run_demo(path, now=datetime.now(UTC), seed=seed, progress=progress)
     print("\n".join(lines))
 
 

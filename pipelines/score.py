@@ -75,14 +75,14 @@ def score(
     parts = []
     for begin in range(0, len(accounts), _BATCH):
         progress("scoring", begin / len(accounts))
-        parts.append(_score_batch(workspace, model, accounts[begin : begin + _BATCH]))
+        parts.append(score_batch(workspace, model, accounts[begin : begin + _BATCH]))
     progress("scoring", 1.0)
     scores = pl.concat(parts).select(SCORES_SCHEMA.names()).sort("account_id")
     write_table(scores, out)
     return scores
 
 
-def _score_batch(workspace: Workspace, model: models.Model, accounts: pl.DataFrame) -> pl.DataFrame:
+def score_batch(workspace: Workspace, model: models.Model, accounts: pl.DataFrame) -> pl.DataFrame:
     """Add the columns of `SCORES_SCHEMA` to a batch of accounts."""
     features = workspace.lookup.read_some(accounts["as_of"][0], accounts["account_id"]).select(FEATURE_NAMES)
     rows = RowsToScore(

@@ -33,6 +33,7 @@ ROOMS = {
     "confluent_kafka": ("pipelines/follow/broker/",),
     "faststream": ("pipelines/follow/broker/",),
     "nats": ("pipelines/follow/broker/",),
+    "stix2": ("training/reports/campaign/stix_bundle.py",),
 }
 PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}

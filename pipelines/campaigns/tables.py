@@ -1,6 +1,6 @@
 """Campaigns as of a time, written to files: members, one row per campaign, and what ties each member to it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -54,6 +54,39 @@ def write_campaigns(
     """
     check_outputs({"--out": out, "--table": table, "--evidence": evidence})
     workspace = workspace.named_at(as_of)
+    campaigns = gather_campaigns(workspace, as_of, progress)
+    reported, members = campaigns.weighed, campaigns.members
+    write_table(members.select(MEMBERS_SCHEMA.names()), out)
+    if table:
+        risks = _risks(workspace, campaigns.model, as_of, progress)
+        write_table(_table(workspace, as_of, reported, members, risks), table, "--table")
+    if evidence:
+        write_table(_ties(reported.links, reported.groups, members), evidence, "--evidence")
+    return members.select(MEMBERS_SCHEMA.names())
+
+
+@dataclass(frozen=True)
+class GatheredCampaigns:
+    """The campaigns that are reported as of a time.
+
+    Attributes:
+        weighed: their groups.
+        members: of these, as `features.groups.members.name_members` gives them.
+        model: that judged them; None without a champion that reads today's features.
+    """
+
+    weighed: WeighedGroups
+    members: pl.DataFrame
+    model: Model | None
+
+
+def gather_campaigns(workspace: Workspace, as_of: datetime, progress: Progress) -> GatheredCampaigns:
+    """Group accounts as of a time, under lasting ids, and let the champion judge which groups are reported.
+
+    Raises:
+        InputError: there is no request at that time.
+        IntegrityError: the champion is not what was registered and signed.
+    """
     check_requests(workspace, as_of)
     for time in earlier_week_ends(workspace.lake.seen(as_of), as_of):  # so that ids are those of `score`
         ensure_groups(workspace, time, progress)
@@ -65,14 +98,8 @@ def write_campaigns(
     if model is not None:
         ensure_features(workspace, [as_of], progress)
     members = judge_groups(workspace, model, everybody, as_of).filter("is_reported").drop("is_reported")
-    write_table(members.select(MEMBERS_SCHEMA.names()), out)
     reported = replace(weighed, groups=weighed.groups.restrict(members["group"].unique()))
-    if table:
-        risks = _risks(workspace, model, as_of, progress)
-        write_table(_table(workspace, as_of, reported, members, risks), table, "--table")
-    if evidence:
-        write_table(_ties(reported.links, reported.groups, members), evidence, "--evidence")
-    return members.select(MEMBERS_SCHEMA.names())
+    return GatheredCampaigns(reported, members, model)
 
 
 def _table(
@@ -110,7 +137,7 @@ def _table(
             surprise=pl.col("surprise").first(),
         )
         .join(_evidence(reported.links, reported.groups), on="group", how="left")
-        .join(_succession(workspace, as_of, members), on="group", how="left")
+        .join(count_succession(workspace, as_of, members), on="group", how="left")
         .with_columns(pl.col("banned", "successors").fill_null(0))
         .drop("group")
         .sort("accounts", "campaign_id", descending=[True, False])
@@ -155,7 +182,7 @@ def _ties(account_links: Links, groups: Groups, members: pl.DataFrame) -> pl.Dat
     )
 
 
-def _succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) -> pl.DataFrame:
+def count_succession(workspace: Workspace, as_of: datetime, members: pl.DataFrame) -> pl.DataFrame:
     """Count what followed the first ban in each `group` with a banned member.
 
     Returns:

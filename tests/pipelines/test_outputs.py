@@ -1,13 +1,15 @@
 """Output files: whole or not at all, and refused before any work where they can't be written."""
 
+import os
 import resource
+import tempfile
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from features.errors import InputError
-from pipelines.outputs import check_outputs, write_table
+from pipelines.outputs import check_output_folder, check_outputs, write_folder, write_table
 
 FRAME = pl.DataFrame({"a": [1, 2]})
 
@@ -59,3 +61,50 @@ def test_a_file_that_can_not_be_written_after_all_is_named_with_its_option(tmp_p
     with pytest.raises(InputError, match=r"file/o can't be written .*: choose another --evidence"):
         write_table(FRAME, tmp_path / "file" / "o", "--evidence")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_appears_whole_and_its_private_part_is_its_owners(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        (folder / "revealed").mkdir()
+        for name in ("shared", "revealed/private"):
+            (folder / name).write_text(name)
+
+    (tmp_path / "empty").mkdir()
+    for out in (tmp_path / "empty", tmp_path / "below" / "new"):
+        check_output_folder(out)
+        write_folder(out, write)
+        modes = {str(path.relative_to(out)): path.stat().st_mode & 0o777 for path in (out, *out.rglob("*"))}
+        assert modes == {".": 0o755, "shared": 0o644, "revealed": 0o700, "revealed/private": 0o600}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["below", "empty"]
+
+
+def test_a_folder_whose_writing_breaks_off_is_not_there(tmp_path: Path) -> None:
+    def break_off(folder: Path) -> None:
+        (folder / "half").touch()
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match=r"out can't be written .No space left on device.: choose another --out"):
+        write_folder(tmp_path / "out", break_off)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_written_to_is_one_sentence() -> None:
+    """Root may write everywhere, so a user to whom permissions apply asks."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o555)
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(InputError, match=r"out can't be written .Permission denied.: choose another --out"):
+                write_folder(Path(parent) / "out", lambda folder: None)
+        finally:
+            os.seteuid(user)
+
+
+def test_a_folder_that_holds_something_is_refused_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="holds something already: give --out the name of a new or empty folder"):
+        check_output_folder(tmp_path)
+    with pytest.raises(InputError, match="is a file: give --out the name of a new or empty folder"):
+        check_output_folder(tmp_path / "file")

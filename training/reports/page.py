@@ -6,15 +6,12 @@ so whatever a name holds becomes text.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, recall_name
 from training.evaluation.report import Report
 from training.evaluation.slices import Slice, false_positive_name
 from training.gate.promotion import Decision
+from training.reports.templates import open_template
 from training.reports.text import COURSE, WORDS, show_estimate
 
 SHOWN = 10  # slices of a kind; all are in the report
@@ -92,16 +89,8 @@ def comparison_page(
         differences: of the judged model from others on the same accounts (`training.evaluation.paired`), by name.
     """
     shown = comparison(reports, decision, differences or {})
-    return _template().render(first=shown.first, decision=shown.decision, sections=shown.sections, notes=shown.notes)
-
-
-@cache
-def _template() -> Template:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("page.html")
+    page = open_template("page.html")
+    return page.render(first=shown.first, decision=shown.decision, sections=shown.sections, notes=shown.notes)
 
 
 def comparison(

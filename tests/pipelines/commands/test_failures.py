@@ -26,6 +26,7 @@ READING = {  # each command on an existing workspace, with what it needs
     "score": ("--as-of", TIME, "--out", "o.parquet"),
     "campaigns": ("--as-of", TIME, "--out", "o.parquet"),
     "similar": ("someone", "--as-of", TIME, "--out", "o.parquet"),
+    "report": ("campaign_1", "--as-of", TIME, "--out", "o"),
     "package": (),
     "serve": ("--port", "3999"),
     "ui": ("--port", "3999"),

@@ -1,0 +1,1 @@
+"""A campaign in figures: pure functions over the lake's tables, which give plain values to write a report from."""
