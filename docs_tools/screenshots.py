@@ -35,7 +35,7 @@ def main() -> int:
             open_runs(page, address)
             select(page, CHALLENGER, ["champion, version 1", "logistic_regression", "volume_rule"])
             press_compare(page)
-            metric(page, "test/pr_auc")
+            metric(page, "all/pr_auc")
             page.locator("main").screenshot(path=DOCS / "comparing-models.png")
             page.set_viewport_size({"width": 1560, "height": 1100})
             open_comparison(page, address, CHALLENGER).get_by_role("heading").first.wait_for()

@@ -5,11 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from features.errors import InputError, IntegrityError
@@ -18,12 +18,26 @@ from training.evaluation.drift import expect, make_reference
 from training.examples.dataset import matrix
 from training.fitting.train import OURS, Trained
 from training.gate.promotion import Decision, gate
-from training.models.fit import Trees
 from training.models.model import Model, load
 from training.tracking.client import connect
 from training.tracking.registry import registered_version
 from training.tracking.runs import _experiment, _log
 from training.tracking.sweep import UNREGISTERED, sweep
+
+ELSEWHERE = """
+import sys, json
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("training", "features", "serving", "pipelines"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import pandas as pd, mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/stillwatch@champion")
+table = pd.read_parquet(sys.argv[2])
+risks = [model.predict(part)["risk"].tolist() for part in (table, table.drop(columns="lift"))]
+print(json.dumps(risks))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +82,12 @@ def test_one_parent_run_holds_figures_parameters_and_digests_and_each_rival_is_a
     parent = next(run for run in runs(uri) if run.data.tags.get("role") == "candidate")
     children = [run for run in runs(uri) if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert {run.info.run_name for run in children} == {"volume_rule", "logistic_regression"}
-    assert parent.data.metrics["test/pr_auc"] == trained.report.estimate("pr_auc").value
-    assert {"test/pr_auc_low", "test/brier", "test/ece"} <= set(parent.data.metrics)
+    assert parent.data.metrics["all/pr_auc"] == trained.report.estimate("pr_auc").value
+    assert {"totals/pr_auc_low", "totals/brier", "all/ece"} <= set(parent.data.metrics)
     assert parent.data.params["weak"] == "0.5"
     assert parent.data.tags["digest_test"] == trained.split.test.digest
     assert parent.data.tags["code_version"] == "abc"
-    assert all("test/pr_auc" in run.data.metrics for run in children)
+    assert all("all/pr_auc" in run.data.metrics for run in children)
 
 
 def test_the_run_holds_plots_and_a_comparison(uri: str, version: int) -> None:
@@ -104,26 +118,10 @@ def test_the_fetched_model_is_the_trained_one_and_knows_its_version(
     assert model.version == str(version)
 
 
-def test_the_native_model_loads_with_pickle_forbidden_and_holds_none(
-    uri: str, store: Path, trained: Trained, version: int, tmp_path: Path
-) -> None:
+def test_nothing_in_the_registry_is_a_pickle(store: Path, version: int) -> None:
     files = [path for path in (store / "artifacts").rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".joblib", ".skops", ".cloudpickle")]
     assert not [path for path in files if path.read_bytes().startswith(b"\x80")]
-    test = matrix(trained.split.test.frame, trained.final.features)
-    np.savetxt(tmp_path / "test.txt", test[:5])
-    code = (
-        "import sys, numpy as np, mlflow; mlflow.set_tracking_uri(sys.argv[1]);"
-        f"m = mlflow.lightgbm.load_model('models:/stillwatch/{version}');"
-        "print(repr(m.predict(np.loadtxt(sys.argv[2]), raw_score=True).tolist()))"
-    )
-    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
-    run = subprocess.run(
-        [sys.executable, "-c", code, uri, str(tmp_path / "test.txt")],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    trees = Trees(trained.final.booster)
-    assert json.loads(run.stdout.splitlines()[-1]) == pytest.approx(trees.raw(test[:5]).tolist(), rel=1e-6)
 
 
 def test_a_decision_against_is_recorded_and_moves_no_alias(uri: str, version: int) -> None:
@@ -140,6 +138,26 @@ def test_a_promoted_version_is_the_champion_with_its_report(uri: str, trained: T
     assert tracking.challenger(uri) is None
     registered = connect(uri).get_model_version(tracking.NAME, str(version))
     assert registered.tags["gate_reasons"] == decision.reasons[0]
+
+
+def test_the_champion_loads_by_its_alias_without_stillwatch_and_gives_the_calibrated_risks(
+    uri: str, trained: Trained, version: int, tmp_path: Path
+) -> None:
+    tracking.record_promotion(uri, version, Decision(True, ("First.",)))
+    features, frame = list(trained.final.features), trained.split.test.frame
+    rows = matrix(frame, features)
+    lift = np.where(np.arange(len(rows)) % 3 == 0, 1.5, 0.0)
+    table = frame.select(features).cast(pl.Float64).with_columns(lift=lift)
+    table.to_pandas().to_parquet(tmp_path / "table.parquet")
+    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    run = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, uri, str(tmp_path / "table.parquet")],
+        env=environment, capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    with_lift, without = json.loads(run.stdout.splitlines()[-1])
+    assert with_lift == trained.final.predict(rows, lift).tolist()
+    assert without == trained.final.predict(rows).tolist() != with_lift
 
 
 def test_a_next_training_is_the_next_version_beside_the_champion(
@@ -160,7 +178,7 @@ def test_a_run_that_a_kill_left_without_a_version_is_swept(
     half = replace(trained, final=model)
     client = connect(uri)
     before = len(runs(uri))
-    experiment = _experiment(client, store / "artifacts")
+    experiment = _experiment(client, uri, store / "artifacts")
     marks = [tracking.RunContext(tags={UNREGISTERED: owner}) for owner in ("mine", "another workspace")]
     (left, logged), (others, _) = (_log(experiment, half, mark, None) for mark in marks)
     tracking.record(uri, store / "artifacts", half, tracking.RunContext(owner="mine"))
@@ -175,24 +193,9 @@ def test_a_training_that_was_killed_before_its_run_was_closed_stays(uri: str, st
     client = connect(uri)
     run = client.get_model_version(tracking.NAME, str(version)).run_id
     client.set_tag(run, UNREGISTERED, "mine")
-    sweep(client, _experiment(client, store / "artifacts"), "mine")
+    sweep(client, _experiment(client, uri, store / "artifacts"), "mine")
     assert UNREGISTERED not in client.get_run(run).data.tags
     assert run in {child.info.run_id for child in runs(uri)}
-
-
-def test_a_new_store_appears_with_all_its_tables_or_not_at_all(tmp_path: Path) -> None:
-    """MLflow cannot go on with a database in which a kill left only some of its tables."""
-    path = tmp_path / "new" / "mlflow.db"
-    code = "import sys; from training.tracking.client import connect; connect(sys.argv[1])"
-    process = subprocess.Popen([sys.executable, "-c", code, f"sqlite:///{path}"])
-    while not list(path.parent.glob("mlflow.db*")):
-        time.sleep(0.01)
-    time.sleep(0.5)
-    process.kill()
-    process.wait()
-    assert not path.exists()
-    assert tracking.champion(f"sqlite:///{path}") is None
-    assert [left.name for left in path.parent.iterdir()] == ["mlflow.db"]
 
 
 def test_what_belongs_to_a_version_is_found_again(uri: str, store: Path, trained: Trained) -> None:

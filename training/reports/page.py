@@ -12,7 +12,7 @@ from training.evaluation.report import Report
 from training.evaluation.slices import Slice, false_positive_name
 from training.gate.promotion import Decision
 from training.reports.templates import open_template
-from training.reports.text import COURSE, WORDS, show_estimate
+from training.reports.text import COURSE, WORDS, carried_first, metric_name, show_estimate
 
 SHOWN = 10  # slices of a kind; all are in the report
 BAR_WIDTH = 110  # pixels
@@ -118,9 +118,9 @@ def _headline(columns: tuple[str, ...], judged: Sequence[Report]) -> Section:
         Row(
             words=WORDS.get(estimate.name, estimate.name),
             cells=_cells([_named(report.estimates, estimate.name) for report in judged]),
-            metric=f"test/{estimate.name}",
+            metric=metric_name(estimate),
         )
-        for estimate in judged[0].estimates
+        for estimate in carried_first(judged[0].estimates)
     )
     return Section("All accounts", "", columns, rows)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from training.evaluation.headline import BASE_RATES, at_base_rate
 from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, recall_name
@@ -61,10 +61,15 @@ def show_estimate(estimate: Estimate) -> str:
     return f"{estimate.value:,.{digits}f} [{estimate.low:,.{digits}f}, {estimate.high:,.{digits}f}]"
 
 
+def carried_first(estimates: Iterable[Estimate]) -> list[Estimate]:
+    """The figures that the test set can carry, then those that it is too small for."""
+    return sorted(estimates, key=lambda estimate: estimate.value is None)
+
+
 def _rows(reports: list[Report]) -> Iterator[list[str]]:
     """The lines of the table: words for a figure of the first report, then its value in each report."""
     first = reports[0]
-    for estimate in first.estimates:
+    for estimate in carried_first(first.estimates):
         yield [WORDS.get(estimate.name, estimate.name), *(_named(r.estimates, estimate.name) for r in reports)]
     for mode in first.of_kind("mode"):
         yield [f"PR-AUC, {mode.name}", *(_in_mode(r, mode.name) for r in reports)]
@@ -129,24 +134,45 @@ def _notes(report: Report) -> Iterator[str]:
     return (f"note: {note}" for note in (*report.notes, *of_figures, *omitted))
 
 
+HEADLINE = ("pr_auc", recall_name(FALSE_POSITIVE_RATES[0]), recall_name(FALSE_POSITIVE_RATES[1]), "ece")
+FIRST, TOTALS, LAST = "all", "totals", "what errors cost"
+"""Prefixes of metrics in the tracking, which sorts by name: the five to look at first, all other figures of the whole
+test set with the bounds of every interval, and, behind all else, the costs."""
+
+
 def flat(report: Report) -> dict[str, float]:
-    """What the tracking compares: `test/<figure>` with `_low` and `_high`, `family/<name>/<figure>` and so on for
-    slices, `queue/…`, `detection/…`, `cost/<ratio>`; figures without a value are left out.
+    """What the tracking compares, by names that sort as they are to be read; figures without a value are left out.
+
+    `all/…` are the headline figures, with the precision at the head of the queue; then come `cohort/NAME/…` and the
+    other kinds of slices, `detection/…`, `queue/…`, and those of `FIRST, TOTALS, LAST`.
     """
-    values: dict[str, float | None] = {"test/base_rate": report.base_rate}
+    values: dict[str, float | None] = {f"{TOTALS}/base_rate": report.base_rate}
     for estimate in report.estimates:
-        values |= {f"test/{estimate.name}{end}": v for end, v in (("", estimate.value), *_bounds(estimate))}
+        values |= {metric_name(estimate): estimate.value}
+        values |= {f"{TOTALS}/{estimate.name}{end}": bound for end, bound in _bounds(estimate)}
     for test_slice in report.slices:
         values |= {
             f"{test_slice.kind}/{legal(test_slice.name)}/{estimate.name}": estimate.value
             for estimate in test_slice.estimates
         }
     values |= {f"queue/{estimate.name}": estimate.value for estimate in report.queue}
+    values |= {f"{FIRST}/precision_{e.name}": e.value for e in _head_of_queue(report)}
     values |= {f"detection/{estimate.name}": estimate.value for estimate in report.detection.estimates}
     for cost in report.costs:
-        ratio = f"cost/{cost.misses_over_alarms}"
-        values |= {ratio: cost.cost.value, f"{ratio}_plain": cost.plain}
+        price = f"{LAST}/a miss as {cost.misses_over_alarms} false positives"
+        values |= {price: cost.cost.value, f"{price} - without a model": cost.plain}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _head_of_queue(report: Report) -> list[Estimate]:
+    """The precision of the first 50 accounts; of as many as the test set can carry where these are fewer."""
+    measured = [estimate for estimate in report.queue if estimate.value is not None]
+    return [estimate for estimate in measured if estimate.name == "top_50"] or measured[-1:]
+
+
+def metric_name(estimate: Estimate) -> str:
+    """The name in the tracking of a figure of the whole test set."""
+    return f"{FIRST if estimate.name in HEADLINE else TOTALS}/{estimate.name}"
 
 
 def _bounds(estimate: Estimate) -> tuple[tuple[str, float | None], ...]:

@@ -63,7 +63,7 @@ def _check_store(uri: str) -> None:
     """
     parts = urlsplit(uri)
     try:
-        if parts.scheme in ("http", "https"):
+        if is_server(uri):
             port = parts.port or {"http": 80, "https": 443}[parts.scheme]
             socket.create_connection((parts.hostname or "", port), timeout=_ANSWER_SECONDS).close()
             return
@@ -78,6 +78,25 @@ def _check_store(uri: str) -> None:
             f"the tracking store {_without_password(uri)} can't be used ({reason}): set STILLWATCH_TRACKING_URI to the "
             "address of a database or a server of MLflow, or unset it."
         ) from error
+
+
+def is_server(uri: str) -> bool:
+    """Whether a store is a server of MLflow, rather than a database."""
+    return urlsplit(uri).scheme in ("http", "https")
+
+
+def check_reachable(uri: str, location: str) -> None:
+    """Check that the files of an experiment can be reached from this machine.
+
+    Raises:
+        InputError: a server names a folder of its own machine, where this one would write beside it.
+    """
+    if is_server(uri) and urlsplit(location).scheme in ("", "file"):
+        raise InputError(
+            f"the tracking server {_without_password(uri)} keeps the files of {EXPERIMENT!r} in a folder "
+            f"of its own ({location}), which other machines can't reach: start it with --serve-artifacts and "
+            "--artifacts-destination, and rename or delete that experiment."
+        )
 
 
 def _without_password(uri: str) -> str:

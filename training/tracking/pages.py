@@ -1,5 +1,6 @@
 """What people look at in MLflow: where the runs are, what a run and a version say, and the comparison of models."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.gate.promotion import Decision
 from training.reports.page import comparison_page
-from training.reports.text import WORDS, flat, show_estimate
+from training.reports.text import WORDS, carried_first, flat, show_estimate
 from training.tracking.artifact_seals import log_sealed_text
 from training.tracking.client import EXPERIMENT, connect, library
 from training.tracking.registry import REPORT, registered_version, report, rival_reports
@@ -20,8 +21,16 @@ BATCH = 1000  # metrics at once, MLflow's limit
 DIGEST = 36  # characters of a data set's digest, MLflow's limit
 ABOUT = {
     KIND: "custom_model_development",  # else MLflow takes it for an experiment with language models
-    NOTE: "One run for each training; below it its rivals and the champion it was judged against, all on the same "
-    "test set: tick them and press *Compare*, or open `comparison.html` among the artifacts.",
+    NOTE: "One run for each training, named after the version that it gave. Below it, behind the `+`, are its rivals, "
+    "and after the gate the champion it was judged against: all on one test set.\n\n"
+    "**To compare**: tick runs and press *Compare*, or open `comparison.html` among a run's artifacts (with 95 % "
+    "intervals and the gate's decision). Compare only runs whose *Dataset* has the same digest: figures of different "
+    "test sets differ by chance.\n\n"
+    "**Metrics** sort as they are to be read: `all/` (the five to look at first), `cohort/`, `country/`, `family/`, "
+    "`mode/` (with data missing), `plan/`, `requests/`, `detection/`, `queue/`, `totals/` (all others of the whole "
+    "test set, and the bounds of the intervals), `what errors cost/`.\n\n"
+    "**To load** the model: `mlflow.pyfunc.load_model('models:/stillwatch@champion')`; it takes a column for each "
+    "feature, and `lift`, and gives calibrated risks.",
 }
 
 
@@ -42,13 +51,14 @@ def log_report(client: Any, run: str, judged: Report) -> None:
     for start in range(0, len(metrics), BATCH):
         library().log_metrics(dict(metrics[start : start + BATCH]), run_id=run)
     log_sealed_text(client, run, judged.model_dump_json(indent=2), REPORT)
-    client.log_inputs(run, datasets=[_test_set(judged)])
+    client.log_inputs(run, datasets=[describe_dataset(judged.test_name, judged.test_digest, "test", judged.accounts)])
 
 
 def describe_report(judged: Report) -> str:
     """What a run and a version say of themselves (Markdown)."""
     rows = [
-        f"| {WORDS.get(estimate.name, estimate.name)} | {show_estimate(estimate)} |" for estimate in judged.estimates
+        f"| {WORDS.get(estimate.name, estimate.name)} | {show_estimate(estimate)} |"
+        for estimate in carried_first(judged.estimates)
     ]
     head = (
         f"Judged as of {judged.as_of:%Y-%m-%d %H:%M} UTC on {judged.accounts:,} accounts, {judged.positives:,} of them "
@@ -88,9 +98,10 @@ def _log_champion(client: Any, parent: str, name: str, judged: Report) -> None:
     client.set_terminated(run)
 
 
-def _test_set(judged: Report) -> Any:
-    """By name and digest only: the table itself is an artifact of the training."""
+def describe_dataset(name: str, digest: str, use: str, accounts: int) -> Any:
+    """A data set as an input of a run, by name, digest and size: the table itself is an artifact, or in the lake."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    dataset = Dataset(judged.test_name, judged.test_digest[:DIGEST], source_type="code", source="{}")
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", "test")])
+    profile = json.dumps({"num_accounts": accounts})
+    dataset = Dataset(name, digest[:DIGEST], source_type="code", source="{}", profile=profile)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", use)])

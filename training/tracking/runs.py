@@ -1,13 +1,13 @@
 """What a training leaves in MLflow.
 
-One parent run for a training (parameters, digests, `test/...` figures, plots, the native model, our model
-folder), one child run for each rival. A version is registered last, so that a kill leaves a run without a
+One parent run for a training (parameters, digests, figures, plots, our model folder, and the model as MLflow's users
+load it), one child run for each rival. A version is registered last, so that a kill leaves a run without a
 version and never half a version; recording the same training again gives the version that is there.
 """
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from training.models.artifact import SIGNATURE, Sign
 from training.models.model import fingerprint, save
 from training.reports.page import comparison_page
 from training.tracking.artifact_seals import log_sealed, log_sealed_text
-from training.tracking.client import EXPERIMENT, NAME, connect, library
-from training.tracking.pages import ABOUT, COMPARISON, ROLE, describe_report, log_report
+from training.tracking.client import EXPERIMENT, NAME, check_reachable, connect, is_server, library
+from training.tracking.pages import ABOUT, COMPARISON, ROLE, describe_dataset, describe_report, log_report
+from training.tracking.portable_model import log_portable_model
 from training.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -84,7 +85,7 @@ def record(
     key = fingerprint(trained.final)
     version = find(client, key)
     if version is None:
-        experiment = _experiment(client, artifact_root)
+        experiment = _experiment(client, uri, artifact_root)
         sweep(client, experiment, context.owner)
         marks = _tags(trained, context.code_version) | dict(context.tags)
         logged = replace(context, tags=marks | {UNREGISTERED: context.owner})
@@ -103,15 +104,26 @@ def record(
     return version
 
 
-def _experiment(client: Any, artifact_root: Path) -> str:
+def _experiment(client: Any, uri: str, artifact_root: Path) -> str:
+    """The id of our experiment, which is made if it is not there.
+
+    A database has its files beside it; a server keeps them itself, so that every machine reaches them.
+
+    Raises:
+        InputError: a server sends its clients to a folder of its own machine.
+    """
     stored = client.get_experiment_by_name(EXPERIMENT)
-    if stored is not None:
-        for name in ABOUT.keys() - stored.tags.keys():
+    if stored is None:
+        location = None
+        if not is_server(uri):
+            artifact_root.mkdir(parents=True, exist_ok=True)
+            location = artifact_root.resolve().as_uri()
+        stored = client.get_experiment(client.create_experiment(EXPERIMENT, artifact_location=location, tags=ABOUT))
+    check_reachable(uri, stored.artifact_location)
+    for name in ABOUT:
+        if stored.tags.get(name) != ABOUT[name]:
             client.set_experiment_tag(stored.experiment_id, name, ABOUT[name])
-        return str(stored.experiment_id)
-    artifact_root.mkdir(parents=True, exist_ok=True)
-    location = artifact_root.resolve().as_uri()
-    return str(client.create_experiment(EXPERIMENT, artifact_location=location, tags=ABOUT))
+    return str(stored.experiment_id)
 
 
 def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | None) -> tuple[str, str]:
@@ -125,9 +137,12 @@ def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | No
         plan = {
             f"plan.{name}": str(value) for name, value in json.loads(trained.model.origin.get("plan", "{}")).items()
         }
-        mlflow.log_params({**context.params, **plan, **chosen, **trained.counts})
+        held_out = {"split": trained.split.test.name, "campaigns_held_out": len(trained.split.held_out)}
+        planting = {"planting": trained.model.origin.get("planting", "none")}
+        mlflow.log_params({**context.params, **plan, **planting, **chosen, **trained.counts, **held_out})
         client = mlflow.MlflowClient()
         log_report(client, run.info.run_id, ours.report)
+        client.log_inputs(run.info.run_id, datasets=list(_learned_from(trained)))
         _pictures(mlflow, trained)
         mlflow.log_text(comparison_page(trained.reports), COMPARISON)
         _log_folders(client, run.info.run_id, trained, sign)
@@ -137,16 +152,19 @@ def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | No
         _log_risks(client, run.info.run_id, trained)
         if context.reference is not None:
             log_sealed_text(client, run.info.run_id, context.reference.model_dump_json(indent=1), DRIFT)
-        logged = mlflow.lightgbm.log_model(
-            trained.final.booster,
-            name="model",
-            signature=_signature(trained.model.features),
-            pip_requirements=["lightgbm>=4.6", "numpy>=2.2"],
-        )
+        logged = log_portable_model(trained.final, sign)
         for rival, judged in trained.candidates.items():
             if rival != OURS:
                 _child(mlflow, experiment, rival, judged, {k: v for k, v in context.tags.items() if k != UNREGISTERED})
         return str(run.info.run_id), str(logged.model_id)
+
+
+def _learned_from(trained: Trained) -> Iterator[Any]:
+    """What our model learned from, as inputs of its run."""
+    counts, digests = trained.counts, trained.digests
+    yield describe_dataset("accounts up to the training time", digests["train"], "training", counts["train_accounts"])
+    if "planted" in digests:
+        yield describe_dataset("planted campaigns", digests["planted"], "training", counts["train_planted"])
 
 
 def _log_risks(client: Any, run: str, trained: Trained) -> None:
@@ -171,14 +189,6 @@ def _log_signatures(client: Any, run: str, trained: Trained, sign: Sign) -> None
             client.log_artifact(run, f"{scratch}/{name}/{SIGNATURE}", name)
 
 
-def _signature(features: Sequence[str]) -> Any:
-    """Named features in, an uncalibrated probability out: MLflow shows it and checks what it is sent."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    return ModelSignature(Schema([ColSpec("double", name) for name in features]), Schema([ColSpec("double")]))
-
-
 def _tags(trained: Trained, code_version: str) -> dict[str, str]:
     digests = {f"digest_{name}": value for name, value in trained.digests.items()}
     training = {"as_of": trained.as_of.isoformat(), "code_version": code_version}
@@ -199,6 +209,8 @@ def _pictures(mlflow: Any, trained: Trained) -> None:
 
 def _child(mlflow: Any, experiment: str, name: str, judged: JudgedCandidate, tags: Mapping[str, str]) -> None:
     own = {**tags, ROLE: "rival"}
-    with mlflow.start_run(experiment_id=experiment, run_name=name, nested=True, tags=own) as run:
+    about = f"A rival that learned from the same examples as our model. {describe_report(judged.report)}"
+    options = {"run_name": name, "nested": True, "tags": own, "description": about}
+    with mlflow.start_run(experiment_id=experiment, **options) as run:
         mlflow.log_params(dict(judged.fitted.parameters))
         log_report(mlflow.MlflowClient(), run.info.run_id, judged.report)

@@ -11,7 +11,7 @@ from training.evaluation.report import Report
 from training.fitting.train import OURS, Trained
 from training.gate.promotion import Decision, force
 from training.reports.page import comparison_page
-from training.reports.text import show_estimate
+from training.reports.text import metric_name, show_estimate
 
 NASTY = "<script>alert('x')</script><img src=http://example.org/x onerror=y>&amp;\"'"
 REFUSED = Decision(False, ("Worse on the worst family.", "Too slow."))
@@ -56,7 +56,7 @@ def test_each_named_metric_stands_beside_its_value_and_interval_in_each_report(t
     text = read(comparison_page(trained.reports)).text
     for estimate in trained.report.estimates:
         if estimate.value is not None:
-            assert f"test/{estimate.name}" in text
+            assert metric_name(estimate) in text
         for report in trained.reports.values():
             assert show_estimate(report.estimate(estimate.name)) in text
     assert all(name in text for name in trained.reports)

@@ -79,15 +79,15 @@ def test_a_figure_is_shown_with_its_interval(value: float, low: float, high: flo
 
 def test_figures_without_a_value_are_not_tracked(trained: Trained) -> None:
     values = flat(trained.report)
-    assert {"test/pr_auc", "test/pr_auc_low", "test/pr_auc_high", "test/brier", "test/base_rate"} <= set(values)
+    assert {"all/pr_auc", "totals/pr_auc_low", "totals/pr_auc_high", "totals/brier", "totals/base_rate"} <= set(values)
     assert not any("0.0001" in name for name in values)
 
 
 def test_everything_that_is_judged_has_a_named_number(report: Report) -> None:
     values = flat(report)
     assert {
-        "test/recall_at_fpr_0.001",
-        "test/pr_auc_at_base_rate_0.01",
+        "all/recall_at_fpr_0.001",
+        "totals/pr_auc_at_base_rate_0.01",
         "family/family 1/recall_at_fpr_0.01",
         "cohort/cohort 3/false_positive_rate_at_fpr_0.001",
         "plan/free/false_positive_rate_at_fpr_0.01",
@@ -96,10 +96,26 @@ def test_everything_that_is_judged_has_a_named_number(report: Report) -> None:
         "mode/no text/pr_auc",
         "queue/top_100",
         "detection/detected",
-        "cost/100",
-        "cost/100_plain",
+        "what errors cost/a miss as 100 false positives",
+        "what errors cost/a miss as 100 false positives - without a model",
     } <= set(values)
     assert all(LEGAL.fullmatch(name) for name in values)
+
+
+def test_the_five_headline_figures_sort_first_and_the_costs_last(report: Report) -> None:
+    names = sorted(flat(report))
+    headline = {"pr_auc", "recall_at_fpr_0.01", "recall_at_fpr_0.001", "ece", "precision_top_50"}
+    assert names[:5] == sorted(f"all/{name}" for name in headline)
+    prefixes = list(dict.fromkeys(name.partition("/")[0] for name in names))
+    assert prefixes[-1] == "what errors cost" and prefixes.count("all") == 1
+    assert prefixes == sorted(prefixes, key=str.lower)
+
+
+def test_the_precision_at_the_head_of_the_queue_is_told_of_as_many_as_a_small_test_set_carries(report: Report) -> None:
+    few = report.model_copy(update={"queue": tuple(e for e in report.queue if e.name == "top_10")})
+    none = report.model_copy(update={"queue": ()})
+    assert flat(few)["all/precision_top_10"] == flat(report)["queue/top_10"]
+    assert not any(name.startswith("all/precision") for name in flat(none))
 
 
 @given(st.lists(st.text(max_size=90), max_size=20, unique=True))

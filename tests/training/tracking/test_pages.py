@@ -1,5 +1,6 @@
 """What MLflow shows of a training and of a decision, through a real MLflow on SQLite."""
 
+import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,8 @@ def test_the_page_of_the_runs_opens_for_model_training(uri: str, version: int) -
     experiment = connect(uri).get_experiment_by_name(tracking.EXPERIMENT)
     assert runs_page(uri) == f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
-    assert "Compare" in experiment.tags["mlflow.note.content"]
+    about = experiment.tags["mlflow.note.content"]
+    assert all(words in about for words in ("To compare", "*Compare*", "same digest", "models:/stillwatch@champion"))
 
 
 def test_a_run_is_named_after_its_version_and_says_what_it_is(uri: str, version: int, trained: Trained) -> None:
@@ -74,11 +76,15 @@ def test_parent_and_rivals_have_the_same_metrics_and_name_the_same_test_set(
     runs = {OURS: connect(uri).get_run(run_of(uri, version)), **children(uri, version)}
     for name, run in runs.items():
         assert run.data.metrics == pytest.approx(flat(trained.reports[name]))
-        (used,) = run.inputs.dataset_inputs
-        assert used.dataset.digest == trained.report.test_digest[:36]
-        assert used.dataset.name == trained.report.test_name
+        used = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
+        assert used["test"].digest == trained.report.test_digest[:36]
+        assert used["test"].name == trained.report.test_name
+        assert json.loads(used["test"].profile) == {"num_accounts": trained.report.accounts}
+        assert used.keys() == ({"test", "training"} if name == OURS else {"test"})
+    training = next(i.dataset for i in runs[OURS].inputs.dataset_inputs if i.tags[0].value == "training")
+    assert training.digest == trained.digests["train"][:36]
     prefixes = {metric.partition("/")[0] for metric in runs[OURS].data.metrics}
-    assert {"test", "family", "cohort", "cost", "queue"} <= prefixes
+    assert {"all", "family", "cohort", "queue", "totals", "what errors cost"} <= prefixes
 
 
 def test_a_report_with_more_metrics_than_mlflow_takes_at_once_is_logged_whole(
@@ -92,6 +98,15 @@ def test_a_report_with_more_metrics_than_mlflow_takes_at_once_is_logged_whole(
     run = client.create_run("0").info.run_id
     log_report(client, run, report)
     assert client.get_run(run).data.metrics == pytest.approx(flat(report))
+
+
+def test_parameters_explain_a_run_and_each_rival_says_what_it_is(uri: str, version: int, trained: Trained) -> None:
+    params = connect(uri).get_run(run_of(uri, version)).data.params
+    assert params["split"] == trained.split.test.name
+    assert params["campaigns_held_out"] == str(len(trained.split.held_out)) != "0"
+    assert params["planting"] == "none" and params["train_accounts"] == str(trained.counts["train_accounts"])
+    for name, child in children(uri, version).items():
+        assert child.data.tags["mlflow.note.content"].startswith("A rival that learned from the same"), name
 
 
 def test_before_the_gate_the_comparison_holds_the_rivals_only(uri: str, version: int) -> None:
