@@ -5,27 +5,40 @@ positives by cohort, time to detection, costs (matplotlib, no display).
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, rank, recall_name
 from training.evaluation.report import Report
 from training.evaluation.slices import false_positive_name
+from training.reports.text import show_estimate
 
 WIDE = FALSE_POSITIVE_RATES[0]
+_LOOKS = cycler(color=list(TABLEAU_COLORS)) + cycler(linestyle=["-", "--", "-.", ":", "-"] * 2)
+"""Of up to ten models: each line has a colour and a stroke of its own, for readers who tell colours apart badly."""
+
 Numbers = NDArray[np.float64]
 Risks = Mapping[str, Numbers]
 
 
 def _canvas(title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(9, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=x, ylabel=y)
+    axes.set_prop_cycle(_LOOKS)
     axes.grid(alpha=0.3)
     return figure, axes
+
+
+def _add_legend(figure: Figure, axes: Axes) -> None:
+    """A legend beside the axes, where it hides nothing however many models there are; each once."""
+    by_label = {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(by_label.values(), by_label.keys(), loc="outside right upper", fontsize=8)
 
 
 def plots(
@@ -37,8 +50,8 @@ def plots(
 ) -> dict[str, Figure]:
     """All pictures of a training, by name; those of families and cohorts only where the test set tells them apart."""
     drawn = {
-        "precision_recall": precision_recall(label, risks),
-        "roc": roc(label, risks),
+        "precision_recall": precision_recall(label, risks, reports),
+        "roc": roc(label, risks, reports),
         "reliability": reliability(reports),
         "importance": importance(features, gain),
         "time_to_detection": time_to_detection(reports),
@@ -53,48 +66,67 @@ def plots(
     return drawn | {name: figure for name, figure in by_kind.items() if figure is not None}
 
 
-def precision_recall(label: NDArray[np.bool_], risks: Risks) -> Figure:
-    """Precision over recall of each candidate's risks (n,)."""
+def precision_recall(label: NDArray[np.bool_], risks: Risks, reports: Mapping[str, Report]) -> Figure:
+    """Precision over recall of each candidate's risks (n,), with the area and its interval in words."""
     figure, axes = _canvas(f"Precision and recall (base rate {label.mean():.2%})", "recall", "precision")
     for name, risk in risks.items():
         true, false = rank(label, risk).cumulate(np.ones(label.size))
-        axes.step(true / max(label.sum(), 1), true / np.maximum(true + false, 1), where="post", label=name)
+        area = show_estimate(reports[name].estimate("pr_auc"))
+        axes.step(true / max(label.sum(), 1), true / np.maximum(true + false, 1), where="post", label=f"{name}\n{area}")
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
-    axes.legend()
+    _add_legend(figure, axes)
     return figure
 
 
-def roc(label: NDArray[np.bool_], risks: Risks) -> Figure:
-    """Recall over the false-positive rate on a log axis, where the work is done; it starts at one false
-    positive.
+def roc(label: NDArray[np.bool_], risks: Risks, reports: Mapping[str, Report]) -> Figure:
+    """Recall over the false-positive rate on a log axis, where the work is done; it starts at one false positive.
+
+    At the rates that are reported stand the 95 % intervals, side by side.
     """
     figure, axes = _canvas("Recall at low false-positive rates", "false-positive rate (log)", "recall")
     negatives = max(int((~label).sum()), 1)
-    for name, risk in risks.items():
+    for i, (name, risk) in enumerate(risks.items()):
         true, false = rank(label, risk).cumulate(np.ones(label.size))
-        axes.step(np.maximum(false, 0.5) / negatives, true / max(label.sum(), 1), where="post", label=name)
+        (line,) = axes.step(np.maximum(false, 0.5) / negatives, true / max(label.sum(), 1), where="post", label=name)
+        recalls = {rate: reports[name].estimate(recall_name(rate)) for rate in FALSE_POSITIVE_RATES}
+        spread = 1.06 ** (i - (len(risks) - 1) / 2)  # a factor on the log axis
+        points = [(rate * spread, recall) for rate, recall in recalls.items()]
+        _intervals(axes, points, str(line.get_color()))
     for rate in (0.01, 0.001, 0.0001):
         axes.axvline(rate, color="grey", linewidth=0.6, linestyle=":")
     axes.set(xscale="log", xlim=(min(0.5 / negatives, 0.00009), 1), ylim=(0, 1.02))
-    axes.legend()
+    _add_legend(figure, axes)
     return figure
 
 
 def reliability(reports: Mapping[str, Report]) -> Figure:
-    """Share of true accounts over the mean risk of each bin; the area of a dot grows with its accounts."""
+    """Share of true accounts over the mean risk of each bin, with its 95 % interval (Wilson 1927)."""
     figure, axes = _canvas("Reliability", "mean risk", "share of true accounts")
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
     for name, report in reports.items():
-        size = 10 + 20 * np.log1p([float(b.accounts) for b in report.reliability])
-        axes.scatter(
-            [b.risk for b in report.reliability],
-            [b.true for b in report.reliability],
-            size,
-            label=name,
-            alpha=0.7,
-        )
-    axes.legend()
+        share = np.array([b.true for b in report.reliability])
+        low, high = _wilson(share, np.array([float(b.accounts) for b in report.reliability]))
+        reach = np.maximum(np.stack([share - low, high - share]), 0)
+        axes.errorbar([b.risk for b in report.reliability], share, yerr=reach, fmt="o", markersize=4,
+                      elinewidth=1, alpha=0.7, label=name)  # fmt: skip
+    _add_legend(figure, axes)
     return figure
+
+
+def _wilson(share: Numbers, count: Numbers) -> tuple[Numbers, Numbers]:
+    """The 95 % interval of shares of so many accounts, (n,) each."""
+    z = 1.96
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    room = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    return middle - room, middle + room
+
+
+def _intervals(axes: Axes, points: Sequence[tuple[float, Estimate]], colour: str) -> None:
+    """A dot with its interval, upright, for each estimate that has one."""
+    for x, estimate in points:
+        if estimate.value is not None and estimate.low is not None and estimate.high is not None:
+            reach = [[max(estimate.value - estimate.low, 0)], [max(estimate.high - estimate.value, 0)]]
+            axes.errorbar([x], [estimate.value], yerr=reach, fmt="o", markersize=3, elinewidth=1, color=colour)
 
 
 def importance(features: Sequence[str], gain: Numbers, most: int = 25) -> Figure:
@@ -124,7 +156,7 @@ def by_slice(reports: Mapping[str, Report], kind: str, name: str, words: str, mo
         _bars(axes, model, [_of_kind(report, kind, name).get(label) for label in worst], shift)
     axes.set_yticks(range(len(worst)), [f"{label} ({values[label][1]:,})" for label in worst], fontsize=7)
     axes.set(ylim=(len(worst) - 0.5, -0.5), xlim=(0, None))
-    axes.legend()
+    _add_legend(figure, axes)
     return figure
 
 
@@ -152,9 +184,11 @@ def time_to_detection(reports: Mapping[str, Report]) -> Figure:
             else f"FPR {detection.false_positive_rate * 100:g} %"
         )
         days, share = [point.days for point in detection.curve], [point.share for point in detection.curve]
-        axes.step(days, share, where="post", label=f"{name} ({rate})", marker="o", markersize=3)
+        detected = [estimate for estimate in detection.estimates if estimate.name == "detected"]
+        shown = f"\n{show_estimate(detected[0])} in all" if detected else ""
+        axes.step(days, share, where="post", label=f"{name} ({rate}){shown}", marker="o", markersize=3)
     axes.set(xscale="log", ylim=(0, 1.02))
-    axes.legend()
+    _add_legend(figure, axes)
     return figure
 
 
@@ -165,11 +199,14 @@ def cost(reports: Mapping[str, Report]) -> Figure:
         "cost of a miss, in false positives (log)",
         "cost of 1,000 accounts, in false positives",
     )
-    for name, report in reports.items():
+    for i, (name, report) in enumerate(reports.items()):
         at = [cost.misses_over_alarms for cost in report.costs]
-        axes.plot(at, [max(cost.cost.value or 0.0, 0.1) for cost in report.costs], marker="o", label=name)
+        (line,) = axes.plot(at, [max(cost.cost.value or 0.0, 0.1) for cost in report.costs], marker="o", label=name)
+        spread = 1.06 ** (i - (len(reports) - 1) / 2)
+        points = [(cost.misses_over_alarms * spread, cost.cost) for cost in report.costs if cost.cost.value]
+        _intervals(axes, points, str(line.get_color()))
     plain = [(cost.misses_over_alarms, cost.plain) for cost in next(iter(reports.values())).costs]
     axes.plot([at for at, _ in plain], [value for _, value in plain], color="grey", linestyle=":", label="no model")
     axes.set(xscale="log", yscale="log")
-    axes.legend()
+    _add_legend(figure, axes)
     return figure
