@@ -65,7 +65,7 @@ class Setting:
             examples=examples,
             features=self.features,
             as_of=self.as_of,
-            seed=self.seed,
+            **dict.fromkeys(("seed", "split_seed"), self.seed),
             schema_version=SCHEMA_VERSION,
             volume_feature=self.volume_feature,
             plan=self.plan,

@@ -138,6 +138,10 @@ def _quality(result: "Retrained") -> Iterator[str]:
         f"{both('pr_auc')}. Calibration error: {both('ece')}. Brackets hold 95 % intervals."
         f"{' The test set is too small for a false-positive rate of 0.1 %.' if is_small else ''}"
     )
+    if result.gate.evidence.flattered is not None and result.gate.decision.promote:  # else among the reasons
+        from training.gate.comparison import describe_flattered
+
+        yield describe_flattered(result.gate.evidence.flattered)
     if champion is None and result.before not in (None, result.gate.version):
         yield f"Version {result.before} reads other features, so the two can't be compared."
 

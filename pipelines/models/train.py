@@ -39,7 +39,7 @@ class VersionRequest:
     Attributes:
         labels: `features.schemas.Labels`.
         as_of: the training time; nothing that became known later is used.
-        seed: of the split and of the training.
+        seed: of the training; which accounts and campaigns it is judged on does not depend on it.
         slices: what a user says that accounts belong to (`pipelines.models.slices.read_slices`); only reported on.
         planting: campaigns to plant for our model to learn from; None for none.
         search_trials: trials of a search for better settings of the trees.

@@ -109,9 +109,9 @@ def plan() -> Plan:
 
 
 def make_request(**changed: Any) -> TrainingRequest:
-    """A request for a training on the examples of `make_examples`, with some fields changed."""
-    usual = {"features": FEATURES, "as_of": AS_OF, "seed": 7, "schema_version": "s1"}
-    return TrainingRequest(**{**usual, **changed})
+    """A request for a training on the examples of `make_examples`, with some fields changed; one seed for all."""
+    fields = {"features": FEATURES, "as_of": AS_OF, "seed": 7, "schema_version": "s1"} | changed
+    return TrainingRequest(**({"split_seed": fields["seed"]} | fields))
 
 
 @pytest.fixture(scope="session")

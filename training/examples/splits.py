@@ -3,10 +3,11 @@
 Rules:
 
 1. The accounts of one campaign are on one side only. `split_by_account` breaks this rule, and its test set says so.
-2. The side of a campaign or an account depends on its name and the seed alone (xxHash64), so it stays the same from
-   one training to the next and a champion is not judged on what it learned. Exceptions: the minimum and maximum
-   number of campaigns that `split_by_campaign` holds out, and accounts whose label came later; `judge` in
-   `training.fitting.train` reports it where a champion did learn from a campaign of the test set.
+2. The side of a campaign or an account depends on its name and the seed alone (xxHash64). All trainings have the same
+   seed for it (`TrainingRequest.split_seed`), so a side stays the same from one training to the next, and a champion
+   is not judged on what it learned. Exceptions: the minimum and maximum number of campaigns that `split_by_campaign`
+   holds out, and accounts whose label came later. Where a champion learned from a campaign of the test set, `judge` in
+   `training.fitting.train` reports it, and the gate compares on the others.
 3. The test set holds one row per account, its latest snapshot: what a scoring run at the training time would see.
 4. Nothing about the test set is used to fit, to choose rounds, to calibrate or to set thresholds. These use
    out-of-fold predictions, grouped by campaign, within the training side.
@@ -74,8 +75,12 @@ def campaign_digests(examples: pl.DataFrame) -> tuple[str, ...]:
 
     With them a model's label says which campaigns it learned from without naming them.
     """
-    names = confirmed_campaigns(examples)["campaign"]
-    return tuple(sorted(hashlib.sha256(name.encode()).hexdigest()[:12] for name in names))
+    return tuple(sorted(map(digest_campaign, confirmed_campaigns(examples)["campaign"])))
+
+
+def digest_campaign(name: str) -> str:
+    """The first 12 digits of the SHA-256 of a campaign's name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def confirmed_campaign(examples: pl.DataFrame) -> pl.Series:

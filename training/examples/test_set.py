@@ -79,6 +79,15 @@ def make_test_set(
     return TestSet(name=name, frame=frame, digest=sealed, notes=notes, slices=own_slices, course=course)
 
 
+def without_accounts(test: TestSet, accounts: pl.Series, note: str) -> TestSet:
+    """A test set without some of its accounts, and with a note on why."""
+    parts = [table.filter(~pl.col("account_id").is_in(accounts.implode())) if table.width else table
+             for table in (test.frame, test.course, test.slices)]  # fmt: skip
+    frame, course, slices = parts
+    notes = (*test.notes, note)
+    return TestSet(test.name, frame, _digest_of(frame, course, slices), notes, slices, course)
+
+
 def latest(examples: pl.DataFrame) -> pl.DataFrame:
     """The latest snapshot of each account, sorted by account."""
     return examples.filter(pl.col("as_of") == pl.col("as_of").max().over("account_id")).sort("account_id")

@@ -24,7 +24,9 @@ class TrainingRequest:
             (`training.fitting.group_lifts`).
         features: the columns that our model learns from.
         as_of: the training time.
-        seed: of the split, the folds and the models.
+        seed: of the folds and the models.
+        split_seed: of the sides. Every training of a provider has the same, whatever its other seed, so that accounts
+            and campaigns stay on their side, and a champion is not judged on what it learned.
         schema_version: of the features; stored in the model's label.
         volume_feature: what the rival `volume_rule` ranks by.
         plan: weights, shares and settings.
@@ -42,6 +44,7 @@ class TrainingRequest:
     as_of: datetime
     seed: int
     schema_version: str
+    split_seed: int = 0
     volume_feature: str = VOLUME_FEATURE
     plan: Plan = field(default_factory=Plan)
     split: Split | None = None
@@ -64,5 +67,5 @@ class TrainingRequest:
             return self.split
         examples, plan = unsorted.sort("account_id", "as_of"), self.plan
         if self.planted is not None and not examples["label"].fill_null(False).any():
-            return split_without_labels(examples, self.seed, plan.account_share, self.slices)
-        return split_by_campaign(examples, self.seed, plan.campaign_share, plan.account_share, self.slices)
+            return split_without_labels(examples, self.split_seed, plan.account_share, self.slices)
+        return split_by_campaign(examples, self.split_seed, plan.campaign_share, plan.account_share, self.slices)

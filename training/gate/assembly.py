@@ -14,9 +14,10 @@ from training.evaluation.paired import differences
 from training.evaluation.report import Report
 from training.evaluation.slices import campaigns_of
 from training.examples.dataset import lifts, matrix, targets
-from training.examples.test_set import TestSet
+from training.examples.splits import confirmed_campaigns, digest_campaign
+from training.examples.test_set import TestSet, without_accounts
 from training.fitting.train import OURS, judge
-from training.gate.evidence import CHAMPION, Evidence, Footprint
+from training.gate.evidence import CHAMPION, Evidence, Footprint, LearnedCampaigns
 from training.models.model import Model
 
 # Rivals that a challenger must not lose to. Detectors of the literature are reported beside them, no more: with each
@@ -74,13 +75,15 @@ def assemble_evidence(
     if isinstance(champion, RetiredChampion):
         remembered = _remembered_differences(test, ours, champion.risks, seed)
         return None, Evidence(differences=_differences(test, ours, rivals, seed), remembered=remembered)
-    others = rivals | {CHAMPION: risk_of(champion.model, test.frame)}
     report, older_reports, older_differences = _judge_both(challenger, champion)
+    fair, flattered = _unlearned(challenger, champion)
+    from_champion = {} if fair is None else _differences_of_models(fair, challenger.model, champion.model, seed)
     evidence = Evidence(
         footprints=footprints,
-        differences=_differences(test, ours, others, seed),
+        differences=_differences(test, ours, rivals, seed) | from_champion,
         older_reports=older_reports,
         older_differences=older_differences,
+        flattered=flattered,
     )
     return report, evidence
 
@@ -99,9 +102,38 @@ def _judge_both(
         return old, None, ()
     report = judge(champion.model, challenger.test, as_of=new.as_of, seed=new.seed)
     older_reports = judge(challenger.model, champion.test, as_of=old.as_of, seed=old.seed, name=OURS)
-    ours, theirs = (risk_of(contender.model, champion.test.frame) for contender in (challenger, champion))
-    older_differences = _differences(champion.test, ours, {CHAMPION: theirs}, old.seed)[CHAMPION]
+    older_differences = _differences_of_models(champion.test, challenger.model, champion.model, old.seed)[CHAMPION]
     return report, (older_reports, old), older_differences
+
+
+def _unlearned(challenger: Contender, champion: Contender) -> tuple[TestSet | None, LearnedCampaigns | None]:
+    """The challenger's test set without campaigns that the champion has learned from, and both reports on the rest.
+
+    Returns:
+        No test set if no true account would be left; no second part if the champion has learned from none.
+    """
+    test, judged = challenger.test, challenger.report
+    names = confirmed_campaigns(test.frame)["campaign"]
+    learned_digests = set(champion.model.origin.get("campaigns", "").split())
+    learned = names.filter([digest_campaign(name) in learned_digests for name in names])
+    if learned.is_empty() or champion.report.test_digest == judged.test_digest:
+        return test, None
+    members = test.frame.filter(pl.col("label") & pl.col("campaign").is_in(learned.implode()))["account_id"]
+    fair = without_accounts(test, members, f"{len(learned)} campaigns that the champion learned from are left out")
+    if not targets(fair.frame).any():
+        return None, LearnedCampaigns(len(learned), len(names), None)
+    reports = (
+        judge(challenger.model, fair, as_of=judged.as_of, seed=judged.seed, name=OURS),
+        judge(champion.model, fair, as_of=judged.as_of, seed=judged.seed),
+    )
+    return fair, LearnedCampaigns(len(learned), len(names), reports)
+
+
+def _differences_of_models(
+    test: TestSet, challenger: Model, champion: Model, seed: int
+) -> dict[str, tuple[Estimate, ...]]:
+    """How much better the challenger is than the champion on a test set."""
+    return _differences(test, risk_of(challenger, test.frame), {CHAMPION: risk_of(champion, test.frame)}, seed)
 
 
 def _in_row_order(risks: pl.DataFrame, frame: pl.DataFrame) -> dict[str, Numbers]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from training.evaluation.metrics import FALSE_POSITIVE_RATES, Estimate, recall_name
 from training.evaluation.report import Report
 from training.evaluation.slices import Slice, false_positive_name
-from training.gate.evidence import CHAMPION, Evidence, Footprint, GateLimits
+from training.gate.evidence import CHAMPION, Evidence, Footprint, GateLimits, LearnedCampaigns
 
 STRICT, WIDE = map(recall_name, (FALSE_POSITIVE_RATES[1], FALSE_POSITIVE_RATES[0]))
 RANKING = (STRICT, WIDE, "pr_auc")
@@ -20,14 +20,46 @@ ALARMED = dict.fromkeys(
 def comparison_objections(
     challenger: Report, champion: Report, evidence: Evidence, limits: GateLimits
 ) -> Iterator[str]:
-    """Objections from the comparison with the champion, one sentence each; none if it is not worse."""
+    """Objections from the comparison with the champion, one sentence each; none if it is not worse.
+
+    Where the champion has learned from campaigns of the challenger's test set, both are compared on the others. If
+    there are no others, only the champion's own test set, size and speed are compared.
+    """
     if challenger.test_digest != champion.test_digest:
         both = f"{challenger.test_digest[:12]} and {champion.test_digest[:12]}"
         yield f"The test sets differ ({both}): judge the champion on the challenger's test set."
         return
-    if not set(comparable_figures(challenger, champion)) & set(RANKING):
-        yield "No ranking figure has a value in both reports: the test set is too small to compare on."
-        return
+    reports = fair_reports(challenger, champion, evidence)
+    if reports is not None:
+        if not set(comparable_figures(*reports)) & set(RANKING):
+            yield "No ranking figure has a value in both reports: the test set is too small to compare on."
+            return
+        yield from _on_same_test_set(*reports, evidence, limits)
+    # without a true account the lowest risks would win, and a first model that nobody could judge would stay for good
+    if evidence.older_reports is not None and evidence.older_reports[1].positives:
+        yield from (f"On the champion's own test set, {reason}" for reason in _beyond(*evidence.older_reports))
+        faded = [difference for difference in guarded(evidence.older_differences) if is_faded(difference, limits)]
+        yield from (f"On the champion's own test set it loses {describe_loss(difference)}." for difference in faded)
+    if evidence.footprints is not None:
+        yield from _heavier(*evidence.footprints, limits)
+
+
+def fair_reports(challenger: Report, champion: Report, evidence: Evidence) -> tuple[Report, Report] | None:
+    """Both reports on campaigns that the champion has not learned from; None if there are none."""
+    return (challenger, champion) if evidence.flattered is None else evidence.flattered.reports
+
+
+def describe_flattered(flattered: LearnedCampaigns) -> str:
+    """Say what the champion had learned, and what is compared therefore."""
+    learned = (
+        f"The champion has learned from {flattered.learned} of the {flattered.campaigns} campaigns of this test set"
+    )
+    if flattered.reports is None:
+        return f"{learned}, so the two are compared on the champion's own test set only."
+    return f"{learned}, so the two are compared on the other {flattered.campaigns - flattered.learned} only."
+
+
+def _on_same_test_set(challenger: Report, champion: Report, evidence: Evidence, limits: GateLimits) -> Iterator[str]:
     yield from _beyond(challenger, champion)
     yield from _nowhere_better(challenger, champion)
     for kind, names in (RECALLED | ALARMED).items():
@@ -36,13 +68,6 @@ def comparison_objections(
     on_same_accounts = guarded(evidence.differences.get(CHAMPION, ()))
     lost = [difference for difference in on_same_accounts if is_certain_loss(difference, limits)]
     yield from (f"On the same accounts as the champion it loses {describe_loss(difference)}." for difference in lost)
-    # without a true account the lowest risks would win, and a first model that nobody could judge would stay for good
-    if evidence.older_reports is not None and evidence.older_reports[1].positives:
-        yield from (f"On the champion's own test set, {reason}" for reason in _beyond(*evidence.older_reports))
-        faded = [difference for difference in guarded(evidence.older_differences) if is_faded(difference, limits)]
-        yield from (f"On the champion's own test set it loses {describe_loss(difference)}." for difference in faded)
-    if evidence.footprints is not None:
-        yield from _heavier(*evidence.footprints, limits)
 
 
 def guarded(differences: Sequence[Estimate]) -> list[Estimate]:

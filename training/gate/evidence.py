@@ -48,6 +48,21 @@ class Footprint:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedCampaigns:
+    """Campaigns of the challenger's test set that the champion has learned from, where its figures flatter.
+
+    Attributes:
+        learned: how many.
+        campaigns: of the test set, in all.
+        reports: challenger's and champion's on the test set without them; None if no true account is left.
+    """
+
+    learned: int
+    campaigns: int
+    reports: tuple[Report, Report] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What the gate weighs beside the two reports; what was not measured is left out.
 
@@ -62,6 +77,8 @@ class Evidence:
         older_differences: differences from the champion on that test set.
         remembered: differences from the risks that the champion gave when it was trained, on the accounts of both test
             sets. Set only where the champion was made for other features, so that it cannot score again.
+        flattered: set where the champion has learned from campaigns of the challenger's test set. Then the two are
+            compared on the others, and differences from the champion are of these accounts.
         has_fallback: there is a champion which nobody could judge: it gives way to a model that passes, and to none
             else.
     """
@@ -71,4 +88,5 @@ class Evidence:
     older_reports: tuple[Report, Report] | None = None
     older_differences: Sequence[Estimate] = ()
     remembered: Sequence[Estimate] | None = None
+    flattered: LearnedCampaigns | None = None
     has_fallback: bool = False

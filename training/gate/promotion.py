@@ -18,7 +18,9 @@ from training.gate.comparison import (
     WIDE,
     comparable_figures,
     comparison_objections,
+    describe_flattered,
     describe_loss,
+    fair_reports,
     guarded,
     is_certain_loss,
     is_faded,
@@ -65,18 +67,23 @@ def gate(
     objections = [*_sanity(challenger, limits, is_first), *_beaten(evidence.differences, limits)]
     if evidence.remembered is not None and not objections:
         objections = [*_forgotten(evidence.remembered, limits)]
+    remarks: tuple[str, ...] = ()
     if champion is not None and not objections:
         objections = [*comparison_objections(challenger, champion, evidence, limits)]
+        remarks = () if evidence.flattered is None else (describe_flattered(evidence.flattered),)
     if objections:
-        return Decision(is_first, (FIRST, *objections) if is_first else tuple(objections))
+        return Decision(is_first, (FIRST, *objections) if is_first else (*objections, *remarks))
     if evidence.remembered is not None:
         return Decision(True, (REMEMBERED,))
     if champion is None and NOTHING_CONFIRMED in challenger.notes:
         return Decision(True, (UNJUDGED,))
     if champion is None:
         return Decision(True, ("There is no champion yet, and the challenger beats chance and is calibrated.",))
-    passed = f"Not worse than the champion on {', '.join(comparable_figures(challenger, champion))}."
-    return Decision(True, (passed, *_fallback(challenger, champion)))
+    reports = fair_reports(challenger, champion, evidence)
+    if reports is None:
+        return Decision(True, ("Not worse than the champion on the champion's own test set.", *remarks))
+    passed = f"Not worse than the champion on {', '.join(comparable_figures(*reports))}."
+    return Decision(True, (passed, *_fallback(*reports), *remarks))
 
 
 def force(decision: Decision, reason: str) -> Decision:

@@ -9,6 +9,7 @@ import pytest
 from training.evaluation.paired import differences
 from training.evaluation.slices import campaigns_of
 from training.examples.dataset import targets
+from training.examples.splits import digest_campaign, hold_out
 from training.fitting.plan import Plan
 from training.fitting.train import OURS, Trained, judge, train
 from training.gate.assembly import PLAIN_RIVALS, Contender, RetiredChampion, assemble_evidence, risk_of
@@ -79,19 +80,52 @@ def test_on_one_test_set_the_champions_report_is_used_as_it_is(trained: Trained,
 def test_on_two_test_sets_both_models_are_judged_on_both(
     trained: Trained, challenger: Contender, champion: Contender
 ) -> None:
-    report, evidence = assemble_evidence(challenger, champion, trained.risks)
+    innocent = replace(champion, model=replace(champion.model, origin=champion.model.origin | {"campaigns": ""}))
+    report, evidence = assemble_evidence(challenger, innocent, trained.risks)
     new, old = challenger.report, champion.report
-    assert report == judge(champion.model, challenger.test, as_of=new.as_of, seed=new.seed)
+    assert report == judge(innocent.model, challenger.test, as_of=new.as_of, seed=new.seed)
     assert evidence.older_reports == (
         judge(challenger.model, champion.test, as_of=old.as_of, seed=old.seed, name=OURS),
         champion.report,
     )
+    assert evidence.flattered is None
     for test, seed, estimates in (
         (challenger.test, new.seed, evidence.differences[CHAMPION]),
         (champion.test, old.seed, evidence.older_differences),
     ):
         ours, theirs = (risk_of(model, test.frame) for model in (challenger.model, champion.model))
         assert estimates == differences(targets(test.frame), ours, theirs, campaigns_of(test.frame)[1], seed=seed)
+
+
+def test_campaigns_that_the_champion_has_learned_from_are_left_out_of_the_comparison(
+    trained: Trained, champion: Contender, world
+) -> None:
+    names = ["c0", "c1"]
+    test = hold_out(world(), names, 7).test
+    judged = judge(trained.model, test, as_of=trained.as_of, seed=7, replicates=20)
+    challenger = Contender(trained.model, judged, test)
+    rivals = test.frame.select("account_id", **{name: pl.lit(0.5) for name in PLAIN_RIVALS})
+    for learned in (names[:1], names):
+        digests = " ".join(map(digest_campaign, learned))
+        biased = replace(champion, model=replace(champion.model, origin={"campaigns": digests}))
+        _, evidence = assemble_evidence(challenger, biased, rivals)
+        flattered = evidence.flattered
+        assert flattered is not None and (flattered.learned, flattered.campaigns) == (len(learned), len(names))
+        if learned == names:
+            assert flattered.reports is None and CHAMPION not in evidence.differences
+            continue
+        assert flattered.reports is not None
+        ours, theirs = flattered.reports
+        members = challenger.test.frame.filter(pl.col("label") & pl.col("campaign").is_in(learned))
+        assert ours.test_digest == theirs.test_digest != challenger.report.test_digest
+        assert ours.positives == challenger.report.positives - members.height
+        assert ours.accounts == challenger.report.accounts - members.height
+        assert not any("flatter" in note for note in theirs.notes)
+        rest = challenger.test.frame.filter(~pl.col("account_id").is_in(members["account_id"].implode()))
+        risks = [risk_of(model, rest) for model in (challenger.model, champion.model)]
+        codes = campaigns_of(rest)[1]
+        expected = differences(targets(rest), *risks, codes, seed=challenger.report.seed)
+        assert evidence.differences[CHAMPION] == expected
 
 
 def test_a_retired_champion_is_compared_by_its_risks_of_the_accounts_that_both_were_judged_on(

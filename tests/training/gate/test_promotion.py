@@ -8,7 +8,7 @@ from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.evaluation.slices import Slice
 from training.examples.splits import NOTHING_CONFIRMED
-from training.gate.evidence import Evidence, Footprint, GateLimits
+from training.gate.evidence import Evidence, Footprint, GateLimits, LearnedCampaigns
 from training.gate.promotion import FIRST, UNJUDGED, Decision, force, gate
 
 OLDER = "e" * 64  # digest of another test set
@@ -238,3 +238,28 @@ def test_an_unjudged_challenger_does_not_replace_a_champion_of_other_features(
 ) -> None:
     unjudged = report(positives=0, notes=(NOTHING_CONFIRMED,))
     assert not gate(unjudged, None, evidence=remembered(0.0)).promote
+
+
+def test_where_the_champion_has_learned_campaigns_of_the_test_set_the_others_decide(report: MakeReport) -> None:
+    worse, better = report({"pr_auc": 0.6}, digest="e" * 64), report({"pr_auc": 0.85}, digest="e" * 64)
+    flattering, equal = report({"pr_auc": 0.99}), report(digest="e" * 64)
+    assert not gate(report(), flattering).promote
+    won = gate(report(), flattering, evidence=Evidence(flattered=LearnedCampaigns(2, 3, (better, equal))))
+    lost = gate(report(), flattering, evidence=Evidence(flattered=LearnedCampaigns(2, 3, (worse, equal))))
+    assert (won.promote, lost.promote) == (True, False)
+    for decision in (won, lost):
+        assert decision.reasons[-1] == (
+            "The champion has learned from 2 of the 3 campaigns of this test set, so the two are compared on the other "
+            "1 only."
+        )
+    assert "pr_auc is 0.6000 against the champion's 0.8000" in lost.reasons[0]
+
+
+def test_where_the_champion_has_learned_all_of_them_its_own_test_set_decides(report: MakeReport) -> None:
+    flattered, flattering = LearnedCampaigns(3, 3, None), report({"pr_auc": 0.99})
+    old = report(digest="e" * 64)
+    for ours, is_promoted in ((0.8, True), (0.6, False)):
+        older = (report({"pr_auc": ours}, digest="e" * 64), old)
+        decision = gate(report(), flattering, evidence=Evidence(older_reports=older, flattered=flattered))
+        assert decision.promote is is_promoted
+        assert decision.reasons[-1].endswith("so the two are compared on the champion's own test set only.")
