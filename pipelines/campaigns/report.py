@@ -222,7 +222,10 @@ def _limits(lake: Lake, campaigns: GatheredCampaigns, ids: pl.Series, as_of: dat
     later = lake.later(as_of)["events"]
     if later:
         yield f"{later:,} requests in the log are later than the time asked about, and are not counted."
-    yield f"No figure stands for fewer than {LEAST_GROUP} accounts, but for single accounts under their pseudonym."
+    yield (
+        f"Counts of fewer than {LEAST_GROUP} accounts are left out, but for bans, and for single accounts under their "
+        "pseudonym."
+    )
     yield "Texts are not stored, so no prompt is shown. What it asks for is told by its words, which can be wrong."
 
 

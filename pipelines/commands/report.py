@@ -1,5 +1,6 @@
 """The command `report`: the evidence file of a campaign."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +33,7 @@ def report_campaign(
         raise InputError("--author is blank: give the name of who reports, or leave it out.")
     from pipelines.campaigns.report import ReportRequest, write_report
     from pipelines.commands import printing
+    from pipelines.commands.auditing import audited
     from pipelines.outputs import PRIVATE_PART
     from pipelines.workspace import Workspace
 
@@ -45,7 +47,9 @@ def report_campaign(
         sources={table: source for table, source in given.items() if source is not None},
     )
     workspace = Workspace(path)
-    with workspace.locked("report"), printing.show_progress() as progress:
+    with workspace.locked("report"), printing.show_progress() as progress, ExitStack() as record:
+        if reveal:
+            record.enter_context(audited(workspace.audit_log, "reveal", campaign=campaign, as_of=as_of.isoformat()))
         result = write_report(workspace, request, progress, now=datetime.now(UTC))
     print(f"{out}: {result.summary}")
     if reveal:

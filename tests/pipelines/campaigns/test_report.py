@@ -115,8 +115,8 @@ def test_nothing_that_is_to_be_shared_names_an_account(written: Written, made_wo
 
 
 def test_no_row_stands_for_fewer_than_five_accounts_but_for_accounts_by_pseudonym(written: Written) -> None:
-    for name in ("models", "capabilities", "languages", "shared_keys", "indicators", "pivots"):
-        counts = written.table(name)["accounts"].drop_nulls()
+    for name in ("models", "capabilities", "languages", "shared_keys", "indicators", "pivots", "daily"):
+        counts = written.table(name)["accounts"].drop_nulls().replace(0, None).drop_nulls()
         assert len(counts) and (counts >= 5).all()
     assert written.table("accounts")["account"].str.contains("^account-[0-9a-f]{12}$").all()
 
@@ -160,9 +160,16 @@ def call(stillwatch: Run, workspace: Path, as_of: datetime, out: Path, *more: ob
 def test_a_campaign_that_is_not_there_is_one_sentence_and_leaves_nothing(
     written: Written, as_of: datetime, stillwatch: Run, tmp_path: Path
 ) -> None:
-    line = call(stillwatch, written.workspace.root, as_of, tmp_path / "out")
+    line = call(stillwatch, written.workspace.root, as_of, tmp_path / "out", "--reveal")
     assert "no campaign 'campaign_0' as of 2026-04-17T13:37:21Z" in line and "stillwatch campaigns --as-of" in line
     assert not (tmp_path / "out").exists()
+    lines = written.workspace.audit_log.path.read_text(encoding="utf-8").splitlines()
+    begun, failed = map(json.loads, lines[-2:])
+    assert (begun["event"], begun["details"]["campaign"], failed["event"]) == (
+        "reveal begun",
+        "campaign_0",
+        "reveal failed",
+    )
 
 
 def test_bad_folders_and_options_are_refused_before_any_work(

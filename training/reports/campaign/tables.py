@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from features.campaign_report.figures import LEAST_GROUP
 from training.reports.campaign.value import CampaignReport
 
 _FORMULA = r"^[=+\-@\t\r]"
@@ -12,11 +13,14 @@ _FORMULA = r"^[=+\-@\t\r]"
 
 
 def tables(report: CampaignReport) -> Mapping[str, pl.DataFrame]:
-    """The tables by name; none names an account."""
-    figures = report.figures
+    """The tables by name; none names an account, and none counts fewer than `LEAST_GROUP` of them."""
+    figures, accounts = report.figures, pl.col("accounts")
+    is_shown = (accounts >= LEAST_GROUP) | (accounts == 0)
     return {
         "accounts": report.accounts,
-        "daily": figures.daily.with_columns(tokens=pl.col("input_tokens") + pl.col("output_tokens")),
+        "daily": figures.daily.with_columns(
+            accounts=pl.when(is_shown).then(accounts), tokens=pl.col("input_tokens") + pl.col("output_tokens")
+        ),
         "models": figures.models,
         "capabilities": figures.capabilities,
         "languages": figures.languages,

@@ -1,5 +1,7 @@
 """The tables of an evidence file, as CSV."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +19,15 @@ def test_each_table_is_a_file_that_reads_back_with_the_same_figures(report: Camp
     accounts = pl.read_csv(tmp_path / "tables" / "accounts.csv")
     assert accounts["first_seen"][0] == "2026-05-01T03:00:00Z"
     assert accounts.columns == report.accounts.columns
+
+
+def test_a_day_of_fewer_than_five_accounts_has_no_count_of_them(
+    report: CampaignReport, changed: Callable[..., CampaignReport]
+) -> None:
+    few = report.figures.daily.with_columns(accounts=pl.Series([4, 0, 5]))
+    daily = tables(changed(figures=replace(report.figures, daily=few)))["daily"]
+    assert daily["accounts"].to_list() == [None, 0, 5]
+    assert daily["requests"].sum() == report.figures.requests
 
 
 def test_no_table_names_an_account(report: CampaignReport, tmp_path: Path) -> None:
