@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,15 +21,15 @@ from features.errors import InputError
 from serving.access.gate import caller
 from serving.access.keys import AccessKey
 from serving.load.admission import Admission, HeldBytes, OverloadError
+from serving.load.body_reader import BodyError, BodyRules, read_body
 from serving.load.front import send_overload
-from serving.middleware import BODY_SECONDS
 
 GUARDRAIL, CHECK = "/beta/litellm_basic_guardrail_api", "/inline/check"
 LEVELS = ("low", "review", "act")
 SECONDS = 0.25
 """A decision takes at most so long; then it counts as failed. A gateway's own time-out should be a little longer."""
-BODY_LIMIT = 32 * 1024 * 1024
-"""Bytes of a guardrail's body, which holds the request's texts and pictures."""
+BODY = BodyRules(most_bytes=32 * 1024 * 1024)
+"""Of a guardrail's call, which holds the request's texts and pictures."""
 _OF_KEY = ("end_user_id", "user_id", "team_id")  # as the format litellm finds the account of a logged request
 _BLOCKED = "Requests of this account are not served: ask the provider."
 _INLINE = AccessKey("", "inline", ("score",), "", "", "")
@@ -101,6 +101,8 @@ class Inline:
             except OverloadError as overload:
                 await send_overload(send, overload)
                 return
+            except ClientDisconnect:
+                return
         elif path == CHECK or path.startswith(f"{CHECK}/"):
             answer = await self._check(Request(scope, receive))
         else:
@@ -110,18 +112,12 @@ class Inline:
 
     async def _guard(self, request: Request, held: HeldBytes) -> Response:
         """Answer LiteLLM: `NONE` lets the request pass, `BLOCKED` ends it."""
-        body = bytearray()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                async for part in request.stream():
-                    held.add(len(part))
-                    body += part
-                    if len(body) > BODY_LIMIT:
-                        return JSONResponse({"error": f"the body must be at most {BODY_LIMIT} bytes"}, 413)
-        except TimeoutError:
-            return JSONResponse({"error": f"the body did not arrive within {BODY_SECONDS:.0f} seconds"}, 408)
+            body = await read_body(request.scope, request.receive, BODY, held)
+        except BodyError as wrong:
+            return JSONResponse({"error": str(wrong)}, wrong.status, wrong.headers)
         try:
-            asked = await asyncio.to_thread(json.loads, bytes(body))  # pictures take a while to read
+            asked = await asyncio.to_thread(json.loads, body)  # pictures take a while to read
             about = asked.get("request_data") or {}
             account = next((str(about[name]) for part in _OF_KEY if about.get(name := f"user_api_key_{part}")), None)
         except (ValueError, AttributeError, RecursionError):

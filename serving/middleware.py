@@ -4,29 +4,22 @@ BentoML does not limit the size of a body, logs a stack trace for each bad reque
 So requests to `POST /score` are read, limited, checked and answered here.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.answer.messages import ErrorResponse, ScoreRequest, ScoreResponse, explain_invalid, refusal
+from serving.answer.messages import ScoreRequest, ScoreResponse, explain_invalid, refusal
 from serving.load.admission import Admission, HeldBytes, OverloadError
-from serving.load.front import send_json, send_overload
+from serving.load.body_reader import BodyError, BodyRules, read_body
+from serving.load.front import send_error, send_json, send_overload
 from serving.openapi import PLAIN, VERSIONED, correct_spec
 
-BODY_LIMIT = 2 * 1024 * 1024
-"""Bytes. A valid body has at most 1,000 ids of 256 characters of four bytes, about half of this."""
-
-DRAINED = 4 * BODY_LIMIT
-"""Bytes of a too large body that are read and dropped before the connection is closed, so that the sender sees the
-answer. Doubled, a hostile sender could keep the server reading twice as long."""
-
-BODY_SECONDS = 20.0
-"""A sender has this long to send its body; then it gets a 408."""
+BODY = BodyRules(most_bytes=2 * 1024 * 1024)
+"""A valid body has at most 1,000 ids of 256 characters of four bytes, about half of this."""
 
 FRONT_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>stillwatch</title></head>
@@ -89,8 +82,10 @@ class ScoringMiddleware:
                 with self.admission.admitted(len(request.account_ids)):
                     response = await self.answer(request)
                     body = response.model_dump_json().encode()
-        except RefusedError as refused:
-            await refused.response(scope, receive, send)
+        except BodyError as wrong:
+            await send_error(send, wrong.status, refusal(wrong.field, wrong.problem), wrong.headers)
+        except ValidationError as invalid:
+            await send_error(send, 400, explain_invalid(invalid))
         except OverloadError as overload:
             await send_overload(send, overload)
         except ClientDisconnect:
@@ -99,63 +94,11 @@ class ScoringMiddleware:
             await send_json(send, 200, body)
 
 
-class RefusedError(Exception):
-    """A request that does not reach the service, with the answer to it."""
-
-    def __init__(self, status: int, error: ErrorResponse) -> None:
-        super().__init__(error.error)
-        # The rest of a body that is still on its way would be read as the next request.
-        headers = {"connection": "close"} if status in (408, 413, 415) else {}
-        self.response = Response(error.model_dump_json(), status, headers, "application/json")
-
-
 async def _checked_request(scope: Scope, receive: Receive, held: HeldBytes) -> ScoreRequest:
-    """Read the body and check its type, size and content.
+    """Read the body and check its content.
 
     Raises:
-        RefusedError: one of them is wrong.
-        OverloadError: too many bytes of bodies are held.
+        BodyError, OverloadError, ClientDisconnect: as `read_body` does.
+        ValidationError: its content is none of a request.
     """
-    headers = dict(scope["headers"])
-    kind = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
-    if kind != b"application/json":
-        raise RefusedError(415, refusal("body", "expected content type application/json"))
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length[:20]) > DRAINED:
-        raise _too_large()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await _read(receive, held)
-    except TimeoutError:
-        raise RefusedError(408, refusal("body", f"did not arrive within {BODY_SECONDS:.0f} seconds")) from None
-    try:
-        return ScoreRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise RefusedError(400, explain_invalid(error)) from None
-
-
-async def _read(receive: Receive, held: HeldBytes) -> bytes:
-    """Read the whole body, also if it comes in chunks without a declared length.
-
-    What exceeds the limit is read and dropped for a while, since a client that is cut off while it sends would not see
-    the answer.
-    """
-    body, size = bytearray(), 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        part = message.get("body", b"")
-        size += len(part)
-        if size <= BODY_LIMIT:
-            held.add(len(part))
-            body += part
-        done = not message.get("more_body", False)
-        if size > BODY_LIMIT and (done or size > DRAINED):
-            raise _too_large()
-        if done:
-            return bytes(body)
-
-
-def _too_large() -> RefusedError:
-    return RefusedError(413, refusal("body", f"must be at most {BODY_LIMIT} bytes"))
+    return ScoreRequest.model_validate_json(await read_body(scope, receive, BODY, held))

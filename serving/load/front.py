@@ -5,7 +5,6 @@ memory. Here only the paths of the service go on.
 """
 
 import time
-from collections import Counter
 from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,13 +12,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.access.gate import caller
 from serving.answer.messages import ErrorResponse, refusal
 from serving.load.admission import Admission, KeyRates, OverloadError
+from serving.load.body_reader import find_repeated
 
 MOST_HEADERS = 100
 PATH_BYTES = 16 * 1024
 """Of a path with its query: gateways that ask inline append the path that they were asked for."""
-
-SINGLE = (b"content-type", b"content-length", b"authorization", b"host", b"transfer-encoding", b"content-encoding")
-"""Headers that one call has once: of two, one layer might read the first and another the second."""
 
 
 class Front:
@@ -98,15 +95,8 @@ def find_problem(scope: Scope) -> tuple[int, ErrorResponse] | None:
         return 431, refusal("headers", f"must be at most {MOST_HEADERS}")
     if len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"") > PATH_BYTES:
         return 414, refusal("path", f"must be at most {PATH_BYTES} bytes")
-    names = [name for name, _ in headers]
-    if len(set(names)) < len(names):
-        counts = Counter(names)
-        repeated = next((name for name in SINGLE if counts[name] > 1), None)
-        if repeated is not None:
-            return 400, refusal("headers", f"{repeated.decode()} must be given once")
-    if b"transfer-encoding" in names and b"content-length" in names:
-        return 400, refusal("headers", "content-length and transfer-encoding contradict each other")
-    return None
+    repeated = find_repeated(headers)
+    return None if repeated is None else (400, refusal("headers", repeated))
 
 
 async def send_overload(send: Send, overload: OverloadError) -> None:

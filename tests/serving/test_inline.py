@@ -17,6 +17,7 @@ from features.errors import InputError
 from serving import inline
 from serving.access.gate import may_read_reasons
 from serving.inline import CHECK, GUARDRAIL, Inline, InlineRules, make_rules
+from serving.load.body_reader import BodyRules
 from tests.serving.conftest import GuardedServer
 
 LEVELS = {"calm": "low", "odd": "review", "bad": "act"}
@@ -128,7 +129,7 @@ def test_a_body_that_is_none_of_the_protocol_gets_400(client: MakeClient, body: 
 
 
 def test_a_body_above_the_limit_gets_413(client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inline, "BODY_LIMIT", 1_000)
+    monkeypatch.setattr(inline, "BODY", BodyRules(most_bytes=1_000))
     assert client().post(GUARDRAIL, content=b" " * 1_001).status_code == 413
 
 

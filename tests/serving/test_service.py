@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from features.catalogue import FEATURES
 from serving.answer import scorer
 from serving.answer.store_reader import PAUSE_SECONDS
-from serving.middleware import BODY_LIMIT
+from serving.middleware import BODY
 from tests.serving.conftest import GuardedServer, broken, emptied
 from training.models.model import Model
 
@@ -193,11 +193,13 @@ def test_json_with_a_charset_is_json(client: Client) -> None:
 
 
 def test_a_body_above_the_limit_gets_413_declared_or_in_chunks(server: str) -> None:
-    body = b" " * (BODY_LIMIT + 1)
+    body = b" " * (BODY.most_bytes + 1)
     assert Client(server).call("POST", "/score", body, JSON)[0] == 413
     chunks = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
     assert Client(server).call("POST", "/score", chunks, JSON)[0] == 413
-    assert Client(server).call("POST", "/score", b" " * (BODY_LIMIT - 30) + b'{"account_ids": ["a"]}', JSON)[0] == 200
+    assert (
+        Client(server).call("POST", "/score", b" " * (BODY.most_bytes - 30) + b'{"account_ids": ["a"]}', JSON)[0] == 200
+    )
 
 
 def test_a_good_body_may_come_in_chunks(client: Client) -> None:

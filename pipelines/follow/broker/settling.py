@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from features.formats.log_format import LogFormat
-from pipelines.follow.taking.bodies import BrokenRule, Taken
+from pipelines.follow.taking.bodies import EVENTS_BODY, BrokenRule, Taken
 from pipelines.follow.taking.gathering import BusyError, Gathering, NotStoredError
 from pipelines.follow.taking.meters import Meters
-from pipelines.follow.taking.packing import UnreadableBodyError, check_size, is_packed, unpack
+from serving.load.body_reader import BodyError
 
 MOST_MESSAGES = 2_000
 """Messages that are fetched at once: they are reduced and made durable together, about twice a second, so half as many
@@ -130,10 +130,10 @@ class Settler:
         """
         self.sizes.note(len(message.body))
         try:
-            check_size(len(message.body))
-            packed = is_packed(message.header("content-encoding"))
-            body = await asyncio.to_thread(unpack, message.body) if packed else message.body
-        except UnreadableBodyError as error:
+            EVENTS_BODY.check_size(len(message.body))
+            is_packed = EVENTS_BODY.is_packed(message.header("content-encoding"))
+            body = await asyncio.to_thread(EVENTS_BODY.unpack, message.body) if is_packed else message.body
+        except BodyError as error:
             reason = str(error)
         else:
             taken = await self._take(body, hold)

@@ -14,16 +14,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from features.formats import FORMATS, LogFormat
-from pipelines.follow.taking.bodies import Reducer, Taken
+from pipelines.follow.taking.bodies import EVENTS_BODY, Reducer, Taken
 from pipelines.follow.taking.gathering import BusyError, Gathering, NotStoredError
 from pipelines.follow.taking.meters import Meters
-from pipelines.follow.taking.packing import UnreadableBodyError, check_size, is_packed, unpack
-
-BODY_SECONDS = 20.0
-"""A sender has this long to send its body."""
-_KINDS = frozenset(
-    "application/json application/x-ndjson application/ndjson application/jsonl application/x-jsonlines".split()
-)
+from serving.load.admission import Admission, OverloadError
+from serving.load.body_reader import BodyError, read_body
 
 
 class NothingTakenError(Exception):
@@ -32,8 +27,6 @@ class NothingTakenError(Exception):
     def __init__(self, status: int, error: str, retry_after: int | None = None) -> None:
         super().__init__(error)
         headers = {} if retry_after is None else {"retry-after": str(retry_after)}
-        if status in (408, 413, 415):  # the rest of a body would be read as the next request
-            headers["connection"] = "close"
         self.answer = JSONResponse({"error": error}, status, headers)
 
 
@@ -75,15 +68,16 @@ def make_app(taking: Taking) -> Starlette:
         taking.writer.accept(events)
         taking.meters.note_accepted()
 
-    gathering = Gathering(taking.reducer, accept)
+    gathering, arriving = Gathering(taking.reducer, accept), Admission()
     taking.meters.queue = gathering
 
     async def post_events(request: Request) -> Response:
-        return await _answer(request, gathering, taking.meters, request.query_params.get("format", "native"))
+        format_name = request.query_params.get("format", "native")
+        return await _answer(request, arriving, gathering, taking.meters, format_name)
 
     async def post_traces(request: Request) -> Response:
         """What a collector's OTLP/HTTP exporter calls; it expects its protocol's own answer."""
-        answer = await _answer(request, gathering, taking.meters, "otel")
+        answer = await _answer(request, arriving, gathering, taking.meters, "otel")
         return JSONResponse({}) if answer.status_code == 202 else answer
 
     async def livez(_: Request) -> Response:
@@ -119,17 +113,21 @@ def make_app(taking: Taking) -> Starlette:
     )
 
 
-async def _answer(request: Request, gathering: Gathering, meters: Meters, format_name: str) -> Response:
+async def _answer(
+    request: Request, arriving: Admission, gathering: Gathering, meters: Meters, format_name: str
+) -> Response:
     try:
         log_format = _format(format_name)
-        taken = await gathering.take(await _read_body(request), log_format)
+        with arriving.holding() as held:
+            body = await read_body(request.scope, request.receive, EVENTS_BODY, held)
+        taken = await gathering.take(body, log_format)
     except NothingTakenError as refused:
         return refused.answer
-    except UnreadableBodyError as error:
-        return NothingTakenError(error.status, str(error)).answer
+    except BodyError as wrong:
+        return JSONResponse({"error": str(wrong)}, wrong.status, wrong.headers)
     except ClientDisconnect:
         return Response(status_code=400)
-    except BusyError as error:
+    except (OverloadError, BusyError) as error:
         meters.refused.add()
         return NothingTakenError(429, str(error), 1).answer
     except NotStoredError as error:
@@ -159,27 +157,3 @@ def _format(name: str) -> LogFormat:
     if name not in FORMATS:
         raise NothingTakenError(400, f"there is no format {name[:40]!r}: expected {', '.join(FORMATS)}")
     return FORMATS[name]
-
-
-async def _read_body(request: Request) -> bytes:
-    """Read and unpack the body.
-
-    Raises:
-        NothingTakenError: it is of another type, or too slow.
-        UnreadableBodyError: it is too large, or can't be unpacked.
-    """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind not in _KINDS:
-        raise NothingTakenError(
-            415, "expected content type application/json or application/x-ndjson (OTLP: encoding json)"
-        )
-    packed = is_packed(request.headers.get("content-encoding", ""))
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                body += part
-                check_size(len(body))
-    except TimeoutError:
-        raise NothingTakenError(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from None
-    return await asyncio.to_thread(unpack, bytes(body)) if packed else bytes(body)

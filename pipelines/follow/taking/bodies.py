@@ -22,6 +22,16 @@ from features.intake.rows import CheckedRows, check_rows
 from features.intake.values.reading import LogOptions
 from features.schemas import Requests
 from pipelines.follow.fresh_lake import no_events
+from serving.load.body_reader import JSON, BodyRules
+
+EVENTS_BODY = BodyRules(
+    most_bytes=16 * 1024 * 1024,
+    unpacked_bytes=64 * 1024 * 1024,
+    kinds=(JSON, *(f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonlines"))),
+    note="OTLP: encoding json",
+    advice="send fewer events at once",
+)
+"""Of requests, and of messages of a broker."""
 
 _COLUMNS = Requests.column_names()
 _PROBLEMS = 20  # of one body that its answer names

@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 import pytest
@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from features.identity import Keyring
 from pipelines.follow.follower_state import FollowerState
-from pipelines.follow.taking import gathering, packing
+from pipelines.follow.taking import app, gathering
 from pipelines.follow.taking.app import Taking, make_app
-from pipelines.follow.taking.bodies import Reducer
+from pipelines.follow.taking.bodies import EVENTS_BODY, Reducer
 from pipelines.follow.taking.meters import Meters
 from pipelines.follow.web import BehindError
 from tests.features.conftest import SECRET
@@ -90,10 +90,16 @@ BOMB = gzip.compress(bytes(1_000_000))
             b"\x80\x04",
             {"content-type": "application/x-pickle"},
             415,
-            "expected content type application/json",
+            "the body must have the content type application/json or application/x-ndjson",
         ),
         ("/v1/traces", b"\n", {"content-type": "application/x-protobuf"}, 415, "(OTLP: encoding json)"),
-        ("/events", b"x", JSON | {"content-encoding": "br"}, 415, "expected content encoding gzip or none"),
+        (
+            "/events",
+            b"x",
+            JSON | {"content-encoding": "br"},
+            415,
+            "must have the content encoding gzip or none",
+        ),
         ("/events", b"x", JSON | {"content-encoding": "gzip"}, 400, "the body can't be unpacked by gzip"),
         ("/events", BOMB[:-20], JSON | {"content-encoding": "gzip"}, 400, "it breaks off"),
         ("/events", BOMB, JSON | {"content-encoding": "gzip"}, 413, "at most 100000 bytes unpacked"),
@@ -110,8 +116,8 @@ def test_a_bad_body_gets_one_sentence(
     status: int,
     error: str,
 ) -> None:
-    monkeypatch.setattr(packing, "UNPACKED_LIMIT", 2_000_000 if content == BOMB[:-20] else 100_000)
-    monkeypatch.setattr(packing, "BODY_LIMIT", 50_000)
+    unpacked = 2_000_000 if content == BOMB[:-20] else 100_000
+    monkeypatch.setattr(app, "EVENTS_BODY", replace(EVENTS_BODY, most_bytes=50_000, unpacked_bytes=unpacked))
     answer = client.post(path, content=content, headers=headers)
     assert answer.status_code == status
     assert error in answer.json()["error"]
