@@ -23,6 +23,7 @@ from pydantic import Field
 
 from features.catalogue import FEATURES
 from features.errors import StillwatchError
+from features.store.library import import_store
 from features.store.online_reader import Online
 from serving.access.audit import AuditLog
 from serving.access.gate import Gate, UnauditedError, may_read_reasons, note_reasons
@@ -43,6 +44,7 @@ from serving.telemetry.logs import LogFormat, LogLevel, configure_logs
 from serving.telemetry.requests import NumberedRequests, RequestMeters
 from serving.telemetry.score_meters import ScoreMeters
 from serving.telemetry.tallies import exposition
+from serving.worker import end_server, serve_in_forks
 
 SOURCE = Path(__file__).resolve().parent.parent
 """The Bento's folder of code, as `serving.package` lays it out."""
@@ -141,7 +143,8 @@ class Endpoint:
             self.served = arguments.open(SOURCE / MODEL)
             self.shadow = open_shadow(arguments)
         except StillwatchError as error:
-            _end_server(error)
+            print(f"stillwatch can't serve: {error}", flush=True)
+            end_server()
             raise
         self.store = StoreReader(reopen_store(arguments.store, arguments.online_store(), arguments.store_seconds))
         self.meters = ScoreMeters()
@@ -289,10 +292,6 @@ Stillwatch.add_asgi_middleware(
 )
 FRONT = partial(Front, paths=PATHS, tree=CHECK, limited=LIMITED, admission=ADMISSION)
 put_before(lambda app: NumberedRequests(FRONT(app), meters=REQUESTS))
-
-
-def _end_server(error: StillwatchError) -> None:
-    """End the server of a worker that can't load; the server would start the worker again for ever."""
-    print(f"stillwatch can't serve: {error}", flush=True)
-    if bentoml.server_context.worker_index is not None:
-        os.kill(os.getppid(), signal.SIGTERM)
+if bentoml.server_context.worker_index is not None:
+    import_store()
+    serve_in_forks()

@@ -28,7 +28,7 @@ ROOMS = {
     "feast": ("features/store/",),
     "mlflow": ("training/tracking/",),
     "jinja2": ("training/reports/", "docs_tools/overview.py"),
-    "lightgbm": ("training/models/fit.py", "training/models/model.py"),
+    "lightgbm": ("training/lean_lightgbm.py",),
     "bentoml": ("serving/service.py", "serving/package.py"),
     "confluent_kafka": ("pipelines/follow/broker/",),
     "faststream": ("pipelines/follow/broker/",),

@@ -45,8 +45,8 @@ class GridServer:
         return sum(sum(process.cpu_times()[:2]) for process in self.processes)
 
     def memory(self) -> float:
-        """Resident memory, in MB."""
-        return float(sum(process.memory_info().rss for process in self.processes)) / 1e6
+        """Resident memory, in MB; what forks share counts once."""
+        return float(sum(process.memory_full_info().pss for process in self.processes)) / 1e6
 
 
 def main() -> None:

@@ -97,13 +97,15 @@ class Bench:
         self.wrong += counts["wrong"]
         print(
             f"{name:<34}" + "".join(f"{count:>9}" for count in counts.values()),
-            f"{recovery:>9.1f} {tally.livez * 1e3:>9.0f} {tally.slowest * 1e3:>9.0f}  {dict(tally.troubles)}",
+            f"{recovery:>9.1f} {tally.livez * 1e3:>9.0f} {tally.stall * 1e3:>9.0f} {tally.slowest * 1e3:>9.0f}",
+            f" {dict(tally.troubles)}",
             flush=True,
         )
         if tally.example:
             print(f"    wrong: {tally.example}", flush=True)
         if self.out is not None:
-            figures = {"recovery_s": recovery, "livez_ms": tally.livez * 1e3, "slowest_ms": tally.slowest * 1e3}
+            times = {"livez_ms": tally.livez, "stall_ms": tally.stall, "slowest_ms": tally.slowest}
+            figures = {"recovery_s": recovery, **{name: seconds * 1e3 for name, seconds in times.items()}}
             with self.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"fault": name, **counts, **figures, "troubles": tally.troubles}) + "\n")
 
@@ -202,18 +204,32 @@ def sqlite_faults(bench: Bench) -> None:
 
 
 def worker_faults(bench: Bench) -> None:
-    """The worker killed; its server starts another."""
+    """The process that serves killed, behind which another waits; all killed, so that the server starts a worker."""
     store = bench.scratch / "worker"
     fill_store(store, bench.matrix)
-
-    def kill() -> None:
-        for process in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):  # it has ended
-                if "--worker-id" in process.cmdline():
-                    process.kill()
-
     with asked(bench, Options(store), "worker") as prober:
-        bench.run(prober, "worker killed", (kill, lambda: None))
+        bench.run(prober, "process that serves killed", (lambda: list_workers()[1].kill(), lambda: None))
+        bench.run(prober, "all of the worker killed", (kill_workers, lambda: None))
+
+
+def list_workers() -> list[psutil.Process]:
+    """The processes of the worker, oldest first: the one that stands by, the one that serves, the one that waits."""
+    processes = [process for process in psutil.Process().children(recursive=True) if _is_worker(process)]
+    return sorted(processes, key=psutil.Process.create_time)
+
+
+def kill_workers() -> None:
+    """Kill all of them."""
+    for process in list_workers():
+        with suppress(psutil.Error):  # it has ended
+            process.kill()
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "--worker-id" in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 @contextmanager
@@ -260,7 +276,7 @@ def main() -> int:
         assert newest is not None
         lookup.materialize(newest, now=datetime.now(UTC))
         return 0
-    heads = ("sent", "answered", "degraded", "refused", "lost", "wrong", "recovery", "livez ms", "slowest")
+    heads = ("sent", "answered", "degraded", "refused", "lost", "wrong", "recovery", "livez ms", "stall ms", "slowest")
     with tempfile.TemporaryDirectory(prefix="stillwatch-faults-") as scratch:
         log_step("making a model and a Bento")
         bench = Bench(Path(scratch), options.rounds, options.seconds, options.out)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 JSON = {"content-type": "application/json"}
+_LIVEZ_PAUSE = 0.02
 KNOWN_STATUSES = ("scored", "stale")
 
 
@@ -27,6 +28,7 @@ class AnswerTally:
         lost: those that got no answer, as the server was gone.
         wrong: those of which an answer was another than the right one; with an example.
         livez: the slowest answer of `/livez`, in seconds.
+        stall: how late the machine woke the one who asks it up, at worst, in seconds: what a busy machine adds.
         slowest: the slowest answer of a call, in seconds.
         last_bad, last_right: when the last call of a kind ended.
     """
@@ -34,6 +36,7 @@ class AnswerTally:
     counts: Counter[str] = field(default_factory=Counter)
     troubles: Counter[str] = field(default_factory=Counter)
     livez: float = 0.0
+    stall: float = 0.0
     slowest: float = 0.0
     example: str = ""
     last_bad: float = 0.0
@@ -127,16 +130,18 @@ class Prober:
         return "answered" if status in KNOWN_STATUSES and score["risk"] == right else "wrong"
 
     def _watch(self) -> None:
-        connection = self._connect(30)
-        while not self._stopped.wait(0.02):
+        connection, asleep = self._connect(30), time.perf_counter()
+        while not self._stopped.wait(_LIVEZ_PAUSE):
             begin = time.perf_counter()
             tally = self._tally
+            tally.stall = max(tally.stall, begin - asleep - _LIVEZ_PAUSE)
             try:
                 connection.request("GET", "/livez")
                 connection.getresponse().read()
             except (OSError, http.client.HTTPException):
                 connection = self._connect(30)
-            tally.livez = max(tally.livez, time.perf_counter() - begin)
+            asleep = time.perf_counter()
+            tally.livez = max(tally.livez, asleep - begin)
 
     def _connect(self, seconds: float) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._netloc, timeout=seconds)

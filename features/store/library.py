@@ -3,10 +3,21 @@
 import logging
 import os
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
 Decorator = Callable[..., Any]
+_LATE = (
+    "feast.infra.offline_stores.duckdb",
+    "feast.infra.online_stores.redis",
+    "feast.infra.online_stores.sqlite",
+    "feast.infra.passthrough_provider",
+    "feast.infra.registry.file",
+    "feast.repo_operations",
+    "features.store.definitions",
+)
+"""What is loaded, by its name, when a store is opened."""
 
 
 def import_feast() -> Any:
@@ -21,6 +32,13 @@ def import_feast() -> Any:
 
     logging.getLogger("feast").setLevel(logging.ERROR)
     return feast
+
+
+def import_store() -> None:
+    """Import all that reading an online store needs, in a process whose forks shall read at once."""
+    import_feast()
+    for name in _LATE:
+        import_module(name)
 
 
 def _leave(target: Decorator | None = None, **settings: Any) -> Decorator:  # noqa: ARG001

@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, logit
-from sklearn.isotonic import isotonic_regression
 
 # The form of the calibration was chosen on the scenario `composed`, seed 11 (CHANGELOG.md). What doubling one of these
 # numbers does was not measured.
@@ -90,6 +88,8 @@ def fit_calibrator(scores: Numbers, label: Flags, bins: int = 8) -> Calibrator:
         label: (n,).
         bins: of each class; more of them follow the scores more closely and need more rows.
     """
+    from sklearn.isotonic import isotonic_regression  # late: a server that only asks a model need not load it
+
     base = (label.sum() + 1.0) / (label.size + 2.0)
     if label.all() or not label.any() or np.ptp(scores) < 1e-9:
         middle = float(np.median(scores)) if scores.size else 0.0
@@ -120,6 +120,8 @@ def estimated_rate(calibrator: Calibrator, scores: Numbers, steps: int = 200) ->
 
 def _line(scores: Numbers, label: Flags) -> tuple[float, float]:
     """Fit slope and intercept by maximum likelihood with Platt's targets; the slope is positive."""
+    from scipy.optimize import minimize  # late, too
+
     true = int(label.sum())
     target = np.where(label, (true + 1) / (true + 2), 1 / (label.size - true + 2))
     centre, spread = float(scores.mean()), float(scores.std())

@@ -9,13 +9,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import InputError
 from training.evaluation.metrics import held_out_precision, simplest
 from training.examples.rows import TrainingRows
+from training.lean_lightgbm import lightgbm as lgb
 
 # From here on a second thread is taken. The trees are the same; two threads wait for each other actively: 100 trees of
 # 20,000 rows took 2 s of processor time by one thread, and on busy cores 10 s by two.

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from features.errors import InputError, IntegrityError
+from training.lean_lightgbm import lightgbm as lgb
 from training.models import artifact
 from training.models.artifact import BOOSTER, LABEL, MANIFEST, REFUSAL, SIGNATURE, UNREGISTERED, Prove, Sign, Strict
 from training.models.calibrate import Calibrator

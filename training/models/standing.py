@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit, ndtr
-from scipy.stats import norm, rankdata
+from scipy.special import logit, ndtr, ndtri
 
 Numbers = NDArray[np.float64]
 _NEAR = 1e-6  # of the range of all scores: knots as near to one another as this are one
@@ -67,8 +66,8 @@ def fit_standing(scores: Numbers) -> Standing:
     if scores.size == 0 or np.ptp(scores) < 1e-9:
         middle = float(np.median(scores)) if scores.size else 0.0
         return Standing((middle - 1.0, middle + 1.0), (-1.0, 1.0))
-    x, first = np.unique(scores, return_index=True)
-    y = norm.ppf((rankdata(scores)[first] - 0.5) / scores.size)
+    x, count = np.unique(scores, return_counts=True)
+    y = ndtri((np.cumsum(count) - count / 2) / scores.size)  # equal scores share their mean rank
     chosen = np.unique(np.concatenate([[0, x.size - 1], np.searchsorted(y, _GRID[(y[0] < _GRID) & (y[-1] > _GRID)])]))
     far = np.ptp(x) * _NEAR
     is_apart = np.concatenate([np.diff(x[chosen]) > far, [True]])
