@@ -10,6 +10,7 @@ import yaml
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 METRIC = re.compile(r"\bstillwatch_[a-z0-9_]+")
 OF_FOLLOW = ("stillwatch_follow_", "stillwatch_events_", "stillwatch_bodies_")
+OF_BROKER = ("stillwatch_broker_",)  # of a follower that reads one
 OF_BOTH = ("stillwatch_http_", "stillwatch_audit_")
 
 
@@ -31,8 +32,9 @@ def expressions() -> list[str]:
 
 
 def metrics_of(job: str) -> set[str]:
-    """The names of samples that the server `serve` or `follow` must show."""
+    """The names of samples that the server `serve` or `follow`, or a follower of a `broker`, must show."""
     named = {name for expression in expressions() for name in METRIC.findall(expression)}
     of_follow = {name for name in named if name.startswith(OF_FOLLOW)}
     of_both = {name for name in named if name.startswith(OF_BOTH)}
-    return of_follow | of_both if job == "follow" else named - of_follow
+    of_broker = {name for name in named if name.startswith(OF_BROKER)}
+    return {"follow": of_follow | of_both, "broker": of_broker, "serve": named - of_follow - of_broker}[job]

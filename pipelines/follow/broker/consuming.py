@@ -36,8 +36,8 @@ class BrokerClient(Protocol):
             BrokerAwayError: see there.
         """
 
-    async def check(self) -> None:
-        """Ask whether the broker still answers.
+    async def check(self) -> int | None:
+        """Ask whether the broker still answers; return how many messages wait there, None if it does not say.
 
         Raises:
             BrokerAwayError: it does not.
@@ -77,7 +77,7 @@ class Consuming:
                 self._note_connected()
                 while True:
                     await asyncio.sleep(CHECK_SECONDS)
-                    await client.check()
+                    self._messages.note_waiting(await client.check())
             except Exception as error:
                 self._note_away(error)
             finally:
@@ -97,6 +97,7 @@ class Consuming:
     def _note_away(self, error: Exception) -> None:
         """Tell of each reason once until the broker answers again."""
         self._messages.connected.set(0)
+        self._messages.note_waiting(None)
         reason = str(error) if isinstance(error, StillwatchError) else f"an unforeseen {type(error).__name__}"
         if reason not in self._reasons:
             log.warning("%s can't be read (%s); it is tried every second", self._reading.source.describe(), reason)

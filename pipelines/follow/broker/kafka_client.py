@@ -5,8 +5,8 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from faststream import AckPolicy
 from faststream.confluent import KafkaBroker
 from faststream.confluent.message import KafkaMessage
@@ -60,22 +60,46 @@ class KafkaClient:
         except KafkaException as error:
             raise BrokerAwayError(_reason(error)) from None
 
-    async def check(self) -> None:
+    async def check(self) -> int | None:
         """See `BrokerClient`."""
-        for topic in filter(None, (self._reading.source.name, self._reading.dead_letters)):
-            await asyncio.to_thread(self._check_topic, topic)
+        if self._reading.dead_letters is not None:
+            await asyncio.to_thread(self._check_topic, self._reading.dead_letters)
+        partitions = await asyncio.to_thread(self._check_topic, self._reading.source.name)
+        return await asyncio.to_thread(self._count_waiting, partitions)
 
     async def close(self) -> None:
         """See `BrokerClient`."""
         await self._broker.stop()
 
-    def _check_topic(self, topic: str) -> None:
+    def _check_topic(self, topic: str) -> list[int]:
+        """Check that a topic is there; return its partitions."""
         try:
-            error = self._metadata.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].error
+            metadata = self._metadata.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
         except KafkaException as failure:
             raise BrokerAwayError(_reason(failure)) from None
-        if error is not None:
-            raise BrokerAwayError(f"the topic {topic} can't be used: {error.str()}")
+        if metadata.error is not None:
+            raise BrokerAwayError(f"the topic {topic} can't be used: {metadata.error.str()}")
+        return [*metadata.partitions]
+
+    def _count_waiting(self, partitions: list[int]) -> int | None:
+        """Count the messages between what the group has committed and the end; None where it may not ask for that."""
+        group, topic = self._reading.consumer, self._reading.source.name
+        asked = [TopicPartition(topic, partition) for partition in partitions]
+        try:
+            offsets = self._metadata.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, asked)], request_timeout=_ANSWER_SECONDS
+            )[group].result()
+            specs: Any = OffsetSpec  # its methods have no types
+            begins, ends = (self._offsets(asked, spec) for spec in (specs.earliest(), specs.latest()))
+        except KafkaException:
+            return None
+        committed = {part.partition: part.offset for part in offsets.topic_partitions or ()}
+        read = {number: max(begins[number], committed.get(number, 0)) for number in partitions}  # negative: nothing yet
+        return int(sum(max(0, ends[number] - read[number]) for number in partitions))
+
+    def _offsets(self, asked: list[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
+        answers = self._metadata.list_offsets(dict.fromkeys(asked, spec), request_timeout=_ANSWER_SECONDS)
+        return {part.partition: answer.result().offset for part, answer in answers.items()}
 
     def _subscribe(self) -> None:
         async def as_it_is(messages: tuple[Message, ...]) -> KafkaMessage:

@@ -94,14 +94,15 @@ class NatsClient:
         except (OSError, Error) as error:
             raise BrokerAwayError(_reason(error)) from None
 
-    async def check(self) -> None:
+    async def check(self) -> int | None:
         """See `BrokerClient`."""
         if self._connection is None or not self._connection.is_connected:
             raise BrokerAwayError("the connection is lost")
         try:
-            await self._streams.consumer_info(self._reading.source.name, self._reading.consumer)
+            info = await self._streams.consumer_info(self._reading.source.name, self._reading.consumer)
         except (OSError, Error) as error:
             raise BrokerAwayError(_reason(error)) from None
+        return int((info.num_pending or 0) + (info.num_ack_pending or 0))
 
     async def close(self) -> None:
         """See `BrokerClient`."""

@@ -6,6 +6,7 @@ so nothing more is fetched meanwhile, and the broker keeps the rest.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -65,6 +66,16 @@ class BrokerMeters:
         )
         for outcome in ("taken", "rejected", "waited"):
             self.messages.labels(outcome)
+        self.waiting = Gauge(
+            "stillwatch_broker_waiting_messages",
+            "Messages at the broker that are not acknowledged; NaN while nobody knows.",
+            registry=registry,
+        )
+        self.note_waiting(None)
+
+    def note_waiting(self, count: int | None) -> None:
+        """Note how many messages wait at the broker; None while nobody knows."""
+        self.waiting.set(math.nan if count is None else count)
 
 
 class BatchSize:

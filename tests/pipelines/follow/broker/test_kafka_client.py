@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from pipelines.follow.broker import kafka_client, settling
+from pipelines.follow.broker import consuming, kafka_client, settling
 from pipelines.follow.broker.kafka_client import KafkaClient
 from pipelines.follow.broker.source import BrokerReading, parse_source
 from tests.pipelines.follow.broker.conftest import reading_broker, run, until
@@ -79,6 +79,7 @@ def test_a_message_that_nobody_can_read_goes_to_the_dead_letters_and_does_not_co
 
 def test_what_is_not_durable_is_not_committed_and_comes_again(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "_LONGEST_WAIT", 0.3)
+    monkeypatch.setattr(consuming, "CHECK_SECONDS", 0.1)
     publish(kafka, "held", *((lines([record(number)]), {}) for number in range(3)))
 
     async def test() -> None:
@@ -86,9 +87,11 @@ def test_what_is_not_durable_is_not_committed_and_comes_again(kafka: str, monkey
             reader.journal.error = OSError(28, "No space left on device")
             await until(lambda: reader.metric('stillwatch_broker_messages_total{outcome="waited"}') >= 6)
             assert (committed(kafka, "held"), reader.journal.events) == (0, 0)
+            await until(lambda: reader.metric("stillwatch_broker_waiting_messages") == 3)
         async with reading_broker(reading(kafka, "held"), KafkaClient) as reader:
             await until(lambda: reader.journal.events == 3)
             await until(lambda: committed(kafka, "held") == 3)
+            await until(lambda: reader.metric("stillwatch_broker_waiting_messages") == 0)
 
     run(test())
 

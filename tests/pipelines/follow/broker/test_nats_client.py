@@ -21,10 +21,11 @@ from nats.js.errors import NotFoundError
 from pydantic import SecretStr
 
 from benchmarks.speed.nats_server import NatsServer
-from pipelines.follow.broker import settling
+from pipelines.follow.broker import consuming, settling
 from pipelines.follow.broker.access import BrokerAccess
 from pipelines.follow.broker.nats_client import NatsClient, covers
 from pipelines.follow.broker.source import BrokerReading, parse_source
+from tests.deployed_metrics import metrics_of
 from tests.pipelines.follow.broker.conftest import reading_broker, run, until, until_settled
 from tests.pipelines.follow.taking.test_bodies import lines, record
 
@@ -125,6 +126,7 @@ def test_what_is_not_durable_is_not_acknowledged_and_taken_once_later(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settling, "_LONGEST_WAIT", 0.3)
+    monkeypatch.setattr(consuming, "CHECK_SECONDS", 0.1)
 
     async def test() -> None:
         nats_server.start()
@@ -137,10 +139,13 @@ def test_what_is_not_durable_is_not_acknowledged_and_taken_once_later(
                 await until(lambda: reader.metric('stillwatch_broker_messages_total{outcome="waited"}') >= 6)
                 info = await streams.consumer_info("EVENTS", "stillwatch-test")
                 assert (info.num_ack_pending, info.ack_floor.stream_seq, reader.journal.events) == (3, 0, 0)
+                await until(lambda: reader.metric("stillwatch_broker_waiting_messages") == 3)
                 reader.journal.error = None
                 await until(lambda: reader.journal.events == 3)
                 info = await until_settled(streams)
                 assert info.num_redelivered == 0
+                await until(lambda: reader.metric("stillwatch_broker_waiting_messages") == 0)
+                assert all(reader.metric(name) >= 0 for name in metrics_of("broker"))
 
     run(test())
 
