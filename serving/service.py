@@ -37,7 +37,7 @@ from serving.champion.shadow import ANSWERS, SERVED, Shadow
 from serving.champion.succession import MODEL, ModelSettings, ServedModel, SignatureCheck, Succession
 from serving.inline import CHECK, GUARDRAIL, Denied, Failure, Inline, InlineRules
 from serving.load.admission import MOST_CALLS, Admission, KeyRates
-from serving.load.connections import put_before
+from serving.load.connections import EarlyRefusal, put_before
 from serving.load.front import Front, RateLimit
 from serving.middleware import ScoringMiddleware
 from serving.telemetry.logs import LogFormat, LogLevel, configure_logs
@@ -291,7 +291,7 @@ Stillwatch.add_asgi_middleware(
     is_guarded=KEYS is not None,
 )
 FRONT = partial(Front, paths=PATHS, tree=CHECK, limited=LIMITED, admission=ADMISSION)
-put_before(lambda app: NumberedRequests(FRONT(app), meters=REQUESTS))
+put_before(lambda app: NumberedRequests(FRONT(app), meters=REQUESTS), EarlyRefusal(ADMISSION, LIMITED, CHECK, REQUESTS))
 if bentoml.server_context.worker_index is not None:
     import_store()
     serve_in_forks()

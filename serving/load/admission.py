@@ -16,6 +16,7 @@ MOST_BYTES = 64 * 1024 * 1024
 """Bytes of bodies that are held at a time. Doubled, hostile senders could fill twice the memory."""
 
 RETRY_SECONDS = 1
+TOO_MANY_CALLS = "too many calls at a time"
 _MOST_KEYS = 10_000  # whose pace is remembered; the one that was not seen for longest is dropped
 
 
@@ -52,7 +53,7 @@ class Admission:
             OverloadError: it may not.
         """
         if self.calls >= self.most_calls:
-            raise self._refusal("too many calls at a time")
+            raise self._refusal(TOO_MANY_CALLS)
 
     @contextmanager
     def admitted(self, accounts: int) -> Iterator[None]:

@@ -1,13 +1,19 @@
 """Limits on connections, which uvicorn has not: how many there are, how long headers are, and how slowly they come."""
 
+import logging
 from asyncio import TimerHandle
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
 import uvicorn.protocols.http.auto as protocols
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from serving.load.admission import RETRY_SECONDS, TOO_MANY_CALLS, Admission, OverloadError
+from serving.load.body_reader import find_repeated
+from serving.load.front import overload_error
+from serving.telemetry.requests import HEADER, RequestMeters, log, number_of
 
 MOST_CONNECTIONS = 1_000
 """At a time; others are closed at once. Doubled, idle strangers could hold twice the memory and file handles."""
@@ -26,9 +32,11 @@ _open_connections: set["LimitedProtocol"] = set()
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol of a connection, with limits."""
 
+    early: "EarlyRefusal | None" = None
     _timer: TimerHandle | None = None
     _in_headers = False
     _header_bytes = 0
+    _is_refused = False
 
     def connection_made(self, transport: Any) -> None:
         """Take up a connection, or close it if there are too many."""
@@ -61,10 +69,36 @@ class LimitedProtocol(HttpToolsProtocol):
             self._await_headers()
 
     def on_headers_complete(self) -> None:
-        """End the wait for a call's headers."""
+        """End the wait for a call's headers; refuse it here if too many are under way."""
         self._in_headers = False
         self._end_wait()
+        is_free = self.cycle is None or self.cycle.response_complete  # else answers would change places
+        if is_free and not self.expect_100_continue and self.early is not None:
+            answer = self.early.refuse(self.url, self.headers)
+            if answer is not None:
+                self._is_refused = True
+                defaults = [name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers]
+                self.transport.write(b"".join([STATUS_LINE[429], *defaults, answer]))
+                return
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take up a part of a body, or drop it if its call was refused."""
+        if not self._is_refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a call; one that was refused needs nothing more."""
+        if not self._is_refused:
+            super().on_message_complete()
+            return
+        self._is_refused = False
+        self.server_state.total_requests += 1
+        if self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive():
+            self.transport.close()
+            return
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _should_upgrade(self) -> bool:
         """Never: there are no websockets here, and a connection that becomes one would leave these limits."""
@@ -89,14 +123,60 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def put_before(front: Callable[[ASGIApp], ASGIApp]) -> None:
+class EarlyRefusal:
+    """Refuses calls too many as soon as their headers are there, without any application.
+
+    At five times the capacity four calls are refused for each that is answered, so what a refusal costs is taken from
+    the answers: here a third of what it costs in `Front` (30 µs instead of 93), which refuses the rest alike.
+
+    Args:
+        admission: what is under way.
+        limited: the paths that cost work.
+        tree: one of them, with all below it.
+        meters: counts.
+    """
+
+    def __init__(self, admission: Admission, limited: Collection[str], tree: str, meters: RequestMeters) -> None:
+        self._admission, self._meters = admission, meters
+        self._routes = {path.encode(): meters.route_of(path) for path in limited}
+        self._tree, self._tree_route = f"{tree}/".encode(), meters.route_of(f"{tree}/")
+
+    def refuse(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+        """Return the answer to a call, without its first line; None if it goes on as usual.
+
+        Calls whose body may be long, or whose sender waits before it sends it, are refused by the application.
+        """
+        if self._admission.calls < self._admission.most_calls or log.isEnabledFor(logging.INFO):
+            return None
+        path = url.partition(b"?")[0]
+        route = self._routes.get(path) or (self._tree_route if path.startswith(self._tree) else None)
+        if route is None or find_repeated(headers) is not None:
+            return None
+        given = dict(headers)
+        length = given.get(b"content-length", b"0")
+        if b"transfer-encoding" in given or not length.isdigit() or int(length[:20]) > _SHORT_BODY:
+            return None
+        self._admission.refused += 1
+        self._meters.count(route, "429", 0.0)
+        return _HEAD + HEADER + b": " + number_of(headers).encode() + b"\r\n\r\n" + _BODY
+
+
+_SHORT_BODY = 64 * 1024
+_BODY = overload_error(OverloadError(TOO_MANY_CALLS)).model_dump_json().encode()
+_HEAD = b"content-type: application/json\r\ncontent-length: %d\r\nretry-after: %d\r\n" % (len(_BODY), RETRY_SECONDS)
+
+
+def put_before(front: Callable[[ASGIApp], ASGIApp], early_refusal: EarlyRefusal) -> None:
     """Let uvicorn, which BentoML starts after it has loaded the service, use connections with limits and a front.
 
     Args:
         front: makes the application that a call meets first from that which BentoML made, its metrics included.
+        early_refusal: refuses calls before that.
     """
 
     class FrontedProtocol(LimitedProtocol):
+        early = early_refusal
+
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.app = _fronted(self.app)

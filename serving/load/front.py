@@ -101,7 +101,12 @@ def find_problem(scope: Scope) -> tuple[int, ErrorResponse] | None:
 
 async def send_overload(send: Send, overload: OverloadError) -> None:
     """Answer with 429 and when to come again."""
-    await send_error(send, 429, refusal("load", f"{overload}: try again"), {"retry-after": str(overload.wait)})
+    await send_error(send, 429, overload_error(overload), {"retry-after": str(overload.wait)})
+
+
+def overload_error(overload: OverloadError) -> ErrorResponse:
+    """Build the error of a call that comes at a bad time."""
+    return refusal("load", f"{overload}: try again")
 
 
 async def send_error(send: Send, status: int, error: ErrorResponse, headers: dict[str, str] | None = None) -> None:

@@ -3,7 +3,7 @@
 import logging
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,7 @@ class NumberedRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        number = _number_of(scope)
+        number = number_of(scope["headers"])
         token, begin, code = request_id.set(number), perf_counter(), "none"
 
         async def send_numbered(message: Message) -> None:
@@ -105,8 +105,9 @@ def _level_of(route: str, code: str) -> int:
     return logging.DEBUG if route in PROBES else logging.INFO
 
 
-def _number_of(scope: Scope) -> str:
-    shown = [value for name, value in scope["headers"] if name == HEADER]
+def number_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The id that a caller gives its request, or one that is made."""
+    shown = [value for name, value in headers if name == HEADER]
     return shown[0].decode() if len(shown) == 1 and _SANE.fullmatch(shown[0]) else secrets.token_hex(8)
 
 
