@@ -43,6 +43,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "follow": Benchmark("benchmarks.speed.follow", "how soon an event is online, and what kills lose"),
     "endpoint": Benchmark("benchmarks.endpoint.grid", "POST /score against FastAPI and MLflow", in_all=True),
     "overload": Benchmark("benchmarks.endpoint.overload", "POST /score at five times its capacity"),
+    "soak": Benchmark("benchmarks.endpoint.soak", "POST /score at a steady pace: errors and memory (half an hour)"),
+    "swap": Benchmark("benchmarks.endpoint.swap", "champions that change under load"),
     "worlds": Benchmark("benchmarks.worlds.worlds", "simulated worlds: speed, single columns, realism", in_all=True),
     "grouping": Benchmark("benchmarks.campaigns.grouping", "campaigns against other ways to group", in_all=True),
     "evidence": Benchmark("benchmarks.campaigns.evidence", "fit what tells campaigns from crowds", needs_pools=True),
@@ -57,6 +59,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "early": _on_pools("benchmarks.detection.early", "time to detection in each scenario"),
     "kills": Benchmark("benchmarks.robustness.kills", "retrainings killed and run again (half an hour)"),
     "faults": Benchmark("benchmarks.robustness.faults", "answers while Redis, SQLite or a worker breaks (5 minutes)"),
+    "fuzz": Benchmark("benchmarks.robustness.fuzz", "spoiled requests at the ports of serve and follow"),
     "encoders": Benchmark("benchmarks.text.encoders", "encoders of topics compared", needs_pools=True),
     "topics": Benchmark("benchmarks.text.topics", "fit the shipped word table of topics", needs_pools=True),
 }

@@ -36,7 +36,7 @@ def make_model() -> tuple[models.Model, Matrix]:
     random, count = np.random.default_rng(1), len(FEATURE_NAMES)
     matrix = random.normal(size=(4_000, count)).astype(np.float32)
     label = (matrix[:, :6].sum(axis=1) > 3.0).astype(np.float32)
-    settings = {"objective": "binary", "num_leaves": LEAVES, "verbosity": -1, "num_threads": 2, "seed": 1}
+    settings = {"objective": "binary", "num_leaves": LEAVES, "verbosity": -1, "num_threads": 1, "seed": 1}
     data = lgb.Dataset(matrix, label, feature_name=list(FEATURE_NAMES))
     model = models.Model(
         booster=lgb.train(settings, data, num_boost_round=TREES),

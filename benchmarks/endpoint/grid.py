@@ -10,7 +10,7 @@ call compares with `mlflow models serve`, one account over one connection.
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,22 +98,26 @@ def measure_cell(
     return line + (f" others {others} {load.example!r}" if others else ""), processor
 
 
-def start_grid(scratch: Path, stack: ExitStack) -> tuple[list[GridServer], np.ndarray]:
-    """Start all servers, bare FastAPI first; return them, and the rows of accounts without reasons."""
+def start_grid(
+    scratch: Path, stack: ExitStack, kinds: Sequence[str] = ("bare", "sqlite", "redis")
+) -> tuple[list[GridServer], np.ndarray]:
+    """Start servers, bare FastAPI first; return them, and the rows of accounts without reasons."""
     log_step("making a model, stores and servers")
     model, matrix = make_model()
     models.save(model, scratch / "model")
     np.save(scratch / "features.npy", matrix)
     bento = package_model(scratch / "model", scratch / "bentos")
-    fill_store(scratch / "store", matrix)
     servers = []
-    with _started() as processes:
-        url = stack.enter_context(fastapi_running(scratch))
-    servers.append(GridServer(BARE, url, processes))
-    with _started() as processes:
-        url = stack.enter_context(running_server(bento, Options(scratch / "store"), log=scratch / "sqlite.log"))
-    servers.append(GridServer("stillwatch, SQLite", url, processes))
-    if shutil.which("redis-server"):
+    if "bare" in kinds:
+        with _started() as processes:
+            url = stack.enter_context(fastapi_running(scratch))
+        servers.append(GridServer(BARE, url, processes))
+    if "sqlite" in kinds:
+        fill_store(scratch / "store", matrix)
+        with _started() as processes:
+            url = stack.enter_context(running_server(bento, Options(scratch / "store"), log=scratch / "sqlite.log"))
+        servers.append(GridServer("stillwatch, SQLite", url, processes))
+    if "redis" in kinds and shutil.which("redis-server"):
         redis = RedisServer(scratch)
         stack.callback(redis.end)
         fill_store(scratch / "redis", matrix, redis.url)

@@ -26,6 +26,7 @@ class LoadResult:
         refused: seconds of each call that got 429.
         unavailable: calls that got 200 and word that the store could not tell of an account in time.
         example: an answer that was neither.
+        wrong: answers that `LoadPlan.is_right` does not take; the last is the example.
     """
 
     seconds: float = 0.0
@@ -34,6 +35,7 @@ class LoadResult:
     refused: list[float] = field(default_factory=list)
     unavailable: int = 0
     example: bytes = b""
+    wrong: int = 0
 
     def percentiles(self, *shares: float) -> list[float]:
         """Percentiles of the calls that were answered, in milliseconds."""
@@ -63,6 +65,7 @@ class LoadPlan:
         connections: how many there are.
         seconds: how long.
         pace: calls a second over all connections; None for as many as are answered.
+        is_right: tells of the answer to a call, by its number, whether it is right; None where nobody looks.
     """
 
     url: str
@@ -71,6 +74,7 @@ class LoadPlan:
     connections: int
     seconds: float
     pace: float | None = None
+    is_right: Callable[[int, bytes], bool] | None = None
 
 
 def run_load(plan: LoadPlan) -> LoadResult:
@@ -104,6 +108,8 @@ async def _call_until(plan: LoadPlan, number: int, end: float, load: LoadResult)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             status, answer, is_open = 0, b"", False
         load.note(status, time.perf_counter() - begin, answer)
+        if status == 200 and plan.is_right is not None and not plan.is_right(call, answer):
+            load.wrong, load.example = load.wrong + 1, answer[:300]
         call += 1
         if not is_open and connection is not None:
             connection[1].close()

@@ -2,6 +2,8 @@
 
 python -m benchmarks follow [--accounts 10000] [--requests 1000000] [--rate 2000] [--seconds 300] [--spread 1.4]
 python -m benchmarks follow --kills 30 [--source nats]
+
+With `--source nats` broker and scoring endpoint are killed too, each as often as the follower.
 """
 
 import asyncio
@@ -60,9 +62,9 @@ def main() -> None:
             ingest.ingest_all(folder)
         events = make_events(min(options.rate * options.seconds, 60_000), options.accounts, options.spread)
         if options.kills and options.source == "nats":
-            from benchmarks.speed.follow_broker import kill_both  # with the library of an extra
+            from benchmarks.speed.follow_broker import kill_all  # with the library of an extra
 
-            print(kill_both(folder / "workspace", events, options.rate, options.kills))
+            print(kill_all(folder / "workspace", events, options.rate, options.kills))
         elif options.kills:
             print(kill_often(folder / "workspace", events, options.rate, options.kills))
         else:

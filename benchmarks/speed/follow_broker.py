@@ -1,4 +1,4 @@
-"""`stillwatch follow --from nats://…` under load while follower and broker are killed: what is in the lake then."""
+"""`stillwatch follow --from nats://…` under load while follower, broker and endpoint are killed: what is lost then."""
 
 import asyncio
 import random
@@ -19,12 +19,13 @@ from benchmarks.speed.follow_load import (
     make_body,
     start_follower,
 )
+from benchmarks.speed.follow_service import ScoringService
 from benchmarks.speed.nats_server import NatsServer
 from features.lake import Lake
 
 STREAM, SUBJECT, CONSUMER = "REQUESTS", "requests.live", "benchmark"
 DRAINED = 300.0  # seconds that the follower has in the end for what waits at the broker
-_TARGETS = ("follower", "broker")
+_TARGETS = ("follower", "broker", "service")
 _PUBLISHERS = 4  # each waits for the broker's word before its next message
 
 
@@ -41,17 +42,24 @@ class Published:
     tries: int = 0
 
 
-def kill_both(root: Path, events: Events, rate: int, kills: int) -> str:
-    """Kill follower and broker under load, one of them at a random moment again and again; return what was lost."""
-    server = NatsServer(root.parent / "nats")
+def kill_all(root: Path, events: Events, rate: int, kills: int) -> str:
+    """Kill follower, broker and endpoint under load, one of them at a random moment again and again.
+
+    Returns:
+        What was lost, and what the endpoint answered.
+    """
+    server, service = NatsServer(root.parent / "nats"), ScoringService(root.parent, root / "features")
     server.start()
     try:
-        return asyncio.run(_kill_both(root, events, rate, kills, server))
+        return asyncio.run(_kill_all(root, events, rate, kills, server, service))
     finally:
         server.kill()
+        service.end()
 
 
-async def _kill_both(root: Path, events: Events, rate: int, kills: int, server: NatsServer) -> str:
+async def _kill_all(
+    root: Path, events: Events, rate: int, kills: int, server: NatsServer, service: ScoringService
+) -> str:
     async with server.streams() as streams:
         await streams.add_stream(name=STREAM, subjects=["requests.*"])
     published, rng = Published(), random.Random(0)
@@ -62,8 +70,9 @@ async def _kill_both(root: Path, events: Events, rate: int, kills: int, server: 
     ]
     killed = dict.fromkeys(_TARGETS, 0)
     try:
+        await asyncio.to_thread(service.start_first)
         for i in range(kills):
-            after, target = rng.uniform(0.2, 15), _TARGETS[i % 2] if kills < 4 else rng.choice(_TARGETS)
+            after, target = rng.uniform(0.2, 15), _TARGETS[i % 3] if kills < 6 else rng.choice(_TARGETS)
             await asyncio.sleep(after)
             killed[target] += 1
             log_step(f"kill {i + 1}: {target} after {after:.1f} s; {len(published.load.acknowledged):,} acknowledged")
@@ -71,6 +80,9 @@ async def _kill_both(root: Path, events: Events, rate: int, kills: int, server: 
                 await asyncio.to_thread(server.kill)
                 await asyncio.sleep(rng.uniform(0, 3))
                 await asyncio.to_thread(server.start)
+            elif target == "service":
+                await asyncio.to_thread(service.kill)
+                await asyncio.to_thread(service.start)
             else:
                 process.kill()
                 process.wait()
@@ -90,6 +102,7 @@ async def _kill_both(root: Path, events: Events, rate: int, kills: int, server: 
         f"published: {published.tries:,} messages of {BODY_EVENTS} events, {delivered}",
         f"in the lake: {len(stored):,} events, {stored.n_unique():,} different ones",
         count_events(root, published.load),
+        service.report(),
     ]
     return "\n".join(lines)
 

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.robustness.fuzz import OF_SERVE
+from benchmarks.robustness.raw_requests import Spoiler, pickled_requests, send_all
 from stillwatch.client import Client, EndpointError
 from tests.serving.conftest import THRESHOLDS, GuardedServer
 
@@ -86,3 +88,16 @@ def test_a_key_that_is_made_or_revoked_counts_from_the_next_call_on(guarded: Gua
     assert ask(guarded.url, key)[0] == 200
     guarded.keys.revoke(made.key_id, datetime.now(UTC))
     assert ask(guarded.url, key)[0] == 401
+
+
+def test_no_spoiled_request_gives_a_5xx_or_a_traceback_and_no_pickle_is_run(
+    server: str, server_log: Path, tmp_path: Path
+) -> None:
+    """A small part of `python -m benchmarks fuzz`."""
+    spoiler, marker = Spoiler(OF_SERVE, 7), tmp_path / "unpickled"
+    tally = send_all(server, [*(spoiler.spoil() for _ in range(250)), *pickled_requests(OF_SERVE, marker)])
+    assert tally.failures == []
+    assert {200, 400, 404, 415} <= set(tally.statuses)
+    assert not marker.exists()
+    assert "Traceback" not in server_log.read_text()
+    assert ask(server)[0] == 200
