@@ -17,7 +17,7 @@ from serving.process import free_port
 from serving.server import HOST, Options, server_command
 from training.models import model as models
 
-STARTED = 180.0  # seconds that the store has until it holds something, and the endpoint until it answers
+STARTED = 600.0  # seconds that the store has until it holds something, and the endpoint until it answers
 _PAUSE = 0.1  # between two calls
 
 

@@ -36,6 +36,8 @@ class Admission:
         most_calls, most_accounts, most_bytes: the limits.
         calls, accounts, held_bytes: what is under way.
         refused: how many calls were asked to come again.
+        whole_calls: calls that are here with their whole body and not answered yet, those included that will be counted
+            in a moment: many may arrive in one turn of the event loop. Slow senders are not among them.
     """
 
     most_calls: int = MOST_CALLS
@@ -45,6 +47,7 @@ class Admission:
     accounts: int = 0
     held_bytes: int = 0
     refused: int = 0
+    whole_calls: int = 0
 
     def check(self) -> None:
         """Look whether another call may come, before its body is read.

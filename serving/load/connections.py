@@ -36,7 +36,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _timer: TimerHandle | None = None
     _in_headers = False
     _header_bytes = 0
-    _is_refused = False
+    _is_refused = _is_whole = False
 
     def connection_made(self, transport: Any) -> None:
         """Take up a connection, or close it if there are too many."""
@@ -49,6 +49,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
+        self._note_whole(False)
         _open_connections.discard(self)
         self._end_wait()
         super().connection_lost(exc)
@@ -91,6 +92,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """End a call; one that was refused needs nothing more."""
         if not self._is_refused:
             super().on_message_complete()
+            if self.early is not None and self.early.route_of(self.url) is not None:
+                self._note_whole(not self.cycle.response_complete)
             return
         self._is_refused = False
         self.server_state.total_requests += 1
@@ -99,6 +102,17 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def on_response_complete(self) -> None:
+        """End an answer."""
+        self._note_whole(False)
+        super().on_response_complete()
+
+    def _note_whole(self, is_whole: bool) -> None:
+        """Note whether a call that costs work is here as a whole and not answered yet."""
+        if self.early is not None and is_whole != self._is_whole:
+            self.early.admission.whole_calls += 1 if is_whole else -1
+            self._is_whole = is_whole
 
     def _should_upgrade(self) -> bool:
         """Never: there are no websockets here, and a connection that becomes one would leave these limits."""
@@ -137,26 +151,31 @@ class EarlyRefusal:
     """
 
     def __init__(self, admission: Admission, limited: Collection[str], tree: str, meters: RequestMeters) -> None:
-        self._admission, self._meters = admission, meters
+        self.admission, self._meters = admission, meters
         self._routes = {path.encode(): meters.route_of(path) for path in limited}
         self._tree, self._tree_route = f"{tree}/".encode(), meters.route_of(f"{tree}/")
+
+    def route_of(self, url: bytes) -> str | None:
+        """The route of a call that costs work; None of another."""
+        path = url.partition(b"?")[0]
+        return self._routes.get(path) or (self._tree_route if path.startswith(self._tree) else None)
 
     def refuse(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
         """Return the answer to a call, without its first line; None if it goes on as usual.
 
         Calls whose body may be long, or whose sender waits before it sends it, are refused by the application.
         """
-        if self._admission.calls < self._admission.most_calls or log.isEnabledFor(logging.INFO):
+        under_way = max(self.admission.calls, self.admission.whole_calls)
+        if under_way < self.admission.most_calls or log.isEnabledFor(logging.INFO):
             return None
-        path = url.partition(b"?")[0]
-        route = self._routes.get(path) or (self._tree_route if path.startswith(self._tree) else None)
+        route = self.route_of(url)
         if route is None or find_repeated(headers) is not None:
             return None
         given = dict(headers)
         length = given.get(b"content-length", b"0")
         if b"transfer-encoding" in given or not length.isdigit() or int(length[:20]) > _SHORT_BODY:
             return None
-        self._admission.refused += 1
+        self.admission.refused += 1
         self._meters.count(route, "429", 0.0)
         return _HEAD + HEADER + b": " + number_of(headers).encode() + b"\r\n\r\n" + _BODY
 

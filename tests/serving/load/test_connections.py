@@ -166,3 +166,26 @@ def test_a_refused_call_that_wants_its_connection_closed_has_it_closed() -> None
                 return await asyncio.wait_for(reader.read(), 10)
 
     assert asyncio.run(ask()).startswith(b"HTTP/1.1 429 ")
+
+
+def test_calls_that_arrive_together_are_counted_before_any_of_them_runs_and_slow_senders_are_not() -> None:
+    async def ask() -> tuple[list[bytes], int]:
+        admission = Admission(most_calls=1)
+        async with connected(admission, RequestMeters(LIMITED)) as (reader, writer):
+            others = [await asyncio.open_connection(*writer.get_extra_info("peername")) for _ in range(3)]
+            others[0][1].write(CALL[:-3])  # its body is not whole
+            await asyncio.sleep(0.05)
+            assert admission.whole_calls == 0
+            for _, other in others[1:]:
+                other.write(CALL)  # in one turn
+            lines = [await asyncio.wait_for(other.readline(), 10) for other, _ in others[1:]]
+            writer.write(CALL)
+            lines.append(await asyncio.wait_for(reader.readline(), 10))
+            for _, other in others:
+                other.close()
+        await asyncio.sleep(0.05)
+        return lines, admission.whole_calls
+
+    lines, whole_calls = asyncio.run(ask())
+    assert sorted(line[9:12] for line in lines[:2]) == [b"200", b"429"]
+    assert (lines[2][9:12], whole_calls) == (b"200", 0)
