@@ -44,7 +44,7 @@ from serving.telemetry.logs import LogFormat, LogLevel, configure_logs
 from serving.telemetry.requests import NumberedRequests, RequestMeters
 from serving.telemetry.score_meters import ScoreMeters
 from serving.telemetry.tallies import exposition
-from serving.worker import end_server, serve_in_forks
+from serving.worker import end_server, serve_in_forks, starter
 
 SOURCE = Path(__file__).resolve().parent.parent
 """The Bento's folder of code, as `serving.package` lays it out."""
@@ -151,7 +151,7 @@ class Endpoint:
         self.freshness = timedelta(hours=arguments.freshness_hours)
         self.threads = anyio.CapacityLimiter(THREADS)
         if bentoml.server_context.worker_index is not None:
-            threading.Thread(target=self._watch, args=(os.getppid(), succession(arguments)), daemon=True).start()
+            threading.Thread(target=self._watch, args=(starter(), succession(arguments)), daemon=True).start()
         # What was imported and loaded so far lives as long as the process: never walk it again.
         gc.collect()
         gc.freeze()

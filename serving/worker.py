@@ -31,9 +31,11 @@ class Turn:
     """A fork's turn to serve: it comes when the fork before it is gone.
 
     Attributes:
+        standby: the process that forked it, and with which it ends; asked later, that could be gone already.
         before: reads the end of the pipe that the fork before holds open; None for the first.
     """
 
+    standby: int
     before: int | None = None
 
     async def come(self, is_ending: Callable[[], bool]) -> None:
@@ -96,7 +98,7 @@ class Standby:
         """Fork; return the turn in the fork, None in this process."""
         self._next_fork = time.monotonic() + self._pause
         lifeline, held = os.pipe()
-        process = os.fork()
+        standby, process = os.getpid(), os.fork()
         if process:
             os.close(held)
             self._forks.append(_Fork(process, lifeline))
@@ -104,7 +106,7 @@ class Standby:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         os.close(lifeline)
-        return Turn(self._forks[0].lifeline if self._forks else None)
+        return Turn(standby, self._forks[0].lifeline if self._forks else None)
 
     def _look(self) -> None:
         """Look who has ended; end when nobody is left to end."""
@@ -137,14 +139,19 @@ class Standby:
             os.kill(fork.process, signal.SIGTERM)
 
 
-_turn = Turn()
+_turn: Turn | None = None
 _standby: Standby | None = None
 
 
 def end_server() -> None:
     """End the server of a fork that can't begin: it would be started again for ever. One that waits harms nobody."""
-    if _standby is not None and _turn.before is None:
+    if _standby is not None and _turn is not None and _turn.before is None:
         os.kill(_standby.server, signal.SIGTERM)
+
+
+def starter() -> int:
+    """The process that started this one: without it nobody ends this one."""
+    return os.getppid() if _turn is None else _turn.standby
 
 
 def serve_in_forks() -> None:
@@ -168,7 +175,8 @@ def serve_in_forks() -> None:
 
             async def begin_and_wait() -> None:
                 await begin()
-                await _turn.come(lambda: bool(self.should_exit))
+                if _turn is not None:
+                    await _turn.come(lambda: bool(self.should_exit))
 
             self.lifespan.startup = begin_and_wait
             await usual.startup(self, *arguments, **options)

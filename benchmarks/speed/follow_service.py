@@ -1,16 +1,18 @@
 """The scoring endpoint of a follower's workspace, which is killed whole and started again, and asked all the time."""
 
 import os
-import signal
 import subprocess
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 from benchmarks.endpoint.bare import make_model
+from features.errors import InputError
 from features.store.lookup import FeatureLookup
 from serving.package import package_model
 from serving.process import free_port
@@ -18,6 +20,7 @@ from serving.server import HOST, Options, server_command
 from training.models import model as models
 
 STARTED = 600.0  # seconds that the store has until it holds something, and the endpoint until it answers
+_GONE = 10.0  # seconds that a killed process has to be gone
 _PAUSE = 0.1  # between two calls
 
 
@@ -50,23 +53,36 @@ class ScoringService:
 
     def start(self) -> None:
         """Start it; it answers when this returns."""
-        call, lock = server_command(self._bento, self._port, Options(self._store))
+        end = time.monotonic() + STARTED
+        while True:
+            try:
+                call, lock = server_command(self._bento, self._port, Options(self._store))
+                break
+            except InputError:  # a process that was just forked still holds the port
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
         with (self._folder / "serve.log").open("ab") as log:
             self._process = subprocess.Popen(
                 call, stdout=log, stderr=log, pass_fds=(lock,), start_new_session=True, stdin=subprocess.DEVNULL
             )
         os.close(lock)
-        end = time.monotonic() + STARTED
         while self._ask("GET", "/readyz") != "200":
             if time.monotonic() > end:
                 raise SystemExit(f"the endpoint did not start: {(self._folder / 'serve.log').read_text()[-1_000:]}")
             time.sleep(0.2)
 
     def kill(self) -> None:
-        """Kill all its processes."""
+        """Kill all its processes; each worker is a session of its own."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
+        server = psutil.Process(self._process.pid)
+        processes = [server, *server.children(recursive=True)]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self._process.wait()
+        psutil.wait_procs(processes, _GONE)
+        self._process = None
 
     def end(self) -> None:
         """End it, if it runs."""

@@ -17,6 +17,7 @@ import asyncio, os, sys, time
 from serving.worker import Standby
 
 def serve(turn):
+    assert turn.standby == os.getppid()
     asyncio.run(turn.come(lambda: False))
     with open(sys.argv[1], "a") as log:
         print(os.getpid(), flush=True, file=log)
