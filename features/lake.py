@@ -27,6 +27,7 @@ from features.schemas import (
     Enforcement,
     Events,
     KeyRollups,
+    Labels,
     ReleaseRows,
 )
 from features.tables.account_versions import valid_versions
@@ -48,6 +49,7 @@ TABLES: dict[str, type[dy.Schema]] = {
     "key_rollups": KeyRollups,
     "accounts": AccountRows,
     "enforcement": Enforcement,
+    "labels": Labels,
     "releases": ReleaseRows,
     "aliases": Aliases,
     "rejects": Rejects,
@@ -67,6 +69,7 @@ _TIMES = {
     "key_rollups": "hour",
     "accounts": "valid_from",
     "enforcement": "acted_at",
+    "labels": "labelled_at",
     "releases": "released_at",
     "aliases": "since",
 }

@@ -33,6 +33,7 @@ from pipelines.commands.options import (
 )
 from pipelines.commands.report import report_campaign
 from pipelines.commands.score import score
+from pipelines.console.commands import console
 
 app = typer.Typer(
     name="stillwatch",
@@ -99,6 +100,7 @@ app.command("follow")(follow_events)
 app.add_typer(access.keys)
 app.add_typer(access.audit)
 app.add_typer(models.shadow)
+app.add_typer(console)
 
 
 @app.command()

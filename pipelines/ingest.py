@@ -20,6 +20,7 @@ from features.identity import SECRET_BYTES, Keyring
 from features.intake.files import InputFile, find_input_files
 from features.intake.repeats import Repeats
 from features.intake.values.reading import AS_IT_IS, LogOptions
+from features.lake import Lake
 from features.progress import Progress
 from features.schemas import Aliases
 from features.tables.account_versions import new_versions
@@ -31,6 +32,7 @@ from pipelines.workspace import Workspace
 
 _KEYS = {  # columns that identify a row of a small table
     "enforcement": ["account_id", "action", "acted_at"],
+    "labels": ["account_id", "label", "labelled_at"],
     "releases": ["model"],
     "aliases": ["account_id", "same_as", "since"],
 }
@@ -214,10 +216,18 @@ def _store_small(
     good = pl.concat(parts)
     if file.table == "accounts":
         fresh = new_versions(workspace.lake.scan("accounts").collect(), good, now)
+        workspace.lake.append(file.table, [fresh], file.source)
+        stored = len(fresh)
     else:
-        key = _KEYS[file.table]
-        stored = workspace.lake.scan(file.table).select(key).collect()
-        fresh = good.unique(key, keep="first", maintain_order=True).join(stored, on=key, how="anti", nulls_equal=True)
-    workspace.lake.append(file.table, [fresh], file.source)
-    count.stored += len(fresh)
-    count.repeats += len(good) - len(fresh)
+        stored = append_new_rows(workspace.lake, file.table, good, file.source)
+    count.stored += stored
+    count.repeats += len(good) - stored
+
+
+def append_new_rows(lake: Lake, table: str, good: pl.DataFrame, source: int) -> int:
+    """Append those rows of a small table whose key is not stored yet, and return how many they were."""
+    key = _KEYS[table]
+    stored = lake.scan(table).select(key).collect()
+    fresh = good.unique(key, keep="first", maintain_order=True).join(stored, on=key, how="anti", nulls_equal=True)
+    lake.append(table, [fresh], source)
+    return len(fresh)

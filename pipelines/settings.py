@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         broker_tls: whether the connection to a broker is encrypted.
         broker_authority, broker_certificate, broker_certificate_key: paths (PEM) of the authority that signed the
             broker's certificate, and of our own certificate and its key.
+        console_database: address of the console's database; by default a SQLite file in the workspace.
+        webhook_url: where the console tells the platform of decisions; by default nowhere.
+        webhook_secret: what signs them (HMAC-SHA256).
     """
 
     model_config = SettingsConfigDict(env_prefix="STILLWATCH_", extra="ignore")
@@ -85,6 +88,9 @@ class Settings(BaseSettings):
     broker_authority: Path | None = None
     broker_certificate: Path | None = None
     broker_certificate_key: Path | None = None
+    console_database: SecretStr | None = None
+    webhook_url: str | None = None
+    webhook_secret: SecretStr | None = Field(default=None, min_length=16)
 
     def secret(self) -> bytes | None:
         """The key's bytes, if a key is set."""

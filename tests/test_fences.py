@@ -15,19 +15,22 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "training": ("features", "simulation"),
     "planting": ("features", "simulation", "training"),
     "serving": ("features", "simulation", "training"),
+    "console": ("features", "simulation", "training"),
     "stillwatch": (),
-    "pipelines": ("features", "simulation", "training", "planting", "serving", "stillwatch"),
-    "docs_tools": ("features", "simulation", "training", "planting", "serving", "pipelines"),
-    "benchmarks": ("features", "simulation", "training", "planting", "serving", "pipelines", "docs_tools"),
+    "pipelines": ("features", "simulation", "training", "planting", "serving", "console", "stillwatch"),
+    "docs_tools": ("features", "simulation", "training", "planting", "serving", "console", "pipelines"),
+    "benchmarks": ("features", "simulation", "training", "planting", "serving", "console", "pipelines", "docs_tools"),
 }
-SHIPPED = ("features", "simulation", "training", "planting", "serving", "pipelines", "stillwatch")
+SHIPPED = ("features", "simulation", "training", "planting", "serving", "console", "pipelines", "stillwatch")
 PURE = ("features", "simulation", "training", "planting")
 PLACES = (*MAY_IMPORT, "tests")
 ROOMS = {
     "deltalake": ("features/lake.py", "features/tables/", "features/intake/delta_tables.py"),
     "feast": ("features/store/",),
     "mlflow": ("training/tracking/",),
-    "jinja2": ("training/reports/", "docs_tools/overview.py"),
+    "jinja2": ("training/reports/", "console/web/rendering.py", "docs_tools/overview.py"),
+    "sqlalchemy": ("console/",),
+    "alembic": ("console/database/",),
     "lightgbm": ("training/lean_lightgbm.py",),
     "bentoml": ("serving/service.py", "serving/package.py"),
     "confluent_kafka": ("pipelines/follow/broker/",),
@@ -221,6 +224,9 @@ PLANTED: tuple[tuple[Fence, str, str], ...] = (
     (import_direction, "serving/x.py", "from pipelines import score"),
     (import_direction, "serving/x.py", "from planting import plant"),
     (import_direction, "planting/x.py", "from serving.answer.scorer import score"),
+    (import_direction, "console/x.py", "from serving.access.audit import AuditLog"),
+    (import_direction, "console/x.py", "from pipelines.workspace import Workspace"),
+    (import_direction, "serving/x.py", "from console.ports import AuditTrail"),
     (import_direction, "stillwatch/x.py", "from serving.answer.messages import AccountScore"),
     (import_direction, "planting/x.py", "from pipelines.workspace import Workspace"),
     (import_direction, "simulation/x.py", "from training.examples import dataset"),
@@ -239,6 +245,8 @@ PLANTED: tuple[tuple[Fence, str, str], ...] = (
     (library_rooms, "training/fitting/train.py", "import lightgbm as lgb"),
     (library_rooms, "pipelines/x.py", "from jinja2 import Template"),
     (library_rooms, "serving/server.py", "import bentoml"),
+    (library_rooms, "pipelines/console/serving.py", "from sqlalchemy import select"),
+    (library_rooms, "console/work/cases.py", "from alembic import op"),
     (library_rooms, "pipelines/follow/web.py", "from faststream.nats import NatsBroker"),
     (no_pickle, "training/models/model.py", "import pickle"),
     (no_pickle, "tests/x.py", "from joblib import dump"),

@@ -31,6 +31,8 @@ from pipelines.commands.options import (
 if TYPE_CHECKING:
     import polars as pl
 
+    from pipelines.workspace import Workspace
+
 STATUS = {"promoted": 0, "not promoted": 3, "refused": 4}  # exit status by `pipelines.retrain.Outcome`
 
 
@@ -57,7 +59,7 @@ def train(
     workspace, now = Workspace(path), datetime.now(UTC)
     planting = make_planting(plant, plant_families, plant_share, seed)
     request = VersionRequest(
-        labels=_read_labels(labels, assume_utc),
+        labels=_read_labels(workspace, labels, as_of, assume_utc),
         as_of=as_of,
         seed=seed,
         slices=read_slices(slices) if slices else None,
@@ -153,7 +155,7 @@ def retrain(
     check_not_ahead(workspace, as_of, now, is_allowed=allow_future)
     planting = make_planting(plant, plant_families, plant_share, seed)
     request = VersionRequest(
-        labels=_read_labels(labels, assume_utc),
+        labels=_read_labels(workspace, labels, as_of, assume_utc),
         as_of=as_of,
         seed=seed,
         slices=read_slices(slices) if slices else None,
@@ -173,18 +175,18 @@ def retrain(
     raise typer.Exit(STATUS[result.outcome.value] or (LOOK if strict and attention else 0))
 
 
-def _read_labels(path: Path | None, assume_utc: bool) -> "pl.DataFrame":
-    """Read the labels, and print what was changed and rejected of them."""
+def _read_labels(workspace: "Workspace", path: Path | None, as_of: datetime, assume_utc: bool) -> "pl.DataFrame":
+    """Read the labels, those of analysts' decisions among them, and print what was changed and rejected of a file's."""
     from features.intake.values.reading import LogOptions
     from pipelines.commands.ingest import describe_changes
-    from pipelines.inputs.labels import read_label_table
+    from pipelines.inputs.labels import read_label_table, with_decided_labels
     from pipelines.settings import settings
 
     table = read_label_table(path, settings().reject_limit, LogOptions(assume_utc=assume_utc))
     changes = list(describe_changes(table.count))
     if changes:
         print("\n".join(["labels:", *changes]))
-    return table.frame
+    return with_decided_labels(table.frame, workspace.lake, as_of)
 
 
 def package(path: Root = WORKSPACE) -> None:

@@ -90,13 +90,23 @@ def resolve_workspace(context: typer.Context, path: Path) -> Path:
         InputError: both are named and differ, so that the command might change the wrong one.
     """
     keep_private()
-    before = context.parent.params.get("path") if context.parent else None
+    before = _named_before(context)
     if before is None:
         return path
     source = context.get_parameter_source("path")
     if source is not None and source.name == "COMMANDLINE" and before.resolve() != path.resolve():
         raise InputError(f"--workspace is given twice, as {before} and as {path}: give it once.")
-    return Path(before)
+    return before
+
+
+def _named_before(context: typer.Context) -> Path | None:
+    """The workspace that is named before the command, or before the group that the command is of."""
+    parent = context.parent
+    while parent is not None:
+        if parent.params.get("path") is not None:
+            return Path(parent.params["path"])
+        parent = parent.parent
+    return None
 
 
 def require_search(trials: int) -> int:

@@ -69,6 +69,22 @@ def read_labels(path: Path | None, limit: float, options: LogOptions = AS_IT_IS)
     return read_label_table(path, limit, options).frame
 
 
+def with_decided_labels(labels: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.DataFrame:
+    """Add the labels that analysts' decisions stored in the lake (`stillwatch console`).
+
+    Of several labels of one account by a time the newest holds, so that a decision can be corrected; of two of one
+    moment the lake's. Labels that became known later stay beside it.
+    """
+    stored = lake.scan("labels").collect()
+    if stored.is_empty():
+        return labels
+    rows = pl.concat([labels.select(stored.columns), stored])
+    is_told = pl.col("labelled_at") <= as_of
+    newest = rows.filter(is_told).sort("labelled_at", maintain_order=True)
+    by_then = newest.unique("account_id", keep="last", maintain_order=True)
+    return pl.concat([by_then, rows.filter(~is_told)])
+
+
 def canonical_labels(labels: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.DataFrame:
     """Give labels the ids that their accounts have as of a time (`features.tables.aliases`).
 

@@ -1,0 +1,58 @@
+"""Signing in and out."""
+
+from urllib.parse import urlsplit
+
+from starlette.responses import RedirectResponse, Response
+
+from console.people.logins import LONGEST_SESSION
+from console.people.users import User
+from console.web.call import Call
+from console.web.shield import COOKIE_NAME
+
+
+def show_login(call: Call) -> Response:
+    """The form."""
+    if call.visitor is not None:
+        return RedirectResponse("/", 303)
+    return call.page("login.html", next=own_path(call.query.get("next", "")), message="")
+
+
+def log_in(call: Call) -> Response:
+    """Check name and password, and begin a session under a new token."""
+    name, next_path = call.text("name"), own_path(call.text("next"))
+    user = call.parts.users.signed_in(name, "".join(call.form.get("password", [])), call.now)
+    if user is None:
+        call.parts.audit.append("sign-in refused", "nobody", call.now, name=name[:64])
+        return call.page("login.html", 401, next=next_path, message="Name or password is wrong, or wait five minutes.")
+    return begin_session(call, user, next_path, "password")
+
+
+def begin_session(call: Call, user: User, next_path: str, how: str) -> Response:
+    """Begin a session; one that the browser had before ends."""
+    call.parts.audit.append("signed in", f"user {user.name}", call.now, how=how)
+    call.parts.logins.close(call.request.cookies.get(COOKIE_NAME, ""))
+    answer = RedirectResponse(next_path, 303)
+    answer.set_cookie(
+        COOKIE_NAME,
+        call.parts.logins.open(user, call.now),
+        max_age=int(LONGEST_SESSION.total_seconds()),
+        secure=call.parts.is_secure,
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+def log_out(call: Call) -> Response:
+    """End the session."""
+    call.parts.logins.close(call.request.cookies.get(COOKIE_NAME, ""))
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE_NAME)
+    return answer
+
+
+def own_path(path: str) -> str:
+    """A path within the console, for a way back; any other address becomes the queue's."""
+    parts = urlsplit(path)
+    is_own = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return path if is_own and "\\" not in path and path.isprintable() else "/"

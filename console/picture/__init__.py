@@ -1,0 +1,1 @@
+"""The picture of a build that pages read: filled once, then queried."""

@@ -1,0 +1,1 @@
+"""How pages are served: routes, permissions, forms, headers."""

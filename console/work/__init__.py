@@ -1,0 +1,1 @@
+"""What analysts do: claims, cases, decisions, and what they set in motion."""

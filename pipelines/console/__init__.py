@@ -1,0 +1,1 @@
+"""The console's pipelines: the picture of a build, decisions into the lake, and the server."""

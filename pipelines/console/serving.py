@@ -1,0 +1,167 @@
+"""Serving the console until it is stopped; a new build is shown as soon as the workspace is free."""
+
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from console.database.store import ConsoleStore, open_console_store, sqlite_url
+from console.people.logins import LoginSessions
+from console.people.users import UserBook
+from console.picture.filling import fill_picture, shown_stamp
+from console.ports import WebhookTarget
+from console.web.app import create_console
+from console.web.call import ConsoleParts
+from features.errors import InputError, StillwatchError
+from features.progress import Progress
+from pipelines.console.alike import AlikeSearch
+from pipelines.console.lake_decisions import LakeSink
+from pipelines.console.picture import gather_picture, held, picture_source
+from pipelines.settings import settings
+from pipelines.workspace import Workspace
+from serving.access.tls import TlsFiles, is_loopback
+from serving.process import check_port
+
+log = logging.getLogger("stillwatch.console")
+
+
+@dataclass(frozen=True)
+class ConsoleRequest:
+    """How to serve the console.
+
+    Attributes:
+        host: address to listen on.
+        port: to listen on.
+        tls: certificate and key; None serves without transport security.
+        behind_proxy: whether a proxy with TLS stands before it, so that cookies are for HTTPS only.
+    """
+
+    host: str
+    port: int
+    tls: TlsFiles | None = None
+    behind_proxy: bool = False
+
+
+def console_store(workspace: Workspace) -> ConsoleStore:
+    """Open the console's database: a file of the workspace, or what `STILLWATCH_CONSOLE_DATABASE` names."""
+    named = settings().console_database
+    return open_console_store(
+        named.get_secret_value() if named else sqlite_url(workspace.root / "console" / "console.db")
+    )
+
+
+def webhook_target() -> WebhookTarget | None:
+    """Where decisions are told, if the settings name it.
+
+    Raises:
+        InputError: the address is not HTTPS, or there is no secret.
+    """
+    url, secret = settings().webhook_url, settings().webhook_secret
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if not is_safe or not parts.hostname:
+        raise InputError("STILLWATCH_WEBHOOK_URL is no https address: give one, or one of this machine.")
+    if secret is None:
+        raise InputError("STILLWATCH_WEBHOOK_URL needs STILLWATCH_WEBHOOK_SECRET: it signs what is sent.")
+    return WebhookTarget(url, secret.get_secret_value().encode())
+
+
+def refresh_picture(workspace: Workspace, store: ConsoleStore, progress: Progress) -> bool:
+    """Show the last build, unless it is shown already or another command holds the workspace; tell whether it is new.
+
+    Raises:
+        InputError: there is no build or no champion yet.
+    """
+    if picture_source(workspace).stamp == shown_stamp(store):
+        return False
+    with held(workspace, "console") as scratch:
+        if scratch is None:
+            return False
+        picture = gather_picture(workspace, scratch, progress)
+    fill_picture(store, picture)
+    return True
+
+
+def console_parts(workspace: Workspace, store: ConsoleStore, *, is_secure: bool) -> ConsoleParts:
+    """Put the console together over a workspace."""
+    return ConsoleParts(
+        store=store,
+        users=UserBook(store),
+        logins=LoginSessions(store),
+        audit=workspace.audit_log,
+        sink=LakeSink(workspace),
+        alike=AlikeSearch(workspace),
+        clock=lambda: datetime.now(UTC),
+        is_secure=is_secure,
+        webhook=webhook_target(),
+    )
+
+
+def serve_console(workspace: Workspace, request: ConsoleRequest, progress: Progress) -> None:
+    """Serve until Ctrl-C or SIGTERM, and print the address.
+
+    Raises:
+        InputError: the port is taken, there is no user, build or champion yet, or a setting is not usable.
+        StillwatchError: another command holds the workspace, and no build is shown yet.
+    """
+    check_port(request.host, request.port)
+    store = console_store(workspace)
+    is_secure = request.tls is not None or request.behind_proxy
+    parts = console_parts(workspace, store, is_secure=is_secure)
+    if not any(user.is_active for user in parts.users.all()):
+        raise InputError("nobody may sign in yet: run `stillwatch console users add NAME --role admin` first.")
+    refresh_picture(workspace, store, progress)
+    if shown_stamp(store) is None:
+        raise StillwatchError("another command holds the workspace, and no build is shown yet: start again after it.")
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
+    app = create_console(parts, _watch(workspace, store))
+    scheme = "http" if request.tls is None else "https"
+    shown_host = f"[{request.host}]" if ":" in request.host else request.host
+    config = uvicorn.Config(
+        app,
+        host=request.host,
+        port=request.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        **({} if request.tls is None else request.tls.for_uvicorn()),
+    )
+    with suppress(KeyboardInterrupt):
+        _AnnouncingServer(config, f"console: {scheme}://{shown_host}:{request.port}/").run()
+    store.close()
+
+
+def _watch(workspace: Workspace, store: ConsoleStore) -> Callable[[], None]:
+    """What looks for a new build, and shows it."""
+
+    def look() -> None:
+        try:
+            if refresh_picture(workspace, store, lambda _step, _done: None):
+                log.info("a new build is shown")
+        except StillwatchError as error:
+            log.warning("the last build can't be shown: %s", error)
+
+    return look
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Prints a line once it listens."""
+
+    def __init__(self, config: uvicorn.Config, line: str) -> None:
+        super().__init__(config)
+        self._line = line
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        print(f"{self._line}\nCtrl-C stops it.", flush=True)
