@@ -1,6 +1,7 @@
 """The page of a campaign, its graph, and the groups that were ruled out."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import and_, insert, update
@@ -36,7 +37,7 @@ def show_campaign(call: Call) -> Response:
     )
 
 
-def course_chart(detail: dict[str, Any]) -> dict[str, Any]:
+def course_chart(detail: Mapping[str, Any]) -> dict[str, Any]:
     """Requests and active accounts by day, over the whole life."""
     rows = detail.get("course", [])
     return {
@@ -48,7 +49,7 @@ def course_chart(detail: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def model_chart(detail: dict[str, Any], build: ShownBuild) -> dict[str, Any]:
+def model_chart(detail: Mapping[str, Any], build: ShownBuild) -> dict[str, Any]:
     """Requests of each model by day, with the releases within that time."""
     rows = detail.get("models", [])
     days = sorted({row["day"] for row in rows})

@@ -34,7 +34,7 @@ _KIND_WORDS = {
     "client": "clients", "asn": "networks",
 }  # fmt: skip
 _DAY = 86_400
-_NOTHING_TOLD = {
+_NOTHING_TOLD: Mapping[str, Any] = {
     "graph": None,
     "bans": None,
     "lineage": [],
@@ -199,7 +199,7 @@ def read_campaign(connection: Connection, build: ShownBuild, campaign_id: str, u
     about = select(cases.c.id, cases.c.title, cases.c.state).where(cases.c.campaign_id == campaign_id)
     return CampaignView(
         row=row,
-        detail=_NOTHING_TOLD | json.loads(row.detail or "{}"),
+        detail={**_NOTHING_TOLD, **json.loads(row.detail or "{}")},
         members=read_members(connection, build, campaign_id, _MOST_MEMBERS),
         member_count=row.accounts,
         looked_at=looked_at,

@@ -137,7 +137,7 @@ def _switch(path: Root, name: str, *, is_active: bool) -> None:
 
 def _book(workspace: "Workspace") -> "UserBook":
     from console.people.users import UserBook
-    from pipelines.console.serving import console_store
+    from pipelines.console.store import console_store
 
     return UserBook(console_store(workspace))
 

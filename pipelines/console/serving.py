@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from console.database.store import ConsoleStore, open_console_store, sqlite_url
+from console.database.store import ConsoleStore
 from console.people.logins import LoginSessions
 from console.people.users import UserBook
 from console.picture.filling import fill_picture, shown_stamp
@@ -23,6 +23,7 @@ from features.progress import Progress
 from pipelines.console.alike import AlikeSearch
 from pipelines.console.lake_decisions import LakeSink
 from pipelines.console.picture import gather_picture, held, picture_source
+from pipelines.console.store import console_store
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from serving.access.tls import TlsFiles, is_loopback
@@ -46,14 +47,6 @@ class ConsoleRequest:
     port: int
     tls: TlsFiles | None = None
     behind_proxy: bool = False
-
-
-def console_store(workspace: Workspace) -> ConsoleStore:
-    """Open the console's database: a file of the workspace, or what `STILLWATCH_CONSOLE_DATABASE` names."""
-    named = settings().console_database
-    return open_console_store(
-        named.get_secret_value() if named else sqlite_url(workspace.root / "console" / "console.db")
-    )
 
 
 def webhook_target() -> WebhookTarget | None:

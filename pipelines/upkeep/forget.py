@@ -14,6 +14,7 @@ from features.store.erasure import erase_features
 from features.tables.aliases import all_ids
 from features.tables.rewriting import erase_accounts
 from pipelines.build import bring_online
+from pipelines.console.store import forget_in_console
 from pipelines.upkeep.proof import find_traces
 from pipelines.workspace import Workspace
 from training.tracking.erasure import erase_from_runs
@@ -66,6 +67,7 @@ def forget_accounts(workspace: Workspace, accounts: Sequence[str], progress: Pro
     read_outs = erase_features(workspace.lookup, accounts)
     others = [path for path in sorted(workspace.root.rglob("*.parquet")) if _is_other(workspace, path)]
     other_files = sum(_erase_rows(path, accounts) for path in others)
+    forget_in_console(workspace, accounts)
     progress("erasing", 1.0)
     if online_time is not None and len(workspace.lake.seen(online_time)):
         bring_online(workspace, online_time, progress, now=now)
