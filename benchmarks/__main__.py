@@ -42,6 +42,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "build": Benchmark("benchmarks.speed.build", "features of many accounts, offline and online", in_all=True),
     "follow": Benchmark("benchmarks.speed.follow", "how soon an event is online, and what kills lose"),
     "endpoint": Benchmark("benchmarks.endpoint.grid", "POST /score against FastAPI and MLflow", in_all=True),
+    "console": Benchmark("benchmarks.endpoint.console", "the analysts' pages with 100,000 accounts"),
     "overload": Benchmark("benchmarks.endpoint.overload", "POST /score at five times its capacity"),
     "soak": Benchmark("benchmarks.endpoint.soak", "POST /score at a steady pace: errors and memory (half an hour)"),
     "swap": Benchmark("benchmarks.endpoint.swap", "champions that change under load"),

@@ -44,13 +44,27 @@ def chromium() -> str | None:
 @contextmanager
 def shown(root: Path) -> Iterator[str]:
     """`stillwatch ui` over a workspace, on a spare port; gives the address that it prints."""
+    with _running(root, "ui", "--open") as line:
+        yield line.removeprefix("MLflow: ")
+
+
+@contextmanager
+def running_console(root: Path) -> Iterator[str]:
+    """`stillwatch console` over a workspace with a user, on a spare port; gives the address that it prints."""
+    with _running(root, "console") as line:
+        yield line.removeprefix("console: ")
+
+
+@contextmanager
+def _running(root: Path, *command: str) -> Iterator[str]:
+    """A server of the command line; gives the first line that it prints."""
     program = str(Path(sys.executable).with_name("stillwatch"))
-    call = [program, "ui", "--open", "--port", str(free_port(HOST)), "--workspace", str(root)]
+    call = [program, *command, "--port", str(free_port(HOST)), "--workspace", str(root)]
     own = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
     with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=own) as server:
         try:
             assert server.stdout is not None
-            yield server.stdout.readline().removeprefix("MLflow: ").strip()
+            yield server.stdout.readline().strip()
         finally:
             server.send_signal(signal.SIGINT)
 

@@ -199,6 +199,7 @@ snapshots = Table(
     Column("is_current", Boolean, nullable=False, index=True),
     Column("summary", Text, nullable=False),  # JSON: counts, and groups that were ruled out
 )
+_COVERED = ("account_id", "first_seen", "level", "plan", "recent_requests", "label")
 account_rows = Table(
     "account_rows",
     metadata,
@@ -221,12 +222,13 @@ account_rows = Table(
     Column("banned_at", UtcTime),
     Column("indicators", Text, nullable=False),  # JSON
     Column("detail", Text, nullable=False),  # JSON
-    Index("ix_account_rows_risk", "snapshot_id", "risk"),
-    Index("ix_account_rows_level", "snapshot_id", "level", "risk"),
-    Index("ix_account_rows_volume", "snapshot_id", "requests"),
-    Index("ix_account_rows_novelty", "snapshot_id", "flagged_since"),
+    # each holds all that filters of its order read, so that only the rows of a page are looked up
+    Index("ix_account_rows_risk", "snapshot_id", "risk", *_COVERED),
+    Index("ix_account_rows_level", "snapshot_id", "level", "risk", "account_id", "first_seen"),
+    Index("ix_account_rows_volume", "snapshot_id", "requests", "account_id", "first_seen", "level"),
+    Index("ix_account_rows_novelty", "snapshot_id", "flagged_since", "account_id", "first_seen", "level"),
     Index("ix_account_rows_campaign", "snapshot_id", "campaign_id"),
-    Index("ix_account_rows_plan", "snapshot_id", "plan", "risk"),
+    Index("ix_account_rows_plan", "snapshot_id", "plan", "risk", "account_id", "first_seen", "level"),
 )
 campaign_rows = Table(
     "campaign_rows",

@@ -18,9 +18,9 @@ from console.picture.queue import (
     STATUSES,
     QueueFilters,
     count_levels,
+    list_items,
     measure_precision,
     parse_filters,
-    queue_statement,
     read_queue,
     shown_build,
 )
@@ -105,10 +105,10 @@ def take_next(call: Call) -> Response:
     filters = parse_filters(_first_values(call.form, QueueFilters()))
     with call.store.reading() as connection:
         build = shown_build(connection)
-        statement = queue_statement(build, filters, call.user.id, call.now).limit(_TRIES * 4)
-        free = [row.item_id for row in connection.execute(statement) if row.claimed_by is None]
+        statement = list_items(build, filters, call.user.id, call.now, is_free=True)
+        free = list(connection.execute(statement.limit(_TRIES)).scalars())
     kind = filters.kind.removesuffix("s")
-    for item_id in free[:_TRIES]:
+    for item_id in free:
         try:
             claim_item(call.store, kind, item_id, call.user, call.now)
         except ConflictError:

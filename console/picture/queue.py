@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, not_, select
 
 from console.database.tables import (
     account_rows,
@@ -139,42 +139,43 @@ class QueuePage:
 def read_queue(
     connection: Connection, build: ShownBuild, filters: QueueFilters, user_id: int, now: datetime
 ) -> QueuePage:
-    """Read one page of the queue."""
-    statement = queue_statement(build, filters, user_id, now)
+    """Read one page of the queue: first which items, from indexes alone, then what is shown of them."""
+    statement = list_items(build, filters, user_id, now)
     counted = select(func.count()).select_from(statement.order_by(None).limit(_MOST_COUNTED + 1).subquery())
     total = int(connection.execute(counted).scalar_one())
     paged = statement.limit(PAGE_SIZE).offset((filters.page - 1) * PAGE_SIZE)
-    return QueuePage(connection.execute(paged).all(), total, total <= _MOST_COUNTED)
+    items = list(connection.execute(paged).scalars())
+    describe = _describe_accounts if filters.kind == "accounts" else _describe_campaigns
+    rows = {row.item_id: row for row in connection.execute(describe(build, items, now))}
+    return QueuePage([rows[item] for item in items], total, total <= _MOST_COUNTED)
 
 
-def queue_statement(build: ShownBuild, filters: QueueFilters, user_id: int, now: datetime) -> Select[Any]:
-    """The query of the items, in order."""
-    build_statement = _accounts if filters.kind == "accounts" else _campaigns
-    return build_statement(build, filters, user_id, now)
+def list_items(
+    build: ShownBuild, filters: QueueFilters, user_id: int, now: datetime, *, is_free: bool = False
+) -> Select[tuple[str]]:
+    """The query of the items' ids, in order; if `is_free`, without those that others work on."""
+    kind = filters.kind.removesuffix("s")
+    listed = _list_accounts if kind == "account" else _list_campaigns
+    statement, item, is_open = listed(build, filters, now)
+    held = select(claims.c.item_id).where(claims.c.kind == kind, claims.c.ends_at > now)
+    conditions = {"open": is_open, "decided": not_(is_open), "mine": item.in_(held.where(claims.c.user_id == user_id))}
+    if filters.status != "all":
+        statement = statement.where(conditions[filters.status])
+    return statement.where(item.not_in(held.where(claims.c.user_id != user_id))) if is_free else statement
 
 
-def _accounts(build: ShownBuild, filters: QueueFilters, user_id: int, now: datetime) -> Select[Any]:
-    rows, is_claimed = account_rows.c, _claim_of("account", account_rows.c.account_id, now)
-    order = {"risk": rows.risk, "volume": rows.requests, "novelty": func.coalesce(rows.flagged_since, rows.first_seen)}
-    statement = (
-        select(
-            rows.account_id.label("item_id"),
-            *(
-                rows[name]
-                for name in "risk level campaign_id plan first_seen last_seen requests recent_requests".split()
-            ),
-            rows.banned_at,
-            rows.flagged_since,
-            standings.c.verdict,
-            users.c.name.label("claimed_by"),
-        )
-        .select_from(account_rows)
-        .outerjoin(standings, standings.c.account_id == rows.account_id)
-        .outerjoin(claims, is_claimed)
-        .outerjoin(users, users.c.id == claims.c.user_id)
-        .where(rows.snapshot_id == build.id)
-        .order_by(order[filters.sort].desc(), rows.account_id)
-    )
+Listed = tuple[Select[tuple[str]], ColumnElement[str], ColumnElement[bool]]
+
+
+def _list_accounts(build: ShownBuild, filters: QueueFilters, now: datetime) -> Listed:
+    """The query without a status, the column of the id, and what is true of an open item."""
+    rows = account_rows.c
+    order = {
+        "risk": rows.risk.desc(),
+        "volume": rows.requests.desc(),
+        "novelty": rows.flagged_since.desc().nulls_last(),
+    }
+    statement = select(rows.account_id).where(rows.snapshot_id == build.id)
     if LEVELS[filters.level]:
         statement = statement.where(rows.level.in_(LEVELS[filters.level]))
     if filters.plan:
@@ -185,59 +186,71 @@ def _accounts(build: ShownBuild, filters: QueueFilters, user_id: int, now: datet
         statement = statement.where(rows.first_seen >= filters.since_time)
     if filters.model:
         own = select(decisions.c.id).where(decisions.c.model_version == filters.model)
-        statement = statement.where(standings.c.decision_id.in_(own))
-    is_open = and_(standings.c.verdict.is_(None), ~_is_snoozed(rows.account_id, now))
-    return _with_status(statement, filters, user_id, is_open, standings.c.verdict.is_not(None))
-
-
-def _campaigns(build: ShownBuild, filters: QueueFilters, user_id: int, now: datetime) -> Select[Any]:
-    rows, is_claimed = campaign_rows.c, _claim_of("campaign", campaign_rows.c.campaign_id, now)
-    order = {"risk": rows.risk, "volume": rows.requests, "novelty": rows.reported_since}
-    statement = (
-        select(
-            rows.campaign_id.label("item_id"),
-            *(rows[name] for name in "accounts requests tokens risk odds first_seen last_seen banned".split()),
-            rows.reported_since,
-            users.c.name.label("claimed_by"),
-        )
-        .select_from(campaign_rows)
-        .outerjoin(claims, is_claimed)
-        .outerjoin(users, users.c.id == claims.c.user_id)
-        .where(rows.snapshot_id == build.id)
-        .order_by(order[filters.sort].desc(), rows.campaign_id)
+        judged = select(standings.c.account_id).where(standings.c.decision_id.in_(own))
+        statement = statement.where(rows.account_id.in_(judged))
+    snoozed = (
+        select(case_accounts.c.account_id)
+        .join(cases, cases.c.id == case_accounts.c.case_id)
+        .where(cases.c.snoozed_until > now)
     )
+    is_decided = rows.account_id.in_(select(standings.c.account_id))
+    is_open = (
+        not_(is_decided) if filters.status == "decided" else and_(not_(is_decided), rows.account_id.not_in(snoozed))
+    )
+    return statement.order_by(order[filters.sort], rows.account_id), rows.account_id, is_open
+
+
+def _list_campaigns(build: ShownBuild, filters: QueueFilters, now: datetime) -> Listed:
+    rows = campaign_rows.c
+    order = {"risk": rows.risk, "volume": rows.requests, "novelty": rows.reported_since}
+    statement = select(rows.campaign_id).where(rows.snapshot_id == build.id)
     if filters.campaign:
         statement = statement.where(rows.campaign_id == filters.campaign)
     if filters.since:
         statement = statement.where(rows.first_seen >= filters.since_time)
-    undecided = exists().where(
+    is_undecided = exists().where(
         member_rows.c.snapshot_id == build.id,
         member_rows.c.campaign_id == rows.campaign_id,
-        ~exists().where(standings.c.account_id == member_rows.c.account_id),
+        member_rows.c.account_id.not_in(select(standings.c.account_id)),
     )
-    snoozed = exists().where(cases.c.campaign_id == rows.campaign_id, cases.c.snoozed_until > now)
-    return _with_status(statement, filters, user_id, and_(undecided, ~snoozed), ~undecided)
+    snoozed = select(cases.c.campaign_id).where(cases.c.campaign_id.is_not(None), cases.c.snoozed_until > now)
+    is_open = is_undecided if filters.status == "decided" else and_(is_undecided, rows.campaign_id.not_in(snoozed))
+    ordered = statement.order_by(order[filters.sort].desc().nulls_last(), rows.campaign_id)
+    return ordered, rows.campaign_id, is_open
 
 
-def _with_status(
-    statement: Select[Any],
-    filters: QueueFilters,
-    user_id: int,
-    is_open: ColumnElement[bool],
-    is_decided: ColumnElement[bool],
-) -> Select[Any]:
-    conditions = {"open": is_open, "decided": is_decided, "mine": claims.c.user_id == user_id}
-    return statement if filters.status == "all" else statement.where(conditions[filters.status])
+def _describe_accounts(build: ShownBuild, items: Sequence[str], now: datetime) -> Select[Any]:
+    rows = account_rows.c
+    names = "risk level campaign_id plan first_seen requests recent_requests banned_at flagged_since".split()
+    return (
+        select(
+            rows.account_id.label("item_id"),
+            *(rows[name] for name in names),
+            standings.c.verdict,
+            users.c.name.label("claimed_by"),
+        )
+        .select_from(account_rows)
+        .outerjoin(standings, standings.c.account_id == rows.account_id)
+        .outerjoin(claims, _claim_of("account", rows.account_id, now))
+        .outerjoin(users, users.c.id == claims.c.user_id)
+        .where(rows.snapshot_id == build.id, rows.account_id.in_(items))
+    )
+
+
+def _describe_campaigns(build: ShownBuild, items: Sequence[str], now: datetime) -> Select[Any]:
+    rows = campaign_rows.c
+    names = "accounts requests tokens risk odds first_seen last_seen reported_since banned".split()
+    return (
+        select(rows.campaign_id.label("item_id"), *(rows[name] for name in names), users.c.name.label("claimed_by"))
+        .select_from(campaign_rows)
+        .outerjoin(claims, _claim_of("campaign", rows.campaign_id, now))
+        .outerjoin(users, users.c.id == claims.c.user_id)
+        .where(rows.snapshot_id == build.id, rows.campaign_id.in_(items))
+    )
 
 
 def _claim_of(kind: str, item_id: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
     return and_(claims.c.kind == kind, claims.c.item_id == item_id, claims.c.ends_at > now)
-
-
-def _is_snoozed(account_id: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
-    return exists().where(
-        case_accounts.c.account_id == account_id, cases.c.id == case_accounts.c.case_id, cases.c.snoozed_until > now
-    )
 
 
 def count_levels(connection: Connection, build: ShownBuild) -> dict[str, tuple[int, int]]:
@@ -247,7 +260,7 @@ def count_levels(connection: Connection, build: ShownBuild) -> dict[str, tuple[i
         select(rows.level, func.count(), func.count(standings.c.account_id))
         .select_from(account_rows)
         .outerjoin(standings, standings.c.account_id == rows.account_id)
-        .where(rows.snapshot_id == build.id, or_(rows.level == "act", rows.level == "review"))
+        .where(rows.snapshot_id == build.id, rows.level.in_(LEVELS["flagged"]))
         .group_by(rows.level)
     )
     return {level: (int(total), int(decided)) for level, total, decided in connection.execute(statement)}

@@ -27,7 +27,7 @@ from training import tracking
 from training.examples.dataset import matrix
 from training.models.model import Model
 
-_EARLIER = 6  # times before the build at which risks are told, the newest; each costs a prediction of all accounts
+_EARLIER = 3  # times before the build at which risks are told, the newest; each costs some 3 s of processor time
 _MOST_POINTS = 20_000  # accounts of which the course of the risk is told, the riskiest first
 _RULED_OUT = 200  # groups listed that look like campaigns and are not reported, the likeliest first
 _TIME = pl.Datetime("us", "UTC")

@@ -18,7 +18,7 @@ README, GENERATED = ROOT / "README.md", DOCS / "features.md"
 PAGE_FILES = sorted([README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 TEXTS = [page for page in PAGE_FILES if page != GENERATED and page.parent != RESULTS]
 README_WORDS, PAGE_WORDS, PICTURE_BYTES = 700, 1200, 300_000
-ROOMS = "features|simulation|training|planting|serving|pipelines|stillwatch|benchmarks|docs_tools|docs|tests"
+ROOMS = "features|simulation|training|planting|serving|console|pipelines|stillwatch|benchmarks|docs_tools|docs|tests"
 COMMANDS = vars(typer.main.get_command(app))["commands"]  # Typer has a click of its own, whose classes differ
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
