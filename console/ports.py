@@ -1,6 +1,6 @@
 """What the console asks of the rest of the house; the pipelines give it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -73,21 +73,3 @@ class WebhookTarget:
 
     url: str
     secret: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
-class SignOn:
-    """Signing in elsewhere (OpenID Connect).
-
-    Attributes:
-        issuer: address of the provider.
-        client_id, client_secret: what the provider calls the console.
-        claim: which claim is the user's name here.
-        headers: further request headers, for tests.
-    """
-
-    issuer: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    claim: str = "preferred_username"
-    headers: Mapping[str, str] = field(default_factory=dict)

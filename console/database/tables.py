@@ -57,7 +57,7 @@ users = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(64), nullable=False, unique=True),
     Column("role", String(16), nullable=False),
-    Column("password", Text),  # null: signs in elsewhere (OIDC)
+    Column("password", Text, nullable=False),  # its scrypt hash
     Column("is_active", Boolean, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("wrong_tries", Integer, nullable=False, default=0),

@@ -24,12 +24,12 @@ def log_in(call: Call) -> Response:
     if user is None:
         call.parts.audit.append("sign-in refused", "nobody", call.now, name=name[:64])
         return call.page("login.html", 401, next=next_path, message="Name or password is wrong, or wait five minutes.")
-    return begin_session(call, user, next_path, "password")
+    return _begin_session(call, user, next_path)
 
 
-def begin_session(call: Call, user: User, next_path: str, how: str) -> Response:
+def _begin_session(call: Call, user: User, next_path: str) -> Response:
     """Begin a session; one that the browser had before ends."""
-    call.parts.audit.append("signed in", f"user {user.name}", call.now, how=how)
+    call.parts.audit.append("signed in", f"user {user.name}", call.now)
     call.parts.logins.close(call.request.cookies.get(COOKIE_NAME, ""))
     answer = RedirectResponse(next_path, 303)
     answer.set_cookie(

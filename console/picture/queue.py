@@ -152,7 +152,7 @@ def read_queue(
 
 def list_items(
     build: ShownBuild, filters: QueueFilters, user_id: int, now: datetime, *, is_free: bool = False
-) -> Select[tuple[str]]:
+) -> Select[Any]:
     """The query of the items' ids, in order; if `is_free`, without those that others work on."""
     kind = filters.kind.removesuffix("s")
     listed = _list_accounts if kind == "account" else _list_campaigns
@@ -164,7 +164,7 @@ def list_items(
     return statement.where(item.not_in(held.where(claims.c.user_id != user_id))) if is_free else statement
 
 
-Listed = tuple[Select[tuple[str]], ColumnElement[str], ColumnElement[bool]]
+Listed = tuple[Select[Any], ColumnElement[str], ColumnElement[bool]]
 
 
 def _list_accounts(build: ShownBuild, filters: QueueFilters, now: datetime) -> Listed:

@@ -47,19 +47,20 @@ async function drawGraph(holder) {
   if (!answer.ok) return;
   const elements = await answer.json();
   const states = { open: "#8fa6ae", monitor: "#c99a3c", confirm: "#c6564d", clear: "#4f9a68", banned: "#4a2320" };
+  const isDense = elements.nodes.filter((node) => node.data.kind === "key").length > 12;  // then words only where the pointer is
   const plot = cytoscape({
     container: holder, elements: [...elements.nodes, ...elements.edges], minZoom: .2, maxZoom: 4,
     layout: { name: "cose", animate: false, randomize: true, nodeRepulsion: 9000, idealEdgeLength: 55, numIter: 700, fit: true, padding: 14 },
     style: [
       { selector: "node", style: { width: 13, height: 13, "background-color": (node) => states[node.data("state")] || "#8fa6ae", "border-width": 1, "border-color": "#fff", label: "", "font-size": 8, color: "#1b2529" } },
-      { selector: 'node[kind="key"]', style: { shape: "round-rectangle", "background-color": "#d9a441", width: (node) => 8 + 2.2 * Math.sqrt(node.data("sharers")), height: (node) => 8 + 2.2 * Math.sqrt(node.data("sharers")), label: "data(words)", "font-size": 7, color: "#6b4c0a", "text-valign": "bottom" } },
+      { selector: 'node[kind="key"]', style: { shape: "round-rectangle", "background-color": "#d9a441", width: (node) => 8 + 2.2 * Math.sqrt(node.data("sharers")), height: (node) => 8 + 2.2 * Math.sqrt(node.data("sharers")), label: isDense ? "" : "data(words)", "font-size": 7, color: "#6b4c0a", "text-valign": "bottom" } },
       { selector: 'node[kind="more"]', style: { shape: "round-rectangle", width: 74, height: 20, "background-color": "#eaf0f2", label: "data(label)", "text-valign": "center", "font-size": 8 } },
       { selector: "edge", style: { width: .8, "line-color": "#c5d1d5", opacity: .75, "curve-style": "haystack" } },
-      { selector: ".near", style: { label: "data(label)", "z-index": 9 } }, { selector: ".far", style: { opacity: .15 } },
+      { selector: ".near", style: { label: "data(label)", "z-index": 9 } }, { selector: 'node[kind="key"].shown', style: { label: "data(words)", "z-index": 9 } }, { selector: ".far", style: { opacity: .15 } },
     ],
   });
-  plot.on("mouseover", "node", (event) => { const near = event.target.closedNeighborhood(); plot.elements().not(near).addClass("far"); event.target.addClass("near"); });
-  plot.on("mouseout", "node", () => plot.elements().removeClass("far near"));
+  plot.on("mouseover", "node", (event) => { const near = event.target.closedNeighborhood(); plot.elements().not(near).addClass("far"); near.nodes('[kind="key"]').addClass("shown"); event.target.addClass("near"); });
+  plot.on("mouseout", "node", () => plot.elements().removeClass("far near shown"));
   plot.on("tap", 'node[kind="account"]', (event) => { location.href = "/account?id=" + encodeURIComponent(event.target.data("label")); });
   holder.dataset.drawn = elements.nodes.length;
 }

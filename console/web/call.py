@@ -14,7 +14,7 @@ from console.database.store import ConsoleStore
 from console.people.logins import LoginSessions, Visitor
 from console.people.roles import Permission, is_allowed
 from console.people.users import User, UserBook
-from console.ports import AlikeFinder, AuditTrail, DecisionSink, SignOn, WebhookTarget
+from console.ports import AlikeFinder, AuditTrail, DecisionSink, WebhookTarget
 from console.web.rendering import fill_page
 from features.errors import InputError
 
@@ -35,7 +35,6 @@ class ConsoleParts:
         clock: tells the time.
         is_secure: whether cookies are for HTTPS only.
         webhook: where decisions are told; None for nowhere.
-        sign_on: another way to sign in; None for none.
     """
 
     store: ConsoleStore
@@ -47,7 +46,6 @@ class ConsoleParts:
     clock: Callable[[], datetime]
     is_secure: bool = False
     webhook: WebhookTarget | None = None
-    sign_on: SignOn | None = None
 
 
 @dataclass(frozen=True)

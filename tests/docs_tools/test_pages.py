@@ -77,11 +77,12 @@ def unknown_commands(text: str) -> Iterator[str]:
                 yield f"stillwatch {name}"
                 continue
             command, words = COMMANDS[name], rest.split()
-            if (subcommands := vars(command).get("commands")) is not None:
-                if not words or words[0] not in subcommands:
-                    yield " ".join(["stillwatch", name, *words[:1]])
-                    continue
-                command = subcommands[words[0]]
+            while (subcommands := vars(command).get("commands")) and words and words[0] in subcommands:
+                command = subcommands[words.pop(0)]
+            acts_alone = command.invoke_without_command if subcommands else True
+            if subcommands and (not acts_alone or (words and not words[0].startswith("-"))):
+                yield " ".join(["stillwatch", name, *words[:1]])
+                continue
             valid = {option for parameter in command.params for option in parameter.opts} | {"--help"}
             yield from (f"stillwatch {name} {option}" for option in OPTION.findall(rest) if option not in valid)
 
