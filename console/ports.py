@@ -73,3 +73,21 @@ class WebhookTarget:
 
     url: str
     secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SignOn:
+    """An OpenID Connect provider.
+
+    Attributes:
+        issuer: its address, as its tokens name it.
+        client_id, client_secret: what it knows the console by.
+        back: the console's own address of `/sign-on/back`, as it is registered there.
+        claim: the claim that is the user's name here.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    back: str
+    claim: str = "preferred_username"

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         broker_authority, broker_certificate, broker_certificate_key: paths (PEM) of the authority that signed the
             broker's certificate, and of our own certificate and its key.
         console_database: address of the console's database; by default a SQLite file in the workspace.
+        oidc_issuer, oidc_client_id, oidc_client_secret: the OpenID Connect provider of the console's single sign-on.
+        oidc_back: the console's address of `/sign-on/back`, as it is registered with the provider.
+        oidc_claim: the claim of the provider's token that is the user's name in the console.
         webhook_url: where the console tells the platform of decisions; by default nowhere.
         webhook_secret: what signs them (HMAC-SHA256).
     """
@@ -89,6 +92,11 @@ class Settings(BaseSettings):
     broker_certificate: Path | None = None
     broker_certificate_key: Path | None = None
     console_database: SecretStr | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_back: str | None = None
+    oidc_claim: str = "preferred_username"
     webhook_url: str | None = None
     webhook_secret: SecretStr | None = Field(default=None, min_length=16)
 

@@ -57,7 +57,7 @@ users = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(64), nullable=False, unique=True),
     Column("role", String(16), nullable=False),
-    Column("password", Text, nullable=False),  # its scrypt hash
+    Column("password", Text),  # its scrypt hash; null: signs in at a provider only
     Column("is_active", Boolean, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("wrong_tries", Integer, nullable=False, default=0),
@@ -71,6 +71,15 @@ sessions = Table(
     Column("csrf", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
+)
+sign_ons = Table(  # tries to sign in at a provider
+    "sign_ons",
+    metadata,
+    Column("state_digest", String(64), primary_key=True),
+    Column("nonce", String(64), nullable=False),
+    Column("verifier", String(64), nullable=False),
+    Column("next_path", Text, nullable=False),
+    Column("begun_at", UtcTime, nullable=False),
 )
 saved_views = Table(
     "saved_views",
@@ -199,7 +208,7 @@ snapshots = Table(
     Column("is_current", Boolean, nullable=False, index=True),
     Column("summary", Text, nullable=False),  # JSON: counts, and groups that were ruled out
 )
-_COVERED = ("account_id", "first_seen", "level", "plan", "recent_requests", "label")
+_COVERED = ("account_id", "first_seen", "level", "recent_requests", "label")
 account_rows = Table(
     "account_rows",
     metadata,
@@ -223,12 +232,12 @@ account_rows = Table(
     Column("indicators", Text, nullable=False),  # JSON
     Column("detail", Text, nullable=False),  # JSON
     # each holds all that filters of its order read, so that only the rows of a page are looked up
-    Index("ix_account_rows_risk", "snapshot_id", "risk", *_COVERED),
+    Index("ix_account_rows_risk", "snapshot_id", "risk", "plan", *_COVERED),
     Index("ix_account_rows_level", "snapshot_id", "level", "risk", "account_id", "first_seen"),
     Index("ix_account_rows_volume", "snapshot_id", "requests", "account_id", "first_seen", "level"),
     Index("ix_account_rows_novelty", "snapshot_id", "flagged_since", "account_id", "first_seen", "level"),
     Index("ix_account_rows_campaign", "snapshot_id", "campaign_id"),
-    Index("ix_account_rows_plan", "snapshot_id", "plan", "risk", "account_id", "first_seen", "level"),
+    Index("ix_account_rows_plan", "snapshot_id", "plan", "risk", *_COVERED),
 )
 campaign_rows = Table(
     "campaign_rows",

@@ -54,8 +54,8 @@ class UserBook:
         with self._store.reading() as connection:
             return [_user(row) for row in connection.execute(select(users).order_by(users.c.name))]
 
-    def add(self, name: str, role: str, password: str, now: datetime) -> User:
-        """Add a user.
+    def add(self, name: str, role: str, password: str | None, now: datetime) -> User:
+        """Add a user; one without a password signs in at a provider only.
 
         Raises:
             InputError: the name is none or taken, the role unknown, or the password too short.
@@ -63,7 +63,7 @@ class UserBook:
         if not _NAME.match(name):
             raise InputError(f"the name {name!r} is none: use up to 64 letters, digits, dots, dashes, + and @.")
         _check_role(role)
-        stored = hash_password(password, self._cost)
+        stored = None if password is None else hash_password(password, self._cost)
         values = {"name": name, "role": role, "password": stored, "is_active": True, "created_at": now}
         try:
             with self._store.writing() as connection:

@@ -35,6 +35,8 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/livez", "GET", Permission.ANYBODY, answer_alive),
     PageRoute("/login", "GET", Permission.ANYBODY, sign_in.show_login),
     PageRoute("/login", "POST", Permission.ANYBODY, sign_in.log_in),
+    PageRoute("/sign-on", "GET", Permission.ANYBODY, sign_in.begin_sign_on),
+    PageRoute("/sign-on/back", "GET", Permission.ANYBODY, sign_in.finish_sign_on),
     PageRoute("/logout", "POST", Permission.READ, sign_in.log_out),
     PageRoute("/", "GET", Permission.READ, queue.show_queue),
     PageRoute("/find", "GET", Permission.READ, queue.find_item),

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from console.database.store import ConsoleStore
 from console.people.logins import LoginSessions, Visitor
 from console.people.roles import Permission, is_allowed
+from console.people.sign_on import SingleSignOn
 from console.people.users import User, UserBook
 from console.ports import AlikeFinder, AuditTrail, DecisionSink, WebhookTarget
 from console.web.rendering import fill_page
@@ -35,6 +36,7 @@ class ConsoleParts:
         clock: tells the time.
         is_secure: whether cookies are for HTTPS only.
         webhook: where decisions are told; None for nowhere.
+        sign_on: another way to sign in; None for none.
     """
 
     store: ConsoleStore
@@ -46,6 +48,7 @@ class ConsoleParts:
     clock: Callable[[], datetime]
     is_secure: bool = False
     webhook: WebhookTarget | None = None
+    sign_on: SingleSignOn | None = None
 
 
 @dataclass(frozen=True)

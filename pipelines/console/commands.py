@@ -80,13 +80,14 @@ def list_users(path: Root = WORKSPACE) -> None:
 def add_user(
     name: Name,
     role: Role,
+    sso: Annotated[bool, typer.Option("--sso", help="No password: signs in by single sign-on only.")] = False,
     path: Root = WORKSPACE,
 ) -> None:
     """Add a user; the password is asked for, or read from the first line of standard input."""
     from pipelines.workspace import Workspace
 
     workspace = Workspace(path)
-    user = _book(workspace).add(name, role, _password(), datetime.now(UTC))
+    user = _book(workspace).add(name, role, None if sso else _password(), datetime.now(UTC))
     _note_user(workspace, "user added", user)
     print(f"{user.name} may sign in as {user.role}")
 

@@ -13,9 +13,10 @@ import uvicorn
 
 from console.database.store import ConsoleStore
 from console.people.logins import LoginSessions
+from console.people.sign_on import SingleSignOn
 from console.people.users import UserBook
 from console.picture.filling import fill_picture, shown_stamp
-from console.ports import WebhookTarget
+from console.ports import SignOn, WebhookTarget
 from console.web.app import create_console
 from console.web.call import ConsoleParts
 from features.errors import InputError, StillwatchError
@@ -58,13 +59,41 @@ def webhook_target() -> WebhookTarget | None:
     url, secret = settings().webhook_url, settings().webhook_secret
     if url is None:
         return None
-    parts = urlsplit(url)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
-    if not is_safe or not parts.hostname:
+    if not _is_safe(url):
         raise InputError("STILLWATCH_WEBHOOK_URL is no https address: give one, or one of this machine.")
     if secret is None:
         raise InputError("STILLWATCH_WEBHOOK_URL needs STILLWATCH_WEBHOOK_SECRET: it signs what is sent.")
     return WebhookTarget(url, secret.get_secret_value().encode())
+
+
+def single_sign_on(store: ConsoleStore) -> SingleSignOn | None:
+    """The provider of single sign-on, if the settings name it.
+
+    Raises:
+        InputError: a setting is missing, or the provider is not reached by HTTPS.
+    """
+    current = settings()
+    issuer, client_id, secret, back = (
+        current.oidc_issuer,
+        current.oidc_client_id,
+        current.oidc_client_secret,
+        current.oidc_back,
+    )
+    if issuer is None:
+        return None
+    if client_id is None or secret is None or back is None:
+        raise InputError("STILLWATCH_OIDC_ISSUER needs STILLWATCH_OIDC_CLIENT_ID, _CLIENT_SECRET and _BACK: set all.")
+    if not _is_safe(issuer):
+        raise InputError("STILLWATCH_OIDC_ISSUER is no https address: give one, or one of this machine.")
+    provider = SignOn(issuer, client_id, secret.get_secret_value(), back, current.oidc_claim)
+    return SingleSignOn(provider, store)
+
+
+def _is_safe(url: str) -> bool:
+    """Is it reached by HTTPS, or on this machine?"""
+    parts = urlsplit(url)
+    is_loopback_address = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    return bool(parts.hostname) and (parts.scheme == "https" or is_loopback_address)
 
 
 def refresh_picture(workspace: Workspace, store: ConsoleStore, progress: Progress) -> bool:
@@ -95,6 +124,7 @@ def console_parts(workspace: Workspace, store: ConsoleStore, *, is_secure: bool)
         clock=lambda: datetime.now(UTC),
         is_secure=is_secure,
         webhook=webhook_target(),
+        sign_on=single_sign_on(store),
     )
 
 
