@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-SHIPPED = ("features", "simulation", "training", "planting", "serving", "pipelines", "stillwatch")
+SHIPPED = ("features", "simulation", "training", "planting", "serving", "console", "pipelines", "stillwatch")
 PYTHONS = ["3.11", "3.12", "3.13"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
