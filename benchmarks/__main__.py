@@ -51,6 +51,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "evidence": Benchmark("benchmarks.campaigns.evidence", "fit what tells campaigns from crowds", needs_pools=True),
     "day": Benchmark("benchmarks.campaigns.day", "the cost of adding one day to a history", in_all=True),
     "foreign": Benchmark("benchmarks.foreign.foreign", "a world that other people made, by commands and its judge"),
+    "text_only": Benchmark(
+        "benchmarks.foreign.text_only", "honest accounts with a campaign's prompts", needs_pools=True
+    ),
     "real_input": Benchmark("benchmarks.detection.real_input", "families left out, by commands", needs_pools=True),
     "judging": _on_pools("benchmarks.detection.judging", "families left out, calibration, the model card"),
     "poisoning": _on_pools("benchmarks.robustness.poisoning", "poisoned labels and the gate"),

@@ -108,6 +108,10 @@ class Run:
         """Score all accounts at all times; return the files."""
         return [self._written("score", time) for time in self.world.times]
 
+    def latest_score(self) -> Path:
+        """Score all accounts at the end; return the file."""
+        return self._written("score", self.world.times[-1])
+
     def campaigns(self) -> Path:
         """Report campaigns at the end; return the file."""
         return self._written("campaigns", self.world.times[-1])

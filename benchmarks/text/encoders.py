@@ -143,7 +143,7 @@ def word_table(size: int, static: Path | None, texts: list[str]) -> Encode:
 
 def shipped(_texts: list[str]) -> Encode:
     """What the project uses; its table was fitted on all honest prompts. Its speed is that of all keys together."""
-    hasher = TextHasher.from_secret(bytes(range(16)))
+    hasher = TextHasher.from_secret(bytes(range(32)))
     return lambda some: unit_rows(
         np.array(reduce_texts(pl.Series(some), hasher)["topic"].fill_null([0] * TOPIC_SIZE).to_list())
     )
