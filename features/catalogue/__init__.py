@@ -28,7 +28,6 @@ from features.catalogue import (
     coordination,
     coverage,
     infrastructure,
-    kin,
     mixture,
     periods,
     releases,
@@ -73,7 +72,6 @@ _FILES = (
     periods,
     releases,
     mixture,
-    kin,
 )
 FAMILIES: Mapping[str, tuple[Feature, ...]] = {
     family_of(file): tuple(replace(row, family=family_of(file)) for row in file.FEATURES) for file in _FILES

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.catalogue import SHARED_KINDS, USUAL_KINDS
-from features.families.landmarks import draw_landmarks, find_candidates, landmark_keys
 from features.lake import HISTORY, Lake, full_hour
 from features.schemas import KEY_KINDS
 
@@ -44,8 +43,6 @@ class History:
         adopted: `account_id`, `adopted` (requests on the released models since then), `adopted_1d`, `adopted_3d` (those
             of `PIVOTS`), `first` (the first hour); accounts without any are left out.
         at_once: `account_id`, `hour`, `subnets`, `countries`: how many different ones in the hours that show a subnet.
-        landmarks: the accounts that all are compared with (`features.families.landmarks.draw_landmarks`).
-        landmark_keys: `account_id`, `kind`, `key`, `requests` of theirs, and perhaps of others.
         blocked: `account_id`, `key`, `before`, `after`: requests by model before and after the first hour in which some
             were refused; accounts without such an hour are left out.
     """
@@ -61,8 +58,6 @@ class History:
     adopted: pl.DataFrame
     at_once: pl.DataFrame
     blocked: pl.DataFrame
-    landmarks: pl.DataFrame
-    landmark_keys: pl.DataFrame
 
     def within(self, window: timedelta) -> pl.Expr:
         """True for hours in the trailing window, which begins at a full hour."""
@@ -90,8 +85,6 @@ def read_histories(lake: Lake, as_of: datetime, some: pl.Series | None = None) -
     sharing = _sharing(shown, accounts, as_of)
     segments = _segments(_counted(keys, USUAL_KINDS), accounts)
     release = find_latest_release(lake, as_of)
-    landmarks = draw_landmarks(find_candidates(lake.account_rollups(as_of)), accounts, as_of)
-    of_landmarks = landmark_keys(keys, landmarks)
     parts = 1 + keys.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS
     size = -(-len(seen) // parts) or 1
     for begin in range(0, len(seen), size):
@@ -114,8 +107,6 @@ def read_histories(lake: Lake, as_of: datetime, some: pl.Series | None = None) -
             adopted=count_adoption(own, release).collect(engine="streaming"),
             at_once=_at_once(own),
             blocked=_around_blocks(hours, own),
-            landmarks=landmarks,
-            landmark_keys=of_landmarks,
         )
 
 
@@ -135,16 +126,12 @@ def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.D
     at_once = _at_once(added.key_rollups(as_of))
     blocked = _around_blocks(hours, added.key_rollups(as_of))
     usual = _segments(_counted(lake.key_rollups(as_of), USUAL_KINDS), accounts)
-    candidates = find_candidates(lake.account_rollups(as_of))
-    lake_keys = landmark_keys(lake.key_rollups(as_of), candidates)
     for (_,), group in groups.sort("group", "account_id").group_by("group", maintain_order=True):
         ids = group.select("account_id")
         own, registered = keys.join(ids, on="account_id"), newcomers.join(ids, on="account_id")
         counted = pl.concat([lake_counts, _counts(own.lazy(), registered, as_of).collect()])
         sums = counted.join(own.select("kind", "key").unique(), on=["kind", "key"], how="semi")
         sharing = sums.group_by("kind", "key").agg(pl.col(KEY_SUMS).sum())
-        theirs = find_candidates(hours.lazy().join(ids.lazy(), on="account_id"))
-        everyone = pl.concat([accounts, registered])
         yield History(
             as_of=as_of,
             seen=seen.join(ids, on="account_id"),
@@ -154,13 +141,11 @@ def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.D
             segments=pl.concat([usual, _segments(_counted(own.lazy(), USUAL_KINDS), registered)])
             .group_by(_SEGMENT)
             .agg(pl.col("weight").sum()),
-            accounts=everyone,
+            accounts=pl.concat([accounts, registered]),
             release=release,
             adopted=adopted.join(ids, on="account_id"),
             at_once=at_once.join(ids, on="account_id"),
             blocked=blocked.join(ids, on="account_id"),
-            landmarks=draw_landmarks(pl.concat([candidates, theirs]), everyone, as_of),
-            landmark_keys=pl.concat([lake_keys, landmark_keys(own.lazy(), theirs)]),
         )
 
 
