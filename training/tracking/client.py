@@ -16,7 +16,8 @@ NAME = "stillwatch"
 EXPERIMENT = "stillwatch"
 SQLITE = "sqlite:///"
 _DATABASES = (SQLITE, "postgresql", "mysql", "mssql")  # that MLflow keeps runs in
-_ANSWER_SECONDS = 5.0  # in which a tracking server must take a connection
+_ANSWER_SECONDS = 5.0  # in which a tracking server or a database must take a connection
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}  # unless another one is named
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -63,9 +64,10 @@ def _check_store(uri: str) -> None:
     """
     parts = urlsplit(uri)
     try:
+        usual_port = _PORTS.get(parts.scheme.partition("+")[0])
+        if parts.hostname and usual_port:
+            socket.create_connection((parts.hostname, parts.port or usual_port), timeout=_ANSWER_SECONDS).close()
         if is_server(uri):
-            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-            socket.create_connection((parts.hostname or "", port), timeout=_ANSWER_SECONDS).close()
             return
         if not uri.startswith(_DATABASES):
             raise ValueError("it is no SQL database and no server")
