@@ -24,6 +24,8 @@ _CODE = (
     "training.tracking.loader",
 )
 _IMPORTS = re.compile(r"^from (?:features|training\.models|training\.tracking)((?:\.\w+)?) import ", re.MULTILINE)
+_LEAN = ("from training.lean_lightgbm import lightgbm as lgb", "import lightgbm as lgb")
+"""Elsewhere LightGBM is imported as it is: others in the same process may want all of it."""
 _NEEDED = ("lightgbm>=4.6", "numpy>=2.2", "pandas>=2.3", "pydantic>=2.12", "scikit-learn>=1.9", "scipy>=1.16")
 
 
@@ -55,7 +57,9 @@ def write_package(folder: Path) -> Path:
     package.mkdir()
     (package / "__init__.py").touch()
     for name, source in sources.items():
-        (package / name).write_text(_IMPORTS.sub(rf"from {package.name}\1 import ", source), encoding="utf-8")
+        (package / name).write_text(
+            _IMPORTS.sub(rf"from {package.name}\1 import ", source.replace(*_LEAN)), encoding="utf-8"
+        )
     return package
 
 
