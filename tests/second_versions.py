@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -15,8 +16,6 @@ import pytest
 from pipelines.cli import main
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
-from training import tracking
-from training.gate.promotion import Decision
 from training.tracking.client import NAME, connect
 
 if TYPE_CHECKING:
@@ -108,14 +107,15 @@ def late_version(made_world: Path, as_of: datetime, retrain_copy: RetrainCopy, o
 
 
 @pytest.fixture(scope="session")
-def blind_workspace(made_world: Path, as_of: datetime, key: str, once: Once) -> Path:
+def blind_workspace(made_world: Path, filled_workspace: Path, as_of: datetime, key: str, once: Once) -> Path:
     """Like the shared workspace, but it never saw a row that became known after `as_of`.
 
-    Its model did not have to pass the gate, and is not packaged.
+    An equal model has an equal Bento, which is there already; that of another model is built.
     """
 
     def fill(folder: Path) -> None:
         (folder / "known").mkdir()
+        shutil.copytree(filled_workspace / "bento", folder / "workspace" / "bento")
         labels = pl.read_parquet(made_world / "labels.parquet").filter(pl.col("labelled_at") <= as_of)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("STILLWATCH_KEY", key)
@@ -127,17 +127,15 @@ def blind_workspace(made_world: Path, as_of: datetime, key: str, once: Once) -> 
 
 
 def _train(workspace: Workspace, inputs: "Inputs", labels: pl.DataFrame, as_of: datetime) -> None:
-    """Fill a workspace and make its first model the champion."""
+    """Fill a workspace and train its first model."""
     from pipelines.ingest import ingest
-    from pipelines.models.champion import champion_folder
-    from pipelines.models.train import VersionRequest, train_version
+    from pipelines.models.train import VersionRequest
+    from pipelines.retrain import retrain
     from planting import Planting
 
     ingest(workspace, inputs, reject_limit=0.01, progress=_silent)
     request = VersionRequest(labels=labels, as_of=as_of, planting=Planting(share=PLANTED))
-    version = train_version(workspace, request, _silent).version
-    tracking.record_promotion(workspace.tracking_uri, version, Decision(True, ("The first.",)))
-    champion_folder(workspace)
+    retrain(workspace, request, progress=_silent, now=as_of)
 
 
 def _silent(step: str, done: float) -> None:
