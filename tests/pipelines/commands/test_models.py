@@ -52,6 +52,13 @@ def fresh(ingested: Path, tmp_path: Path) -> Path:
     return shutil.copytree(ingested, tmp_path / "fresh")
 
 
+@pytest.fixture
+def untrained(filled_workspace: Path, tmp_path: Path) -> Path:
+    """The requests of the shared workspace, and nothing else of it."""
+    shutil.copytree(filled_workspace / "lake", tmp_path / "untrained" / "lake")
+    return tmp_path / "untrained"
+
+
 def label(workspace: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((workspace / "champion" / "label.json").read_text())
     return content
@@ -106,26 +113,26 @@ def test_a_training_without_planting_says_and_records_nothing_of_it(late_version
 
 
 @pytest.mark.parametrize("command_name", ["train", "retrain"])
-def test_an_unknown_family_ends_with_2_and_the_known_ones(fresh: Path, stillwatch: Run, command_name: str) -> None:
-    before = sorted(path.name for path in fresh.iterdir())
-    result = stillwatch(command_name, "--plant-families", "nonsense", "--as-of", TIME, "--workspace", fresh)
+def test_an_unknown_family_ends_with_2_and_the_known_ones(untrained: Path, stillwatch: Run, command_name: str) -> None:
+    before = sorted(path.name for path in untrained.iterdir())
+    result = stillwatch(command_name, "--plant-families", "nonsense", "--as-of", TIME, "--workspace", untrained)
     assert result.returncode == 2
     assert result.stdout == ""
     assert "['nonsense'] can't be planted: choose from instruction_generation, chain_of_thought" in result.stderr
-    assert sorted(path.name for path in fresh.iterdir()) == before
+    assert sorted(path.name for path in untrained.iterdir()) == before
 
 
 @pytest.mark.parametrize("share", ["0", "1.5", "much"])
-def test_a_share_that_can_not_be_planted_ends_with_2(fresh: Path, stillwatch: Run, share: str) -> None:
-    result = stillwatch("retrain", "--plant-share", share, "--as-of", TIME, "--workspace", fresh)
+def test_a_share_that_can_not_be_planted_ends_with_2(untrained: Path, stillwatch: Run, share: str) -> None:
+    result = stillwatch("retrain", "--plant-share", share, "--as-of", TIME, "--workspace", untrained)
     assert result.returncode == 2
     assert "--plant-share" in result.stderr
 
 
-def test_without_labels_and_without_planting_there_is_nothing_to_learn_from(fresh: Path, stillwatch: Run) -> None:
-    result = stillwatch("retrain", "--no-plant", "--as-of", TIME, "--workspace", fresh)
+def test_without_labels_and_without_planting_there_is_nothing_to_learn_from(untrained: Path, stillwatch: Run) -> None:
+    result = stillwatch("retrain", "--no-plant", "--as-of", TIME, "--workspace", untrained)
     assert result.returncode == 2
     assert result.stdout == ""
     assert "Fewer than two true accounts are known" in result.stderr
     assert "features" not in result.stderr, "it is refused before any work"
-    assert not (fresh / "champion").exists()
+    assert not (untrained / "champion").exists()

@@ -22,7 +22,7 @@ from serving.process import free_port
 from tests.features.conftest import SECRET
 from tests.pipelines.follow.broker.conftest import PATIENCE, run, until
 from tests.pipelines.follow.taking.test_bodies import record
-from tests.pipelines.follow.test_run import Sender, following, keys_of
+from tests.pipelines.follow.test_run import PAUSE, Sender, following, keys_of
 from tests.test_canary import found_in
 
 CANARY = "zqxcanary"
@@ -50,7 +50,7 @@ class Publisher:
                 records = [record(i, request_id=f"n{i}", timestamp=now, prompt=f"{CANARY} {i}") for i in numbers]
                 await streams.publish("events.a", "\n".join(map(json.dumps, records)).encode(), timeout=1)
                 self.acknowledged += [f"n{i}" for i in numbers]
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(PAUSE)
 
 
 async def prepare(server: NatsServer) -> None:
@@ -64,17 +64,15 @@ async def prepare(server: NatsServer) -> None:
 async def restart(server: NatsServer, address: str) -> None:
     """Kill the broker, see that health and metrics say so while HTTP goes on, and start it again."""
 
-    async def ask(path: str) -> httpx.Response:
-        return await asyncio.to_thread(httpx.get, f"{address}{path}", timeout=PATIENCE)
-
-    async with asyncio.timeout(PATIENCE):
-        while (await ask("/readyz")).status_code != 200:
-            await asyncio.sleep(0.1)
-        await asyncio.to_thread(server.kill)
-        while (await ask("/readyz")).status_code != 503:
-            await asyncio.sleep(0.1)
-    assert "stillwatch_broker_connected 0.0" in (await ask("/metrics")).text
-    assert (await ask("/livez")).status_code == 200
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as client:
+        async with asyncio.timeout(PATIENCE):
+            while (await client.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.1)
+            await asyncio.to_thread(server.kill)
+            while (await client.get("/readyz")).status_code != 503:
+                await asyncio.sleep(0.1)
+        assert "stillwatch_broker_connected 0.0" in (await client.get("/metrics")).text
+        assert (await client.get("/livez")).status_code == 200
     await asyncio.to_thread(server.start)
 
 
