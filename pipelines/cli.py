@@ -251,14 +251,27 @@ def ui(
 
 
 @app.command()
-def demo(seed: Seed = 0, path: NewRoot = Path("demo")) -> None:
-    """Run everything once on a small simulated world, and score two accounts over HTTP."""
+def demo(
+    seed: Seed = 0,
+    is_served: Annotated[bool, typer.Option("--serve", help="Keep the analysts' console up at the end.")] = False,
+    path: NewRoot = Path("demo"),
+) -> None:
+    """Run everything once on a small simulated world, score two accounts over HTTP, and open a case in the console."""
     from pipelines.commands import printing
     from pipelines.commands.demo import run_demo
+    from pipelines.commands.options import CONSOLE_PORT
+    from pipelines.console.serving import ConsoleRequest, serve_console
+    from pipelines.workspace import Workspace
+    from serving.process import check_port
 
+    if is_served:
+        check_port("127.0.0.1", CONSOLE_PORT)  # before minutes of work
     with printing.show_progress() as progress:
         lines = run_demo(path, now=datetime.now(UTC), seed=seed, progress=progress)
     print("\n".join(lines))
+    if is_served:
+        with printing.show_progress() as progress:
+            serve_console(Workspace(path), ConsoleRequest("127.0.0.1", CONSOLE_PORT), progress)
 
 
 def main() -> None:

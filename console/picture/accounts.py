@@ -208,6 +208,15 @@ def read_campaign(connection: Connection, build: ShownBuild, campaign_id: str, u
     )
 
 
+def likeliest_campaign(connection: Connection, build: ShownBuild) -> str | None:
+    """The campaign of the highest risk, of equal ones that with most accounts; None where none is reported."""
+    row = campaign_rows.c
+    statement = select(row.campaign_id).where(row.snapshot_id == build.id)
+    ranked = statement.order_by(row.risk.desc(), row.accounts.desc(), row.campaign_id)
+    campaign_id: str | None = connection.execute(ranked.limit(1)).scalar_one_or_none()
+    return campaign_id
+
+
 def read_members(connection: Connection, build: ShownBuild, campaign_id: str, most: int | None = None) -> Sequence[Any]:
     """Members with `account_id`, `membership`, `ties`, `joined_at`, what the build knows of each, and its standing."""
     member, row = member_rows.c, account_rows.c

@@ -1,4 +1,4 @@
-"""The demo: everything once on a small simulated world, ending with two accounts scored over HTTP."""
+"""The demo: everything once on a small simulated world, up to scores over HTTP and a case to work."""
 
 import json
 import shutil
@@ -11,6 +11,8 @@ import polars as pl
 
 from features.errors import InputError, StillwatchError
 from features.progress import Progress
+from pipelines.commands.options import CONSOLE_PORT
+from pipelines.console.first_case import FirstCase, open_first_case
 from pipelines.ingest import Inputs, ingest
 from pipelines.inputs.labels import read_labels
 from pipelines.models.train import VersionRequest
@@ -66,8 +68,14 @@ def run_demo(root: Path, *, now: datetime, seed: int, progress: Progress) -> lis
     with running_server(result.bento, endpoint_options(workspace, is_open=True), log=root / "serve.log") as url:
         answer = _ask(url, [bad, good])
     progress("serving", 1.0)
+    first = open_first_case(workspace, now, progress)
     stored = counts["requests"].stored
-    return [*_summary(root, stored, len(scores), result), *_both_scores(answer), *_next_commands(workspace, as_of)]
+    return [
+        *_summary(root, stored, len(scores), result),
+        *_both_scores(answer),
+        *_console(workspace, first),
+        *_next_commands(workspace, as_of),
+    ]
 
 
 def _claim(root: Path) -> None:
@@ -115,6 +123,16 @@ def _both_scores(answer: dict[str, Any]) -> list[str]:
         lines.append(f"{kind}: {score['account_id']}, risk {score['risk']:.4f}, {score['status']}")
         lines += [f"  - {reason}" for reason in score["reasons"]]
     return lines
+
+
+def _console(workspace: Workspace, first: FirstCase) -> list[str]:
+    """Say how to work the first case."""
+    return [
+        "",
+        f"analysts' console:   stillwatch console --workspace '{workspace.root}'",
+        f"  sign in at http://127.0.0.1:{CONSOLE_PORT}{first.path} as {first.user} with {first.password}",
+        f"  a case about {first.accounts} accounts waits there" if first.accounts else "  no campaign is reported",
+    ]
 
 
 def _next_commands(workspace: Workspace, as_of: datetime) -> list[str]:

@@ -166,6 +166,7 @@ Search = Annotated[
     ),
 ]
 LARGEST_SEED = 2**31 - 1  # that LightGBM takes
+CONSOLE_PORT = 8600  # of the analysts' page, unless another one is given
 Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of all random draws.")]
 AssumeUtc = Annotated[bool, typer.Option("--assume-utc", help="Times without a zone are UTC.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with 5 if something deserves a look.")]

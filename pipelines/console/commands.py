@@ -9,6 +9,7 @@ import typer
 
 from features.errors import InputError
 from pipelines.commands.options import (
+    CONSOLE_PORT,
     HOLDS_ALL,
     WORKSPACE,
     Root,
@@ -38,7 +39,7 @@ Role = Annotated[str, typer.Option("--role", help="reader, analyst, lead or admi
 @console.callback()
 def serve_pages(
     context: typer.Context,
-    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8600,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = CONSOLE_PORT,
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
     behind_proxy: Annotated[
         bool, typer.Option("--behind-tls-proxy", help="A proxy with TLS stands before it: cookies are for HTTPS only.")
