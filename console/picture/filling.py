@@ -18,7 +18,7 @@ from console.picture.frames import (
 )
 
 _CHUNK = 5_000  # rows of one transaction: analysts wait no longer than one takes, some 0.2 s
-_KEPT_TIMES = 60  # times of which risks stay; a build a day makes two months
+_MOST_TIMES = 60  # times of which risks stay; a build a day makes two months
 
 
 def shown_stamp(store: ConsoleStore) -> str | None:
@@ -54,12 +54,8 @@ def fill_picture(store: ConsoleStore, picture: BuildPicture) -> None:
         _mark_flagged(connection, snapshot_id, picture.thresholds[0])
         connection.execute(update(snapshots).values(is_current=snapshots.c.id == snapshot_id))
         _drop_others(connection)
-    if store.engine.dialect.name == "postgresql":
-        with store.writing() as connection:
-            connection.exec_driver_sql("ANALYZE")
-    else:
-        with store.writing() as connection:
-            connection.exec_driver_sql("PRAGMA optimize")
+    with store.writing() as connection:
+        connection.exec_driver_sql("ANALYZE" if store.engine.dialect.name == "postgresql" else "PRAGMA optimize")
 
 
 def _drop_others(connection: Connection) -> None:
@@ -89,7 +85,7 @@ def _add_points(store: ConsoleStore, picture: BuildPicture) -> None:
         if not frame.is_empty():
             connection.execute(insert(risk_points), frame.to_dicts())
         newest = select(risk_points.c.as_of).distinct().order_by(risk_points.c.as_of.desc())
-        oldest = connection.execute(newest.offset(_KEPT_TIMES - 1).limit(1)).scalar_one_or_none()
+        oldest = connection.execute(newest.offset(_MOST_TIMES - 1).limit(1)).scalar_one_or_none()
         if oldest is not None:
             connection.execute(delete(risk_points).where(risk_points.c.as_of < oldest))
 

@@ -33,6 +33,7 @@ from training.reports.campaign.tables import tables, write_tables
 from training.reports.campaign.value import CampaignReport, Method
 
 _SHARES_KEYS = "shares keys with other members"
+_NO_INDICATORS = pl.List(pl.Struct({"code": pl.String}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +162,7 @@ def _score_members(
 ) -> pl.DataFrame:
     """`account_id`, `risk`, `indicators` of the members, as `score` gives them; no rows without a model."""
     if model is None:
-        return pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64, "indicators": pl.List(pl.Struct({}))})
+        return pl.DataFrame(schema={"account_id": pl.String, "risk": pl.Float64, "indicators": _NO_INDICATORS})
     lifts = lift_accounts(workspace, model, as_of, progress).join(members, on="account_id", how="semi")
     rows = lifts.with_columns(as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")))
     return score_batch(workspace, model, rows).select("account_id", "risk", "indicators")
@@ -181,10 +182,11 @@ def _count_indicators(scores: pl.DataFrame) -> pl.DataFrame:
     """How many members each signal raised the risk of, as far as they are enough not to point at persons."""
     names = {feature.signal.code: feature.signal.name for feature in FEATURES}
     names[CAMPAIGN_CODE.partition(".")[0]] = _SHARES_KEYS
-    codes = [(row["account_id"], each["code"].partition(".")[0])
-             for row in scores.iter_rows(named=True) for each in row["indicators"]]  # fmt: skip
+    code = pl.col("indicators").struct.field("code")
     counted = (
-        pl.DataFrame(codes, schema={"account_id": pl.String, "code": pl.String}, orient="row")
+        scores.explode("indicators")
+        .select("account_id", code=code.str.split(".").list.first())
+        .drop_nulls()
         .group_by("code")
         .agg(accounts=pl.col("account_id").n_unique().cast(pl.Int64))
         .filter(pl.col("accounts") >= LEAST_GROUP)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -115,8 +115,8 @@ def _model(workspace: Workspace) -> Model:
 
 def _accounts(workspace: Workspace, as_of: datetime, scores: pl.DataFrame) -> pl.DataFrame:
     lake = workspace.lake
-    known_labels = lake.scan_named("labels", as_of).filter(pl.col("labelled_at") <= as_of).collect()
-    labels = known_labels.sort("labelled_at").unique("account_id", keep="last")
+    labels_by_then = lake.scan_named("labels", as_of).filter(pl.col("labelled_at") <= as_of).collect()
+    labels = labels_by_then.sort("labelled_at").unique("account_id", keep="last")
     registered = lake.accounts(as_of).select("account_id", "plan", "created_at")
     joined = (
         scores.join(lake.seen(as_of), on="account_id", how="left")
@@ -216,13 +216,8 @@ def _silently(step: str, done: float) -> None:
 @contextmanager
 def held(workspace: Workspace, command: str) -> Iterator[Path | None]:
     """Hold the workspace if nobody else does, else yield None."""
-    context = workspace.locked(command)
-    try:
-        scratch = context.__enter__()
-    except InputError:
-        yield None
-        return
-    try:
+    with ExitStack() as stack:
+        scratch: Path | None = None
+        with suppress(InputError):
+            scratch = stack.enter_context(workspace.locked(command))
         yield scratch
-    finally:
-        context.__exit__(None, None, None)
