@@ -2,7 +2,6 @@
 
 import logging
 import signal
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pipelines.console.alike import AlikeSearch
 from pipelines.console.lake_decisions import LakeSink
 from pipelines.console.picture import gather_picture, held, picture_source
 from pipelines.console.store import console_store
+from pipelines.servers.announced import AnnouncedServer
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from serving.access.tls import TlsFiles, is_loopback
@@ -160,7 +160,7 @@ def serve_console(workspace: Workspace, request: ConsoleRequest, progress: Progr
         **({} if request.tls is None else request.tls.for_uvicorn()),
     )
     with suppress(KeyboardInterrupt):
-        _AnnouncingServer(config, f"console: {scheme}://{shown_host}:{request.port}/").run()
+        AnnouncedServer(config, f"console: {scheme}://{shown_host}:{request.port}/").run()
     store.close()
 
 
@@ -175,16 +175,3 @@ def _watch(workspace: Workspace, store: ConsoleStore) -> Callable[[], None]:
             log.warning("the last build can't be shown: %s", error)
 
     return look
-
-
-class _AnnouncingServer(uvicorn.Server):
-    """Prints a line once it listens."""
-
-    def __init__(self, config: uvicorn.Config, line: str) -> None:
-        super().__init__(config)
-        self._line = line
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
-        await super().startup(sockets)
-        print(f"{self._line}\nCtrl-C stops it.", flush=True)

@@ -16,6 +16,7 @@ import httpx
 import uvicorn
 
 from features.errors import InputError, StillwatchError
+from pipelines.servers.announced import AnnouncedServer
 from pipelines.servers.endpoint import check_keys
 from pipelines.servers.runs_proxy import ReverseProxy, guarded_pages
 from pipelines.workspace import Workspace
@@ -71,24 +72,15 @@ def serve_runs(workspace: Workspace, request: RunsRequest) -> None:
     with suppress(KeyboardInterrupt), _private_folder(uri) as scratch:
         behind = scratch / "mlflow.sock"
         with server_process(_command(workspace, scratch, request, behind), f"unix:{behind}", log) as process:
-            server = _AnnouncedServer(
+            server = _RunsServer(
                 _gate(workspace, request, behind), f"MLflow: {scheme}://{_in_url(request.host)}:{request.port}/{page}"
             )
             server.run_with(process)
         raise StillwatchError(f"MLflow ended: {last_words(log)}")
 
 
-class _AnnouncedServer(uvicorn.Server):
-    """Prints a line once it listens."""
-
-    def __init__(self, config: uvicorn.Config, line: str) -> None:
-        super().__init__(config)
-        self._line = line
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
-        await super().startup(sockets)
-        print(f"{self._line}\nCtrl-C stops it.", flush=True)
+class _RunsServer(AnnouncedServer):
+    """Ends with the server behind it."""
 
     def run_with(self, process: "subprocess.Popen[bytes]") -> None:
         """Run until this process is told to end, or the other one ends."""
