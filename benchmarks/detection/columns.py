@@ -24,7 +24,7 @@ from features.catalogue import FEATURE_NAMES, MODES
 from training.evaluation.metrics import average_precision, rank
 from training.evaluation.report import blanked
 from training.fitting.candidates import FittedCandidate
-from training.fitting.train import OURS
+from training.models.candidate import OURS
 
 Losses = Mapping[str, float]
 

@@ -32,7 +32,7 @@ from training.evaluation.intervals import draw
 from training.evaluation.metrics import Estimate
 from training.examples.test_set import TestSet, make_test_set
 from training.fitting.candidates import FittedCandidate
-from training.fitting.train import OURS
+from training.models.candidate import OURS
 
 PAGE, PART = "campaigns.md", "early"
 SCENARIO = "mixed"

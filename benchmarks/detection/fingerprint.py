@@ -43,8 +43,8 @@ from features.catalogue import FEATURES, MODES
 from training.evaluation.metrics import threshold_at
 from training.evaluation.report import blanked
 from training.fitting.candidates import FittedCandidate
-from training.fitting.train import OURS
 from training.fitting.training_sets import training_sets
+from training.models.candidate import OURS
 
 REQUESTS, SHARES = (25, 50, 100, 250, 1_000), (1.0, 0.5, 0.25, 0.1)
 DILUTIONS = tuple(Dilution(requests, share) for requests in REQUESTS for share in SHARES)

@@ -20,7 +20,7 @@ from features.catalogue import FEATURES, MODES
 from training.baselines.single_column_rule import VOLUME_FEATURE
 from training.evaluation.headline import NEEDED
 from training.evaluation.metrics import Estimate, recall_name
-from training.fitting.train import OURS
+from training.models.candidate import OURS
 
 STRICT, STRICTER = recall_name(0.001), recall_name(STRICTEST)
 WORST = 12  # cohorts that are shown

@@ -44,7 +44,7 @@ from benchmarks.worlds.training_worlds import TrainingWorld, prepare_world
 from docs_tools.documents import RESULTS, table, write_part
 from docs_tools.pictures import FamilyPanel, draw_families
 from training.evaluation.metrics import recall_name
-from training.fitting.train import OURS
+from training.models.candidate import OURS
 
 HEAD = ("model", "PR-AUC", "recall at 1 %", "recall at 0.1 %", "ECE")
 WIDE = recall_name(0.01)

@@ -23,10 +23,9 @@ from training.examples.test_set import latest
 from training.fitting.candidates import FittedCandidate, fit_candidate
 from training.fitting.group_lifts import with_lifts
 from training.fitting.plan import Plan
-from training.fitting.train import OURS
 from training.fitting.training_sets import TrainingSet, training_rows, training_sets
 from training.models.blend import Blend, Blended
-from training.models.candidate import Candidate
+from training.models.candidate import OURS, Candidate
 from training.models.fit import LIGHTGBM_DEFAULTS, Boosting
 from training.models.logistic_regression import LogisticRegression
 from training.models.narrow import Narrow

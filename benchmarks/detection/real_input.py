@@ -38,7 +38,8 @@ from pipelines.workspace import Workspace
 from serving.server import running_server
 from training.examples.dataset import matrix
 from training.fitting.candidates import FittedCandidate
-from training.fitting.train import OURS, TrainingRequest, train
+from training.fitting.train import TrainingRequest, train
+from training.models.candidate import OURS
 
 CASES = ("held out", "never labelled")
 SHOWN = ESTIMATE_NAMES[:3]

@@ -27,7 +27,7 @@ from features.catalogue import FEATURES
 from training.evaluation.headline import NEEDED
 from training.evaluation.metrics import recall_name
 from training.fitting.candidates import FittedCandidate
-from training.fitting.train import OURS
+from training.models.candidate import OURS
 
 PAGE, PART = "campaigns.md", "structure"
 DILUTIONS = tuple(Dilution(requests, share) for requests in (50, 100, 250) for share in (1.0, 0.25))

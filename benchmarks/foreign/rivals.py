@@ -18,7 +18,8 @@ from pipelines.models.detectors import with_detectors
 from pipelines.models.train import gather
 from training.baselines import published_rivals
 from training.examples.dataset import DETECTOR_COLUMNS, matrix
-from training.fitting.train import OURS, TrainingRequest, train
+from training.fitting.train import TrainingRequest, train
+from training.models.candidate import OURS
 
 
 def score_rivals(run: Run) -> dict[str, Path]:

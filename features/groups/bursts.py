@@ -7,7 +7,7 @@ news), so it only supports what accounts show otherwise. (Synchronised registrat
 from datetime import datetime, timedelta
 
 import polars as pl
-from scipy.stats import poisson
+from scipy.special import pdtrc
 
 HOURS = 6
 _AROUND = 7 * 24 // HOURS  # windows on either side that say how many are usual
@@ -41,5 +41,5 @@ def _beyond_usual(customers: pl.DataFrame) -> pl.DataFrame:
     )
     near = {name: pl.col(name).rolling_sum(2 * _AROUND + 1, min_samples=1, center=True) for name in ("own", "windows")}
     usual = filled.select(usual=(near["own"] - pl.col("own") + 1) / (near["windows"] - 1).clip(lower_bound=1))
-    chance = poisson.sf(filled["own"].to_numpy() - 1, usual["usual"].to_numpy())
+    chance = pdtrc(filled["own"].to_numpy() - 1, usual["usual"].to_numpy())
     return filled.select("signup_time", burst=(pl.Series(chance) < _CHANCE) & (pl.col("own") >= _FEWEST))

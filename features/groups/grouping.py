@@ -8,10 +8,9 @@ makes a group is its `surprise`; whether it acts like a campaign, `features.grou
 
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 from graspologic_native import leiden
-from scipy.stats import binom
+from scipy.special import betainc
 
 from features.groups.link_kinds import LINK_KINDS
 from features.groups.links import DEALT, Links
@@ -216,8 +215,9 @@ def _measure_surprise(shown: pl.DataFrame, ties: pl.DataFrame, links: Links) -> 
         .join(usual, on=["sort", "level"])
         .join(customers, on="group")
     )
-    tail = binom.logsf(evident["evident"].to_numpy() - 1, evident["customers"].to_numpy(), evident["usual"].to_numpy())
-    odds = pl.Series(-tail / np.log(10), dtype=pl.Float64).clip(0, _MOST_SURPRISE)
+    hits, draws, rate = (evident[name].to_numpy() for name in ("evident", "customers", "usual"))
+    chance = betainc(hits, draws - hits + 1, rate)  # of so many hits or more; `scipy.stats` takes a second to import
+    odds = -pl.Series(chance, dtype=pl.Float64).log10().clip(lower_bound=-_MOST_SURPRISE)
     paid = (odds - evident["looks"].log10()).clip(lower_bound=0)
     tails = evident.with_columns(tail=paid).group_by("group", "sort").agg(pl.col("tail").max())
     by_sort = {sort: pl.col("tail").filter(pl.col("sort") == sort).sum() for sort in _EVIDENT}

@@ -29,7 +29,8 @@ from training.examples.dataset import DETECTOR_COLUMNS, digest, entities, snapsh
 from training.examples.splits import require_two
 from training.examples.test_set import latest
 from training.fitting.plan import Plan
-from training.fitting.train import OURS, Trained, TrainingRequest, train
+from training.fitting.train import Trained, TrainingRequest, train
+from training.models.candidate import OURS
 
 
 @dataclass(frozen=True, kw_only=True)

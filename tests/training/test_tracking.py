@@ -16,8 +16,9 @@ from features.errors import InputError, IntegrityError
 from training import tracking
 from training.evaluation.drift import expect, make_reference
 from training.examples.dataset import matrix
-from training.fitting.train import OURS, Trained
+from training.fitting.train import Trained
 from training.gate.promotion import Decision, gate
+from training.models.candidate import OURS
 from training.models.model import Model, load
 from training.tracking.client import connect
 from training.tracking.registry import registered_version

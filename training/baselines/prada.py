@@ -10,7 +10,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import shapiro
 
 from training.baselines.windows import Windows, squared_distances
 
@@ -44,6 +43,8 @@ def _deviation(distances: Numbers) -> Numbers:
     deviations = np.where(is_constant, 1.0, np.nan)
     is_testable = has_enough & ~is_constant
     if is_testable.any():
+        from scipy.stats import shapiro  # late: it takes most of a second to import, and only trainings need it
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # rows with nearly equal distances
             statistic = shapiro(inliers[is_testable], axis=1, nan_policy="omit").statistic

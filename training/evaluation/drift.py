@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import rel_entr
-from scipy.stats import chi2
+from scipy.special import chdtri, rel_entr
 
 from training.evaluation.metrics import Numbers, Value, average_precision, rank
 from training.examples.dataset import matrix
@@ -174,7 +173,7 @@ def _count(values: Numbers, edges: Numbers) -> NDArray[np.int64]:
 
 def _shift(then: Histogram, values: Numbers) -> Shift:
     before, after = np.array(then.counts), _count(values, np.array(then.edges))
-    chance = chi2.ppf(SURE, before.size - 1) * (1 / max(before.sum(), 1) + 1 / max(after.sum(), 1))
+    chance = chdtri(before.size - 1, 1 - SURE) * (1 / max(before.sum(), 1) + 1 / max(after.sum(), 1))
     return Shift(then.name, psi(before, after), distance(before, after), float(chance))
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from training.evaluation.metrics import Estimate, Flags, Numbers
 
 FEWEST = 10  # accounts that a share needs to be reported
-Z_95 = float(norm.ppf(0.975))
+Z_95 = float(ndtri(0.975))
 _CELLS = 2_000_000  # of a block of draws: bounds the memory
 Draws = NDArray[np.uint16]
 

@@ -2,31 +2,28 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import polars as pl
 from threadpoolctl import threadpool_limits
 
 from training.baselines import SingleColumnRule
-from training.evaluation.report import EvaluationRequest, Report, evaluate
-from training.examples.dataset import REPORT_COLUMNS, digest, lifts, matrix
+from training.evaluation.report import Report
+from training.examples.dataset import REPORT_COLUMNS, digest
 from training.examples.splits import Split, campaign_digests
-from training.examples.test_set import TestSet
 from training.fitting.candidates import FittedCandidate, fit_candidate, judge_candidate
 from training.fitting.candidates import JudgedCandidate as JudgedCandidate
 from training.fitting.plan import Plan as Plan
 from training.fitting.request import TrainingRequest as TrainingRequest
 from training.fitting.training_sets import TrainingSet, training_sets
 from training.models.blend import Blend, Blended
-from training.models.candidate import Candidate
+from training.models.candidate import OURS, Candidate
 from training.models.fit import Boosting
 from training.models.logistic_regression import LogisticRegression
 from training.models.model import Model
 from training.models.narrow import Narrow
 from training.models.search import search
-
-OURS = "stillwatch"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -106,26 +103,6 @@ def _train(request: TrainingRequest) -> Trained:
         seed=request.seed,
         digests=digests,
         counts=_counts(request, split, for_ours),
-    )
-
-
-def judge(
-    model: Model, test: TestSet, *, as_of: datetime, seed: int, name: str = "champion", replicates: int = 300
-) -> Report:
-    """Report on a stored model on any test set, say on the champion on the challenger's.
-
-    If the model learned from campaigns of the test set, a note of the report says that its figures flatter.
-    """
-    shared = set(campaign_digests(test.frame)) & set(model.origin.get("campaigns", "").split())
-    if shared:
-        note = f"{name} learned from {len(shared)} of the campaigns of this test set, so its figures flatter"
-        test = replace(test, notes=(*test.notes, note))
-    return evaluate(
-        test,
-        lambda examples: model.predict(matrix(examples, model.features), lifts(examples)),
-        EvaluationRequest(
-            model=name, as_of=as_of, seed=seed, review_threshold=model.review_threshold, replicates=replicates
-        ),
     )
 
 

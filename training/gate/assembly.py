@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from training.evaluation.judging import judge
 from training.evaluation.metrics import Estimate, Numbers
 from training.evaluation.paired import differences
 from training.evaluation.report import Report
@@ -16,8 +17,8 @@ from training.evaluation.slices import campaigns_of
 from training.examples.dataset import lifts, matrix, targets
 from training.examples.splits import confirmed_campaigns, digest_campaign
 from training.examples.test_set import TestSet, without_accounts
-from training.fitting.train import OURS, judge
 from training.gate.evidence import CHAMPION, Evidence, Footprint, LearnedCampaigns
+from training.models.candidate import OURS
 from training.models.model import Model
 
 # Rivals that a challenger must not lose to. Detectors of the literature are reported beside them, no more: with each

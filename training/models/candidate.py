@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from training.examples.rows import TrainingRows
 
+OURS = "stillwatch"  # our own candidate's name
+
 
 class Scorer(Protocol):
     """A fitted candidate without calibration: gives each row a number that rises with the risk."""

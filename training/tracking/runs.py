@@ -10,13 +10,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.evaluation.drift import Reference
 from training.examples.dataset import targets
 from training.examples.test_set import write_test_set
-from training.fitting.train import OURS, JudgedCandidate, Trained
 from training.models.artifact import SIGNATURE, Sign
+from training.models.candidate import OURS
 from training.models.model import fingerprint, save
 from training.reports.page import comparison_page
 from training.tracking.artifact_seals import log_sealed, log_sealed_text
@@ -42,6 +42,9 @@ from training.tracking.registry import (
 )
 from training.tracking.sweep import UNREGISTERED, registered, sweep
 
+if TYPE_CHECKING:  # recording needs none of the libraries that a training needs
+    from training.fitting.train import JudgedCandidate, Trained
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
@@ -63,7 +66,7 @@ class RunContext:
 
 
 def record(
-    uri: str, artifact_root: Path, trained: Trained, context: RunContext | None = None, *, sign: Sign | None = None
+    uri: str, artifact_root: Path, trained: "Trained", context: RunContext | None = None, *, sign: Sign | None = None
 ) -> int:
     """Log a training and register our model as a new version with the alias `challenger`.
 
@@ -126,7 +129,7 @@ def _experiment(client: Any, uri: str, artifact_root: Path) -> str:
     return str(stored.experiment_id)
 
 
-def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | None) -> tuple[str, str]:
+def _log(experiment: str, trained: "Trained", context: RunContext, sign: Sign | None) -> tuple[str, str]:
     """Log the parent run and its children; returns the ids of the run and of its logged model."""
     mlflow = library()
     name, description = f"train {trained.as_of:%Y-%m-%d %H:%M}", describe_report(trained.report)
@@ -159,7 +162,7 @@ def _log(experiment: str, trained: Trained, context: RunContext, sign: Sign | No
         return str(run.info.run_id), str(logged.model_id)
 
 
-def _learned_from(trained: Trained) -> Iterator[Any]:
+def _learned_from(trained: "Trained") -> Iterator[Any]:
     """What our model learned from, as inputs of its run."""
     counts, digests = trained.counts, trained.digests
     yield describe_dataset("accounts up to the training time", digests["train"], "training", counts["train_accounts"])
@@ -167,21 +170,21 @@ def _learned_from(trained: Trained) -> Iterator[Any]:
         yield describe_dataset("planted campaigns", digests["planted"], "training", counts["train_planted"])
 
 
-def _log_risks(client: Any, run: str, trained: Trained) -> None:
+def _log_risks(client: Any, run: str, trained: "Trained") -> None:
     """What each candidate gave each account of the test set, so that any two can be compared on the same accounts."""
     with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
         trained.risks.write_parquet(f"{scratch}/{RISKS}")
         log_sealed(client, run, Path(scratch) / RISKS)
 
 
-def _log_folders(client: Any, run: str, trained: Trained, sign: Sign | None) -> None:
+def _log_folders(client: Any, run: str, trained: "Trained", sign: Sign | None) -> None:
     for name, model in ((FOLDER, trained.final), (JUDGED, trained.model)):
         with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
             save(model, Path(scratch) / name, sign)
             client.log_artifacts(run, f"{scratch}/{name}", name)
 
 
-def _log_signatures(client: Any, run: str, trained: Trained, sign: Sign) -> None:
+def _log_signatures(client: Any, run: str, trained: "Trained", sign: Sign) -> None:
     """The signatures alone: a kill while the other files are written again would cost a model that is in use."""
     for name, model in ((FOLDER, trained.final), (JUDGED, trained.model)):
         with tempfile.TemporaryDirectory(prefix="stillwatch-") as scratch:
@@ -189,14 +192,14 @@ def _log_signatures(client: Any, run: str, trained: Trained, sign: Sign) -> None
             client.log_artifact(run, f"{scratch}/{name}/{SIGNATURE}", name)
 
 
-def _tags(trained: Trained, code_version: str) -> dict[str, str]:
+def _tags(trained: "Trained", code_version: str) -> dict[str, str]:
     digests = {f"digest_{name}": value for name, value in trained.digests.items()}
     training = {"as_of": trained.as_of.isoformat(), "code_version": code_version}
     marks = {MARK: fingerprint(trained.final), JUDGED_MARK: fingerprint(trained.model)}
     return {**training, **marks, **digests}
 
 
-def _pictures(mlflow: Any, trained: Trained) -> None:
+def _pictures(mlflow: Any, trained: "Trained") -> None:
     from training.reports import plots  # slow to import, and only a training draws
 
     label = targets(trained.split.test.frame)
@@ -207,7 +210,7 @@ def _pictures(mlflow: Any, trained: Trained) -> None:
         mlflow.log_figure(figure, f"plots/{name}.png")
 
 
-def _child(mlflow: Any, experiment: str, name: str, judged: JudgedCandidate, tags: Mapping[str, str]) -> None:
+def _child(mlflow: Any, experiment: str, name: str, judged: "JudgedCandidate", tags: Mapping[str, str]) -> None:
     own = {**tags, ROLE: "rival"}
     about = f"A rival that learned from the same examples as our model. {describe_report(judged.report)}"
     options = {"run_name": name, "nested": True, "tags": own, "description": about}

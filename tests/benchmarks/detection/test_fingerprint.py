@@ -15,7 +15,7 @@ from benchmarks.detection.fingerprint_tables import (
 from benchmarks.detection.left_out import sample_families
 from docs_tools.documents import RESULTS
 from features.catalogue import FEATURES, MODES
-from training.fitting.train import OURS
+from training.models.candidate import OURS
 
 SIZE, HONEST = 12, 1_100  # of each family, and of the honest ones, in `accounts`
 pytestmark = pytest.mark.slow  # trains a model without each of its parts

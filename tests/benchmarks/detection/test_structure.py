@@ -8,7 +8,7 @@ from benchmarks.detection.structure import NO_CAMPAIGNS, NO_COORDINATION, NOR_SH
 from benchmarks.worlds.diluted import Dilution
 from docs_tools.documents import RESULTS
 from training.examples.dataset import LIFT
-from training.fitting.train import OURS
+from training.models.candidate import OURS
 
 FEW, MANY = Dilution(50, 1.0), Dilution(250, 1.0)
 

@@ -8,13 +8,15 @@ import polars as pl
 import pytest
 
 from features.errors import InputError
+from training.evaluation.judging import judge
 from training.examples.dataset import LIFT, digest, lifts, matrix, weights
 from training.examples.planted import MARK, add_planted, is_planted, weigh_with_planted
 from training.examples.splits import NOTHING_CONFIRMED, campaign_digests
 from training.fitting.plan import Plan
-from training.fitting.train import OURS, Trained, judge, train
+from training.fitting.train import Trained, train
 from training.gate.evidence import Evidence
 from training.gate.promotion import UNJUDGED, gate
+from training.models.candidate import OURS
 from training.models.model import fingerprint
 
 

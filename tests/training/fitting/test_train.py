@@ -8,10 +8,12 @@ import polars as pl
 import pytest
 
 from training.baselines import SingleColumnRule
+from training.evaluation.judging import judge
 from training.examples.dataset import LIFT, lifts, matrix
 from training.examples.splits import hold_out
 from training.fitting.plan import Plan
-from training.fitting.train import OURS, Trained, judge, train
+from training.fitting.train import Trained, train
+from training.models.candidate import OURS
 from training.models.fit import BoostingSettings
 from training.models.model import fingerprint
 

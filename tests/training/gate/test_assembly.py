@@ -6,14 +6,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from training.evaluation.judging import judge
 from training.evaluation.paired import differences
 from training.evaluation.slices import campaigns_of
 from training.examples.dataset import targets
 from training.examples.splits import digest_campaign, hold_out
 from training.fitting.plan import Plan
-from training.fitting.train import OURS, Trained, judge, train
+from training.fitting.train import Trained, train
 from training.gate.assembly import PLAIN_RIVALS, Contender, RetiredChampion, assemble_evidence, risk_of
 from training.gate.evidence import CHAMPION, Footprint
+from training.models.candidate import OURS
 from training.models.fit import BoostingSettings
 
 FOOTPRINTS = Footprint(2, 0.1), Footprint(1, 0.2)

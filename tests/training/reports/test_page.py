@@ -8,8 +8,9 @@ import pytest
 
 from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
-from training.fitting.train import OURS, Trained
+from training.fitting.train import Trained
 from training.gate.promotion import Decision, force
+from training.models.candidate import OURS
 from training.reports.page import comparison_page
 from training.reports.text import metric_name, show_estimate
 

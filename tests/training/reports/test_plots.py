@@ -7,7 +7,8 @@ from scipy.stats import binomtest
 from training.evaluation.report import EvaluationRequest, evaluate
 from training.examples.dataset import targets
 from training.examples.test_set import make_test_set
-from training.fitting.train import OURS, Trained
+from training.fitting.train import Trained
+from training.models.candidate import OURS
 from training.reports.plots import by_slice, plots
 
 ALWAYS = {"precision_recall", "roc", "reliability", "importance", "time_to_detection", "cost"}

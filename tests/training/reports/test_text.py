@@ -12,7 +12,8 @@ from training.evaluation.metrics import Estimate
 from training.evaluation.report import EvaluationRequest, Report, evaluate
 from training.examples.splits import split_by_campaign
 from training.examples.test_set import BUCKETS, make_test_set
-from training.fitting.train import OURS, Trained
+from training.fitting.train import Trained
+from training.models.candidate import OURS
 from training.reports.text import flat, legal, render, show_estimate
 
 LEGAL = re.compile(r"[A-Za-z0-9_\-. /]+")

@@ -9,8 +9,9 @@ import pytest
 
 from training import tracking
 from training.evaluation.metrics import Estimate
-from training.fitting.train import OURS, Trained
+from training.fitting.train import Trained
 from training.gate.promotion import Decision
+from training.models.candidate import OURS
 from training.reports.text import flat
 from training.tracking.client import connect
 from training.tracking.pages import BATCH, COMPARISON, describe_report, log_report, runs_page
