@@ -21,7 +21,6 @@ from pipelines.cli import main
 from pipelines.settings import settings
 from tests.second_versions import PLANTED, blind_workspace, late_version, retrain_copy, two_versions, worse_labels
 from tests.world_with_canaries import NEEDLES, make_world
-from training.tracking.relocation import relocate
 
 # fixtures of their own file
 __all__ = ["blind_workspace", "late_version", "retrain_copy", "two_versions", "worse_labels"]
@@ -217,6 +216,8 @@ def move_copy() -> Callable[[Path, Path], Path]:
     """Copies a workspace; the copy's MLflow knows that it moved, so that the original stays as it is."""
 
     def copy(workspace: Path, target: Path) -> Path:
+        from training.tracking.relocation import relocate  # late: slow to import, and most files need no model
+
         shutil.copytree(workspace, target)
         relocate(target / "mlruns" / "mlflow.db", target / "mlruns" / "artifacts")
         return target

@@ -16,7 +16,6 @@ import pytest
 from pipelines.cli import main
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
-from training.tracking.client import NAME, connect
 
 if TYPE_CHECKING:
     from pipelines.ingest import Inputs
@@ -99,6 +98,8 @@ def late_version(made_world: Path, as_of: datetime, retrain_copy: RetrainCopy, o
     options += ["--slices", str(made_world / "truth.parquet"), "--no-plant", "--force", "--reason", "a holiday"]
 
     def train(folder: Path) -> None:
+        from training.tracking.client import NAME, connect
+
         client = connect(Workspace(retrain_copy(folder, options, 0)).tracking_uri)
         for alias, version in (("champion", 1), ("challenger", 2)):
             client.set_registered_model_alias(NAME, alias, str(version))
