@@ -20,8 +20,10 @@ export PYTHONDONTWRITEBYTECODE :=
 # The locks are complete: --no-deps. With dependencies pip would look for what extras need (pydantic[email]) beside the
 # pins, and stumble over the first newer release.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# By both cores, where pip would take one. What is no Python, such as a template, is passed over.
-compile = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib > $(VENV)/compiled 2>&1 || true
+# By both cores, where pip would take one. What is no Python, such as a template, is passed over; what is seldom or never
+# imported is a third of all, and would be compiled when it is.
+SELDOM := /(tests|pip|setuptools|mypyc|databricks|ibis|dask|sqlglot|pygments|graphql)/
+compile = $(BIN)/python -m compileall -q -j 0 -x '$(SELDOM)' $(VENV)/lib > $(VENV)/compiled 2>&1 || true
 count = $$(grep -c '^[a-z0-9]' $(1))
 install = $(PIP) install --require-hashes --no-deps --no-compile --progress-bar off -r $(1) | awk \
 	'/^(Collecting|Processing|Requirement already)/ && ++n % 40 == 0 {print "  " n " of them are here"; fflush()} \
