@@ -111,24 +111,28 @@ def late_version(made_world: Path, as_of: datetime, retrain_copy: RetrainCopy, o
 def blind_workspace(made_world: Path, filled_workspace: Path, as_of: datetime, key: str, once: Once) -> Path:
     """Like the shared workspace, but it never saw a row that became known after `as_of`.
 
-    An equal model has an equal Bento, which is there already; that of another model is built.
+    Its registry has the version of the shared one. A training on the very same inputs ends there; on any others it
+    would give a second version, and another Bento.
     """
 
     def fill(folder: Path) -> None:
         (folder / "known").mkdir()
-        shutil.copytree(filled_workspace / "bento", folder / "workspace" / "bento")
+        for made in ("bento", "mlruns"):
+            shutil.copytree(filled_workspace / made, folder / "workspace" / made)
+        forget_files()
         labels = pl.read_parquet(made_world / "labels.parquet").filter(pl.col("labelled_at") <= as_of)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("STILLWATCH_KEY", key)
             settings.cache_clear()
             _train(Workspace(folder / "workspace"), _cut(made_world, folder / "known", as_of), labels, as_of)
         settings.cache_clear()
+        forget_files()
 
     return once("blind", fill) / "workspace"
 
 
 def _train(workspace: Workspace, inputs: "Inputs", labels: pl.DataFrame, as_of: datetime) -> None:
-    """Fill a workspace and train its first model."""
+    """Fill a workspace and retrain in it."""
     from pipelines.ingest import ingest
     from pipelines.models.train import VersionRequest
     from pipelines.retrain import retrain
