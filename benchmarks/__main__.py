@@ -61,6 +61,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "columns": _on_pools("benchmarks.detection.columns", "the PR-AUC that each feature column adds"),
     "structure": _on_pools("benchmarks.detection.structure", "the recall that campaigns and sharing add"),
     "early": _on_pools("benchmarks.detection.early", "time to detection in each scenario"),
+    "replay": Benchmark("benchmarks.replay.replay", "a disclosed campaign, day by day, by commands (hours)"),
     "kills": Benchmark("benchmarks.robustness.kills", "retrainings killed and run again (half an hour)"),
     "faults": Benchmark("benchmarks.robustness.faults", "answers while Redis, SQLite or a worker breaks (5 minutes)"),
     "fuzz": Benchmark("benchmarks.robustness.fuzz", "spoiled requests at the ports of serve and follow"),

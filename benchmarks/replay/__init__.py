@@ -1,0 +1,1 @@
+"""A disclosed campaign, replayed day by day."""
