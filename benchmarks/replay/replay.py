@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, new_parser
-from benchmarks.replay.course import DailyAnswers, Course
+from benchmarks.replay.course import Course, DailyAnswers
 from benchmarks.replay.days import Day, Replay
 from benchmarks.replay.picture import draw_course
 from docs_tools.documents import table, write_part
