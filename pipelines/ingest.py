@@ -62,11 +62,14 @@ class LogSettings:
     options: LogOptions = AS_IT_IS
 
 
+AS_NATIVE = LogSettings()  # files of the contract's own columns, of which nothing is said
+
+
 def ingest(
     workspace: Workspace,
     inputs: Inputs,
     *,
-    log: LogSettings = LogSettings(),
+    log: LogSettings = AS_NATIVE,
     reject_limit: float,
     progress: Progress,
     now: datetime | None = None,
@@ -129,7 +132,7 @@ def rehearse_ingest(
     workspace: Workspace,
     inputs: Inputs,
     *,
-    log: LogSettings = LogSettings(),
+    log: LogSettings = AS_NATIVE,
     reject_limit: float,
     progress: Progress,
 ) -> Rehearsal:

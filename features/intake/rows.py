@@ -4,7 +4,7 @@ A file is read in batches, so that memory is bounded by a batch.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -59,13 +59,40 @@ def read_batches(file: InputFile, columns: list[str] | None = None) -> Iterator[
     fields = log_format.fields(names if file.records.container is Container.JSON else everything)
     rows_read = 0
     for records in read_records(file.records, fields):
-        frame = log_format.to_rows(records, names)
-        given = {name: pl.lit(value, pl.String) for name, value in file.partitions.items() if name in names}
-        numbered = frame.with_columns(**given).with_row_index("row", rows_read)
+        frame = _to_rows(file, records, names)
+        yield frame.with_row_index("row", rows_read)
         rows_read += len(frame)
-        yield numbered
     if not rows_read and file.records.columns and not set(file.records.columns) & set(log_format.fields(everything)):
         raise InputError(f"{file.path} has no row and no column of {file.table}: give the export of {file.table}.")
+
+
+def read_columns(file: InputFile, names: Sequence[str], options: LogOptions = AS_IT_IS) -> Iterator[pl.DataFrame]:
+    """Read some columns in batches, with the contract's values, also of rows that break the contract elsewhere.
+
+    A value that can't be read is null, and so is a column that the file lacks.
+
+    Raises:
+        InputError: the file has none of the columns, breaks off or can't be decoded.
+    """
+    fields = file.log_format.fields(names)
+    if file.records.columns and not {*file.records.columns, *file.partitions} & {*fields, *names}:
+        raise InputError(
+            f"{file.path} has none of the columns {', '.join(fields)} of {file.table}: give the export of {file.table}."
+        )
+    for records in read_records(file.records, fields):
+        batch = _only_requests(_to_rows(file, records, names))
+        readings = _readings(batch, file.table, options)
+        yield batch.select(readings[name].value for name in names)
+
+
+def _to_rows(file: InputFile, records: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Columns of the contract from records, and from the file's path."""
+    given = {name: pl.lit(value, pl.String) for name, value in file.partitions.items() if name in names}
+    return file.log_format.to_rows(records, names).with_columns(**given)
+
+
+def _only_requests(batch: pl.DataFrame) -> pl.DataFrame:
+    return batch.filter(pl.col(IS_REQUEST).fill_null(True)) if IS_REQUEST in batch.columns else batch
 
 
 @cache
@@ -87,8 +114,7 @@ def check_rows(
     """
     contract = _contract_with_row(table)
     records = len(batch)
-    if IS_REQUEST in batch.columns:
-        batch = batch.filter(pl.col(IS_REQUEST).fill_null(True))
+    batch = _only_requests(batch)
     readings = _readings(batch, table, options)
     typed = batch.select("row", *[reading.value for reading in readings.values()])
     lost = _lost(batch, readings)

@@ -41,11 +41,27 @@ def main_groups(workspace: Workspace, model: Model | None, as_of: datetime, prog
     Returns:
         See `judge_groups`; one row an account.
     """
-    workspace = workspace.named_at(as_of)
-    groups = lasting_groups(workspace, as_of, progress)
-    judged = judge_groups(workspace, model, groups, as_of).filter("is_lifted")
+    judged = _judge_lasting(workspace, model, as_of, progress)
     best_first = judged.sort(bounded_odds(), "membership", "group", descending=[True, True, False])
     return best_first.unique("account_id", keep="first", maintain_order=True)
+
+
+def lasting_members(workspace: Workspace, model: Model | None, as_of: datetime, progress: Progress) -> pl.DataFrame:
+    """List the members of reported campaigns; who has fallen silent belongs to those of the last active week.
+
+    So each account with a campaign in `lift_accounts` is here. The features of that time must be there.
+
+    Returns:
+        See `judge_groups`; one row for each campaign and account.
+    """
+    return _judge_lasting(workspace, model, as_of, progress).filter("is_reported")
+
+
+def _judge_lasting(workspace: Workspace, model: Model | None, as_of: datetime, progress: Progress) -> pl.DataFrame:
+    """Judge the groups of each account's last active week, as they were then: those that it was in itself."""
+    workspace = workspace.named_at(as_of)
+    groups = lasting_groups(workspace, as_of, progress)
+    return judge_groups(workspace, model, groups, as_of).filter("is_lifted")
 
 
 def tell_lifts(members: pl.DataFrame, *, is_lifted: bool) -> pl.DataFrame:

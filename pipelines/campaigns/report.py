@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -10,16 +10,18 @@ import polars as pl
 
 from features.campaign_report.figures import LEAST_GROUP, count_campaign
 from features.campaign_report.shared_keys import SharedKeys, list_shared_keys
-from features.campaign_report.source_names import find_names
+from features.campaign_report.source_names import find_names, read_values
 from features.catalogue import FEATURES
 from features.errors import InputError
+from features.formats.native import NATIVE
 from features.identity import Keyring
-from features.intake.files import find_input_files
+from features.intake.files import InputFile, find_input_files
 from features.lake import WHOLE_LIFE, Lake
 from features.progress import Progress
 from features.schemas import KEY_KINDS
-from pipelines.campaigns.lifts import lift_accounts
-from pipelines.campaigns.tables import GatheredCampaigns, count_succession, gather_campaigns
+from pipelines.campaigns.lifts import lasting_members, lift_accounts
+from pipelines.campaigns.tables import count_succession, gather_campaigns
+from pipelines.ingest import AS_NATIVE, LogSettings
 from pipelines.outputs import PRIVATE_PART, check_output_folder, write_folder
 from pipelines.score import score_batch
 from pipelines.workspace import Workspace
@@ -49,6 +51,7 @@ class ReportRequest:
             values of keys as far as the source tables tell them.
         sources: paths of `requests`, `accounts` and `releases`, as far as they are given. Names of models are told from
             them to everybody.
+        log: how the requests' log is read; the other tables are native.
     """
 
     campaign_id: str
@@ -57,6 +60,7 @@ class ReportRequest:
     author: str
     reveal: bool
     sources: Mapping[str, Path]
+    log: LogSettings = AS_NATIVE
 
 
 def write_report(workspace: Workspace, request: ReportRequest, progress: Progress, *, now: datetime) -> CampaignReport:
@@ -68,21 +72,26 @@ def write_report(workspace: Workspace, request: ReportRequest, progress: Progres
         IntegrityError: the champion is not what was registered and signed.
     """
     check_output_folder(request.out)
-    source_tables = list(_open_sources(request.sources))
+    source_files = list(_find_sources(request))
     workspace = workspace.named_at(request.as_of)
     keyring = workspace.keyring  # first, so that a wrong key is told before the work
     campaigns = gather_campaigns(workspace, request.as_of, progress)
-    members = _members_of(campaigns, request)
+    everybody = lasting_members(workspace, campaigns.model, request.as_of, progress)
+    members = everybody.filter(pl.col("campaign_id") == request.campaign_id).sort("account_id")
+    present = campaigns.members.filter(pl.col("campaign_id") == request.campaign_id)
+    _check_members(workspace.lake, request, members, present, everybody["campaign_id"].n_unique())
     progress("report", 0.0)
     lake, ids = workspace.lake, members["account_id"]
-    names = find_names(source_tables, keyring, _model_keys(lake, ids, request.as_of))
+    values = read_values(source_files, request.log.options)
+    names = find_names(values, keyring, _model_keys(lake, ids, request.as_of))
     model_names = dict(names.select("key", "value").iter_rows())
     figures = count_campaign(lake, request.campaign_id, ids, request.as_of, model_names)
-    group = campaigns.weighed.groups.restrict(members["group"].unique())
+    group = campaigns.weighed.groups.restrict(present["group"].unique())
     shared = list_shared_keys(lake, campaigns.weighed.links, group, ids, request.as_of)
     progress("report", 0.5)
     scores = _score_members(workspace, campaigns.model, members, request.as_of, progress)
-    bans = next(count_succession(workspace, request.as_of, members).iter_rows(named=True), {})
+    together = members.select("account_id", group="campaign_id")
+    bans = next(count_succession(workspace, request.as_of, together).iter_rows(named=True), {})
     report = CampaignReport(
         author=request.author,
         created_at=now,
@@ -92,51 +101,56 @@ def write_report(workspace: Workspace, request: ReportRequest, progress: Progres
         accounts=_list_accounts(workspace, figures.members.join(members, on="account_id"), scores, request.as_of),
         indicators=_count_indicators(scores),
         mean_risk=None if scores.is_empty() else float(scores["risk"].to_numpy().mean()),
-        log_odds=members["odds"][0],
-        surprise=members["surprise"][0],
+        log_odds=present["odds"][0],
+        surprise=present["surprise"][0],
         banned=bans.get("banned") or 0,
         successors=bans.get("successors") or 0,
         volume_kept=bans.get("volume_kept"),
         method=_method(workspace, campaigns.model),
-        limits=tuple(_limits(lake, campaigns, ids, request.as_of)),
+        limits=tuple(_limits(lake, everybody, members, request.as_of)),
     )
-    values = find_names(source_tables, keyring, _stored_keys(shared)) if request.reveal else None
-    write_folder(request.out, lambda folder: _write(folder, report, ids, keyring, values))
+    revealed = find_names(values, keyring, _stored_keys(shared)) if request.reveal else None
+    write_folder(request.out, lambda folder: _write(folder, report, ids, keyring, revealed))
     progress("report", 1.0)
     return report
 
 
-def _open_sources(sources: Mapping[str, Path]) -> Iterator[tuple[str, pl.LazyFrame]]:
+def _find_sources(request: ReportRequest) -> Iterator[InputFile]:
     """The files of each source table.
 
     Raises:
         InputError: there is none, or it can't be read.
     """
-    for table, path in sources.items():
-        for file in find_input_files(path, table):
-            yield table, pl.scan_parquet(file.path)
+    for table, path in request.sources.items():
+        yield from find_input_files(path, table, request.log.request_format if table == "requests" else NATIVE)
 
 
-def _members_of(campaigns: GatheredCampaigns, request: ReportRequest) -> pl.DataFrame:
-    """The members of the campaign that is asked for.
+def _check_members(
+    lake: Lake, request: ReportRequest, members: pl.DataFrame, present: pl.DataFrame, campaigns: int
+) -> None:
+    """Check that there is a campaign to report on.
 
     Raises:
-        InputError: it is no campaign then, or too small to report on.
+        InputError: it is none then, all of it has fallen silent, or it is too small to report on.
     """
-    members = campaigns.members.filter(pl.col("campaign_id") == request.campaign_id)
     time = f"{request.as_of:%Y-%m-%dT%H:%M:%SZ}"
     if members.is_empty():
-        number = campaigns.members["campaign_id"].n_unique()
         raise InputError(
-            f"There is no campaign {request.campaign_id!r} as of {time}, where {number:,} are reported: `stillwatch "
+            f"There is no campaign {request.campaign_id!r} as of {time}, where {campaigns:,} are reported: `stillwatch "
             f"campaigns --as-of {time} --out members.parquet` lists their ids."
+        )
+    if present.is_empty():
+        last = lake.seen(request.as_of).join(members, on="account_id", how="semi").select(pl.col("last_seen").max())
+        end = last.item() + timedelta(hours=1)
+        raise InputError(
+            f"The campaign {request.campaign_id} has been silent since {end:%Y-%m-%dT%H:%M:%SZ}, so that nothing of "
+            f"what ties it lies within 28 days before {time}: report it as of {end:%Y-%m-%dT%H:%M:%SZ}."
         )
     if members.height < LEAST_GROUP:
         raise InputError(
             f"The campaign {request.campaign_id} has {members.height} accounts as of {time}: a report of fewer than "
             f"{LEAST_GROUP} would point at single persons, so look at them one by one instead."
         )
-    return members
 
 
 def _model_keys(lake: Lake, accounts: pl.Series, as_of: datetime) -> pl.DataFrame:
@@ -209,18 +223,18 @@ def _method(workspace: Workspace, model: Model | None) -> Method | None:
     )
 
 
-def _limits(lake: Lake, campaigns: GatheredCampaigns, ids: pl.Series, as_of: datetime) -> Iterator[str]:
-    """What a reader must know, one sentence each."""
+def _limits(lake: Lake, everybody: pl.DataFrame, members: pl.DataFrame, as_of: datetime) -> Iterator[str]:
+    """What a reader must know, one sentence each; `everybody` are the members of all campaigns."""
     yield "Membership is judged by shared keys and behaviour. It proves nothing, and does not say who the operator is."
-    yield (
-        "Members are accounts that sent a request in the 28 days before the time asked about, or are banned. The "
-        "campaign may have had others before."
-    )
+    silent = members.filter(pl.col("group") != pl.col("campaign_id")).height
+    if silent:
+        yield f"{_some(silent)} of the members have fallen silent. They belonged to it when they were last active."
+    yield "Accounts that belonged to the campaign for a while, and no more when last active, are absent."
     yield "All requests of the members are counted, also those of an ordinary past and those that show no shared key."
-    others = campaigns.members.filter(pl.col("account_id").is_in(ids.implode()))
+    others = everybody.join(members, on="account_id", how="semi")
     shared = others.group_by("account_id").len().filter(pl.col("len") > 1).height
     if shared:
-        yield f"{shared:,} of the members belong to another reported campaign too, and are counted there as well."
+        yield f"{_some(shared)} of the members belong to another reported campaign too, and are counted there as well."
     later = lake.later(as_of)["events"]
     if later:
         yield f"{later:,} requests in the log are later than the time asked about, and are not counted."
@@ -229,6 +243,11 @@ def _limits(lake: Lake, campaigns: GatheredCampaigns, ids: pl.Series, as_of: dat
         "pseudonym."
     )
     yield "Texts are not stored, so no prompt is shown. What it asks for is told by its words, which can be wrong."
+
+
+def _some(accounts: int) -> str:
+    """How many accounts, unless they are so few that it may point at persons."""
+    return f"{accounts:,}" if accounts >= LEAST_GROUP else f"Fewer than {LEAST_GROUP}"
 
 
 def _write(folder: Path, report: CampaignReport, ids: pl.Series, keyring: Keyring, values: pl.DataFrame | None) -> None:

@@ -11,7 +11,7 @@ from features.groups.link_kinds import LINK_KINDS
 from features.groups.links import Links
 from features.groups.members import WeighedGroups, count_members, evidence_of, group_lake
 from features.identity import key_pseudonym
-from features.lake import HISTORY, WHOLE_LIFE, full_hour
+from features.lake import WHOLE_LIFE
 from features.progress import Progress
 from features.store.last_active import earlier_week_ends
 from pipelines.build import check_requests, ensure_features
@@ -188,20 +188,21 @@ def count_succession(workspace: Workspace, as_of: datetime, members: pl.DataFram
     Returns:
         `banned`: how many members were banned; `successors`: how many members sent their first request after the first
         ban; `volume_kept`: the campaign's requests in the three days after the first ban over those in the three days
-        before; null if these six days are not all in the history, or if there was no request before.
+        before; null if the log does not hold all of these six days, or if there was no request before.
     """
     lake, own = workspace.lake, members.select("group", "account_id")
+    seen = lake.seen(as_of)
     banned = own.join(lake.banned(as_of), on="account_id")
     firsts = banned.group_by("group").agg(banned=pl.len().cast(pl.Int64), ban=pl.col("acted_at").min())
     hit = own.join(firsts, on="group")
     came = pl.col("first_seen") > pl.col("ban")
-    successors = hit.join(lake.seen(as_of), on="account_id").group_by("group").agg(came.sum().cast(pl.Int64))
-    hours = lake.account_rollups(as_of).select("account_id", "hour", "requests")
+    successors = hit.join(seen, on="account_id").group_by("group").agg(came.sum().cast(pl.Int64))
+    hours = lake.account_rollups(as_of, WHOLE_LIFE).select("account_id", "hour", "requests")
     since, requests = pl.col("hour") - pl.col("ban").dt.truncate("1h"), pl.col("requests")
     after = requests.filter(since.is_between(timedelta(), _AROUND, closed="left")).sum()
     before = requests.filter(since.is_between(-_AROUND, timedelta(), closed="left")).sum()
     ban = pl.col("ban").first()
-    is_known = (ban + _AROUND <= pl.lit(as_of)) & (ban - _AROUND >= pl.lit(full_hour(as_of) - HISTORY))
+    is_known = (ban + _AROUND <= pl.lit(as_of)) & (ban - _AROUND >= pl.lit(seen["first_seen"].min()))
     volumes = (
         hours.join(hit.lazy(), on="account_id")
         .group_by("group")

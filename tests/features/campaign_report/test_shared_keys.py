@@ -20,16 +20,20 @@ def test_shared_keys_are_counted_over_members_and_over_their_whole_life(
         sent += [{"account_id": f"user{user:02d}", "timestamp": begin + timedelta(hours=i)} | shown for i in range(20)]
     sent += [{"account_id": "user00", "timestamp": long_ago, "prefix": 8}]
     sent += [{"account_id": "user00", "timestamp": as_of + timedelta(hours=1), "prefix": 8}]
+    sent += [{"account_id": "silent", "timestamp": long_ago - timedelta(days=1), "prefix": 8, "address": 7}]
     lake = lake_of([events_of(sent)])
     weighed = group_lake(lake, as_of)
     members = weighed.links.accounts["account_id"].gather(weighed.groups.members["account"])
-    shared = list_shared_keys(lake, weighed.links, weighed.groups, members, as_of)
+    everybody = pl.concat([members, pl.Series(["silent"])])
+    shared = list_shared_keys(lake, weighed.links, weighed.groups, everybody, as_of)
     rows = {row["kind"]: row for row in shared.table.to_dicts()}
     assert rows.keys() == {"prefix", "address"} and shared.left_out == 1
     prefix, address = rows["prefix"], rows["address"]
-    assert (prefix["accounts"], prefix["requests"]) == (12, 12 * 20 + 1)
-    assert prefix["first_seen"] == long_ago.replace(minute=0, second=0)
-    assert (address["accounts"], address["requests"], address["is_infrastructure"]) == (6, 120, True)
+    assert (prefix["accounts"], prefix["requests"]) == (13, 12 * 20 + 2)
+    assert prefix["first_seen"] == (long_ago - timedelta(days=1)).replace(minute=0, second=0)
+    assert (address["accounts"], address["requests"], address["is_infrastructure"]) == (7, 121, True)
+    alone = list_shared_keys(lake, weighed.links, weighed.groups, members, as_of).table
+    assert dict(alone.select("kind", "accounts").rows()) == {"prefix": 12, "address": 6}
     assert not prefix["is_infrastructure"]
     assert prefix["pseudonym"] == pl.select(key_pseudonym(pl.lit("prefix"), pl.lit(8))).item()
     assert shared.keys.to_list() == [{"prefix": 8, "address": 7}[kind] for kind in shared.table["kind"]]

@@ -1,6 +1,7 @@
 """Lifts: what the champion makes of groups, the same for the batch, the online store and the report of campaigns."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ import polars as pl
 import pytest
 
 from features.groups.evidence import REPORTED_ODDS
-from pipelines.campaigns.lifts import LIFTS_SCHEMA, judge_groups, lift_accounts
-from pipelines.campaigns.memberships import lasting_groups
+from features.lake import HISTORY
+from features.store.last_active import WEEK
+from pipelines.campaigns.lifts import LIFTS_SCHEMA, judge_groups, lasting_members, lift_accounts
+from pipelines.campaigns.memberships import ensure_groups, lasting_groups
 from pipelines.campaigns.tables import write_campaigns
 from pipelines.models.champion import current_champion
 from pipelines.workspace import Workspace
@@ -71,3 +74,18 @@ def test_members_of_reported_groups_gain_and_members_of_crowds_lose(workspace: W
     crowds = lasting_groups(workspace, now, quietly).group_by("account_id").agg(pl.col("is_crowd").all())
     only_crowds = lifts.join(crowds.filter("is_crowd"), on="account_id")
     assert (only_crowds["lift"] < 0).all()
+
+
+def test_who_has_fallen_silent_stays_a_member_of_the_campaign_of_the_last_active_week(
+    workspace: Workspace, scores: pl.DataFrame
+) -> None:
+    now = scores["as_of"][0] + timedelta(days=25)
+    members = lasting_members(workspace, None, now, quietly)
+    pairs = members.select("account_id", "campaign_id")
+    named = lift_accounts(workspace, None, now, quietly).drop_nulls("campaign_id").select(pairs.columns)
+    assert pairs.is_unique().all() and named.join(pairs, on=pairs.columns, how="anti").is_empty()
+    silent = members.filter(pl.col("group") != pl.col("campaign_id")).join(workspace.lake.seen(now), on="account_id")
+    assert 0 < len(silent) < len(members)
+    assert (silent["last_seen"] < now - WEEK).all() and (silent["last_seen"] < now - HISTORY).any()
+    weekly = ensure_groups(workspace, now.replace(day=20, month=4, hour=0, minute=0, second=0), quietly)
+    assert not silent.join(weekly, on=pairs.columns, how="semi").is_empty()

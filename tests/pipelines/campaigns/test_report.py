@@ -49,7 +49,11 @@ def written(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STILLWATCH_KEY", key)
         settings.cache_clear()
-        sources = {"requests": made_world / "requests", "accounts": made_world / "accounts.parquet"}
+        sources = {"requests": folder / "log.csv", "accounts": folder / "accounts.csv"}  # ingested as Parquet
+        pl.read_parquet(made_world / "requests" / "*.parquet").drop("prompt", "system_prompt").write_csv(
+            sources["requests"]
+        )
+        pl.read_parquet(made_world / "accounts.parquet").write_csv(sources["accounts"])
         request = ReportRequest(
             campaign_id=campaign, as_of=as_of, out=folder / "out", author="A provider", reveal=True, sources=sources
         )
@@ -79,6 +83,14 @@ def test_the_figures_agree_with_the_lake_to_the_unit(written: Written, sent: pl.
     event, (campaign,) = json.loads(written.read("ocsf.json")), of_type(written, "campaign")
     assert event["count"] == sent.height and event["start_time"] == figures.first_seen.timestamp() * 1000
     assert campaign["first_seen"] == f"{figures.first_seen:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_who_has_a_campaign_in_the_scores_is_in_its_report_also_when_silent(
+    written: Written, scores: pl.DataFrame
+) -> None:
+    own = scores.filter(pl.col("campaign_id") == written.report.figures.campaign_id)["account_id"]
+    assert set(own) <= set(written.members)
+    assert written.report.size == written.members.len() == written.table("accounts").height
 
 
 def test_moves_to_new_models_agree_with_the_lake(written: Written, sent: pl.DataFrame, as_of: datetime) -> None:
@@ -186,6 +198,7 @@ def test_bad_folders_and_options_are_refused_before_any_work(
         assert words in call(stillwatch, filled_workspace, as_of, out)
     new = tmp_path / "new"
     assert "--accounts goes with --reveal" in call(stillwatch, filled_workspace, as_of, new, "--accounts", "x")
+    assert "say how --requests is read" in call(stillwatch, filled_workspace, as_of, new, "--format", "kong")
     assert "--author is blank" in call(stillwatch, filled_workspace, as_of, new, "--author", " ")
     assert "no Parquet file at" in call(stillwatch, filled_workspace, as_of, new, "--requests", tmp_path / "none")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]

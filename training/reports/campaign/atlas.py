@@ -14,7 +14,7 @@ SITE = "https://atlas.mitre.org"
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """A technique of ATLAS with its tactic, and whether it tactic."""
+    """A technique of ATLAS with its tactic."""
 
     code: str
     name: str

@@ -11,7 +11,6 @@ import polars as pl
 
 from features.groups.link_kinds import LINK_KINDS
 from training.reports.campaign import atlas
-from training.reports.campaign.stix_bundle import campaign_uuid, shown_techniques
 from training.reports.campaign.value import CampaignReport
 
 VERSION = "1.8.0"
@@ -60,7 +59,7 @@ def finding(report: CampaignReport) -> dict[str, Any]:
         "metadata": {
             "version": VERSION,
             "product": {"name": "stillwatch", "vendor_name": "stillwatch", "version": report.release},
-            "uid": campaign_uuid(report, "finding"),
+            "uid": report.uuid("finding"),
         },
     }
     if report.mean_risk is not None:
@@ -80,7 +79,7 @@ def _finding_info(report: CampaignReport) -> dict[str, Any]:
         "first_seen_time": _milliseconds(figures.first_seen),
         "last_seen_time": _milliseconds(figures.last_seen),
         "analytic": {"name": "stillwatch", "type_id": LEARNING, "type": "Learning (ML/DL)", "version": version},
-        "attacks": [_attack(technique) for technique in shown_techniques(report)],
+        "attacks": [_attack(technique) for technique in report.techniques],
         "src_url": f"{atlas.SITE}/studies/{atlas.CASE}",
     }
 
@@ -106,7 +105,7 @@ def _evidence(report: CampaignReport) -> dict[str, Any]:
         "output_tokens": report.figures.output_tokens,
         "shared_keys": kinds,
     }
-    return {"name": "activity of the members", "uid": campaign_uuid(report, "evidence"), "data": data}
+    return {"name": "activity of the members", "uid": report.uuid("evidence"), "data": data}
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -9,7 +9,6 @@ import polars as pl
 
 from training.evaluation.metrics import FALSE_POSITIVE_RATES, recall_name
 from training.reports.campaign import atlas
-from training.reports.campaign.stix_bundle import shown_techniques
 from training.reports.campaign.tables import tables
 from training.reports.campaign.value import COMPUTED, CampaignReport, Method
 from training.reports.templates import open_template
@@ -71,7 +70,7 @@ def campaign_page(report: CampaignReport) -> str:
         most=_show(daily["requests"].max()),
         sheets={name: _sheet(name, frames[name]) for name in _HEADS},
         shared=_shared(report),
-        techniques=shown_techniques(report),
+        techniques=report.techniques,
         case=(atlas.CASE, atlas.CASE_NAME, atlas.VERSION),
         method=None if report.method is None else _method(report.method),
         computed=COMPUTED,

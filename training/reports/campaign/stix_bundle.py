@@ -4,8 +4,6 @@ The same report gives the same ids. Indicators name keys by pseudonym: whoever h
 With the keys' values (`names`) the patterns name these instead, and the bundle is for their holders' eyes only.
 """
 
-import hashlib
-import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,11 +11,9 @@ from typing import Any
 import stix2
 
 from training.reports.campaign import atlas
-from training.reports.campaign.value import CampaignReport
+from training.reports.campaign.value import CampaignReport, uuid_of
 
 _MOST_KEYS = 200  # indicators in a bundle, those of most members first; all keys are in the tables
-_NETWORKS = ("address", "subnet")
-_TEMPLATES = ("prefix", "suffix", "skeleton", "band", "exact", "simhash", "system")
 _MOST_COUNT = 999_999_999  # of a sighting, by the standard
 
 
@@ -31,44 +27,29 @@ def render_bundle(report: CampaignReport, names: Mapping[str, str] | None = None
     return str(bundle(report, names).serialize(pretty=True)) + "\n"
 
 
-def shown_techniques(report: CampaignReport) -> tuple[atlas.Technique, ...]:
-    """The techniques of ATLAS that the campaign shows."""
-    kinds = set(report.shared.table["kind"])
-    return atlas.techniques(
-        has_templates=not kinds.isdisjoint(_TEMPLATES), has_networks=not kinds.isdisjoint(_NETWORKS)
-    )
-
-
-def campaign_uuid(report: CampaignReport, what: str) -> str:
-    """A UUID of something in a report: the same for the same campaign, time and thing."""
-    return _uuid_of(f"{report.figures.campaign_id} {report.figures.as_of.isoformat()} {what}")
-
-
-def _uuid_of(name: str) -> str:
-    """A UUID that follows from a name; in the form of version 4, which the standard wants of objects like these."""
-    return str(uuid.UUID(bytes=hashlib.sha256(f"stillwatch {name}".encode()).digest()[:16], version=4))
-
-
 def bundle(report: CampaignReport, names: Mapping[str, str] | None = None) -> Any:
     """The bundle as an object of `stix2`; arguments as in `render_bundle`."""
-    writer = _Writer(report, stix2.TLP_AMBER if names is None else stix2.TLP_RED)
-    return stix2.Bundle(
-        *writer.objects(names or {}), id=f"bundle--{campaign_uuid(report, 'bundle')}", allow_custom=False
-    )
+    writer = _Writer(report, is_revealed=names is not None)
+    return stix2.Bundle(*writer.objects(names or {}), id=f"bundle--{writer.uuid('bundle')}", allow_custom=False)
 
 
 class _Writer:
     """Makes objects with ids of their own, one author and one marking."""
 
-    def __init__(self, report: CampaignReport, marking: Any) -> None:
-        self.report, self.marking = report, marking
+    def __init__(self, report: CampaignReport, *, is_revealed: bool) -> None:
+        self.report, self.is_revealed = report, is_revealed
+        self.marking = stix2.TLP_RED if is_revealed else stix2.TLP_AMBER
         self.author = stix2.Identity(
-            id=f"identity--{_uuid_of(report.author)}",
+            id=f"identity--{uuid_of(report.author)}",
             name=report.author,
             identity_class="organization",
             created=report.created_at,
             modified=report.created_at,
         )
+
+    def uuid(self, what: str) -> str:
+        """A UUID of something in the bundle; what is revealed is another object than what is shared."""
+        return self.report.uuid(f"revealed {what}" if self.is_revealed else what)
 
     def objects(self, names: Mapping[str, str]) -> Iterator[Any]:
         """All objects of the bundle."""
@@ -76,7 +57,7 @@ class _Writer:
         campaign = self._campaign()
         yield campaign
         yield self._sighting(campaign, "campaign", self.report.figures.requests)
-        for technique in shown_techniques(self.report):
+        for technique in self.report.techniques:
             pattern = self._attack_pattern(technique)
             yield from (pattern, self._relationship(campaign, "uses", pattern))
         keys = self.report.shared.table.sort("accounts", "pseudonym", descending=[True, False]).head(_MOST_KEYS)
@@ -166,7 +147,7 @@ class _Writer:
     def _make(self, kind: Any, what: str, /, **values: Any) -> Any:
         """An object whose id follows from its kind and what it is of."""
         return kind(
-            id=f"{kind._type}--{campaign_uuid(self.report, f'{kind._type} {what}')}",
+            id=f"{kind._type}--{self.uuid(f'{kind._type} {what}')}",
             created=self.report.created_at,
             modified=self.report.created_at,
             created_by_ref=self.author.id,

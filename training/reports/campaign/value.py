@@ -1,5 +1,7 @@
 """What an evidence file says of a campaign: a plain value that each writer renders."""
 
+import hashlib
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +10,12 @@ import polars as pl
 
 from features.campaign_report.figures import CampaignFigures
 from features.campaign_report.shared_keys import SharedKeys
+from features.groups.link_kinds import LINK_KINDS
 from training.evaluation.report import Report
+from training.reports.campaign.atlas import Technique, techniques
+
+_TEMPLATES = [kind.name for kind in LINK_KINDS if kind.evidence == "template"]
+_NETWORKS = ("address", "subnet")  # that requests come through, as through a proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +85,16 @@ class CampaignReport:
         return f"Distillation campaign {self.figures.campaign_id.removeprefix('campaign_')}"
 
     @property
+    def techniques(self) -> tuple[Technique, ...]:
+        """The techniques of ATLAS that the campaign shows."""
+        kinds = set(self.shared.table["kind"])
+        return techniques(has_templates=not kinds.isdisjoint(_TEMPLATES), has_networks=not kinds.isdisjoint(_NETWORKS))
+
+    def uuid(self, what: str) -> str:
+        """A UUID of something in the report: the same for the same campaign, time and thing."""
+        return uuid_of(f"{self.figures.campaign_id} {self.figures.as_of.isoformat()} {what}")
+
+    @property
     def summary(self) -> str:
         """The campaign in a few sentences."""
         figures = self.figures
@@ -90,8 +107,17 @@ class CampaignReport:
         )
 
 
+def uuid_of(name: str) -> str:
+    """A UUID that follows from a name; in the form of version 4, which STIX wants of objects like these."""
+    return str(uuid.UUID(bytes=hashlib.sha256(f"stillwatch {name}".encode()).digest()[:16], version=4))
+
+
 COMPUTED = (
-    ("Accounts", "Members of the group that grouping found without labels: accounts that share rare keys."),
+    (
+        "Accounts",
+        "Members of the group that grouping found without labels: accounts that share rare keys. An account that has "
+        "fallen silent is a member if it was one in its last active week.",
+    ),
     ("First and last request", "The hours (UTC) of the first and the last request of any member in the log."),
     (
         "Requests and tokens",
@@ -112,8 +138,9 @@ COMPUTED = (
     ),
     (
         "Shared keys",
-        "Keyed hashes of addresses, instruments, clients and of parts of prompts. Of each: the members that showed it "
-        "within 28 days before the time asked about; hours and requests over the whole span.",
+        "Keyed hashes of addresses, instruments, clients and of parts of prompts that tie the members of the last 28 "
+        "days. Of each: the members that showed it, the hours and the requests, over the whole span; of hours of "
+        "registration and of moving to a new model, the members of the last 28 days.",
     ),
     ("Risk", "The calibrated probability that an account takes part in a campaign, as `stillwatch score` gives it."),
     (

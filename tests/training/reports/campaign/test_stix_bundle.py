@@ -59,6 +59,15 @@ def test_what_is_shared_is_amber_and_what_names_values_is_red(report: CampaignRe
         assert all(each["object_marking_refs"] == [marking["id"]] for kind in by_type.values() for each in kind)
 
 
+def test_what_is_revealed_are_other_objects_than_what_is_shared(report: CampaignReport) -> None:
+    def ids(names: dict[str, str] | None) -> set[str]:
+        by_type = objects(render_bundle(report, names))
+        return {each["id"] for kind in by_type.keys() - {"identity", "marking-definition"} for each in by_type[kind]}
+
+    shared, revealed = ids(None), ids({})
+    assert len(shared) == len(revealed) > 10 and shared.isdisjoint(revealed)
+
+
 def test_the_same_report_gives_the_same_bundle(report: CampaignReport, changed: Callable[..., CampaignReport]) -> None:
     assert render_bundle(report) == render_bundle(changed())
 
