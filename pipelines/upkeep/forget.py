@@ -15,9 +15,11 @@ from features.tables.aliases import all_ids
 from features.tables.rewriting import erase_accounts
 from pipelines.build import bring_online
 from pipelines.console.store import forget_in_console
+from pipelines.settings import settings
 from pipelines.upkeep.proof import find_traces
 from pipelines.workspace import Workspace
 from training.tracking.erasure import erase_from_runs
+from training.tracking.remote_erasure import erase_from_remote_runs
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def forget_accounts(workspace: Workspace, accounts: Sequence[str], progress: Pro
     rows = erase_accounts(workspace.lake, accounts)
     shutil.rmtree(workspace.root / "planted", ignore_errors=True)  # planted accounts borrow the traffic of real ones
     run_files = erase_from_runs(workspace.tracking_uri, workspace.artifacts, accounts)
+    if settings().tracking_uri is not None:
+        run_files += erase_from_remote_runs(workspace.tracking_uri, workspace.artifacts, accounts)
     read_outs = erase_features(workspace.lookup, accounts)
     others = [path for path in sorted(workspace.root.rglob("*.parquet")) if _is_other(workspace, path)]
     other_files = sum(_erase_rows(path, accounts) for path in others)

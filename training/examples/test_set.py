@@ -5,7 +5,7 @@ if its digest is still the same.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,12 +115,22 @@ def write_test_set(test: TestSet, folder: Path) -> None:
     test.slices.write_parquet(folder / SLICES)
 
 
-def erase_from_test_set(folder: Path, accounts: Sequence[str]) -> tuple[str, str] | None:
-    """Remove accounts from a stored test set.
+@dataclass(frozen=True, slots=True, eq=False)
+class ErasedTestSet:
+    """What a stored test set is without some accounts.
 
-    Returns:
-        The digest before and after; None if it holds none of the accounts.
+    Attributes:
+        before, after: its digests.
+        tables: by the name of the file.
     """
+
+    before: str
+    after: str
+    tables: Mapping[str, pl.DataFrame]
+
+
+def erase_from_test_set(folder: Path, accounts: Sequence[str]) -> ErasedTestSet | None:
+    """A stored test set without some accounts; None if it holds none of them. The files stay as they are."""
     names = [name for name in (FRAME, COURSE, SLICES) if (folder / name).exists()]
     tables = {name: pl.read_parquet(folder / name) for name in names}
     is_other = ~pl.col("account_id").is_in(list(accounts))
@@ -132,11 +142,16 @@ def erase_from_test_set(folder: Path, accounts: Sequence[str]) -> tuple[str, str
         _digest_of(part[FRAME], part.get(COURSE, frame.clear()), part.get(SLICES, no_slices()))
         for part in (tables, others)
     )
-    for name, table in others.items():
+    return ErasedTestSet(before, after, others)
+
+
+def write_erased(test_set: ErasedTestSet, folder: Path) -> Iterator[Path]:
+    """Write the tables in the place of those that are there; yield the path of each once it is written."""
+    for name, table in test_set.tables.items():
         draft = folder / f"{name}.draft"
         table.write_parquet(draft)
         draft.replace(folder / name)
-    return before, after
+        yield folder / name
 
 
 def read_test_set(folder: Path, name: str, digest: str) -> TestSet:

@@ -5,6 +5,7 @@ Models and test sets have digests of their own. Runs of older releases have no s
 
 import hashlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,17 @@ def check_seal(client: Any, run: str, path: Path) -> None:
         raise IntegrityError(f"{path.name} of the run {run} is damaged: restore it from a copy, or train again.")
 
 
-def replace_sealed_file(client: Any, run: str, draft: Path, path: Path) -> None:
-    """Let a draft take the place of a run's file in MLflow's own folder; a kill leaves the old or the new, both good.
+def replace_sealed_file(client: Any, run: str, draft: Path, path: Path, put: Callable[[Path], None]) -> None:
+    """Let a draft take the place of a run's file; a kill leaves the old or the new, both good.
 
     Of a deleted run, which nobody reads, the seal stays as it is.
+
+    Args:
+        client: of the store.
+        run: whose file it is.
+        draft: beside the file.
+        path: the file, in MLflow's own folder or in a copy of it.
+        put: called with the path of the new file, to bring it where MLflow keeps it.
     """
     stored, tag = client.get_run(run), f"{_TAG}{path.name}"
     seal = stored.data.tags.get(tag) if stored.info.lifecycle_stage == "active" else None
@@ -49,5 +57,6 @@ def replace_sealed_file(client: Any, run: str, draft: Path, path: Path) -> None:
     if seal is not None:
         client.set_tag(run, tag, f"{seal} {digest}")
     draft.replace(path)
+    put(path)
     if seal is not None:
         client.set_tag(run, tag, digest)

@@ -77,7 +77,7 @@ def _check_store(uri: str) -> None:
     except Exception as error:  # of MLflow, SQLAlchemy or a database's own library
         reason = " ".join(str(error).split(" [SQL:")[0].split("(Background")[0].split())[:200]
         raise InputError(
-            f"the tracking store {_without_password(uri)} can't be used ({reason}): set STILLWATCH_TRACKING_URI to the "
+            f"the tracking store {without_password(uri)} can't be used ({reason}): set STILLWATCH_TRACKING_URI to the "
             "address of a database or a server of MLflow, or unset it."
         ) from error
 
@@ -95,13 +95,13 @@ def check_reachable(uri: str, location: str) -> None:
     """
     if is_server(uri) and urlsplit(location).scheme in ("", "file"):
         raise InputError(
-            f"the tracking server {_without_password(uri)} keeps the files of {EXPERIMENT!r} in a folder "
+            f"the tracking server {without_password(uri)} keeps the files of {EXPERIMENT!r} in a folder "
             f"of its own ({location}), which other machines can't reach: start it with --serve-artifacts and "
             "--artifacts-destination, and rename or delete that experiment."
         )
 
 
-def _without_password(uri: str) -> str:
+def without_password(uri: str) -> str:
     """The address as it may be shown."""
     return re.sub(r"//[^/@]*@", "//", uri)
 

@@ -19,6 +19,7 @@ from training.examples.test_set import (
     latest,
     make_test_set,
     read_test_set,
+    write_erased,
     write_test_set,
 )
 
@@ -121,9 +122,11 @@ def test_an_erased_account_is_gone_from_all_three_tables_and_the_digest_is_that_
 ) -> None:
     write_test_set(test_set, tmp_path)
     gone = test_set.frame.filter("label")["account_id"][0]
-    digests = erase_from_test_set(tmp_path, [gone, "nobody"])
-    assert digests is not None and digests[0] == test_set.digest
-    rest = read_test_set(tmp_path, "some", digests[1])
+    erased = erase_from_test_set(tmp_path, [gone, "nobody"])
+    assert erased is not None and erased.before == test_set.digest
+    assert read_test_set(tmp_path, "some", erased.before).frame.equals(test_set.frame), "it is not written yet"
+    assert [path.name for path in write_erased(erased, tmp_path)] == list(erased.tables)
+    rest = read_test_set(tmp_path, "some", erased.after)
     for table in (rest.frame, rest.course, rest.slices):
         assert len(table) and gone not in table["account_id"].to_list()
     assert erase_from_test_set(tmp_path, [gone]) is None

@@ -46,9 +46,9 @@ def test_a_flipped_bit_is_an_error_that_names_the_file_and_its_run(client: Any, 
 def test_a_file_that_was_replaced_has_a_seal_of_its_own_and_one_without_needs_none(
     client: Any, run: str, report: Path
 ) -> None:
-    old, draft = report.read_bytes(), report.with_name("draft")
+    old, draft, replaced = report.read_bytes(), report.with_name("draft"), []
     draft.write_text("{}")
-    replace_sealed_file(client, run, draft, report)
+    replace_sealed_file(client, run, draft, report, replaced.append)
     check_seal(client, run, report)
     report.write_bytes(old)
     with pytest.raises(IntegrityError, match="is damaged"):
@@ -57,5 +57,5 @@ def test_a_file_that_was_replaced_has_a_seal_of_its_own_and_one_without_needs_no
     other.write_text("[]")
     check_seal(client, run, other)
     draft.write_text("[1]")
-    replace_sealed_file(client, run, draft, other)
-    assert other.read_text() == "[1]"
+    replace_sealed_file(client, run, draft, other, replaced.append)
+    assert other.read_text() == "[1]" and replaced == [report, other]
