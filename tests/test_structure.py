@@ -24,6 +24,7 @@ COMMANDS = (
 VAGUE = {"told", "found", "known", "kept", "place", "one"}  # words that fit any value, so say nothing of it
 ONE_CONCEPT = {  # functions that several files define, because they are the same thing in each
     "main",  # what `python -m` runs
+    "upgrade", "downgrade",  # the steps of the console's database
     "read_out", "compare_with_plan",  # the steps of a family of features
     "build", "ingest", "promote", "retrain", "rollback", "score", "simulate", "train",  # a command and its step
 }  # fmt: skip

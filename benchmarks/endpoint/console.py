@@ -18,8 +18,8 @@ from console.database.store import ConsoleStore, open_console_store, sqlite_url
 from console.people.logins import LoginSessions
 from console.people.passwords import ScryptCost
 from console.people.users import UserBook
-from console.picture.filling import fill_picture
-from console.picture.frames import BuildPicture
+from console.picture.filling import LAST_BUILDS, fill_picture
+from console.picture.frames import LEAST_RISK, USES, BuildPicture
 from console.web.app import create_console
 from console.web.call import ConsoleParts
 from console.web.shield import COOKIE_NAME
@@ -69,13 +69,14 @@ def made_up_build(accounts: int, campaigns: int) -> BuildPicture:
         .otherwise(pl.lit("low")),
         campaign_id=pl.when(pl.Series(member)).then(pl.format("campaign_{}", pl.Series(numbers // 2 % campaigns))),
         plan=pl.Series(np.array(["free", "pro", "team", "enterprise"])[numbers % 4]),
+        used_for=pl.Series(np.array(USES)[numbers % len(USES)]),
         created_at=pl.lit(AS_OF).cast(_TIME),
         first_seen=pl.lit(AS_OF).cast(_TIME) - pl.duration(hours=pl.Series(numbers % 1_400)),
         last_seen=pl.lit(AS_OF).cast(_TIME),
         requests=pl.Series(numbers * 7_919 % 100_003),
         recent_requests=pl.Series(numbers % 997),
         tokens=pl.Series(numbers * 1.0),
-        label=pl.lit(None, pl.Boolean),
+        label=pl.when(pl.Series(numbers % 40 == 0)).then(pl.Series(numbers % 80 == 0)),
         label_campaign=pl.lit(None, pl.String),
         banned_at=pl.lit(None, _TIME),
         indicators=pl.lit(json.dumps({"indicators": [_INDICATOR | {"impact": 2.0}] * 5})),
@@ -84,7 +85,12 @@ def made_up_build(accounts: int, campaigns: int) -> BuildPicture:
     members = frame.filter(pl.col("campaign_id").is_not_null()).select(
         "campaign_id", "account_id", membership=pl.lit(0.9), ties=pl.lit("openings of prompts"), joined_at="first_seen"
     )
-    points = frame.filter(pl.Series(flagged)).select("account_id", as_of=pl.lit(AS_OF).cast(_TIME), risk="risk")
+    points = pl.concat(
+        frame.filter(pl.col("risk") >= LEAST_RISK).select(
+            "account_id", as_of=pl.lit(AS_OF - timedelta(days=day)).cast(_TIME), risk=pl.col("risk") ** (1 + day / 10)
+        )
+        for day in range(LAST_BUILDS)
+    ).filter(pl.col("risk") >= LEAST_RISK)
     return BuildPicture(
         as_of=AS_OF, stamp="made up", model_version="1", thresholds=(0.5, 0.8), accounts=frame,
         campaigns=_campaigns(frame), members=members, points=points, summary={},
@@ -120,6 +126,7 @@ def measure_pages(store: ConsoleStore, workspace: Workspace, picture: BuildPictu
     )  # fmt: skip
     client = TestClient(create_console(parts), follow_redirects=False)
     client.cookies.set(COOKIE_NAME, parts.logins.open(user, parts.clock()))
+    past = f"{AS_OF - timedelta(days=3):%Y-%m-%dT%H:%M:%S}%2B00:00"
     largest = picture.campaigns.sort("accounts", descending=True)["campaign_id"][0]
     riskiest = picture.accounts.sort("risk", descending=True)["account_id"]
     pages = {
@@ -128,12 +135,15 @@ def measure_pages(store: ConsoleStore, workspace: Workspace, picture: BuildPictu
         "queue by volume, all": [f"/?level=all&sort=volume&page={page}" for page in range(1, 50)],
         "queue by novelty": ["/?sort=novelty"],
         "queue, a plan from a day on": ["/?level=all&plan=team&since=2026-05-20"],
+        "queue, a use": ["/?level=all&use=coding", "/?level=all&use=coding&sort=volume"],
         "campaigns": ["/?kind=campaigns", "/?kind=campaigns&sort=volume&page=20"],
         "account": [f"/account?id={account}" for account in riskiest[:50]],
         "campaign": [f"/campaign?id={largest}"],
         "campaign's graph": [f"/campaign/graph?id={largest}"],
         "what a ban would change": [f"/effect/ban?campaign={largest}"],
         "what thresholds would change": ["/effect/thresholds?review=0.2&act=0.9"],
+        "… at any of the last 8 builds": ["/effect/thresholds?review=0.2&act=0.9&past=all"],
+        "… at one of them": [f"/effect/thresholds?review=0.2&act=0.9&past={past}"],
         "cases": ["/cases"],
     }
     print(f"{'':<34}{'p50 ms':>9}{'p95 ms':>9}{'most':>9}{'CPU p95 ms':>13}")

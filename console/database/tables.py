@@ -208,17 +208,25 @@ snapshots = Table(
     Column("is_current", Boolean, nullable=False, index=True),
     Column("summary", Text, nullable=False),  # JSON: counts, and groups that were ruled out
 )
-_COVERED = ("account_id", "first_seen", "level", "recent_requests", "label")
+past_builds = Table(  # of which `risk_points` holds all risks from `console.picture.frames.LEAST_RISK` on
+    "past_builds",
+    metadata,
+    Column("as_of", UtcTime, primary_key=True),
+    Column("model_version", String(32), nullable=False),
+)
+_COVERED = ("used_for", "account_id", "first_seen", "level", "label")
 account_rows = Table(
     "account_rows",
     metadata,
     Column("snapshot_id", ForeignKey("snapshots.id"), primary_key=True),
     Column("account_id", Text, primary_key=True),
     Column("risk", Float, nullable=False),
+    Column("highest_risk", Float),  # at one of the last builds
     Column("percentile", Float),
     Column("level", String(16), nullable=False),
     Column("campaign_id", Text),
     Column("plan", String(32)),
+    Column("used_for", String(32)),
     Column("created_at", UtcTime),
     Column("first_seen", UtcTime),
     Column("last_seen", UtcTime),
@@ -233,9 +241,11 @@ account_rows = Table(
     Column("detail", Text, nullable=False),  # JSON
     # each holds all that filters of its order read, so that only the rows of a page are looked up
     Index("ix_account_rows_risk", "snapshot_id", "risk", "plan", *_COVERED),
-    Index("ix_account_rows_level", "snapshot_id", "level", "risk", "account_id", "first_seen"),
-    Index("ix_account_rows_volume", "snapshot_id", "requests", "account_id", "first_seen", "level"),
-    Index("ix_account_rows_novelty", "snapshot_id", "flagged_since", "account_id", "first_seen", "level"),
+    Index("ix_account_rows_highest", "snapshot_id", "highest_risk", "plan", "used_for", "account_id", "label"),
+    Index("ix_account_rows_level", "snapshot_id", "level", "risk", "plan", "used_for", "account_id", "first_seen"),
+    Index("ix_account_rows_volume", "snapshot_id", "requests", "plan", *_COVERED),
+    Index("ix_account_rows_novelty", "snapshot_id", "flagged_since", "plan", *_COVERED),
+    Index("ix_account_rows_label", "snapshot_id", "label", "account_id"),
     Index("ix_account_rows_campaign", "snapshot_id", "campaign_id"),
     Index("ix_account_rows_plan", "snapshot_id", "plan", "risk", *_COVERED),
 )
@@ -274,6 +284,7 @@ risk_points = Table(
     Column("as_of", UtcTime, primary_key=True),
     Column("risk", Float, nullable=False),
     Column("model_version", String(32), nullable=False),
+    Index("ix_risk_points_risk", "as_of", "risk", "account_id"),
 )
 
 PICTURE = (account_rows, campaign_rows, member_rows)

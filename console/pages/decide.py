@@ -1,12 +1,27 @@
 """Deciding accounts, and what a ban or a threshold would change."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy import insert
 from starlette.responses import Response
 
 from console.database.tables import case_events
 from console.errors import ConflictError
 from console.picture.accounts import read_campaign, read_members
-from console.picture.effects import JUDGED, EffectRow, ban_effect, sum_up, threshold_effect
+from console.picture.effects import (
+    ALL,
+    JUDGED,
+    Effect,
+    EffectRow,
+    Rows,
+    ban_effect,
+    flagged_members,
+    past_effects,
+    threshold_effects,
+)
+from console.picture.filling import last_builds
+from console.picture.frames import LEAST_RISK
 from console.picture.queue import shown_build
 from console.web.call import Call
 from console.work.cases import STATE_OF, STEPS, CaseBook
@@ -80,34 +95,67 @@ def show_ban_effect(call: Call) -> Response:
         build = shown_build(connection)
         view = read_campaign(connection, build, campaign_id, call.user.id)
         members = read_members(connection, build, campaign_id)
-    rows = ban_effect(members)
-    banned = sum(member.banned_at is not None for member in members)
+        builds = last_builds(connection, build.as_of)
+        past = flagged_members(connection, build, campaign_id, members, [each.as_of for each in builds])
     return call.page(
-        "ban_effect.html", build=build, view=view, rows=rows, total=sum_up(rows), banned=banned, judged=JUDGED
+        "ban_effect.html",
+        build=build,
+        view=view,
+        effect=ban_effect(members),
+        banned=sum(member.banned_at is not None for member in members),
+        builds=[(each, past[each.as_of.isoformat()]) for each in builds],
+        judged=JUDGED,
     )
 
 
 def show_threshold_effect(call: Call) -> Response:
-    """Whom other thresholds would flag."""
+    """Whom other thresholds would flag: in the build that is shown, or on history; and at each of the last builds."""
     with call.store.reading() as connection:
         build = shown_build(connection)
-        thresholds = {name: _threshold(call, name, usual) for name, usual in
-                      (("review", build.review), ("act", build.act))}  # fmt: skip
-        tables = []
-        for name, usual in (("review", build.review), ("act", build.act)):
-            now, then = (
-                threshold_effect(connection, build, usual),
-                threshold_effect(connection, build, thresholds[name]),
-            )
-            tables.append((name, usual, thresholds[name], _beside(now, then)))
-    return call.page("thresholds.html", build=build, thresholds=thresholds, tables=tables, judged=JUDGED)
+        builds = last_builds(connection, build.as_of)
+        past = _past(call, [each.as_of for each in builds])
+        usual = {"review": build.review, "act": build.act}
+        chosen = {name: _threshold(call, name, value) for name, value in usual.items()}
+        asked = [value for name in usual for value in (usual[name], chosen[name])]
+        effects = threshold_effects(connection, build, asked, past)
+        is_kept = min(asked) >= LEAST_RISK
+        courses = past_effects(connection, build, [each.as_of for each in builds], asked) if is_kept else []
+    tables = [
+        (name, usual[name], chosen[name], *_compare(*effects[2 * i : 2 * i + 2]), courses[2 * i : 2 * i + 2])
+        for i, name in enumerate(usual)
+    ]
+    return call.page(
+        "thresholds.html",
+        build=build,
+        builds=builds,
+        past=past.isoformat() if isinstance(past, datetime) else past or "",
+        thresholds=chosen,
+        tables=tables,
+        judged=JUDGED,
+        least_risk=LEAST_RISK,
+    )
 
 
-def _beside(now: list[EffectRow], then: list[EffectRow]) -> list[tuple[str, EffectRow | None, EffectRow | None]]:
-    """Put the rows of each plan beside each other, all plans last."""
-    before, after = {row.plan: row for row in now}, {row.plan: row for row in then}
-    both = [(plan, before.get(plan), after.get(plan)) for plan in sorted({*before, *after})]
-    return [*both, ("all plans", sum_up(now), sum_up(then))]
+Beside = list[tuple[str, EffectRow | None, EffectRow | None]]
+
+
+def _compare(now: Effect, then: Effect) -> tuple[Beside, Beside]:
+    """Put the rows of each plan, and those of each use, beside each other."""
+    total = (ALL, now.total, then.total)
+    return [*_beside(now.by_plan, then.by_plan), total], [*_beside(now.by_use, then.by_use), total]
+
+
+def _beside(now: Rows, then: Rows) -> Beside:
+    return [(name, now.get(name), then.get(name)) for name in sorted({*now, *then})]
+
+
+def _past(call: Call, times: Sequence[datetime]) -> datetime | str | None:
+    """What of history is asked for; None for nothing of it."""
+    text = call.query.get("past", "")
+    by_text = {time.isoformat(): time for time in times}
+    if text and text != ALL and text not in by_text:
+        raise InputError("This build is none of the last ones: choose another.")
+    return by_text.get(text, text or None)
 
 
 def _threshold(call: Call, name: str, usual: float) -> float:

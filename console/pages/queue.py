@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from console.database.tables import account_rows, decisions, saved_views
 from console.errors import ConflictError, NotFoundError
+from console.picture.frames import USES
 from console.picture.queue import (
     KINDS,
     LEVELS,
@@ -54,7 +55,7 @@ def show_queue(call: Call) -> Response:
         queue=queue,
         views=[(view, dict(parse_qsl(view.query))) for view in views],
         size=PAGE_SIZE,
-        choices={"kind": KINDS, "sort": SORTS, "level": tuple(LEVELS), "status": STATUSES, "plan": PLANS},
+        choices={"kind": KINDS, "sort": SORTS, "level": tuple(LEVELS), "status": STATUSES, "plan": PLANS, "use": USES},
         waiting=count_waiting(call.store),
         **values,
     )

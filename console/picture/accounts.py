@@ -223,7 +223,7 @@ def read_members(connection: Connection, build: ShownBuild, campaign_id: str, mo
     statement = (
         select(
             *(member[name] for name in ("account_id", "membership", "ties", "joined_at")),
-            *(row[name] for name in "risk level plan requests first_seen banned_at label".split()),
+            *(row[name] for name in "risk level plan used_for requests first_seen banned_at label".split()),
             standings.c.verdict,
             func.coalesce(standings.c.version, 0).label("version"),
         )

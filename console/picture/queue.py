@@ -19,12 +19,14 @@ from console.database.tables import (
     standings,
     users,
 )
+from console.picture.frames import USES
 from features.errors import InputError
 
 PAGE_SIZE = 50
 KINDS, SORTS = ("accounts", "campaigns"), ("risk", "volume", "novelty")
 LEVELS = {"flagged": ("act", "review"), "act": ("act",), "review": ("review",), "low": ("low",), "all": ()}
 STATUSES = ("open", "decided", "mine", "all")
+_WORDS = {"kind": KINDS, "sort": SORTS, "level": tuple(LEVELS), "status": STATUSES, "use": ("", *USES)}
 _MOST_COUNTED = 10_000  # rows that a page counts; beyond, it says "more than"
 _MOST_PAGES = 2_000
 
@@ -39,6 +41,7 @@ class QueueFilters:
         level: a key of `LEVELS`.
         status: open (undecided and not snoozed), decided, mine (claimed by the visitor), or all.
         plan: of the account; empty for any.
+        use: what the account is used for, of `USES`; empty for any.
         campaign: its id; empty for any.
         since: first seen at or after this day.
         model: version that the item was decided under; empty for any.
@@ -50,6 +53,7 @@ class QueueFilters:
     level: str = "flagged"
     status: str = "open"
     plan: str = ""
+    use: str = ""
     campaign: str = ""
     since: str = ""
     model: str = ""
@@ -75,9 +79,10 @@ def parse_filters(values: Mapping[str, str]) -> QueueFilters:
     texts = {name: values.get(name, "").strip() for name in vars(QueueFilters())}
     given = {name: text for name, text in texts.items() if text and name != "page"}
     filters = QueueFilters(**given)  # type: ignore[arg-type]
-    for name, allowed in (("kind", KINDS), ("sort", SORTS), ("level", tuple(LEVELS)), ("status", STATUSES)):
+    for name, allowed in _WORDS.items():
         if getattr(filters, name) not in allowed:
-            raise InputError(f"The filter {name} is {getattr(filters, name)[:40]!r}: expected {', '.join(allowed)}.")
+            expected = ", ".join(filter(None, allowed))
+            raise InputError(f"The filter {name} is {getattr(filters, name)[:40]!r}: expected {expected}.")
     try:
         if filters.since_time is not None and not 1970 <= filters.since_time.year <= 2200:
             raise ValueError
@@ -180,6 +185,8 @@ def _list_accounts(build: ShownBuild, filters: QueueFilters, now: datetime) -> L
         statement = statement.where(rows.level.in_(LEVELS[filters.level]))
     if filters.plan:
         statement = statement.where(rows.plan == filters.plan)
+    if filters.use:
+        statement = statement.where(rows.used_for == filters.use)
     if filters.campaign:
         statement = statement.where(rows.campaign_id == filters.campaign)
     if filters.since:
@@ -221,7 +228,7 @@ def _list_campaigns(build: ShownBuild, filters: QueueFilters, now: datetime) -> 
 
 def _describe_accounts(build: ShownBuild, items: Sequence[str], now: datetime) -> Select[Any]:
     rows = account_rows.c
-    names = "risk level campaign_id plan first_seen requests recent_requests banned_at flagged_since".split()
+    names = "risk level campaign_id plan used_for first_seen requests recent_requests banned_at flagged_since".split()
     return (
         select(
             rows.account_id.label("item_id"),

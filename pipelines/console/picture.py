@@ -9,15 +9,16 @@ from pathlib import Path
 
 import polars as pl
 
-from console.picture.frames import ACCOUNT_COLUMNS, CAMPAIGN_COLUMNS, MEMBER_COLUMNS, BuildPicture
+from console.picture.frames import ACCOUNT_COLUMNS, CAMPAIGN_COLUMNS, LEAST_RISK, MEMBER_COLUMNS, BuildPicture
 from features.errors import InputError
 from features.groups.members import WeighedGroups, group_lake
 from features.progress import Progress
 from features.store.last_active import earlier_week_ends
 from pipelines.build import check_requests
-from pipelines.campaigns.lifts import judge_groups, lift_accounts
+from pipelines.campaigns.lifts import judge_groups, lasting_members, lift_accounts
 from pipelines.campaigns.memberships import ensure_groups, store_members
 from pipelines.console.account_details import describe_keys, describe_traffic
+from pipelines.console.account_uses import add_typical_of_use, describe_use
 from pipelines.console.campaign_details import describe_campaigns, encode_details
 from pipelines.models.champion import champion_model
 from pipelines.score import score
@@ -27,8 +28,7 @@ from training import tracking
 from training.examples.dataset import matrix
 from training.models.model import Model
 
-_EARLIER = 3  # times before the build at which risks are told, the newest; each costs some 3 s of processor time
-_MOST_POINTS = 20_000  # accounts of which the course of the risk is told, the riskiest first
+_EARLIER = 3  # times before the build at which risks are told, the newest; each costs some 5 s of processor time
 _RULED_OUT = 200  # groups listed that look like campaigns and are not reported, the likeliest first
 _TIME = pl.Datetime("us", "UTC")
 
@@ -86,7 +86,7 @@ def gather_picture(workspace: Workspace, scratch: Path, progress: Progress) -> B
         ensure_groups(workspace, time, progress)
     weighed = group_lake(workspace.lake, as_of)
     judged = judge_groups(workspace, model, store_members(workspace.lake, as_of, weighed), as_of)
-    members = _members(workspace, as_of, judged, scores)
+    members = _members(workspace, as_of, judged, lasting_members(workspace, model, as_of, progress))
     progress("picture", 0.3)
     accounts = _accounts(workspace, as_of, scores)
     progress("picture", 0.6)
@@ -125,8 +125,10 @@ def _accounts(workspace: Workspace, as_of: datetime, scores: pl.DataFrame) -> pl
         .join(lake.banned(as_of).rename({"acted_at": "banned_at"}), on="account_id", how="left")
         .join(describe_traffic(lake, as_of), on="account_id", how="left")
         .join(describe_keys(lake, as_of), on="account_id", how="left")
+        .join(describe_use(lake, as_of), on="account_id", how="left")
     )
-    return joined.with_columns(
+    compared = add_typical_of_use(joined, workspace.lookup.read(as_of))
+    return compared.with_columns(
         pl.col("requests", "recent_requests").fill_null(0),
         pl.col("tokens").fill_null(0.0),
         indicators=pl.struct("indicators").struct.json_encode(),
@@ -134,13 +136,11 @@ def _accounts(workspace: Workspace, as_of: datetime, scores: pl.DataFrame) -> pl
     )
 
 
-def _members(workspace: Workspace, as_of: datetime, judged: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """Members of reported campaigns; those of campaigns that have fallen silent are members in full."""
-    present = judged.filter("is_reported").select(
-        "campaign_id", "account_id", "membership", "ties", "group", "account", "odds"
-    )
-    own = scores.filter(pl.col("campaign_id").is_not_null()).select("campaign_id", "account_id")
-    silent = own.join(present, on="campaign_id", how="anti").with_columns(membership=pl.lit(1.0), ties=pl.lit(""))
+def _members(workspace: Workspace, as_of: datetime, judged: pl.DataFrame, lasting: pl.DataFrame) -> pl.DataFrame:
+    """Members of reported campaigns, also those that have fallen silent, with what they shared when last active."""
+    columns = ("campaign_id", "account_id", "membership", "ties")
+    present = judged.filter("is_reported").select(*columns, "group", "account", "odds")
+    silent = lasting.select(columns).join(present, on=["campaign_id", "account_id"], how="anti")
     joined = workspace.lake.scan_named("campaigns", as_of).filter(pl.col("as_of") <= as_of)
     since = joined.group_by("campaign_id", "account_id").agg(joined_at=pl.col("as_of").min()).collect()
     both = pl.concat([present, silent], how="diagonal")
@@ -160,7 +160,7 @@ def _campaigns(
         requests=pl.col("requests").sum(),
         tokens=pl.col("tokens").sum(),
         risk=pl.col("risk").mean(),
-        odds=pl.col("odds").first(),
+        odds=pl.col("odds").max(),  # of the group; members that have fallen silent have none
         first_seen=pl.col("first_seen").min(),
         last_seen=pl.col("last_seen").max(),
         reported_since=pl.col("joined_at").min(),
@@ -170,17 +170,17 @@ def _campaigns(
 
 
 def _points(workspace: Workspace, as_of: datetime, model: Model, scores: pl.DataFrame) -> pl.DataFrame:
-    """Risks as of the build and some times before it whose features are there, of accounts worth a look."""
-    worth = pl.col("campaign_id").is_not_null() | (pl.col("level") != "low")
-    chosen = scores.filter(worth).sort("risk", "account_id", descending=[True, False]).head(_MOST_POINTS)
-    parts = [chosen.select("account_id", pl.lit(as_of).cast(_TIME).alias("as_of"), "risk")]
+    """Risks from `LEAST_RISK` on as of the build and some times before it, of accounts flagged now all risks."""
+    flagged = scores.filter(pl.col("campaign_id").is_not_null() | (pl.col("level") != "low"))["account_id"]
+    is_told = (pl.col("risk") >= LEAST_RISK) | pl.col("account_id").is_in(flagged.implode())
+    parts = [scores.filter(is_told).select("account_id", pl.lit(as_of).cast(_TIME).alias("as_of"), "risk")]
     for time in _earlier_times(workspace, as_of):
-        features = workspace.lookup.read(time).join(chosen, on="account_id", how="semi").sort("account_id")
+        features = workspace.lookup.read(time).sort("account_id")
         lifts = lift_accounts(workspace, model, time, _silently).select("account_id", "lift")
         rows = features.join(lifts, on="account_id", how="left", maintain_order="left")
         risks = model.predict(matrix(rows, model.features), rows["lift"].fill_null(0.0).to_numpy())
         stamp = pl.lit(time).cast(_TIME).alias("as_of")
-        parts.append(rows.select("account_id", stamp, risk=pl.Series(risks, dtype=pl.Float64)))
+        parts.append(rows.select("account_id", stamp, risk=pl.Series(risks, dtype=pl.Float64)).filter(is_told))
     return pl.concat(parts)
 
 

@@ -14,7 +14,7 @@ from console.people.logins import LoginSessions
 from console.people.passwords import ScryptCost
 from console.people.users import UserBook
 from console.picture.filling import fill_picture
-from console.picture.frames import BuildPicture
+from console.picture.frames import LEAST_RISK, BuildPicture
 from console.ports import AlikeAccount
 from console.web.app import create_console
 from console.web.call import ConsoleParts
@@ -48,9 +48,11 @@ def accounts(count: int) -> pl.DataFrame:
             "account_id": account_id(number), "risk": risk, "percentile": 50.0,
             "level": "act" if risk >= 0.8 else "review" if risk >= 0.3 else "low",
             "campaign_id": CAMPAIGN if number < 3 else None, "plan": ("free", "pro", "team")[number % 3],
+            "used_for": ("coding", "tools")[number % 2],
             "created_at": AS_OF - timedelta(days=60), "first_seen": AS_OF - timedelta(days=number % 50 + 1),
             "last_seen": AS_OF - timedelta(hours=1), "requests": number * 7 % 1000, "recent_requests": number % 11,
-            "tokens": float(number), "label": None, "label_campaign": None, "banned_at": None,
+            "tokens": float(number), "label": {7: True, 8: False, 9: True}.get(number),
+            "label_campaign": None, "banned_at": None,
             "indicators": json.dumps({"indicators": [indicator] if risk >= 0.3 else []}),
             "detail": json.dumps({"traffic": _TRAFFIC, "shown": _SHOWN}),
         }
@@ -61,9 +63,12 @@ def accounts(count: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None)
 
 
-def make_picture(count: int = 60, stamp: str = "first", as_of: datetime = AS_OF) -> BuildPicture:
-    """A build of some accounts and one campaign."""
+def make_picture(
+    count: int = 60, stamp: str = "first", as_of: datetime = AS_OF, earlier: pl.DataFrame | None = None
+) -> BuildPicture:
+    """A build of some accounts and one campaign; `earlier` are risks at times before it."""
     frame = accounts(count)
+    points = frame.filter(pl.col("risk") >= LEAST_RISK).select("account_id", pl.lit(as_of).alias("as_of"), "risk")
     members = [account_id(number) for number in range(3)]
     detail = {
         "course": [{"day": 1779840000, "requests": 12, "tokens": 100, "accounts": 3}],
@@ -96,7 +101,7 @@ def make_picture(count: int = 60, stamp: str = "first", as_of: datetime = AS_OF)
         accounts=frame,
         campaigns=campaigns,
         members=joined,
-        points=frame.filter(pl.col("risk") >= 0.3).select("account_id", pl.lit(as_of).alias("as_of"), "risk"),
+        points=points if earlier is None else pl.concat([points, earlier]),
         summary={"ruled_out": [], "releases": []},
     )
 

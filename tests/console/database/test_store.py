@@ -16,7 +16,8 @@ from console.database.tables import metadata
 from console.errors import ConflictError
 from console.people.passwords import ScryptCost
 from console.people.users import User, UserBook
-from console.picture.filling import fill_picture
+from console.picture.effects import ALL, past_effects, threshold_effects
+from console.picture.filling import fill_picture, shown_stamp
 from console.picture.queue import QueueFilters, read_queue, shown_build
 from console.work.claims import claim_item
 from console.work.decisions import DecisionRequest, record_decision
@@ -35,6 +36,35 @@ def test_a_database_of_a_newer_release_is_refused(store: ConsoleStore, tmp_path:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(InputError, match="newer release"):
         open_console_store(sqlite_url(tmp_path / "console" / "console.db"))
+
+
+_OLD = (  # what the first schema lacked, and the index that it had otherwise
+    "DROP TABLE past_builds",
+    "DROP INDEX ix_risk_points_risk",
+    "DROP INDEX ix_account_rows_highest",
+    "DROP INDEX ix_account_rows_label",
+    *(f"DROP INDEX ix_account_rows_{name}" for name in ("risk", "level", "volume", "novelty", "plan")),
+    "ALTER TABLE account_rows DROP COLUMN used_for",
+    "ALTER TABLE account_rows DROP COLUMN highest_risk",
+    "CREATE INDEX ix_account_rows_risk ON account_rows (snapshot_id, risk, plan)",
+    "UPDATE alembic_version SET version_num = '0001'",
+)
+
+
+def test_an_older_database_gets_what_it_lacks_keeps_its_rows_and_reads_the_build_anew(
+    store: ConsoleStore, tmp_path: Path
+) -> None:
+    fill_picture(store, make_picture())
+    with store.writing() as connection:
+        for statement in _OLD:
+            connection.execute(text(statement))
+    newer = open_console_store(sqlite_url(tmp_path / "console" / "console.db"))
+    with newer.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.execute(text("SELECT count(*) FROM account_rows")).scalar_one() == 60
+    assert shown_stamp(newer) == ""
+    fill_picture(newer, make_picture(stamp="second"))
+    newer.close()
 
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", "postgresql://127.0.0.1:1/none"])
@@ -86,5 +116,10 @@ def test_postgresql_holds_the_same_tables_and_lets_one_of_two_win(postgres: str)
         with store.reading() as connection:
             page = read_queue(connection, shown_build(connection), filters, ann.id, now)
             assert page.rows
+    with store.reading() as connection:
+        build = shown_build(connection)
+        for past in (None, ALL, now):
+            assert threshold_effects(connection, build, [0.2, 0.3], past)[0].total.total > 0
+        assert past_effects(connection, build, [now], [0.2])[0][now.isoformat()].counts["cleared"] > 0
     assert erase_from_console(store, [account_id(0)]) > 3
     store.close()

@@ -26,12 +26,15 @@ def test_ranks_and_filters(parts: ConsoleParts) -> None:
     assert items(parts, sort="volume")[0] == account_id(59)
     assert items(parts, campaign=CAMPAIGN) == [account_id(number) for number in range(3)]
     assert len(items(parts, plan="free")) == 20
+    assert items(parts, use="tools") == [account_id(number) for number in range(1, 60, 2)]
     assert set(items(parts, level="low")).isdisjoint(items(parts, level="flagged"))
     assert items(parts, kind="campaigns") == [CAMPAIGN]
     assert len(items(parts, since="2026-05-31")) == 2
 
 
-@pytest.mark.parametrize("values", [{"kind": "x"}, {"since": "soon"}, {"page": "0"}, {"page": "-1"}, {"sort": "'; --"}])
+@pytest.mark.parametrize(
+    "values", [{"kind": "x"}, {"since": "soon"}, {"page": "0"}, {"page": "-1"}, {"use": "x"}, {"sort": "'; --"}]
+)
 def test_a_filter_that_is_none_is_refused_in_one_sentence(values: dict[str, str], browse: Open) -> None:
     with pytest.raises(InputError, match="expected"):
         parse_filters(values)

@@ -1,4 +1,4 @@
-"""The first schema: all tables as they are."""
+"""The first schema: all tables as they are today."""
 
 from alembic import op
 
@@ -9,7 +9,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create the tables. A later step that adds a table names it itself, and leaves this list as it was."""
+    """Create the tables as they are today, so that each later step only adds what an older database lacks."""
     metadata.create_all(op.get_bind())
 
 
