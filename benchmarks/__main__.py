@@ -49,6 +49,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "worlds": Benchmark("benchmarks.worlds.worlds", "simulated worlds: speed, single columns, realism", in_all=True),
     "grouping": Benchmark("benchmarks.campaigns.grouping", "campaigns against other ways to group", in_all=True),
     "evidence": Benchmark("benchmarks.campaigns.evidence", "fit what tells campaigns from crowds", needs_pools=True),
+    "report": Benchmark("benchmarks.campaigns.report", "reports of a disclosed campaign against the truth"),
     "day": Benchmark("benchmarks.campaigns.day", "the cost of adding one day to a history", in_all=True),
     "foreign": Benchmark("benchmarks.foreign.foreign", "a world that other people made, by commands and its judge"),
     "text_only": Benchmark(
