@@ -42,7 +42,14 @@ def account_id(number: int) -> str:
 def accounts(count: int) -> pl.DataFrame:
     """Accounts of falling risk, the first three in the campaign; the first has a script for an id."""
     risks = [round(0.99 * (1 - number / count) ** 2, 6) for number in range(count)]
-    indicator = {"code": "campaign.shared_keys", "text": f"shares {EVIL}", "value": 3.0, "typical": None, "impact": 1.5}
+    indicator = {
+        "code": "campaign.shared_keys",
+        "text": f"shares {EVIL}",
+        "value": 3.0,
+        "typical": None,
+        "impact": 1.5,
+        "typical_of_use": 1.25,
+    }
     rows = [
         {
             "account_id": account_id(number), "risk": risk, "percentile": 50.0,
