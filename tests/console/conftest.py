@@ -27,6 +27,14 @@ NOW = AS_OF + timedelta(hours=9)
 EVIL = "<script>alert(1)</script>'\"&"
 PASSWORD = "correct horse battery"
 CAMPAIGN = "campaign_0000000000000001"
+QUERIES = {  # of the pages that are about something; case 1 is opened by the test
+    "/account": {"id": "acct_0001"},
+    "/alike": {"account": "acct_0001"},
+    "/campaign": {"id": CAMPAIGN},
+    "/campaign/graph": {"id": CAMPAIGN},
+    "/effect/ban": {"campaign": CAMPAIGN},
+    "/find": {"q": "acct_0001"},
+}
 _TRAFFIC = {
     "days": [20600, 20602], "day_requests": [5, 7], "day_tokens": [50, 70], "hours": [0, 167], "hour_requests": [5, 7],
     "succeeded": 11, "throttled": 1, "refused": 0, "filtered": 0, "with_tools": 0, "input_tokens": 100,
