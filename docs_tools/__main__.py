@@ -6,10 +6,9 @@ from importlib import import_module
 
 # Name -> module, whose `main` returns an exit status, and what it writes.
 PAGES: dict[str, tuple[str, str]] = {
-    "console": ("docs_tools.console_pictures", "the pictures in docs/console.md, in a real browser"),
     "features-page": ("docs_tools.feature_page", "docs/features.md, from the contract rows of the features"),
     "overview": ("docs_tools.overview", "docs/overview.png, from the folder demo that stillwatch demo writes"),
-    "screenshots": ("docs_tools.screenshots", "the pictures in docs/comparing-models.md, in a real browser"),
+    "screenshots": ("docs_tools.screenshots", "the pictures of pages in docs/, in a real browser"),
 }
 
 

@@ -1,12 +1,13 @@
-"""What an analyst does in MLflow's pages, in a real browser; the test and the pictures of the docs share it."""
+"""What an analyst does in the console and in MLflow's pages, in a real browser; tests and pictures share it."""
 
+import io
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ ARGUMENTS = (
 )
 STEP, PAUSE = 180, 100  # pixels of a scroll, less than the table is high; milliseconds after it
 LINE = 5  # pixels that cells of one line may lie apart
+COLOURS = 256  # of a picture; with half as many a chart's violet turns grey
 Cell = tuple[float, float, str]  # top and left in the window, text
 CELLS = """section => [...section.querySelectorAll('.ReactVirtualized__Grid__innerScrollContainer > div')].map(cell => {
     const box = cell.getBoundingClientRect();
@@ -44,24 +46,29 @@ def chromium() -> str | None:
 @contextmanager
 def shown(root: Path) -> Iterator[str]:
     """`stillwatch ui` over a workspace, on a spare port; gives the address that it prints."""
-    with _running(root, "ui", "--open") as line:
+    with _running(root, ["ui", "--open"], {}) as line:
         yield line.removeprefix("MLflow: ")
 
 
 @contextmanager
-def running_console(root: Path) -> Iterator[str]:
-    """`stillwatch console` over a workspace with a user, on a spare port; gives the address that it prints."""
-    with _running(root, "console") as line:
+def running_console(root: Path, **variables: str) -> Iterator[str]:
+    """`stillwatch console` over a workspace with a user, on a spare port; gives the address that it prints.
+
+    Args:
+        root: the workspace.
+        variables: of the server's environment, such as STILLWATCH_KEY where the workspace does not hold its key.
+    """
+    with _running(root, ["console"], variables) as line:
         yield line.removeprefix("console: ")
 
 
 @contextmanager
-def _running(root: Path, *command: str) -> Iterator[str]:
+def _running(root: Path, command: Sequence[str], variables: Mapping[str, str]) -> Iterator[str]:
     """A server of the command line; gives the first line that it prints."""
     program = str(Path(sys.executable).with_name("stillwatch"))
     call = [program, *command, "--port", str(free_port(HOST)), "--workspace", str(root)]
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
-    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env=own) as server:
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("STILLWATCH_", "MLFLOW_"))}
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, env={**others, **variables}) as server:
         try:
             assert server.stdout is not None
             yield server.stdout.readline().strip()
@@ -83,6 +90,31 @@ def browser(address: str, width: int = 1280, height: int = 900) -> Iterator[tupl
         context.on("requestfailed", lambda request: request.url.startswith(origin) or outside.append(request.url))
         yield context.new_page(), outside
         started.close()
+
+
+def collect_script_errors(page: "Page") -> list[str]:
+    """A list that fills with what the pages' scripts fail at, and with what the browser itself complains of."""
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return errors
+
+
+def sign_in(page: "Page", address: str, name: str, password: str) -> None:
+    """Sign in to the console, and wait for the queue."""
+    page.goto(f"{address}login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("table").first.wait_for()
+
+
+def save_picture(shown: "Page | Locator", path: Path) -> None:
+    """Save a picture with few colours: pages have few, and the file stays small."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(shown.screenshot()))
+    picture.convert("RGB").quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def open_runs(page: "Page", address: str) -> None:

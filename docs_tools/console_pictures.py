@@ -1,64 +1,42 @@
-"""`python -m docs_tools console`: the pictures in docs/console.md, taken in a real browser at two widths."""
+"""The pictures in docs/console.md and docs/evidence-file.md, of a workspace with a champion, at two widths."""
 
-import io
 import re
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from console.people.users import UserBook
-from docs_tools.browsing import browser, chromium, running_console
+from docs_tools.browsing import browser, running_console, save_picture, sign_in
 from docs_tools.documents import DOCS
-from pipelines.commands.demo import run_demo
+from pipelines.campaigns.report import ReportRequest, write_report
 from pipelines.console.store import console_store
 from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NAME, PASSWORD = "lea", "a password of the pictures"
-WIDE, NARROW = 1440, 900
-_HEIGHTS = {"queue": 900, "account": 1150, "campaign": 1250, "case": 800}
+WIDTHS = {1440: "", 900: "-900"}  # pixels of the window, and what the file's name ends with
+DRAWN = 600  # milliseconds until charts and the graph stand still
+_HEIGHTS = {"queue": 900, "account": 1150, "campaign": 1250, "case": 1000}
 
 
-def main() -> int:
-    """Write the pictures of a demo's workspace."""
-    if chromium() is None:
-        print("console: there is no Chromium on the PATH; .ci/servers installs it", file=sys.stderr)
-        return 2
-    with TemporaryDirectory(prefix="stillwatch-") as scratch:
-        root = Path(scratch) / "demo"
-        run_demo(root, now=NOW, seed=0, progress=lambda step, done: print(step) if done == 0 else None)
-        take_pictures(root)
-    return 0
-
-
-def take_pictures(root: Path) -> None:
-    """Write the pictures of a workspace with a champion."""
+def take_console_pictures(root: Path) -> None:
+    """Write the pictures of the console's pages."""
     store = console_store(Workspace(root))
     UserBook(store).add(NAME, "lead", PASSWORD, datetime.now(UTC))
     store.close()
-    with running_console(root) as address:
-        for width, suffix in ((WIDE, ""), (NARROW, "-900")):
-            with browser(address, width=width) as (page, _):
-                sign_in(page, address, NAME, PASSWORD)
-                for name in _walk(page, address):
-                    page.set_viewport_size({"width": width, "height": _HEIGHTS[name]})
-                    page.wait_for_timeout(600)
-                    _save(page, DOCS / f"console-{name}{suffix}.png")
-
-
-def sign_in(page: "Page", address: str, name: str, password: str) -> None:
-    """Sign in, and wait for the queue."""
-    page.goto(f"{address}login")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("table").first.wait_for()
+    with running_console(root) as address, browser(address) as (page, _):
+        sign_in(page, address, NAME, PASSWORD)
+        for name in _walk(page, address):
+            for width, suffix in WIDTHS.items():
+                page.set_viewport_size({"width": width, "height": _HEIGHTS[name]})
+                page.reload()  # charts are drawn to the width that they find
+                page.wait_for_timeout(DRAWN)
+                save_picture(page, DOCS / f"console-{name}{suffix}.png")
 
 
 def _walk(page: "Page", address: str) -> Iterator[str]:
@@ -72,22 +50,48 @@ def _walk(page: "Page", address: str) -> Iterator[str]:
     page.get_by_role("link", name=re.compile("^campaign_")).first.click()
     page.locator("[data-drawn]").wait_for()
     yield "campaign"
-    if page.get_by_role("link", name=re.compile("^#1 ")).count():
-        page.goto(f"{address}cases/1")
-    else:
-        page.get_by_label("Title of a new case").fill("One template, new accounts after the release")
-        page.get_by_role("button", name="Open case").click()
-        page.get_by_label("Comment", exact=True).fill(
-            "Same frame of prompts in all of them; the first came on the day."
-        )
-        page.get_by_role("button", name="Comment").click()
-    page.get_by_text("Everything that happened").wait_for()
+    page.goto(f"{address}cases/1")  # the demo's
+    if page.get_by_text("assigned to nobody").count():
+        _work_case(page)
     yield "case"
 
 
-def _save(page: "Page", path: Path) -> None:
-    """Save with few colours: the pages have few, and a picture stays small."""
-    from PIL import Image
+def _work_case(page: "Page") -> None:
+    """Do what an analyst does first, so that the case has a course."""
+    page.get_by_label("Assign to").select_option(NAME)
+    page.get_by_role("button", name="Assign").click()
+    page.get_by_text(f"assigned to {NAME}").first.wait_for()
+    page.get_by_role("button", name="Move").click()
+    page.get_by_label("Comment", exact=True).fill("Same frame of prompts in all of them; the first came on the day.")
+    page.get_by_role("button", name="Comment").click()
+    page.get_by_text("Same frame of prompts").wait_for()
+    page.get_by_label("Choose all accounts").check()
+    page.get_by_label("Confirm").check()
+    page.get_by_label("Reason", exact=True).fill("one operator")
+    page.get_by_label("Enforcement").select_option("ban")
+    page.get_by_role("button", name="Decide").click()
+    page.get_by_text("confirmed").first.wait_for()
+    account = page.get_by_role("link", name=re.compile("^acct_")).first.inner_text()
+    page.get_by_label("Account that appeals").fill(account)
+    page.get_by_label("What it says").fill("We are a class of one school.")
+    page.get_by_role("button", name="Open appeal").click()
+    page.get_by_text("We are a class").first.wait_for()
 
-    picture = Image.open(io.BytesIO(page.screenshot()))
-    picture.convert("RGB").quantize(128).save(path, optimize=True)
+
+def take_report_pictures(root: Path, as_of: datetime, out: Path) -> None:
+    """Write the pictures of the evidence file of the largest campaign; the file itself is written to `out`."""
+    largest = pl.read_parquet(root / "scores.parquet")["campaign_id"].drop_nulls().mode().min()
+    request = ReportRequest(
+        campaign_id=str(largest),
+        as_of=as_of,
+        out=out,
+        author="A provider",
+        reveal=False,
+        sources={"requests": root / "world" / "requests"},
+    )
+    write_report(Workspace(root), request, lambda _step, _done: None, now=as_of)
+    address = (out / "report.html").resolve().as_uri()
+    for width, suffix in WIDTHS.items():
+        with browser(address, width=width, height=1150) as (page, _):
+            page.goto(address)
+            save_picture(page, DOCS / f"evidence-file{suffix}.png")

@@ -1,6 +1,6 @@
-"""`python -m docs_tools screenshots`: the pictures in docs/comparing-models.md, taken in a real browser.
+"""`python -m docs_tools screenshots`: the pictures of our pages and MLflow's in docs/, taken in a real browser.
 
-They show a demo's workspace with a second training at the gate, by the steps that the test of the pages takes.
+They show a demo's workspace, and the comparison of models after a second training at the gate.
 """
 
 import re
@@ -9,7 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from docs_tools.browsing import browser, chromium, metric, open_comparison, open_runs, press_compare, select, shown
+from docs_tools.browsing import (
+    browser,
+    chromium,
+    metric,
+    open_comparison,
+    open_runs,
+    press_compare,
+    save_picture,
+    select,
+    shown,
+)
+from docs_tools.console_pictures import take_console_pictures, take_report_pictures
 from docs_tools.documents import DOCS
 from pipelines.commands.demo import run_demo
 from pipelines.inputs.labels import read_labels
@@ -23,24 +34,31 @@ CHALLENGER = re.compile("^version 2")
 
 
 def main() -> int:
-    """Write both pictures."""
+    """Write all pictures."""
     if chromium() is None:
         print("screenshots: there is no Chromium on the PATH; .ci/servers installs it", file=sys.stderr)
         return 2
     with TemporaryDirectory(prefix="stillwatch-") as scratch:
         root = Path(scratch) / "demo"
         run_demo(root, now=NOW, seed=0, progress=_print_step)
+        take_console_pictures(root)
+        take_report_pictures(root, NOW, Path(scratch) / "report")
         _challenge(root)
-        with shown(root) as address, browser(address, height=960) as (page, _):
-            open_runs(page, address)
-            select(page, CHALLENGER, ["champion, version 1", "logistic_regression", "volume_rule"])
-            press_compare(page)
-            metric(page, "all/pr_auc")
-            page.locator("main").screenshot(path=DOCS / "comparing-models.png")
-            page.set_viewport_size({"width": 1560, "height": 1100})
-            open_comparison(page, address, CHALLENGER).get_by_role("heading").first.wait_for()
-            page.locator("iframe").screenshot(path=DOCS / "comparing-models-page.png")
+        take_run_pictures(root)
     return 0
+
+
+def take_run_pictures(root: Path) -> None:
+    """Write the pictures of MLflow's pages over a workspace with a second training."""
+    with shown(root) as address, browser(address, height=960) as (page, _):
+        open_runs(page, address)
+        select(page, CHALLENGER, ["champion, version 1", "logistic_regression", "volume_rule"])
+        press_compare(page)
+        metric(page, "all/pr_auc")
+        save_picture(page.locator("main"), DOCS / "comparing-models.png")
+        page.set_viewport_size({"width": 1560, "height": 1100})
+        open_comparison(page, address, CHALLENGER).get_by_role("heading").first.wait_for()
+        save_picture(page.locator("iframe"), DOCS / "comparing-models-page.png")
 
 
 def _challenge(root: Path) -> None:

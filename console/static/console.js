@@ -9,6 +9,7 @@ function lines(marks, vertical) {
     ctx.strokeStyle = ctx.fillStyle = colour("--quiet");
     ctx.setLineDash([4, 4]);
     ctx.textAlign = "left";
+    ctx.textBaseline = "bottom";
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     for (const mark of marks) {
       const at = plot.valToPos(mark.at, vertical ? "x" : "y", true);
@@ -26,15 +27,17 @@ function lines(marks, vertical) {
 function drawChart(holder) {
   const data = JSON.parse(holder.dataset.chart);
   if (!data.times.length || typeof uPlot === "undefined") return;
+  const margin = data.bars || data.times.length < 2 ? 43200 : 0;  // seconds: a bar is a day wide
   const hasOther = data.series.some((each) => each.scale);
   const whole = (_, values) => values.map((value) => value >= 1e6 ? value / 1e6 + "M" : value >= 1e4 ? value / 1e3 + "k" : value);
   const axes = [{ stroke: colour("--quiet"), grid: { show: false } }, { stroke: colour("--quiet"), size: 48, grid: { stroke: "#edf1f2" }, values: data.range ? undefined : whole }];
   if (hasOther) axes.push({ scale: "accounts", side: 1, stroke: colour("--series-2"), size: 40, grid: { show: false } });
   new uPlot({
     width: holder.clientWidth, height: 190, axes,
-    scales: { y: { range: (_, low, high) => data.range || [0, (high || 1) * 1.08] }, accounts: { range: (_, low, high) => [0, (high || 1) * 1.2] } },
+    tzDate: (at) => uPlot.tzDate(new Date(at * 1e3), "Etc/UTC"),  // days are those of UTC wherever the reader is
+    scales: { x: { range: (_, first, last) => [first - margin, last + margin] }, y: { range: (_, low, high) => data.range || [0, (high || 1) * (data.marks?.length ? 1.3 : 1.08)] }, accounts: { range: (_, low, high) => [0, (high || 1) * 1.2] } },
     series: [{ value: (_, at) => at == null ? "–" : new Date(at * 1000).toISOString().slice(0, 10) }, ...data.series.map((each, index) => ({
-      label: each.label, scale: each.scale || "y", stroke: colour(`--series-${index % 5 + 1}`), width: 1.6,
+      label: each.label, scale: each.scale || "y", value: (_, value) => value ?? "–", stroke: colour(`--series-${index % 5 + 1}`), width: 1.6,
       fill: data.bars ? colour("--accent-soft") : undefined, paths: data.bars ? uPlot.paths.bars({ size: [.8, 40] }) : undefined, points: { show: data.times.length < 40 && !data.bars, size: 5 },
     }))],
     plugins: [lines(data.lines || [], false), lines(data.marks || [], true)], legend: { live: true },
