@@ -135,6 +135,7 @@ def _notes(report: Report) -> Iterator[str]:
 
 
 HEADLINE = ("pr_auc", recall_name(FALSE_POSITIVE_RATES[0]), recall_name(FALSE_POSITIVE_RATES[1]), "ece")
+_HEADS_OF_QUEUE = ("top_50", "top_10")
 FIRST, TOTALS, LAST = "all", "totals", "what errors cost"
 """Prefixes of metrics in the tracking, which sorts by name: the five to look at first, all other figures of the whole
 test set with the bounds of every interval, and, behind all else, the costs."""
@@ -167,7 +168,12 @@ def flat(report: Report) -> dict[str, float]:
 def _head_of_queue(report: Report) -> list[Estimate]:
     """The precision of the first 50 accounts; of as many as the test set can carry where these are fewer."""
     measured = [estimate for estimate in report.queue if estimate.value is not None]
-    return [estimate for estimate in measured if estimate.name == "top_50"] or measured[-1:]
+    return [estimate for estimate in measured if estimate.name == _HEADS_OF_QUEUE[0]] or measured[-1:]
+
+
+def headline_metrics() -> tuple[str, ...]:
+    """The names in the tracking of the figures to look at first; of the precisions a run has one."""
+    return (*(f"{FIRST}/{name}" for name in HEADLINE), *(f"{FIRST}/precision_{name}" for name in _HEADS_OF_QUEUE))
 
 
 def metric_name(estimate: Estimate) -> str:

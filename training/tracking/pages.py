@@ -9,7 +9,7 @@ from training.evaluation.metrics import Estimate
 from training.evaluation.report import Report
 from training.gate.promotion import Decision
 from training.reports.page import comparison_page
-from training.reports.text import WORDS, carried_first, flat, show_estimate
+from training.reports.text import WORDS, carried_first, flat, headline_metrics, show_estimate
 from training.tracking.artifact_seals import log_sealed_text
 from training.tracking.client import EXPERIMENT, connect, library
 from training.tracking.registry import REPORT, registered_version, report, rival_reports
@@ -19,7 +19,13 @@ PARENT, ROLE, NOTE, KIND = "mlflow.parentRunId", "role", "mlflow.note.content", 
 SQLITE = "sqlite:///"
 BATCH = 1000  # metrics at once, MLflow's limit
 DIGEST = 36  # characters of a data set's digest, MLflow's limit
+SAVED_VIEW, FIGURES = "mlflow.sharedViewState.", "figures"  # MLflow's tag of a view of the list of runs, by its id
+_COLUMNS = ["attributes.`Created`", "attributes.`Dataset`", *(f"metrics.`{name}`" for name in headline_metrics())]
 ABOUT = {
+    # without a view MLflow's list of runs has no column of any figure
+    f"{SAVED_VIEW}{FIGURES}": json.dumps(
+        {"name": "Figures", "createdAt": 0, "updatedAt": 0, "state": json.dumps({"selectedColumns": _COLUMNS})}
+    ),
     KIND: "custom_model_development",  # else MLflow takes it for an experiment with language models
     NOTE: "One run for each training, named after the version that it gave. Below it, behind the `+`, are its rivals, "
     "and after the gate the champion it was judged against: all on one test set.\n\n"
@@ -35,14 +41,15 @@ ABOUT = {
 
 
 def runs_page(uri: str) -> str | None:
-    """The page with our runs, from the root of MLflow's server over the store; None as long as there is none."""
+    """The page with our runs and their headline figures, from the root of MLflow's server; None while there is none."""
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
         return None  # a look should not create the file
     client = connect(uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None or not client.search_runs([experiment.experiment_id], max_results=1):
         return None
-    return f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    view = f"&viewStateShareKey={FIGURES}" if f"{SAVED_VIEW}{FIGURES}" in experiment.tags else ""
+    return f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning{view}"
 
 
 def log_report(client: Any, run: str, judged: Report) -> None:

@@ -12,7 +12,7 @@ from training.evaluation.metrics import Estimate
 from training.fitting.train import Trained
 from training.gate.promotion import Decision
 from training.models.candidate import OURS
-from training.reports.text import flat
+from training.reports.text import flat, headline_metrics
 from training.tracking.client import connect
 from training.tracking.pages import BATCH, COMPARISON, describe_report, log_report, runs_page
 
@@ -56,10 +56,18 @@ def shown_page(uri: str, version: int) -> str:
 
 def test_the_page_of_the_runs_opens_for_model_training(uri: str, version: int) -> None:
     experiment = connect(uri).get_experiment_by_name(tracking.EXPERIMENT)
-    assert runs_page(uri) == f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    page = f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    assert runs_page(uri) == f"{page}&viewStateShareKey=figures"
+    view = json.loads(json.loads(experiment.tags["mlflow.sharedViewState.figures"])["state"])
+    assert view["selectedColumns"][2:] == [f"metrics.`{name}`" for name in headline_metrics()]
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     about = experiment.tags["mlflow.note.content"]
     assert all(words in about for words in ("To compare", "*Compare*", "same digest", "models:/stillwatch@champion"))
+
+
+def test_every_headline_figure_of_a_report_has_a_column(trained: Trained) -> None:
+    figures = {name for name in flat(trained.report) if name.startswith("all/")}
+    assert len(figures) >= 4 and figures <= set(headline_metrics())
 
 
 def test_a_run_is_named_after_its_version_and_says_what_it_is(uri: str, version: int, trained: Trained) -> None:
