@@ -150,11 +150,12 @@ def _graphs(weighed: WeighedGroups, members: pl.DataFrame) -> Details:
 
 
 def _lineage(lake: Lake, as_of: datetime) -> Details:
-    """What became of a campaign's earlier groups: splits and merges, the newest first."""
+    """What became of a campaign's earlier groups: splits and merges, each as of when it first showed; newest first."""
     rows = lake.scan("campaign_lineage").filter((pl.col("as_of") <= as_of) & (pl.col("relation") != "continues"))
-    newest = rows.select("campaign_id", "as_of", "past_id", "version", "accounts", "relation").collect()
-    frame = newest.sort("version").unique(["campaign_id", "as_of", "past_id"], keep="last").drop("version")
-    ordered = frame.sort("campaign_id", "as_of", "past_id", descending=[False, True, False])
+    versions = rows.select("campaign_id", "as_of", "past_id", "version", "accounts", "relation").collect()
+    by_time = versions.sort("version").unique(["campaign_id", "as_of", "past_id"], keep="last").sort("as_of")
+    first = by_time.unique(["campaign_id", "past_id", "relation"], keep="first", maintain_order=True).drop("version")
+    ordered = first.sort("campaign_id", "as_of", "past_id", descending=[False, True, False])
     return _by_campaign(ordered.with_columns(pl.col("as_of").dt.to_string("iso:strict")), "lineage")
 
 
