@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from serving.process import free_port
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FrameLocator, Locator, Page
+    from playwright.sync_api import ConsoleMessage, FrameLocator, Locator, Page
 
 HOST = "127.0.0.1"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -29,6 +29,7 @@ ARGUMENTS = (
     "--disable-sync",
 )
 STEP, PAUSE = 180, 100  # pixels of a scroll, less than the table is high; milliseconds after it
+PATIENCE = 120_000  # milliseconds for one step: on a busy machine MLflow's list of runs takes more than half a minute
 LINE = 5  # pixels that cells of one line may lie apart
 COLOURS = 256  # of a picture; with half as many a chart's violet turns grey
 Cell = tuple[float, float, str]  # top and left in the window, text
@@ -86,6 +87,7 @@ def browser(address: str, width: int = 1280, height: int = 900) -> Iterator[tupl
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS])
         context = started.new_context(viewport={"width": width, "height": height})
+        context.set_default_timeout(PATIENCE)
         context.route(lambda url: not url.startswith((origin, "blob:", "data:")), lambda route: route.abort())
         context.on("requestfailed", lambda request: request.url.startswith(origin) or outside.append(request.url))
         yield context.new_page(), outside
@@ -95,7 +97,12 @@ def browser(address: str, width: int = 1280, height: int = 900) -> Iterator[tupl
 def collect_script_errors(page: "Page") -> list[str]:
     """A list that fills with what the pages' scripts fail at, and with what the browser itself complains of."""
     errors: list[str] = []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+
+    def note(message: "ConsoleMessage") -> None:
+        if message.type == "error":
+            errors.append(f"{message.text} {message.location['url']}")
+
+    page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))
     return errors
 

@@ -66,7 +66,7 @@ def _work_case(page: "Page") -> None:
     page.get_by_role("button", name="Comment").click()
     page.get_by_text("Same frame of prompts").wait_for()
     page.get_by_label("Choose all accounts").check()
-    page.get_by_label("Confirm").check()
+    page.get_by_role("radio", name="Confirm").check()
     page.get_by_label("Reason", exact=True).fill("one operator")
     page.get_by_label("Enforcement").select_option("ban")
     page.get_by_role("button", name="Decide").click()

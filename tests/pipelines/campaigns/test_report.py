@@ -12,9 +12,11 @@ import polars as pl
 import pytest
 import stix2validator
 
+from docs_tools.browsing import browser, chromium, collect_script_errors
 from pipelines.campaigns.report import ReportRequest, write_report
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
+from tests.accessibility import list_barriers
 from training import tracking
 from training.reports.campaign.value import CampaignReport
 from training.reports.text import show_estimate
@@ -138,6 +140,20 @@ def test_the_bundles_are_valid(written: Written) -> None:
     for name in ("stix.json", "revealed/stix.json"):
         result = stix2validator.validate_string(written.read(name), options)
         assert result.is_valid and list(result.warnings) == []
+
+
+@pytest.mark.skipif(chromium() is None, reason="needs Chromium")
+@pytest.mark.parametrize("width", [1440, 900])
+def test_the_page_opens_without_an_error_another_host_or_a_barrier_and_fits_the_window(
+    written: Written, width: int
+) -> None:
+    address = (written.folder / "report.html").as_uri()
+    with browser(address, width=width) as (page, outside):
+        errors = collect_script_errors(page)
+        page.goto(address)
+        assert page.get_by_role("img", name="Requests a day").locator("rect").count() > 10
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert (list_barriers(page), errors, outside) == ([], [], [])
 
 
 def test_who_holds_the_key_and_the_source_tables_sees_accounts_and_values(
