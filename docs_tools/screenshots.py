@@ -67,8 +67,8 @@ def _challenge(root: Path) -> None:
     labels, slices = read_labels(world / "labels.parquet", 0.01), read_slices(world / "truth.parquet")
     with workspace.locked("retrain"):
         request = VersionRequest(labels=labels, as_of=NOW, seed=1, slices=slices)
-        done = retrain(workspace, request, progress=_print_step, now=NOW)
-    print(done.outcome.value, *done.reasons)
+        done = retrain(workspace, request, progress=_print_step, now=NOW, reason="to be compared")
+    print(done.outcome.value, *done.objections, *done.reasons)
 
 
 def _print_step(step: str, done: float) -> None:
