@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from features.store.brought_online import pushed_log
 from features.store.library import import_feast
 from features.store.lookup import FeatureLookup
 from features.tables.sealed_file import remove_sealed
@@ -35,7 +36,7 @@ def erase_features(lookup: FeatureLookup, accounts: Sequence[str]) -> int:
     if latest.exists():
         lookup.replace_latest(pl.read_parquet(latest).filter(~pl.col(_ENTITY).is_in(list(accounts))))
         _erase_online(lookup, accounts)
-    lookup.replace_pushed(accounts)
+    pushed_log(lookup.root).rewrite(pl.Series(accounts, dtype=pl.String))
     return len(holding)
 
 

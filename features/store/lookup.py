@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from features.catalogue import FEATURE_NAMES, FEATURES_SCHEMA, SCHEMA_VERSION
 from features.errors import IntegrityError
-from features.store.brought_online import LATEST, PUSHED, brought_online, list_pushed, newest_online
+from features.store.brought_online import LATEST, brought_online, newest_online, note_pushed, pushed_log
 from features.store.feast_store import EMPTY, open_feast, seal_registry
 from features.store.online_reader import VIEW, Online, OnlineReader
 from features.store.online_rows import GROUP, pack
@@ -138,6 +138,7 @@ class FeatureLookup:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its progress bars
             store.materialize(as_of - _AROUND, as_of + _AROUND, feature_views=[VIEW])
         self._mark(as_of, len(vectors))
+        pushed_log(self.root).rewrite(vectors["account_id"], as_of)
         seal_registry(self.root)
         return True
 
@@ -145,15 +146,6 @@ class FeatureLookup:
         """Put other rows in the place of those that were last brought online; the online store stays as it is."""
         with _replaced(self.root / LATEST) as draft:
             vectors.write_parquet(draft)
-
-    def replace_pushed(self, erased: Sequence[str]) -> None:
-        """Take accounts out of the list of those that came online one by one."""
-        if (self.root / PUSHED).exists():
-            left = pl.read_parquet(self.root / PUSHED)
-            if "account_id" in left.columns:
-                left = left.filter(~pl.col("account_id").is_in(list(erased)).fill_null(value=False))
-            with _replaced(self.root / PUSHED) as draft:
-                left.write_parquet(draft)
 
     def push(self, features: pl.DataFrame, groups: pl.DataFrame, names: pl.DataFrame | None = None) -> None:
         """Bring the features of some accounts online; what is there of others stays.
@@ -173,8 +165,7 @@ class FeatureLookup:
         self._write_online(rows)
         if marker is not None:
             self._mark(as_of, marker.accounts)
-        with _replaced(self.root / PUSHED) as draft:
-            list_pushed(self.root, rows["account_id"].to_list(), as_of).write_parquet(draft)
+        note_pushed(self.root, rows["account_id"].to_list(), as_of)
 
     def groups(self) -> pl.DataFrame:
         """The groups as they were last brought online for all accounts: `account_id`, `campaign_id`, `ties`, `lift`."""
