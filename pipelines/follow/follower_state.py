@@ -23,6 +23,7 @@ class FollowerState:
         waiting: events that are not in the lake yet.
         seconds: how long the last refresh took.
         failures: refreshes that failed.
+        grouping_failures: groupings of all accounts that failed.
         store_failures: stores that were put off, as another command wrote.
     """
 
@@ -33,6 +34,7 @@ class FollowerState:
     waiting: int = 0
     seconds: float = 0.0
     failures: int = 0
+    grouping_failures: int = 0
     store_failures: int = 0
 
     def is_current(self) -> bool:

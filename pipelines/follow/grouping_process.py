@@ -24,7 +24,49 @@ from pipelines.models.champion import current_champion
 from pipelines.workspace import Workspace
 from serving.process import last_words
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 30.0, 3_600.0
+"""Seconds between two groupings that do not help; they double. A grouping takes minutes of processor time, so without a
+pause one that fails would take all there is; a shorter longest pause would hardly bring scores back any sooner."""
+
 _LESS_RIGHT = 10  # of 19 that a process can give up: a grouping takes minutes, a refresh seconds
+
+
+@dataclass
+class GroupingSchedule:
+    """When all accounts are grouped: at an interval, at once where the online store was emptied, with growing pauses
+    while that does not help. Times are seconds of a clock that only runs forwards.
+
+    Attributes:
+        every: seconds between the begins of two groupings.
+    """
+
+    every: float
+    _next: float = 0.0
+    _earliest: float = 0.0
+    _pause: float = 0.0
+    _has_failed: bool = False
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether a grouping should begin."""
+        return now >= max(self._next, self._earliest)
+
+    def begin(self, now: float) -> None:
+        """Note that one begins."""
+        self._next = now + self.every
+
+    def end(self, now: float, *, has_failed: bool) -> None:
+        """Note that one has ended; it has helped once `note_online` says so."""
+        self._pause = min(max(2 * self._pause, SHORTEST_PAUSE), LONGEST_PAUSE)
+        self._earliest, self._has_failed = now + self._pause, has_failed
+        if has_failed:
+            self._next = 0.0
+
+    def note_online(self, *, is_whole: bool) -> None:
+        """Note whether all accounts are online: only a grouping brings back those that an emptied store lacks."""
+        if not is_whole:
+            self._next = 0.0
+        elif not self._has_failed:
+            self._pause = self._earliest = 0.0
 
 
 @dataclass(frozen=True, eq=False)

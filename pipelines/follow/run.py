@@ -18,7 +18,7 @@ from features.intake.values.reading import LogOptions
 from pipelines.follow.broker.source import BrokerReading
 from pipelines.follow.follower import Follower
 from pipelines.follow.follower_state import JOURNAL, FollowerState, write_state
-from pipelines.follow.grouping_process import GroupingProcess
+from pipelines.follow.grouping_process import GroupingProcess, GroupingSchedule
 from pipelines.follow.web import WebSettings
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
@@ -27,6 +27,7 @@ from serving.process import last_words, server_process
 
 LOG = "follow.log"  # of the web process
 GROUPING_LOG = "grouping.log"
+_NOT_CURRENT, _NOT_GROUPED = "scores could not be brought up to date", "accounts could not be grouped"
 log = logging.getLogger("stillwatch.follow")
 
 
@@ -74,7 +75,9 @@ class Following:
         self._stopped = threading.Event()
         self._grouping: GroupingProcess | None = None
         self._touched_since: set[str] = set()
-        self._next_store = self._next_groups = 0.0
+        self._next_store = 0.0
+        self._schedule = GroupingSchedule(request.regroup_every.total_seconds())
+        self._said: dict[str, str] = {}
 
     def run(self) -> int:
         """Follow until SIGTERM or SIGINT; return how many events wait for the next start, as another command writes.
@@ -120,14 +123,15 @@ class Following:
         begin, state = time.monotonic(), self._state
         try:
             refreshed = self._follower.refresh(datetime.now(UTC))
-            if self._grouping is None and not self._follower.is_online_whole():
-                self._next_groups = 0.0  # a grouping brings all accounts online
+            if self._grouping is None:
+                self._schedule.note_online(is_whole=self._follower.is_online_whole())
         except IntegrityError:
             raise
         except Exception as error:
             self._state = replace(state, failures=state.failures + 1)
-            log.error("scores could not be brought up to date (%s): %s", type(error).__name__, _first_line(error))
+            self._say_once(_NOT_CURRENT, error)
             return
+        self._said.pop(_NOT_CURRENT, None)
         self._state = replace(
             state,
             as_of=refreshed.as_of.timestamp(),
@@ -151,10 +155,11 @@ class Following:
         """Begin to group all accounts if it is time, or bring online what a grouping gave."""
         if self._grouping is not None:
             if self._grouping.is_done():
-                self._finish_grouping(self._grouping)
+                is_online = self._finish_grouping(self._grouping)
+                self._schedule.end(now, has_failed=not is_online)
                 self._end_grouping()
-        elif now >= self._next_groups and self._store() and self._follower.holds_requests():
-            self._next_groups = now + self._request.regroup_every.total_seconds()
+        elif self._schedule.is_due(now) and self._store() and self._follower.holds_requests():
+            self._schedule.begin(now)
             self._touched_since = set()
             root = self._workspace.root
             self._grouping = GroupingProcess.start(self._workspace, datetime.now(UTC), root / GROUPING_LOG)
@@ -164,8 +169,12 @@ class Following:
             self._grouping.end()
             self._grouping = None
 
-    def _finish_grouping(self, grouping: GroupingProcess) -> None:
-        """Bring all accounts online as of the grouping; those that were active since are read out again."""
+    def _finish_grouping(self, grouping: GroupingProcess) -> bool:
+        """Bring all accounts online as of the grouping; those that were active since are read out again.
+
+        Returns:
+            False if that failed; it is tried again later.
+        """
         try:
             as_of, lifts = grouping.as_of, grouping.lifts()
             names = self._workspace.named_at(as_of).lake.names(as_of)
@@ -174,11 +183,22 @@ class Following:
         except IntegrityError:
             raise
         except Exception as error:
-            log.error("accounts could not be grouped (%s): %s", type(error).__name__, _first_line(error))
-            return
+            self._state = replace(self._state, grouping_failures=self._state.grouping_failures + 1)
+            self._say_once(_NOT_GROUPED, error)
+            self._follower.touch(self._touched_since)  # older rows may have been written over theirs
+            return False
+        self._said.pop(_NOT_GROUPED, None)
         self._follower.touch(self._touched_since)
         self._state = replace(self._state, regrouped=as_of.timestamp())
         log.info("all accounts are grouped as of %s", f"{as_of:%Y-%m-%dT%H:%M:%SZ}")
+        return True
+
+    def _say_once(self, what: str, error: Exception) -> None:
+        """Log what failed; a reason that comes again and again is only counted."""
+        reason = f"({type(error).__name__}): {(str(error).splitlines() or [''])[0]}"
+        if self._said.get(what) != reason:
+            log.error("%s %s", what, reason)
+        self._said[what] = reason
 
 
 def store_journal(workspace: Workspace) -> None:
@@ -233,7 +253,3 @@ def _web_process(workspace: Workspace, request: FollowRequest) -> Iterator["subp
     finally:
         os.close(reading)
         os.close(writing)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0]

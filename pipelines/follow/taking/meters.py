@@ -35,6 +35,11 @@ _OF_STATE: dict[str, tuple[_Family, str, str]] = {
     "accounts": (CounterMetricFamily, "follow_accounts", "Accounts brought online."),
     "repeats": (CounterMetricFamily, "events_repeated", "Events that were there already."),
     "failures": (CounterMetricFamily, "follow_failures", "Refreshes that failed, as when the online store did."),
+    "grouping_failures": (
+        CounterMetricFamily,
+        "follow_grouping_failures",
+        "Groupings of all accounts that failed; they are tried again after growing pauses.",
+    ),
     "store_failures": (
         CounterMetricFamily,
         "follow_store_failures",

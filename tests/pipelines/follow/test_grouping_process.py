@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from features.errors import StillwatchError
 from pipelines.campaigns.lifts import JOINABLE_SCHEMA, lift_accounts
-from pipelines.follow.grouping_process import GroupingProcess
+from pipelines.follow.grouping_process import GroupingProcess, GroupingSchedule
 from pipelines.models.champion import current_champion
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
@@ -62,3 +62,43 @@ def test_it_ends_at_once_when_it_is_told_to(tmp_path: Path, as_of: datetime) -> 
     grouping.end()
     assert grouping.is_done()
     assert time.monotonic() - begin < 2
+
+
+def test_groupings_that_fail_are_tried_again_after_growing_pauses_and_then_at_the_interval() -> None:
+    schedule, now, begins = GroupingSchedule(every=21_600), 0.0, []
+    while now < 12_000:  # a turn each two seconds, with a store that is whole
+        schedule.note_online(is_whole=True)
+        if schedule.is_due(now):
+            begins.append(now)
+            schedule.begin(now)
+            schedule.end(now, has_failed=True)
+        now += 2
+    assert begins == [0, 30, 90, 210, 450, 930, 1890, 3810, 7410, 11010]
+    now = 14_610.0
+    assert schedule.is_due(now)
+    schedule.begin(now)
+    schedule.end(now, has_failed=False)
+    schedule.note_online(is_whole=True)
+    assert not schedule.is_due(now + 21_599)
+    assert schedule.is_due(now + 21_600)
+
+
+def test_a_store_that_was_emptied_is_filled_at_once_and_one_that_stays_empty_after_growing_pauses() -> None:
+    schedule = GroupingSchedule(every=21_600)
+    schedule.begin(0)
+    schedule.end(60, has_failed=False)
+    schedule.note_online(is_whole=True)
+    assert not schedule.is_due(100)
+    schedule.note_online(is_whole=False)
+    assert schedule.is_due(100)
+    begins = []
+    for now in range(100, 1_000, 2):
+        schedule.note_online(is_whole=False)
+        if schedule.is_due(now):
+            begins.append(now)
+            schedule.begin(now)
+            schedule.end(now, has_failed=False)
+    assert begins == [100, 130, 190, 310, 550]
+    schedule.note_online(is_whole=True)
+    schedule.note_online(is_whole=False)
+    assert schedule.is_due(1_000)

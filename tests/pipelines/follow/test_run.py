@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import polars as pl
@@ -18,6 +21,10 @@ from features.events import request_key
 from features.identity import Keyring
 from features.lake import Lake
 from features.store.lookup import FeatureLookup
+from pipelines.follow.follower_state import read_state
+from pipelines.follow.grouping_process import LONGEST_PAUSE
+from pipelines.follow.run import Following, FollowRequest
+from pipelines.workspace import Workspace
 from serving.process import free_port
 from tests.features.conftest import SECRET
 from tests.pipelines.follow.taking.test_bodies import record
@@ -110,3 +117,28 @@ def test_an_event_is_online_at_once_and_a_follower_that_is_told_to_end_stores_al
         assert process.wait(60) == 0
     stored = Lake(root / "lake").scan("events").select("request_key").collect()["request_key"]
     assert sorted(stored) == keys_of(set(sender.acknowledged))
+
+
+def test_a_grouping_that_fails_is_counted_said_once_and_not_begun_again_at_the_next_turn(
+    new_workspace: Callable[[], Workspace],
+    world: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    workspace = new_workspace()
+    workspace.lake.append("events", [world.events], 1)
+    workspace.lake.roll_up(1)
+    following = Following(workspace, FollowRequest("127.0.0.1", 0))
+    following._follower.recover()
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))  # the process that groups fails at once
+    failures = []
+    for is_pause_over in (False, False, False, True, False):
+        if is_pause_over:
+            following._schedule.end(time.monotonic() - LONGEST_PAUSE, has_failed=True)
+        following._turn()
+        if following._grouping is not None:
+            following._grouping._process.wait(60)
+        failures.append(read_state(workspace.root).grouping_failures)
+    assert failures == [0, 1, 1, 1, 2]
+    said = [entry.getMessage() for entry in caplog.records if entry.name == "stillwatch.follow"]
+    assert said == ["accounts could not be grouped (StillwatchError): it said nothing"]

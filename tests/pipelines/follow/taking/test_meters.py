@@ -61,7 +61,7 @@ def test_a_day_without_a_refresh_keeps_the_oldest_and_bounds_the_memory() -> Non
 
 
 def test_what_became_of_records_and_the_follower_s_state_are_shown() -> None:
-    meters = Moment(state=FollowerState(as_of=5.0, repeats=3, failures=2)).meters()
+    meters = Moment(state=FollowerState(as_of=5.0, repeats=3, failures=2, grouping_failures=4)).meters()
     meters.count(Taken(taken=7, rejected=2))
     text = exposition(meters.collect())
     for line in (
@@ -70,6 +70,7 @@ def test_what_became_of_records_and_the_follower_s_state_are_shown() -> None:
         "stillwatch_events_repeated_total 3.0",
         "stillwatch_follow_as_of_timestamp_seconds 5.0",
         "stillwatch_follow_failures_total 2.0",
+        "stillwatch_follow_grouping_failures_total 4.0",
         "stillwatch_bodies_refused_total 0.0",
         "stillwatch_audit_failures_total 0.0",
     ):
