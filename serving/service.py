@@ -17,7 +17,6 @@ from typing import ClassVar, cast
 import anyio
 import anyio.to_thread
 import bentoml
-import numpy as np
 from bentoml.exceptions import BentoMLException
 from pydantic import Field
 
@@ -256,7 +255,7 @@ class Endpoint:
     async def __is_ready__(self) -> bool:
         """Say whether the store answers and holds what was brought online, and the model can be asked."""
         try:
-            self.served.model.predict(np.full((1, len(FEATURES)), np.nan, dtype=np.float32))
+            scorer.try_out(self.served.model)
         except Exception:
             return False
         return await self.store.is_ready()

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +24,7 @@ import uvicorn
 SHORTEST, LONGEST = 1.0, 60.0
 """Seconds between two forks; they double while the one that waits ends by itself, since what can't begin must not take
 the whole processor by being tried again."""
-_LOOK_SECONDS = 0.1  # between two looks at the forks
+_LOOK_SECONDS = 0.1  # between two looks at the forks; whose turn comes waits for none of them
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ class Standby:
             os.close(fork.lifeline)
             if os.WIFSIGNALED(status):
                 self._pause = SHORTEST
+                # Who was cut off calls again now, so who serves needs the processor more than another fork does.
+                self._next_fork = time.monotonic() + SHORTEST
                 if not self._is_ending:
                     print(f"a process was killed by signal {os.WTERMSIG(status)}: another begins", flush=True)
             elif is_serving:
@@ -137,6 +140,25 @@ class Standby:
         self._is_ending = True
         for fork in reversed(self._forks):
             os.kill(fork.process, signal.SIGTERM)
+
+
+async def _ask_itself(server: Any) -> None:
+    """Let the whole application answer once, over a connection of its own, before anybody else may ask.
+
+    First answers take ten times as long as others: much is made, or copied from the process that forked, only then.
+    """
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    protocol, state = server.config.http_protocol_class, server.lifespan.state
+    await asyncio.get_running_loop().connect_accepted_socket(
+        lambda: protocol(config=server.config, server_state=server.server_state, app_state=state), theirs
+    )
+    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    for path, then in ((b"/livez", b"keep-alive"), (b"/readyz", b"close")):
+        writer.write(b"GET %s HTTP/1.1\r\nhost: localhost\r\nconnection: %s\r\n\r\n" % (path, then))
+    await reader.read()
+    writer.close()
 
 
 _turn: Turn | None = None
@@ -175,6 +197,7 @@ def serve_in_forks() -> None:
 
             async def begin_and_wait() -> None:
                 await begin()
+                await _ask_itself(self)
                 if _turn is not None:
                     await _turn.come(lambda: bool(self.should_exit))
 

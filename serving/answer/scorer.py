@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -124,6 +124,13 @@ def score_rows(
             rows.account_ids, rows.as_of, damaged, numbers, rows.campaigns or nobody, indicators, strict=True
         )
     ]
+
+
+def try_out(model: Model) -> None:
+    """Score a made-up account of which nothing is known; whatever fails there would fail for others too."""
+    now = datetime.now(UTC)
+    row = RowsToScore(account_ids=[""], matrix=np.full((1, len(model.features)), np.nan, dtype=np.float32), as_of=[now])
+    score_rows(model, row, features=None, fresh_since=now)[0].model_dump_json()
 
 
 def unavailable(account_id: str, trouble: Trouble | None = None) -> AccountScore:

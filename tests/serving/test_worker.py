@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from serving.process import last_words
@@ -98,3 +99,42 @@ def test_nobody_serves_for_a_server_that_is_gone(log: Path) -> None:
     server.kill()
     server.wait(30)
     wait(lambda: not is_running(process))
+
+
+APP = """
+import os, socket, uvicorn
+from serving.worker import serve_in_forks
+
+calls = []
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        for _ in range(2):
+            await send({"type": (await receive())["type"] + ".complete"})
+        return
+    calls.append(scope["path"])
+    body = f"{os.getpid()} {' '.join(calls)}".encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+serve_in_forks()
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on")).run(sockets=[listener])
+"""
+
+
+def test_who_takes_over_has_answered_before_and_calls_wait_for_it_at_the_port() -> None:
+    with subprocess.Popen([sys.executable, "-c", APP], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = f"http://127.0.0.1:{int(server.stdout.readline())}/score"
+        served = set()
+        for _ in range(3):
+            process, *calls = httpx.get(address, timeout=30).text.split()
+            assert calls == ["/livez", "/readyz", "/score"]
+            served.add(process)
+            wait(lambda: len(forks(server.pid)) == 2)
+            os.kill(int(process), signal.SIGKILL)
+        assert len(served) == 3
+        server.terminate()
+        assert server.wait(30) == 0
