@@ -27,7 +27,7 @@ from features.families import (
     volume,
     worst,
 )
-from features.families.history import History, read_histories, read_histories_beside
+from features.families.history import History, LakeSums, read_histories, read_histories_beside
 from features.lake import Lake
 from features.schemas import KEY_KINDS
 
@@ -58,7 +58,7 @@ _KINDS_THAT_NEED = {
 """Kinds of keys that a provider's requests show only where it exports texts, or infrastructure columns."""
 
 
-def read_out(lake: Lake, as_of: datetime, some: pl.Series | None = None) -> pl.DataFrame:
+def read_out(lake: Lake, as_of: datetime, some: pl.Series | None = None, sums: LakeSums | None = None) -> pl.DataFrame:
     """Read the features of all accounts, or of some, as known at a time.
 
     Args:
@@ -66,17 +66,19 @@ def read_out(lake: Lake, as_of: datetime, some: pl.Series | None = None) -> pl.D
         as_of: aware of its time zone.
         some: ids of the accounts to read out. They are compared with all others too: their rows are those of a read-out
             of all, bit for bit.
+        sums: those of the lake, where somebody keeps them from one call to the next.
 
     Returns:
         `FEATURES_SCHEMA`: one row for every account with a request at or before as_of, sorted; null where nothing is
         known.
     """
-    parts = [read_out_families(history) for history in read_histories(lake, as_of, some)]
+    sums = sums or LakeSums(lake)
+    parts = [read_out_families(history) for history in read_histories(lake, as_of, some, sums)]
     if not parts:
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     features = _stack(parts)
-    usage, moves = (features, features) if some is None else _read_compared(lake, as_of)
-    return _to_schema(_compare_with_plan(features, usage, moves, lake.accounts(as_of)), lake, as_of)
+    usage, moves = (features, features) if some is None else _read_compared(sums, as_of)
+    return _to_schema(_compare_with_plan(features, usage, moves, lake.accounts(as_of)), sums, as_of)
 
 
 def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> pl.DataFrame:
@@ -95,8 +97,8 @@ def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFra
     if not len(features):
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     accounts = pl.concat([lake.accounts(as_of), added.accounts(as_of)])
-    usage, moves = _read_compared(lake, as_of)
-    return _to_schema(_compare_with_plan(features, usage, moves, accounts), lake, as_of)
+    usage, moves = _read_compared(LakeSums(lake), as_of)
+    return _to_schema(_compare_with_plan(features, usage, moves, accounts), LakeSums(lake), as_of)
 
 
 def read_out_families(history: History) -> pl.DataFrame:
@@ -111,9 +113,9 @@ def _stack(parts: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema={"account_id": pl.String}), *parts], how="diagonal_relaxed")
 
 
-def _read_compared(lake: Lake, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_compared(sums: LakeSums, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read what `_compare_with_plan` compares, of every account of a lake, without its other features."""
-    return volume.read_usage(lake.account_rollups(as_of)), releases.read_moves(lake, as_of)
+    return volume.read_usage(sums.usage(as_of)), releases.read_moves(sums.lake, as_of)
 
 
 def _compare_with_plan(
@@ -123,20 +125,19 @@ def _compare_with_plan(
     return releases.compare_with_plan(volume.compare_with_plan(features, usage, accounts), moves, accounts)
 
 
-def _to_schema(features: pl.DataFrame, lake: Lake, as_of: datetime) -> pl.DataFrame:
+def _to_schema(features: pl.DataFrame, sums: LakeSums, as_of: datetime) -> pl.DataFrame:
     stamp = pl.lit(as_of).cast(FEATURES_SCHEMA["as_of"]).alias("as_of")
     numbers = pl.col(FEATURE_NAMES).cast(pl.Float32).fill_nan(None)
     numbers = numbers.replace(-0.0, 0.0)  # Polars takes 0 - x for -x where the first column is constant
     ordered = features.select("account_id", stamp, numbers).sort("account_id")
-    return ordered.with_columns(pl.lit(None, pl.Float32).alias(name) for name in _unknowable(lake, as_of))
+    return ordered.with_columns(pl.lit(None, pl.Float32).alias(name) for name in _unknowable(sums, as_of))
 
 
-def _unknowable(lake: Lake, as_of: datetime) -> list[str]:
+def _unknowable(sums: LakeSums, as_of: datetime) -> list[str]:
     """List the features whose signals need columns that no request has: a share of 0 would be a statement.
 
     Models are trained on such rows with the very same features unknown (`features.catalogue.MODES`).
     """
-    codes = lake.key_rollups(as_of).select(pl.col("kind").unique()).collect(engine="streaming")["kind"]
-    shown_kinds = {KEY_KINDS[code] for code in codes}
+    shown_kinds = {KEY_KINDS[code] for code in sums.kinds(as_of)}
     met_needs = {need for need, kinds in _KINDS_THAT_NEED.items() if shown_kinds.intersection(kinds)}
     return [feature.name for feature in FEATURES if not met_needs.issuperset(feature.signal.needs)]

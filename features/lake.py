@@ -42,7 +42,6 @@ from features.tables.retention_mark import check_held
 HISTORY = timedelta(days=28)  # the longest window
 WHOLE_LIFE = timedelta(days=300 * 365)  # longer than the years that are allowed: all that is in the lake
 
-
 TABLES: dict[str, type[dy.Schema]] = {
     "events": Events,
     "account_rollups": AccountRollups,
@@ -132,8 +131,7 @@ class Lake:
 
     def scan(self, table: str) -> pl.LazyFrame:
         """Scan a whole table; a frame of its contract without rows where nothing was appended yet."""
-        delta_table = self.open_table(table)
-        schema = _schema(table)
+        delta_table, schema = self.open_table(table), _schema(table)
         if delta_table is None:
             return pl.LazyFrame(schema=schema)
         # not by `scan_delta`, which can't read a folder whose name has a space or an umlaut
@@ -148,23 +146,25 @@ class Lake:
         """Scan a whole table, of which each account has the id that it has as of a time (`names`)."""
         return rename_accounts(self.scan(table), self.names(as_of))
 
-    def account_rollups(self, as_of: datetime, history: timedelta = HISTORY) -> pl.LazyFrame:
-        """`AccountRollups` of the history before as_of: nothing after as_of is in them."""
-        hour, stored = self._stored_history("account_rollups", as_of, history)
-        return merge(stored, roll_up(self._running_hour(hour, as_of)))
+    def account_rollups(
+        self, as_of: datetime, history: timedelta = HISTORY, which: pl.Expr | None = None
+    ) -> pl.LazyFrame:
+        """`AccountRollups` of the history before as_of, of all accounts or of `which`: nothing later is in them."""
+        wanted = pl.lit(True) if which is None else which  # filtered afterwards, all would be added up
+        stored = self._stored_history("account_rollups", as_of, history).filter(wanted)
+        return merge(stored, roll_up(self._running_hour(as_of).filter(wanted)))
 
     def key_rollups(self, as_of: datetime, history: timedelta = HISTORY) -> pl.LazyFrame:
         """`KeyRollups` of the history before as_of, one or more rows per key: they add."""
-        hour, stored = self._stored_history("key_rollups", as_of, history)
-        return pl.concat([stored, roll_up_keys(self._running_hour(hour, as_of))])
+        running = roll_up_keys(self._running_hour(as_of))
+        return pl.concat([self._stored_history("key_rollups", as_of, history), running])
 
     def seen(self, as_of: datetime) -> pl.DataFrame:
         """Accounts with a request at or before as_of: `account_id`, `first_seen`, `last_seen` (full hours)."""
         hours = self.scan_named("account_rollups", as_of).select("account_id", "hour")
-        hour = full_hour(as_of)
-        running = self._running_hour(hour, as_of).select("account_id", hour=pl.col("timestamp").dt.truncate("1h"))
+        running = self._running_hour(as_of).select("account_id", hour=pl.col("timestamp").dt.truncate("1h"))
         return (
-            pl.concat([hours.filter(pl.col("hour") < hour), running])
+            pl.concat([hours.filter(self._is_over(as_of)), running])
             .group_by("account_id")
             .agg(first_seen=pl.col("hour").min(), last_seen=pl.col("hour").max())
             .sort("account_id")
@@ -217,17 +217,21 @@ class Lake:
         origins = with_origins(self.folder(table), filled)
         return origins.filter(pl.col("earliest").is_null() | (pl.col("earliest") <= as_of))["path"].to_list()
 
-    def _stored_history(self, table: str, as_of: datetime, history: timedelta) -> tuple[datetime, pl.LazyFrame]:
-        """Return the begin of the running hour, and the stored rollups of the history before it."""
-        hour = full_hour(as_of)
-        within = pl.col("hour").is_between(hour - history, hour, closed="left")
-        return hour, self.scan_named(table, as_of).filter(within)
+    def _stored_history(self, table: str, as_of: datetime, history: timedelta) -> pl.LazyFrame:
+        """Return the stored rollups of the history before the running hour."""
+        is_within = pl.col("hour") >= full_hour(as_of) - history
+        return self.scan_named(table, as_of).filter(is_within & self._is_over(as_of))
 
-    def _running_hour(self, hour: datetime, as_of: datetime) -> pl.LazyFrame:
+    def _is_over(self, as_of: datetime) -> pl.Expr:
+        """True for hours whose stored rollups hold nothing after as_of."""
+        return pl.col("hour") < full_hour(as_of)
+
+    def _running_hour(self, as_of: datetime) -> pl.LazyFrame:
         """Events of the hour that as_of falls in: its stored rollup may hold later requests."""
+        hour = full_hour(as_of)
         check_held(self.folder("events"), hour, as_of)
-        timestamp, same_day = pl.col("timestamp"), pl.col("day") == hour.date()
-        return self.scan_named("events", as_of).filter(same_day & (timestamp >= hour) & (timestamp <= as_of))
+        is_running = (pl.col("day") == hour.date()) & pl.col("timestamp").is_between(hour, as_of)
+        return self.scan_named("events", as_of).filter(is_running)
 
     def scan_files(self, table: str, paths: list[str]) -> pl.LazyFrame:
         """Scan some of a table's files, named as its log names them.

@@ -65,27 +65,54 @@ class History:
 
     def of_kind(self, *kinds: str) -> pl.DataFrame:
         """Key counts of some kinds."""
-        return self.keys.filter(pl.col("kind").is_in([KEY_KINDS.index(kind) for kind in kinds]))
+        return self.keys.filter(pl.col("kind").is_in(_codes(kinds)))
 
 
-def read_histories(lake: Lake, as_of: datetime, some: pl.Series | None = None) -> Iterator[History]:
+@dataclass(frozen=True)
+class LakeSums:
+    """What is added up over all accounts of a lake, whoever is read out; here anew at each call.
+
+    Attributes:
+        lake: whose rollups are added.
+    """
+
+    lake: Lake
+
+    def usual_keys(self, as_of: datetime) -> pl.LazyFrame:
+        """`account_id`, `kind`, `key`, `requests` of the kinds whose distribution over a plan is compared."""
+        return count_usual(self.lake.key_rollups(as_of))
+
+    def usage(self, as_of: datetime) -> pl.LazyFrame:
+        """`account_id`, `requests`, `output_tokens`, and more or not: rows that add up to each account's."""
+        return self.lake.account_rollups(as_of)
+
+    def kinds(self, as_of: datetime) -> pl.Series:
+        """The kinds of keys that anybody shows, as positions in `KEY_KINDS`."""
+        return self.lake.key_rollups(as_of).select(pl.col("kind").unique()).collect(engine="streaming")["kind"]
+
+
+def read_histories(
+    lake: Lake, as_of: datetime, some: pl.Series | None = None, sums: LakeSums | None = None
+) -> Iterator[History]:
     """Read the history of all accounts as of a time, in parts of bounded size; what crosses accounts is read once.
 
-    With `some` (account ids) only theirs is read; what crosses accounts is still that of all.
+    With `some` (account ids) only theirs is read; what crosses accounts is still that of all. `sums` are those of the
+    lake.
     """
     everyone, accounts = lake.seen(as_of), lake.accounts(as_of)
     seen = everyone if some is None else everyone.filter(pl.col("account_id").is_in(some.implode()))
     if seen.is_empty():
         return
     keys = lake.key_rollups(as_of)
-    shown = keys
-    if some is not None:  # what nobody of them shows is looked up by nobody
-        theirs = keys.filter(pl.col("account_id").is_in(seen["account_id"].implode())).select("kind", "key").unique()
-        shown = keys.join(theirs, on=["kind", "key"], how="semi")
+    shown = own = keys
+    if some is not None:
+        own = _held(keys.filter(pl.col("account_id").is_in(seen["account_id"].implode())))
+        theirs = own.filter(pl.col("kind").is_in(_codes(SHARED_KINDS))).select("kind", "key").unique()
+        shown = keys.join(theirs, on=["kind", "key"], how="semi")  # what nobody of them shows is looked up by nobody
     sharing = _sharing(shown, accounts, as_of)
-    segments = _segments(_counted(keys, USUAL_KINDS), accounts)
+    segments = _segments((sums or LakeSums(lake)).usual_keys(as_of), accounts)
     release = find_latest_release(lake, as_of)
-    parts = 1 + keys.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS
+    parts = 1 + own.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS
     size = -(-len(seen) // parts) or 1
     for begin in range(0, len(seen), size):
         part = seen[begin : begin + size]
@@ -93,20 +120,20 @@ def read_histories(lake: Lake, as_of: datetime, some: pl.Series | None = None) -
         chosen = pl.col("account_id").is_between(first, last)
         if some is not None:
             chosen &= pl.col("account_id").is_in(part["account_id"].implode())
-        hours = lake.account_rollups(as_of).filter(chosen).sort("account_id", "hour").collect(engine="streaming")
-        own = keys.filter(chosen).collect(engine="streaming").lazy()
+        hours = lake.account_rollups(as_of, which=chosen).sort("account_id", "hour").collect(engine="streaming")
+        theirs = own.filter(chosen).collect(engine="streaming").lazy()
         yield History(
             as_of=as_of,
             seen=part,
             hours=hours,
-            keys=_dated(own, as_of).collect(engine="streaming"),
+            keys=_dated(theirs, as_of).collect(engine="streaming"),
             sharing=sharing,
             segments=segments,
             accounts=accounts,
             release=release,
-            adopted=count_adoption(own, release).collect(engine="streaming"),
-            at_once=_at_once(own),
-            blocked=_around_blocks(hours, own),
+            adopted=count_adoption(theirs, release).collect(engine="streaming"),
+            at_once=_at_once(theirs),
+            blocked=_around_blocks(hours, theirs),
         )
 
 
@@ -125,7 +152,7 @@ def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.D
     adopted = count_adoption(added.key_rollups(as_of), release).collect(engine="streaming")
     at_once = _at_once(added.key_rollups(as_of))
     blocked = _around_blocks(hours, added.key_rollups(as_of))
-    usual = _segments(_counted(lake.key_rollups(as_of), USUAL_KINDS), accounts)
+    usual = _segments(count_usual(lake.key_rollups(as_of)), accounts)
     for (_,), group in groups.sort("group", "account_id").group_by("group", maintain_order=True):
         ids = group.select("account_id")
         own, registered = keys.join(ids, on="account_id"), newcomers.join(ids, on="account_id")
@@ -138,7 +165,7 @@ def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.D
             hours=hours.join(ids, on="account_id").sort("account_id", "hour"),
             keys=own,
             sharing=sharing.filter(pl.col("accounts") > 1),
-            segments=pl.concat([usual, _segments(_counted(own.lazy(), USUAL_KINDS), registered)])
+            segments=pl.concat([usual, _segments(count_usual(own.lazy()), registered)])
             .group_by(_SEGMENT)
             .agg(pl.col("weight").sum()),
             accounts=pl.concat([accounts, registered]),
@@ -203,9 +230,24 @@ def weigh_keys(keys: pl.LazyFrame) -> pl.LazyFrame:
     return keys.with_columns(weight=(pl.col("requests") * WHOLE / total).round().cast(pl.Int64))
 
 
+def _held(keys: pl.LazyFrame) -> pl.LazyFrame:
+    """The same keys, in memory if they fit into one part, so that they are looked for once."""
+    first = keys.head(_PART_ROWS + 1).collect(engine="streaming")
+    return keys if len(first) > _PART_ROWS else first.lazy()
+
+
+def _codes(kinds: Iterable[str]) -> list[int]:
+    return [KEY_KINDS.index(kind) for kind in kinds]
+
+
+def count_usual(keys: pl.LazyFrame) -> pl.LazyFrame:
+    """Requests per account and key of the kinds whose distribution over a plan is compared; these counts add."""
+    return _counted(keys, USUAL_KINDS)
+
+
 def _counted(keys: pl.LazyFrame, kinds: Iterable[str]) -> pl.LazyFrame:
     """Requests per account and key of some kinds, over the whole window."""
-    chosen = keys.filter(pl.col("kind").is_in([KEY_KINDS.index(kind) for kind in kinds]))
+    chosen = keys.filter(pl.col("kind").is_in(_codes(kinds)))
     return chosen.group_by("account_id", "kind", "key").agg(pl.col("requests").sum())
 
 

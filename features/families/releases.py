@@ -25,6 +25,8 @@ def read_out(history: History) -> pl.DataFrame:
 def read_moves(lake: Lake, as_of: datetime) -> pl.DataFrame:
     """Read what `compare_with_plan` compares, for every account of a lake."""
     release = find_latest_release(lake, as_of)
+    if release.is_empty():  # nobody moves
+        return pl.DataFrame(schema={"account_id": pl.String, **dict.fromkeys(_COMPARED, pl.Float64)})
     adopted = count_adoption(lake.key_rollups(as_of), release)
     moves = _count_moves(lake.account_rollups(as_of), adopted, release, as_of)
     return moves.select("account_id", *_COMPARED).collect(engine="streaming")

@@ -57,8 +57,14 @@ def read_out(history: History) -> pl.DataFrame:
 
 def read_usage(rollups: pl.LazyFrame) -> pl.DataFrame:
     """Add up what `compare_with_plan` compares, for every account of `AccountRollups` of 28 days."""
-    sums = rollups.group_by("account_id").agg(pl.col("requests", "output_tokens").sum().name.suffix("_28d"))
-    return sums.collect(engine="streaming")
+    return (
+        add_usage(rollups).rename({used.removesuffix("_28d"): used for used in _COMPARED}).collect(engine="streaming")
+    )
+
+
+def add_usage(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Add up `requests` and `output_tokens` of each account; these sums add too."""
+    return rows.group_by("account_id").agg(pl.col("requests", "output_tokens").sum())
 
 
 def compare_with_plan(features: pl.DataFrame, everyone: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:

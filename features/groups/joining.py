@@ -98,7 +98,7 @@ def join_groups(lake: Lake, as_of: datetime, account_ids: pl.Series, group_keys:
     """
     registered = lake.accounts(as_of).filter(pl.col("organization").is_not_null())["account_id"]
     is_asked = pl.col("account_id").is_in(account_ids.implode()) & ~pl.col("account_id").is_in(registered.implode())
-    everything = lake.account_rollups(as_of).filter(is_asked).group_by("account_id").agg(all=pl.col("requests").sum())
+    everything = lake.account_rollups(as_of, which=is_asked).group_by("account_id").agg(all=pl.col("requests").sum())
     shown = (
         lake.key_rollups(as_of)
         .filter(is_asked & pl.col("kind").is_in(list(_KINDS)))

@@ -21,7 +21,7 @@ from features.tables.aliases import rename_accounts
 from features.tables.journal import JournalReader
 from pipelines.campaigns.lifts import JOINABLE_SCHEMA, tell_lifts
 from pipelines.follow.follower_state import JOURNAL
-from pipelines.follow.fresh_lake import FreshLake, no_events
+from pipelines.follow.fresh_lake import FreshLake, FreshSums, StoredSums, no_events
 from pipelines.follow.request_keys import RequestKeys
 from pipelines.workspace import Workspace
 
@@ -61,6 +61,7 @@ class Follower:
         self.workspace = workspace
         self._journal = JournalReader(workspace.root / JOURNAL)
         self._fresh = FreshLake(workspace.lake.root)
+        self._sums = StoredSums()
         self._keys = RequestKeys()
         self._files: dict[str, set[str]] = {}
         self._touched: set[str] = set()
@@ -99,7 +100,8 @@ class Follower:
         self._touched.update(self._later.filter(is_due)["account_id"])
         self._later = self._later.filter(~is_due)
         lake, lookup = replace(self._fresh, names_at=now), self.workspace.lookup
-        features = _read_out(lake, pl.DataFrame({"account_id": pl.Series(sorted(self._touched), dtype=pl.String)}), now)
+        accounts = pl.DataFrame({"account_id": pl.Series(sorted(self._touched), dtype=pl.String)})
+        features = _read_out(FreshSums(lake, self._sums), accounts, now)
         lookup.push(features, self._groups(features["account_id"], lake, now), lake.names(now))
         self._touched.clear()
         return Refreshed(now, features["account_id"], events, repeats)
@@ -188,12 +190,13 @@ class Follower:
             self._files = {table: lake.file_names(table) for table in _NOTED}
 
 
-def _read_out(lake: Lake, accounts: pl.DataFrame, now: datetime) -> pl.DataFrame:
+def _read_out(sums: FreshSums, accounts: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Read accounts out as `build` does: those with nothing but a late event as of their last active week."""
+    lake = sums.lake
     ids = rename_accounts(accounts, lake.names(now))["account_id"]
     seen = lake.seen(now).filter(pl.col("account_id").is_in(ids.implode()))
     times = sorted(active_times(seen, now).group_by("active_at"))
-    parts = [read_out(lake, time, active["account_id"]) for (time,), active in times]
+    parts = [read_out(lake, time, active["account_id"], sums) for (time,), active in times]
     stamp = pl.lit(now).cast(FEATURES_SCHEMA["as_of"])
     return pl.concat([pl.DataFrame(schema=FEATURES_SCHEMA), *parts]).with_columns(as_of=stamp)
 
