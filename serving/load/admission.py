@@ -1,13 +1,22 @@
 """Who is scored now, and who is asked to come again: limits on calls, accounts and bytes at a time, and on each key."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 MOST_CALLS = 64
-"""Calls that are scored at a time, by default. A call of one account takes about a millisecond, so the last of them
-waits for less than a tenth of a second. Doubled, it waits twice as long before it is told to come again."""
+"""Calls that are scored at a time at most, by default. A call of one account takes about a millisecond, so the last of
+them waits for less than `WAIT_SECONDS`. Doubled, more calls that arrive in one moment are taken."""
+
+WAIT_SECONDS = 0.1
+"""How long the last call that is taken should wait. Doubled, it waits twice as long for its answer, and no more calls
+are answered; a tenth of it, and the processor would have nothing to do between two calls of a sender."""
+
+LEAST_CALLS = 4  # scored at a time, however long they take: the store reads for several together
+SMALL_CALL = 20  # accounts below which a call tells how long others wait; a large one takes long by itself
+_WEIGHT = 0.1  # of one call's measure in the limit: doubled, it follows within five calls instead of ten
 
 MOST_ACCOUNTS = 32_000
 """Accounts that are scored at a time: some two seconds of work."""
@@ -32,8 +41,14 @@ class OverloadError(Exception):
 class Admission:
     """Counts what is under way, on the event loop alone.
 
+    By Little's law (1961) calls wait as long as so many are answered, so the limit on calls is `WAIT_SECONDS` times the
+    pace of the answers: on a machine that is busy, or while the store is slow, fewer are taken, and all others are told
+    to come again at once. Each small call measures the pace by what was under way when it came and how long it took
+    (as the limits on concurrency of Netflix do, 2018).
+
     Attributes:
         most_calls, most_accounts, most_bytes: the limits.
+        clock: gives the time in seconds.
         calls, accounts, held_bytes: what is under way.
         refused: how many calls were asked to come again.
         whole_calls: calls that are here with their whole body and not answered yet, those included that will be counted
@@ -43,11 +58,20 @@ class Admission:
     most_calls: int = MOST_CALLS
     most_accounts: int = MOST_ACCOUNTS
     most_bytes: int = MOST_BYTES
+    clock: Callable[[], float] = monotonic
     calls: int = 0
     accounts: int = 0
     held_bytes: int = 0
     refused: int = 0
     whole_calls: int = 0
+
+    def __post_init__(self) -> None:
+        self._limit = float(self.most_calls)
+
+    @property
+    def limit(self) -> int:
+        """How many calls may be under way now."""
+        return round(self._limit)
 
     def check(self) -> None:
         """Look whether another call may come, before its body is read.
@@ -55,7 +79,7 @@ class Admission:
         Raises:
             OverloadError: it may not.
         """
-        if self.calls >= self.most_calls:
+        if self.calls >= self.limit:
             raise self._refusal(TOO_MANY_CALLS)
 
     @contextmanager
@@ -70,11 +94,20 @@ class Admission:
             raise self._refusal("too many accounts at a time")
         self.calls += 1
         self.accounts += accounts
+        calls, begin = self.calls, self.clock()
         try:
             yield
         finally:
             self.calls -= 1
             self.accounts -= accounts
+            if accounts < SMALL_CALL:
+                self._adapt(calls, self.clock() - begin)
+
+    def _adapt(self, calls: int, seconds: float) -> None:
+        """Move the limit towards what a call says that came as one of so many, and took so long."""
+        fitting = calls * WAIT_SECONDS / max(seconds, 1e-6)
+        least = min(LEAST_CALLS, self.most_calls)
+        self._limit += _WEIGHT * (min(max(fitting, least), self.most_calls) - self._limit)
 
     @contextmanager
     def holding(self) -> Iterator["HeldBytes"]:

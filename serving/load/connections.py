@@ -166,7 +166,7 @@ class EarlyRefusal:
         Calls whose body may be long, or whose sender waits before it sends it, are refused by the application.
         """
         under_way = max(self.admission.calls, self.admission.whole_calls)
-        if under_way < self.admission.most_calls or log.isEnabledFor(logging.INFO):
+        if under_way < self.admission.limit or log.isEnabledFor(logging.INFO):
             return None
         route = self.route_of(url)
         if route is None or find_repeated(headers) is not None:

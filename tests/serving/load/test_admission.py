@@ -1,8 +1,11 @@
 """What is under way at a time, and how often a key may call."""
 
+from collections import deque
+from contextlib import AbstractContextManager, suppress
+
 import pytest
 
-from serving.load.admission import Admission, KeyRates, OverloadError
+from serving.load.admission import LEAST_CALLS, MOST_CALLS, WAIT_SECONDS, Admission, KeyRates, OverloadError
 
 
 def test_calls_beyond_the_limit_are_refused_until_one_has_ended() -> None:
@@ -13,6 +16,40 @@ def test_calls_beyond_the_limit_are_refused_until_one_has_ended() -> None:
         with admission.admitted(1):
             pass
     assert (admission.calls, admission.accounts, admission.refused) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("pace", [40, 160, 600, 3_000])
+def test_at_five_times_the_capacity_all_of_it_is_answered_and_nobody_waits_for_long(pace: int) -> None:
+    """A server that answers one call after another, while others come five times as fast."""
+    now, waits = 0.0, list[float]()
+    waiting = deque[tuple[float, AbstractContextManager[None]]]()
+    admission = Admission(clock=lambda: now)
+    for turn in range(10 * pace):
+        now = turn / pace
+        if waiting:
+            came, call = waiting.popleft()
+            call.__exit__(None, None, None)
+            waits.append(now - came)
+        for _ in range(5):
+            with suppress(OverloadError):
+                call = admission.admitted(1)
+                call.__enter__()
+                waiting.append((now, call))
+    assert len(waits) >= 9.9 * pace
+    first, later = sorted(waits[: 2 * pace]), sorted(waits[2 * pace :])
+    assert first[-1] <= 64 / pace + 1e-6
+    assert later[int(0.99 * len(later))] < 0.15
+    assert admission.limit == max(LEAST_CALLS, min(MOST_CALLS, round(pace * WAIT_SECONDS)))
+
+
+def test_large_calls_take_long_by_themselves_and_lower_no_limit_which_rises_again_when_calls_are_quick() -> None:
+    now = 0.0
+    admission = Admission(clock=lambda: now)
+    for accounts, seconds, limits in ((1_000, 1.0, {64}), (1, 1.0, {LEAST_CALLS, LEAST_CALLS + 1}), (1, 0.001, {64})):
+        for _ in range(60):
+            with admission.admitted(accounts):
+                now += seconds
+        assert admission.limit in limits
 
 
 def test_accounts_beyond_the_limit_are_refused_but_a_large_call_alone_is_admitted() -> None:
