@@ -14,7 +14,10 @@ WAIT_SECONDS = 0.1
 """How long the last call that is taken should wait. Doubled, it waits twice as long for its answer, and no more calls
 are answered; a tenth of it, and the processor would have nothing to do between two calls of a sender."""
 
-LEAST_CALLS = 4  # scored at a time, however long they take: the store reads for several together
+LEAST_CALLS = 16
+"""Calls that are scored at a time, however long they take: one sender's usual burst, which shares a read of the store.
+Doubled, the last of them waits twice as long on a slow machine."""
+
 SMALL_CALL = 20  # accounts below which a call tells how long others wait; a large one takes long by itself
 _WEIGHT = 0.1  # of one call's measure in the limit: doubled, it follows within five calls instead of ten
 
