@@ -74,11 +74,7 @@ def read_out(lake: Lake, as_of: datetime, some: pl.Series | None = None, sums: L
     """
     sums = sums or LakeSums(lake)
     parts = [read_out_families(history) for history in read_histories(lake, as_of, some, sums)]
-    if not parts:
-        return pl.DataFrame(schema=FEATURES_SCHEMA)
-    features = _stack(parts)
-    usage, moves = (features, features) if some is None else _read_compared(sums, as_of)
-    return _to_schema(_compare_with_plan(features, usage, moves, lake.accounts(as_of)), sums, as_of)
+    return compare_parts(lake, as_of, parts, sums, are_all=some is None)
 
 
 def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> pl.DataFrame:
@@ -107,6 +103,25 @@ def read_out_families(history: History) -> pl.DataFrame:
     for family in FAMILIES:
         features = features.join(READ_OUTS[family](history), on="account_id", how="left", maintain_order="left")
     return features
+
+
+def compare_parts(
+    lake: Lake, as_of: datetime, parts: list[pl.DataFrame], sums: LakeSums, *, are_all: bool
+) -> pl.DataFrame:
+    """Put together what `read_out_families` read of parts of the accounts, and add what compares all accounts.
+
+    Args:
+        lake: that they were read from.
+        as_of: likewise.
+        parts: in any order.
+        sums: of the lake.
+        are_all: whether they are all accounts of the lake.
+    """
+    if not parts:
+        return pl.DataFrame(schema=FEATURES_SCHEMA)
+    features = _stack(parts)
+    usage, moves = (features, features) if are_all else _read_compared(sums, as_of)
+    return _to_schema(_compare_with_plan(features, usage, moves, lake.accounts(as_of)), sums, as_of)
 
 
 def _stack(parts: list[pl.DataFrame]) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from features.errors import IntegrityError
-from features.rollups import merge, roll_up, roll_up_keys
+from features.rollups import ROLL_UPS, merge, roll_up, roll_up_keys
 from features.schemas import (
     AccountRollups,
     AccountRows,
@@ -119,9 +119,9 @@ class Lake:
     def roll_up(self, source: int) -> None:
         """Append the rollups of one input's events, read back from the table: safe to repeat after a crash."""
         events = self.scan("events").filter(pl.col("source") == source)
-        for table, rolled in (("account_rollups", roll_up(events)), ("key_rollups", roll_up_keys(events))):
+        for table, roll in ROLL_UPS.items():
             if not self.has(table, source):
-                self.append(table, [rolled.collect(engine="streaming")], source)
+                self.append(table, [roll(events).collect(engine="streaming")], source)
 
     def catch_up(self) -> None:
         """Roll up inputs whose events were appended by a run that was killed before their rollups were."""

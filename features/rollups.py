@@ -128,3 +128,7 @@ def _by_kind(events: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
     for code, kind in enumerate(KEY_KINDS):
         key = pl.col(kind).alias("key")
         yield events.select(pl.lit(code, pl.Int8).alias("kind"), key, *_BY).drop_nulls("key")
+
+
+ROLL_UPS = {"account_rollups": roll_up, "key_rollups": roll_up_keys}
+"""What rolls events up for each table of rollups."""

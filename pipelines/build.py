@@ -6,13 +6,13 @@ from datetime import datetime
 
 import polars as pl
 
-from features.accounts import read_out
 from features.catalogue import FEATURES_SCHEMA
 from features.errors import InputError
-from features.progress import Progress
+from features.progress import Progress, report_part
 from features.store.last_active import active_times, earlier_week_ends
 from pipelines.campaigns.lifts import lift_accounts
 from pipelines.models.champion import current_champion
+from pipelines.shards.read_outs import read_out_shards
 from pipelines.workspace import Workspace
 
 
@@ -88,7 +88,9 @@ def ensure_features(workspace: Workspace, times: Iterable[datetime], progress: P
         progress("features", i / len(all_times))
         stamp = lake.stamp(as_of)
         if not lookup.holds(as_of, stamp):
-            lookup.write(_lasting(workspace, read_out(lake, as_of), as_of), as_of, stamp)
+            report = report_part(progress, "features", i, len(all_times))
+            features = read_out_shards(workspace.engine, lake, as_of, workspace.scratch, report)
+            lookup.write(_lasting(workspace, features, as_of), as_of, stamp)
     progress("features", 1.0)
 
 

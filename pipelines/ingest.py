@@ -2,11 +2,14 @@
 
 First every file is checked, and what its good rows are reduced to is put aside; then each file is appended in one
 commit. A killed run leaves whole files only, and running it again gives the same tables as an undisturbed run.
+
+Both steps are a unit of work for each file, which the workspace's engine may run anywhere. The commits are made here,
+in the order of the files, so the tables are the same to the bit whoever did the work.
 """
 
 import secrets
+import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,8 +29,17 @@ from features.schemas import Aliases
 from features.tables.account_versions import new_versions
 from features.tables.aliases import check_aliases
 from features.tables.retention_mark import events_from
-from pipelines.inputs.checks import Checks, IngestRefusedError, TableCount, check_files, checked_rows
-from pipelines.inputs.reduced_rows import ReducedRows
+from pipelines.execute.engine import in_order
+from pipelines.inputs.checks import (
+    CheckedFile,
+    Checks,
+    IngestRefusedError,
+    TableCount,
+    check_files,
+    checked_rows,
+    refuse_unusable,
+)
+from pipelines.inputs.written_requests import write_requests
 from pipelines.workspace import Workspace
 
 _KEYS = {  # columns that identify a row of a small table
@@ -96,21 +108,19 @@ def ingest(
         keyring = workspace.keyring
         workspace.lake.catch_up()
         new = {table: _new_files(workspace, table, files, counts[table]) for table, files in files_of.items()}
-        repeats, reduced = Repeats(scratch), ReducedRows(scratch)
         held_from = events_from(workspace.lake.folder("events"))
-        checks = Checks(keyring, repeats, log.options, reject_limit, held_from, reduced)
-        rejects = check_files(new, checks, counts, progress)
+        checks = Checks(keyring, log.options, reject_limit, scratch, held_from)
+        checked = check_files(workspace.engine, new, checks, counts, progress)
+        refuse_unusable(checked, reject_limit, counts)
         _check_aliases(workspace, new.get("aliases", []), checks, counts)
-        repeats.find(workspace.lake.scan("events").select("request_key"), held_from)
-        for table, files in new.items():
-            for i, file in enumerate(files):
-                progress(f"storing {table}", i / len(files))
-                workspace.lake.append("rejects", [rejects[file.source]], file.source)
-                rows = reduced.take(file.source)
-                if table == "requests":
-                    _store_requests(workspace, file, rows, repeats.of(file.source), counts[table])
-                else:
-                    _store_small(workspace, file, rows, counts[table], now)
+        repeats = _find_repeats(workspace.lake, checked, held_from)
+        for table, files in checked.items():
+            progress(f"storing {table}", 0.0)
+            if table == "requests":
+                _store_requests(workspace, files, repeats, counts[table], progress)
+            else:
+                for file in files:
+                    _store_small(workspace, file, counts[table], now)
             progress(f"storing {table}", 1.0)
     return counts
 
@@ -147,17 +157,17 @@ def rehearse_ingest(
     keyring = workspace.keyring if has_keys else Keyring(secrets.token_bytes(SECRET_BYTES))
     new = {table: _new_files(workspace, table, files, counts[table]) for table, files in files_of.items()}
     held_from = events_from(workspace.lake.folder("events"))
+    refusal = ""
     with tempfile.TemporaryDirectory() as scratch:
-        repeats, refusal = Repeats(Path(scratch)), ""
-        checks = Checks(keyring, repeats, log.options, reject_limit, held_from)
+        checks = Checks(keyring, log.options, reject_limit, Path(scratch), held_from, is_rehearsal=True)
+        checked = check_files(workspace.engine, new, checks, counts, progress)
         try:
-            check_files(new, checks, counts, progress)
+            refuse_unusable(checked, reject_limit, counts)
             _check_aliases(workspace, new.get("aliases", []), checks, counts)
         except IngestRefusedError as error:
             refusal = str(error)
-        repeats.find(workspace.lake.scan("events").select("request_key"), held_from)
-    if "requests" in counts:
-        counts["requests"].repeats = repeats.count
+        if "requests" in counts:
+            counts["requests"].repeats = _find_repeats(workspace.lake, checked, held_from).count
     return Rehearsal(counts, refusal)
 
 
@@ -178,20 +188,28 @@ def _new_files(workspace: Workspace, table: str, files: list[InputFile], count: 
     return new
 
 
+def _find_repeats(lake: Lake, checked: dict[str, list[CheckedFile]], held_from: datetime | None) -> Repeats:
+    repeats = Repeats()
+    for file in checked.get("requests", []):
+        repeats.note(file.keys)
+    repeats.find(lake.scan("events").select("request_key"), held_from)
+    return repeats
+
+
 def _store_requests(
-    workspace: Workspace, file: InputFile, rows: Iterator[pl.DataFrame], repeated: pl.Series, count: TableCount
+    workspace: Workspace, files: list[CheckedFile], repeats: Repeats, count: TableCount, progress: Progress
 ) -> None:
-    """Append the events of one file without its repeated rows, then its rollups."""
-    count.repeats += len(repeated)
-
-    def first_events() -> Iterator[pl.DataFrame]:
-        for events in rows:
-            first = events.filter(~pl.col("row").is_in(repeated.implode())).drop("row")
-            count.stored += len(first)
-            yield first
-
-    workspace.lake.append("events", first_events(), file.source)
-    workspace.lake.roll_up(file.source)
+    """Append the events of each file without its repeated rows, and their rollups, in the order of the files."""
+    lake = workspace.lake
+    calls = [(lake, each.file.source, each.reduced, repeats.of(each.file.source)) for each in files]
+    written = in_order(workspace.engine.run(write_requests, calls))
+    for i, (each, requests, (*_, repeated)) in enumerate(zip(files, written, calls, strict=True)):
+        lake.append("rejects", [each.rejects], each.file.source)
+        requests.commit(lake)
+        count.stored += requests.events
+        count.repeats += len(repeated)
+        shutil.rmtree(each.reduced.folder)
+        progress("storing requests", (i + 1) / len(files))
 
 
 def _check_aliases(workspace: Workspace, files: list[InputFile], checks: Checks, counts: dict[str, TableCount]) -> None:
@@ -209,11 +227,10 @@ def _check_aliases(workspace: Workspace, files: list[InputFile], checks: Checks,
             raise IngestRefusedError(f"{error} Nothing was stored.", counts) from error
 
 
-def _store_small(
-    workspace: Workspace, file: InputFile, rows: Iterator[pl.DataFrame], count: TableCount, now: datetime | None
-) -> None:
+def _store_small(workspace: Workspace, checked: CheckedFile, count: TableCount, now: datetime | None) -> None:
     """Append a table that fits in memory; rows whose key is stored already are dropped."""
-    parts = list(rows)
+    file, parts = checked.file, list(checked.reduced.read())
+    workspace.lake.append("rejects", [checked.rejects], file.source)
     if not parts:  # a table without rows
         return
     good = pl.concat(parts)

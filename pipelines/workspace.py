@@ -19,6 +19,7 @@ from features.errors import InputError, IntegrityError
 from features.identity import SECRET_BYTES, Keyring
 from features.lake import Lake
 from features.store.lookup import FeatureLookup
+from pipelines.execute.engine import IN_PROCESS, Engine
 from pipelines.settings import settings
 from serving.access.audit import AuditLog
 from serving.access.keys import KeyFile
@@ -52,10 +53,12 @@ class Workspace:
     Attributes:
         root: the folder; the first command that writes creates it.
         names_at: the time whose ids accounts have (`features.lake.Lake`); None: each time's own.
+        engine: runs the units of work of the command that opened the workspace.
     """
 
     root: Path
     names_at: datetime | None = None
+    engine: Engine = IN_PROCESS
 
     def __post_init__(self) -> None:
         """Refuse a path that the libraries of tables and models read as another one.
@@ -104,6 +107,11 @@ class Workspace:
     def identity(self) -> str:
         """A digest that distinguishes this workspace from others that share its tracking store."""
         return hashlib.sha256(f"{socket.gethostname()}:{self.root.resolve()}".encode()).hexdigest()[:16]
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of drafts of the command that holds the workspace."""
+        return self.root / "scratch"
 
     @property
     def access_keys(self) -> KeyFile:
@@ -166,7 +174,7 @@ class Workspace:
             except BlockingIOError:
                 raise InputError(f"{_owner(lock)} writes to {self.root}: wait for it to end.") from None
             since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-            scratch = self.root / "scratch"
+            scratch = self.scratch
             try:
                 _sign(lock, Owner(command=command, process=os.getpid(), host=socket.gethostname(), since=since))
                 shutil.rmtree(scratch, ignore_errors=True)  # a killed run's

@@ -5,7 +5,8 @@ from datetime import timedelta
 import polars as pl
 
 from features.families.fixed_point import share, shrink
-from features.families.history import RECENT, History
+from features.families.history import History
+from features.families.key_counts import RECENT
 from features.lake import full_hour
 from features.schemas import KEY_KINDS
 from features.text import FLAGS

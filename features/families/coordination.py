@@ -5,7 +5,8 @@ import polars as pl
 from features.catalogue import FEATURE_NAMES
 from features.catalogue.coordination import ACTING
 from features.families.fixed_point import log_sum, mean_and_spread, share
-from features.families.history import History, born_hour
+from features.families.history import History
+from features.families.key_counts import born_hour
 from features.schemas import KEY_KINDS
 
 _PARTS = 1 << 20  # shares are added in 2**-20 parts: integers add exactly

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.families.fixed_point import share
-from features.families.history import PIVOTS, History, count_adoption, find_latest_release
+from features.families.history import History
+from features.families.key_counts import PIVOTS, count_adoption, find_latest_release
 from features.lake import Lake, full_hour
 
 _COMPARED = {f"pivot_{label}": f"pivot_{label}_on_plan_28d" for label in PIVOTS}

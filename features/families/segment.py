@@ -19,7 +19,8 @@ from scipy.spatial.distance import pdist
 
 from features.catalogue import USUAL_KINDS
 from features.families.fixed_point import agreement, fixed_sum, share
-from features.families.history import WHOLE, History, weigh_keys
+from features.families.history import History
+from features.families.key_counts import WHOLE, weigh_keys
 from features.schemas import KEY_KINDS
 from features.text import CELLS, centres
 

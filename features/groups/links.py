@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.families import releases
-from features.families.history import count_adoption, find_latest_release
+from features.families.key_counts import count_adoption, find_latest_release
 from features.groups.bursts import mark_bursts
 from features.groups.link_kinds import LINK_KINDS, PIVOT, SIGNUP_TIME
 from features.lake import HISTORY, Lake, full_hour

@@ -5,8 +5,8 @@ The name is what the table's log commits to, so a file that is damaged later is 
 
 import hashlib
 import json
-import os
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ def write_data_files(folder: Path, layout: Layout, mark: int, frames: Iterable[p
         for frame in frames:
             for value, rows, arrow in _by_partition(layout, frame):
                 if value not in drafts:
-                    drafts[value] = stack.enter_context(_Draft(folder, layout, len(drafts)))
+                    drafts[value] = stack.enter_context(_Draft(folder, layout))
                 drafts[value].write(rows, arrow)
         return [draft.finish(value, mark) for value, draft in drafts.items()]
 
@@ -117,7 +117,6 @@ class _Draft:
 
     folder: Path
     layout: Layout
-    number: int
     rows: int = 0
     earliest: datetime | None = None
     latest: datetime | None = None
@@ -125,7 +124,7 @@ class _Draft:
 
     def __enter__(self) -> "_Draft":
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.path = self.folder / f"{DRAFT}{os.getpid()}-{self.number}.parquet"
+        self.path = self.folder / f"{DRAFT}{secrets.token_hex(8)}.parquet"
         schema = {name: kind for name, kind in self.layout.schema.items() if name != self.layout.partition}
         arrow = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
         self.writer = pq.ParquetWriter(

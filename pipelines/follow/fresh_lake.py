@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 import polars as pl
 
-from features.families.history import LakeSums, count_usual
+from features.families.history import LakeSums
+from features.families.key_counts import count_usual
 from features.families.volume import add_usage
 from features.lake import HISTORY, TABLES, Lake, full_hour
 from features.rollups import roll_up, roll_up_keys

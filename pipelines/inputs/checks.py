@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 
@@ -11,12 +12,13 @@ from features.errors import InputError
 from features.events import is_blank, request_key, to_account_rows, to_events, to_release_rows
 from features.identity import Keyring, parse_addresses
 from features.intake.files import InputFile
-from features.intake.repeats import Repeats
+from features.intake.repeats import write_keys
 from features.intake.report import Problem, Tally, describe_refusal
 from features.intake.rows import CheckedRows, check_rows, read_batches
 from features.intake.values.reading import LogOptions
 from features.progress import Progress
 from features.schemas import INPUT_TABLES
+from pipelines.execute.engine import Engine, own_folder
 from pipelines.inputs.reduced_rows import ReducedRows
 
 _TEXT = ("prompt", "system_prompt")
@@ -119,19 +121,40 @@ class Checks:
 
     Attributes:
         keyring: of the workspace.
-        repeats: collects the keys of the requests.
         options: what a person says of the requests' log.
         reject_limit: share of a file's rows that may break the contract.
+        scratch: a folder that is removed at the end of the run, or by the next one if this one is killed.
         held_from: the time before which events were dropped; None for none.
-        reduced: collects what will be stored of the rows; None if nothing will be.
+        is_rehearsal: whether nothing will be stored of the rows.
     """
 
     keyring: Keyring
-    repeats: Repeats
     options: LogOptions
     reject_limit: float
+    scratch: Path
     held_from: datetime | None = None
-    reduced: ReducedRows | None = None
+    is_rehearsal: bool = False
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """What the check of one file gives.
+
+    Attributes:
+        file: the file.
+        tally: counts what the checks said.
+        contents: what the good rows hold.
+        rejects: the broken rows, as the lake stores them.
+        keys: spilled keys of its requests (`features.intake.repeats`).
+        reduced: what will be stored of its rows.
+    """
+
+    file: InputFile
+    tally: Tally
+    contents: Contents
+    rejects: pl.DataFrame
+    keys: list[Path]
+    reduced: ReducedRows
 
 
 class IngestRefusedError(InputError):
@@ -151,66 +174,80 @@ class _TextNeededError(Exception):
 
 
 def check_files(
-    new: dict[str, list[InputFile]], checks: Checks, counts: dict[str, TableCount], progress: Progress
-) -> dict[int, pl.DataFrame]:
-    """Check every row of every file, note the requests' keys, and reduce the good rows; return the rejects by source.
+    engine: Engine,
+    new: dict[str, list[InputFile]],
+    checks: Checks,
+    counts: dict[str, TableCount],
+    progress: Progress,
+) -> dict[str, list[CheckedFile]]:
+    """Check every row of every file, spill the requests' keys, and reduce the good rows."""
+    files = [file for of_table in new.values() for file in of_table]
+    sizes = [file.path.stat().st_size for file in files]
+    checked: dict[int, CheckedFile] = {}
+    done = 0
+    for number, result in engine.run(check_file, [(file, i, checks) for i, file in enumerate(files)]):
+        checked[number] = result
+        done += sizes[number]
+        progress("checking", done / (sum(sizes) or 1))
+    results = [checked[number] for number in range(len(files))]
+    for each in results:
+        counts[each.file.table].add(each.tally, each.contents)
+    return {table: [each for each in results if each.file.table == table] for table in new}
+
+
+def refuse_unusable(checked: dict[str, list[CheckedFile]], limit: float, counts: dict[str, TableCount]) -> None:
+    """Refuse files of which a column as a whole or too large a share of the rows can't be stored.
 
     Raises:
-        IngestRefusedError: a file can't be stored; the message names all problems of all such files.
+        IngestRefusedError: there are any; the message names all problems of all such files.
     """
-    rejects, tallies = {}, []
-    total = sum(file.path.stat().st_size for files in new.values() for file in files) or 1
-    done = 0
-    for table, files in new.items():
-        for file in files:
-            try:
-                tally, contents, rejected = _check_file(file, checks, _checked_columns(table, checks))
-            except _TextNeededError:
-                checks.repeats.discard(file.source)
-                tally, contents, rejected = _check_file(file, checks, None)
-            counts[table].add(tally, contents)
-            tallies.append(tally)
-            rejects[file.source] = rejected
-            done += file.path.stat().st_size
-            progress("checking", done / total)
-    refusal = describe_refusal(tallies, checks.reject_limit)
+    refusal = describe_refusal([each.tally for files in checked.values() for each in files], limit)
     if refusal:
         sentence = f"{refusal}: nothing was stored; correct the export or raise STILLWATCH_REJECT_LIMIT."
         raise IngestRefusedError(sentence, counts)
-    return rejects
+
+
+def check_file(file: InputFile, number: int, checks: Checks) -> CheckedFile:
+    """Check one file: a unit of work. `number` is its position among the files of the run."""
+    try:
+        return _check_columns(file, number, checks, _checked_columns(file.table, checks))
+    except _TextNeededError:
+        return _check_columns(file, number, checks, None)
 
 
 def _checked_columns(table: str, checks: Checks) -> list[str] | None:
     """Return the columns to read, None for all: no rule reads the text, so it is left out if nothing will be stored."""
-    if table != "requests" or checks.reduced is not None:
+    if table != "requests" or not checks.is_rehearsal:
         return None
     return [name for name in INPUT_TABLES[table].column_names() if name not in _TEXT]
 
 
-def _check_file(file: InputFile, checks: Checks, columns: list[str] | None) -> tuple[Tally, Contents, pl.DataFrame]:
-    """Check one file; the last value lists its rejects as the lake stores them."""
-    tally, contents = Tally(file), Contents()
+def _check_columns(file: InputFile, number: int, checks: Checks, columns: list[str] | None) -> CheckedFile:
+    """Check some columns of a file, or all."""
+    tally, contents, reduced = Tally(file), Contents(), ReducedRows(own_folder(checks.scratch))
+    keys: list[Path] = []
     rejects = [pl.DataFrame(schema={"row": pl.UInt32, "rule": pl.String})]
     for checked in checked_rows(file, checks.keyring, checks.options, columns):
         if file.table == "requests":
             if columns is not None and checked.good.select(is_blank("request_id").any()).item():
                 raise _TextNeededError
-            checks.repeats.note(file.source, checked.good)
+            keys.append(reduced.folder / f"{len(keys):06d}.keys.parquet")
+            write_keys(keys[-1], checked.good, file.source, number)
             if checks.held_from is not None:
                 contents.pruned += int((checked.good["timestamp"] < checks.held_from).sum())
         tally.add(checked)
-        contents.add(file.table, checked.good, _reduce(file, checked.good, checks))
+        contents.add(file.table, checked.good, _reduce(file, checked.good, checks, reduced))
         rejects.append(checked.rejects)
-    stored = pl.concat(rejects).with_columns(
+    broken = pl.concat(rejects).with_columns(
         pl.col("row").cast(pl.Int64), table=pl.lit(file.table), source=pl.lit(file.source, pl.Int64)
     )
-    return tally, contents, stored
+    return CheckedFile(file, tally, contents, broken, keys, reduced)
 
 
-def _reduce(file: InputFile, good: pl.DataFrame, checks: Checks) -> int:
+def _reduce(file: InputFile, good: pl.DataFrame, checks: Checks, put_aside: ReducedRows) -> int:
     """Put aside what will be stored of a batch, if anything; return how many of its addresses are none."""
     malformed, reduced = 0, good
-    if checks.reduced is None:
+    if checks.is_rehearsal:
         if file.table in _ADDRESSES:
             addresses = good[_ADDRESSES[file.table]]
             malformed = addresses.count() - parse_addresses(addresses)["address"].count()
@@ -224,7 +261,7 @@ def _reduce(file: InputFile, good: pl.DataFrame, checks: Checks) -> int:
         reduced, malformed = to_account_rows(good, checks.keyring)
     elif file.table == "releases":
         reduced = to_release_rows(good, checks.keyring)
-    checks.reduced.add(file.source, reduced)
+    put_aside.add(reduced)
     return malformed
 
 

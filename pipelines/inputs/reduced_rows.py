@@ -4,6 +4,7 @@ The rows have lost their text and their addresses before they are put aside.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -13,31 +14,33 @@ _FRAME_ROWS = 1 << 17
 the tables; twice as many take twice the memory: 131,072 events are 50 MB, and twice that while they are sorted."""
 
 
+@dataclass
 class ReducedRows:
-    """Reduced rows of a run, by file.
+    """Reduced rows of a file.
 
-    Args:
-        scratch: a folder that is removed at the end of the run, or by the next one if this one is killed.
+    Attributes:
+        folder: they lie there, in files that nobody else writes.
+        parts: how many batches there are.
     """
 
-    def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
-        self._parts: dict[int, list[Path]] = {}
+    folder: Path
+    parts: int = 0
 
-    def add(self, source: int, rows: pl.DataFrame) -> None:
-        """Put a batch of a file aside."""
-        parts = self._parts.setdefault(source, [])
-        parts.append(self._scratch / f"{source}-{len(parts):06d}.rows.arrow")
-        rows.write_ipc(parts[-1], compression="zstd")
+    def add(self, rows: pl.DataFrame) -> None:
+        """Put a batch aside."""
+        rows.write_ipc(self._part(self.parts), compression="zstd")
+        self.parts += 1
 
-    def take(self, source: int) -> Iterator[pl.DataFrame]:
-        """Yield the rows of a file, in its order, as fewer and larger frames, and forget them."""
+    def read(self) -> Iterator[pl.DataFrame]:
+        """Yield the rows, in the order of the file, as fewer and larger frames."""
         frames: list[pl.DataFrame] = []
-        for part in self._parts.pop(source, []):
-            frames.append(pl.read_ipc(part))
-            part.unlink()
+        for number in range(self.parts):
+            frames.append(pl.read_ipc(self._part(number)))
             if sum(map(len, frames)) >= _FRAME_ROWS:
                 yield pl.concat(frames)
                 frames = []
         if frames:
             yield pl.concat(frames)
+
+    def _part(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.rows.arrow"

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.intake import repeats
-from features.intake.repeats import Repeats
+from features.intake.repeats import Repeats, write_keys
 from tests.conftest import cases
 
 START = datetime(2026, 4, 6, tzinfo=UTC)
@@ -28,9 +28,10 @@ def frame(rows: Rows) -> pl.DataFrame:
 
 def dropped(scratch: Path, files: list[Rows], stored: list[int] | None = None) -> list[list[int]]:
     """Positions to drop from each file."""
-    collected = Repeats(scratch)
+    collected = Repeats()
     for source, rows in enumerate(files):
-        collected.note(source, frame(rows))
+        write_keys(scratch / f"{source}.parquet", frame(rows), source, file=source)
+    collected.note(reversed(list(scratch.iterdir())))
     collected.find(pl.LazyFrame({"request_key": stored or []}, schema={"request_key": pl.Int64}))
     return [collected.of(source).sort().to_list() for source in range(len(files))]
 
@@ -52,9 +53,10 @@ def test_what_is_stored_stays_even_against_an_earlier_row(tmp_path: Path) -> Non
 
 
 def test_a_file_is_noted_batch_by_batch(tmp_path: Path) -> None:
-    collected = Repeats(tmp_path)
-    collected.note(4, frame([(1, 0), (2, 0)]))
-    collected.note(4, frame([(2, 0), (1, -1)]).with_columns(pl.col("row") + 2))
+    collected, batches = Repeats(), [frame([(1, 0), (2, 0)]), frame([(2, 0), (1, -1)]).with_columns(pl.col("row") + 2)]
+    for i, batch in enumerate(batches):
+        write_keys(tmp_path / f"{i}.parquet", batch, source=4, file=0)
+    collected.note(tmp_path.iterdir())
     collected.find(pl.LazyFrame(schema={"request_key": pl.Int64}))
     assert collected.of(4).sort().to_list() == [0, 2]
     assert collected.of(5).to_list() == []

@@ -1,0 +1,97 @@
+"""The same bits whoever does the work: this process, four others, or the nodes of a cluster; even if some are lost."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from pipelines.execute.engine import IN_PROCESS, Engine
+from pipelines.execute.local_processes import LocalProcesses
+from pipelines.ingest import Inputs, ingest
+from pipelines.settings import settings
+from pipelines.shards.read_outs import read_out_shards
+from pipelines.workspace import Workspace
+from tests.pipelines.execute.units import end_worker_once
+
+STAGES = {"check_file", "write_requests", "read_out_shard"}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An engine that loses a worker in each stage, after it has done its work and before it can tell."""
+
+    engine: Engine
+    folder: Path
+
+    @property
+    def workers(self) -> int:
+        return self.engine.workers
+
+    def run(self, work: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+        return self.engine.run(end_worker_once, [(self.folder, work, call) for call in calls])
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a workspace holds, and what is read out of it.
+
+    Attributes:
+        files: of all tables; a name says what the file holds, to the bit.
+        features: of all accounts.
+    """
+
+    files: set[Path]
+    features: pl.DataFrame
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_key(key: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STILLWATCH_KEY", key)
+        settings.cache_clear()
+        yield
+    settings.cache_clear()
+
+
+def fill(root: Path, few: Path, engine: Engine, as_of: datetime) -> Filled:
+    """Ingest and read out."""
+    workspace = Workspace(root, engine=engine)
+    small = {name: few / f"{name}.parquet" for name in ("accounts", "enforcement", "releases")}
+    counts = ingest(workspace, Inputs(few / "requests", **small), reject_limit=0.05, progress=lambda _step, _done: None)
+    assert counts["requests"].repeats > 0 and counts["requests"].rejects
+    lake = workspace.lake
+    features = read_out_shards(engine, lake, as_of, workspace.scratch, lambda _done: None)
+    assert not any(workspace.scratch.glob("*"))
+    files = {path.relative_to(lake.root) for path in lake.root.rglob("*.parquet") if "_delta_log" not in path.parts}
+    return Filled(files, features)
+
+
+@pytest.fixture(scope="module")
+def alone(few: Path, as_of: datetime, tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    return fill(tmp_path_factory.mktemp("alone"), few, IN_PROCESS, as_of)
+
+
+def assert_same(filled: Filled, alone: Filled) -> None:
+    assert filled.files == alone.files
+    assert_frame_equal(filled.features, alone.features, check_exact=True)
+
+
+def test_four_processes_of_which_one_is_lost_in_each_stage_give_the_same_bits(
+    alone: Filled, few: Path, as_of: datetime, tmp_path: Path
+) -> None:
+    lost = tmp_path / "lost"
+    lost.mkdir()
+    engine = Ending(LocalProcesses(4, 1), lost)
+    try:
+        assert_same(fill(tmp_path / "workspace", few, engine, as_of), alone)
+    finally:
+        engine.close()
+    assert {path.name for path in lost.iterdir()} == STAGES
