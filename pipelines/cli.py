@@ -17,7 +17,6 @@ from pipelines.commands.options import (
     HOLDS_ALL,
     WORKSPACE,
     ActThreshold,
-    AllowFuture,
     AsOf,
     NewRoot,
     Out,
@@ -27,12 +26,11 @@ from pipelines.commands.options import (
     TlsCert,
     TlsClientCa,
     TlsKey,
-    check_not_ahead,
     parse_time,
     print_version,
 )
 from pipelines.commands.report import report_campaign
-from pipelines.commands.score import score
+from pipelines.commands.score import build, score
 from pipelines.console.commands import console
 
 app = typer.Typer(
@@ -103,24 +101,9 @@ app.add_typer(models.shadow)
 app.add_typer(console)
 
 
-@app.command()
-def build(as_of: AsOf, allow_future: AllowFuture = False, path: Root = WORKSPACE) -> None:
-    """Compute the features known at a time into the feature store."""
-    from pipelines.build import build as run
-    from pipelines.commands import printing
-    from pipelines.workspace import Workspace
-
-    workspace, now = Workspace(path), datetime.now(UTC)
-    check_not_ahead(workspace, as_of, now, is_allowed=allow_future)
-    with workspace.locked("build"), printing.show_progress() as progress:
-        result = run(workspace, as_of, progress, now=now)
-    printing.print_build(result, as_of.isoformat())
-
-
+app.command()(build)
 for command in (models.train, models.promote, models.rollback, models.retrain):
     app.command()(command)
-
-
 app.command()(score)
 
 

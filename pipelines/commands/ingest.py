@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.errors import InputError
-from pipelines.commands.options import LOOK, WORKSPACE, AssumeUtc, NewRoot, Strict
+from pipelines.commands.options import LOOK, WORKSPACE, AssumeUtc, Cluster, NewRoot, Strict, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,8 @@ def ingest(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and report; store nothing.")] = False,
     strict: Strict = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
     path: NewRoot = WORKSPACE,
 ) -> None:
     """Check the input tables, drop the text, and store the rest.
@@ -44,6 +46,7 @@ def ingest(
     from features.formats import format_named
     from features.intake.values.reading import LogOptions
     from pipelines.commands import printing
+    from pipelines.execute.opening import open_engine
     from pipelines.ingest import Inputs, LogSettings, rehearse_ingest
     from pipelines.ingest import ingest as run
     from pipelines.inputs.attention import list_attention
@@ -51,10 +54,13 @@ def ingest(
     from pipelines.settings import settings
     from pipelines.workspace import Workspace
 
+    if dry_run and cluster is not None:
+        raise InputError("--dry-run writes nothing that a cluster could read: leave out --cluster, or give --workers.")
     log = LogSettings(format_named(format), LogOptions(assume_utc, trusted_proxies))
-    workspace, inputs = Workspace(path), Inputs(requests, accounts, enforcement, releases, aliases)
+    inputs = Inputs(requests, accounts, enforcement, releases, aliases)
     limit, refusal, now = settings().reject_limit, "", datetime.now(UTC)
-    with printing.show_progress() as progress:
+    with open_engine(workers, cluster) as engine, printing.show_progress() as progress:
+        workspace = Workspace(path, engine=engine)
         if dry_run:
             rehearsal = rehearse_ingest(workspace, inputs, log=log, reject_limit=limit, progress=progress)
             counts, refusal = rehearsal.counts, rehearsal.refusal

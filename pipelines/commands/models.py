@@ -1,5 +1,6 @@
 """The commands on models: train, promote, rollback, retrain, package, and what a shadow would have changed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from pipelines.commands.options import (
     AllowFuture,
     AsOf,
     AssumeUtc,
+    Cluster,
     Labels,
     Plant,
     PlantFamilies,
@@ -23,6 +25,7 @@ from pipelines.commands.options import (
     Seed,
     Slices,
     Strict,
+    Workers,
     check_not_ahead,
     forced_reason,
     make_planting,
@@ -136,6 +139,8 @@ def retrain(
     force: Annotated[bool, typer.Option("--force", help="Train on stale or drifted data too.")] = False,
     reason: Reason = None,
     allow_future: AllowFuture = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
     path: Root = WORKSPACE,
 ) -> None:
     """Build, train, gate, promote, package: the whole loop.
@@ -145,6 +150,7 @@ def retrain(
     """
     from pipelines.commands import printing
     from pipelines.commands.auditing import audited
+    from pipelines.execute.opening import open_engine
     from pipelines.inputs.labels import list_label_attention
     from pipelines.models.slices import read_slices
     from pipelines.models.train import VersionRequest
@@ -163,11 +169,12 @@ def retrain(
         search_trials=search,
     )
     with (
+        open_engine(workers, cluster) as engine,
         workspace.locked("retrain"),
         printing.show_progress() as report,
         audited(workspace.audit_log, "retrain", as_of=as_of.isoformat(), reason=recorded_reason) as outcome,
     ):
-        result = run(workspace, request, progress=report, now=now, reason=recorded_reason)
+        result = run(replace(workspace, engine=engine), request, progress=report, now=now, reason=recorded_reason)
         outcome |= {"outcome": result.outcome.value, "before": result.before, "champion": result.champion}
     printing.print_loop(result)
     attention = list(list_label_attention(request.labels, workspace.lake, as_of, now))

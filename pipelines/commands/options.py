@@ -179,6 +179,14 @@ ActThreshold = Annotated[
     typer.Option("--act-threshold", min=0, max=1, help="Risk from which on accounts are acted on."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, metavar="N", help="Processes that work; by default one, or all of --cluster."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="ADDRESS", help="Work on this Ray cluster (host:port); needs the extra 'ray'."),
+]
 TlsCert = Annotated[
     Path | None, typer.Option("--tls-cert", metavar="FILE", help="PEM certificate: serve HTTPS. Needs --tls-key.")
 ]

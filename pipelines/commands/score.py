@@ -1,8 +1,8 @@
-"""The command `score`: of all accounts, by the champion of a workspace; or of some, by an endpoint."""
+"""The commands `build` and `score`: features and risks of all accounts; risks of some also by an endpoint."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,12 +10,43 @@ from features.errors import InputError
 from pipelines.commands.options import (
     WORKSPACE,
     ActThreshold,
+    AllowFuture,
+    AsOf,
+    Cluster,
     NewRoot,
     Out,
     ReviewThreshold,
+    Root,
+    Workers,
+    check_not_ahead,
     parse_as_of,
     require_workspace,
 )
+
+if TYPE_CHECKING:
+    from pipelines.workspace import Workspace
+
+
+def build(
+    as_of: AsOf,
+    allow_future: AllowFuture = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    path: Root = WORKSPACE,
+) -> None:
+    """Compute the features known at a time into the feature store."""
+    from pipelines.build import build as run
+    from pipelines.commands import printing
+    from pipelines.execute.opening import open_engine
+    from pipelines.workspace import Workspace
+
+    now = datetime.now(UTC)
+    check_not_ahead(Workspace(path), as_of, now, is_allowed=allow_future)
+    with open_engine(workers, cluster) as engine, printing.show_progress() as progress:
+        workspace = Workspace(path, engine=engine)
+        with workspace.locked("build"):
+            result = run(workspace, as_of, progress, now=now)
+    printing.print_build(result, as_of.isoformat())
 
 
 def score(
@@ -31,6 +62,8 @@ def score(
     ] = None,
     review_threshold: ReviewThreshold = None,
     act_threshold: ActThreshold = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     path: NewRoot = WORKSPACE,
 ) -> None:
     """Score every account seen up to a time with the champion, or some accounts by an endpoint."""
@@ -41,17 +74,24 @@ def score(
     if url is not None and accounts is not None:
         if review_threshold is not None or act_threshold is not None:
             raise InputError("an endpoint has thresholds of its own: give them to `stillwatch serve`.")
+        if workers is not None or cluster is not None:
+            raise InputError("an endpoint scores by itself: leave out --workers and --cluster with --url.")
         _score_by_endpoint(url, accounts, out)
     elif as_of is not None:
-        _score_workspace(require_workspace(path), as_of, out, (review_threshold, act_threshold))
+        from pipelines.execute.opening import open_engine
+        from pipelines.workspace import Workspace
+
+        root, thresholds = require_workspace(path), (review_threshold, act_threshold)
+        with open_engine(workers, cluster) as engine:
+            _score_workspace(Workspace(root, engine=engine), as_of, out, thresholds)
 
 
-def _score_workspace(root: Path, as_of: datetime, out: Path, thresholds: tuple[float | None, float | None]) -> None:
+def _score_workspace(
+    workspace: "Workspace", as_of: datetime, out: Path, thresholds: tuple[float | None, float | None]
+) -> None:
     from pipelines.commands import printing
     from pipelines.score import score as run
-    from pipelines.workspace import Workspace
 
-    workspace = Workspace(root)
     with workspace.locked("score"), printing.show_progress() as report:
         scores = run(workspace, as_of, out, report, thresholds=thresholds)
     counts = {level: scores.filter(level=level).height for level in ("review", "act")}

@@ -28,7 +28,7 @@ class LocalProcesses:
 
     def __init__(self, workers: int, threads: int) -> None:
         self.workers = workers
-        self._threads = threads
+        self.threads = threads
         self._processes: dict[Connection, SpawnProcess] = {}
         self._idle: list[Connection] = []
 
@@ -60,6 +60,10 @@ class LocalProcesses:
             for pipe in running:
                 self._end(pipe)
 
+    def processes(self) -> list[SpawnProcess]:
+        """The workers that have started and were not lost."""
+        return list(self._processes.values())
+
     def close(self) -> None:
         """End all workers, wherever they are."""
         for pipe in list(self._processes):
@@ -68,7 +72,7 @@ class LocalProcesses:
 
     def _start(self) -> Connection:
         own, other = _CONTEXT.Pipe()
-        process = _CONTEXT.Process(target=_work, args=(other, self._threads), daemon=True)
+        process = _CONTEXT.Process(target=_work, args=(other, self.threads), daemon=True)
         process.start()
         other.close()  # so that its end is read here as the end of the pipe
         self._processes[own] = process

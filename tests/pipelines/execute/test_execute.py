@@ -23,17 +23,28 @@ STAGES = {"check_file", "write_requests", "read_out_shard"}
 
 @dataclass(frozen=True)
 class Ending:
-    """An engine that loses a worker in each stage, after it has done its work and before it can tell."""
+    """An engine that loses a worker in each stage, after it has done its work and before it can tell.
+
+    Attributes:
+        engine: that runs the units.
+        folder: says which stages have lost one.
+        first_result: called with the stage when its first unit has ended.
+    """
 
     engine: Engine
     folder: Path
+    first_result: Callable[[str], None] = lambda work: None
 
     @property
     def workers(self) -> int:
         return self.engine.workers
 
     def run(self, work: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-        return self.engine.run(end_worker_once, [(self.folder, work, call) for call in calls])
+        results = self.engine.run(end_worker_once, [(self.folder, work, call) for call in calls])
+        for i, result in enumerate(results):
+            if i == 0:
+                self.first_result(work.__name__)
+            yield result
 
     def close(self) -> None:
         self.engine.close()
@@ -94,4 +105,27 @@ def test_four_processes_of_which_one_is_lost_in_each_stage_give_the_same_bits(
         assert_same(fill(tmp_path / "workspace", few, engine, as_of), alone)
     finally:
         engine.close()
+    assert {path.name for path in lost.iterdir()} == STAGES
+
+
+@pytest.mark.slow
+def test_three_nodes_of_which_workers_and_one_node_are_lost_give_the_same_bits(
+    alone: Filled, few: Path, as_of: datetime, tmp_path: Path
+) -> None:
+    from benchmarks.workers.ray_nodes import running_cluster
+    from pipelines.execute.ray_cluster import RayCluster
+
+    lost = tmp_path / "lost"
+    lost.mkdir()
+    with running_cluster([1, 1, 1]) as cluster:
+
+        def lose_node(stage: str) -> None:
+            if stage == "write_requests":
+                cluster.remove_node(list(cluster.worker_nodes)[-1], allow_graceful=False)
+
+        engine = Ending(RayCluster(cluster.address), lost, lose_node)
+        try:
+            assert_same(fill(tmp_path / "workspace", few, engine, as_of), alone)
+        finally:
+            engine.close()
     assert {path.name for path in lost.iterdir()} == STAGES

@@ -1,6 +1,7 @@
 """Units of work for tests of engines; in a file of their own, so that a worker that imports them starts quickly."""
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -25,6 +26,15 @@ def refuse(number: int) -> None:
 
 def wait_by_number(number: int) -> int:
     time.sleep(0.2 if number == 0 else 0.0)
+    return number
+
+
+def wait_for(folder: Path, number: int, units: int) -> int:
+    """Unit 0 ends when all are at work, the others when they are told to."""
+    (folder / f"{number}-{secrets.token_hex(4)}").touch()
+    wanted = (lambda: len(list(folder.iterdir())) == units) if number == 0 else (folder / "go").exists
+    while not wanted():
+        time.sleep(0.05)
     return number
 
 

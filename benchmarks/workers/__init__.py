@@ -1,0 +1,1 @@
+"""What more workers bring: on this machine and on a Ray cluster."""
