@@ -25,6 +25,7 @@ def running_cluster(processors: list[int]) -> Iterator[Any]:
         "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_agent_register_timeout_ms": "120000",
+        "RAY_worker_niceness": "0",  # as other processes: Ray's own default gives way to them
         "RAY_raylet_start_wait_time_s": "120",
     }
     sys.modules.setdefault(_UNWANTED, None)  # type: ignore[arg-type]

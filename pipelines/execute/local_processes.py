@@ -36,13 +36,17 @@ class LocalProcesses:
         """Call a function with each of the arguments (`Engine.run`)."""
         waiting, losses = deque(range(len(calls))), Losses()
         running: dict[Connection, int] = {}
+
+        def feed() -> None:
+            while waiting and len(running) < self.workers:
+                pipe = self._idle.pop() if self._idle else self._start()
+                running[pipe] = waiting.popleft()
+                with suppress(OSError):  # it was lost while it waited: seen below
+                    pipe.send((work, calls[running[pipe]]))
+
         try:
             while waiting or running:
-                while waiting and len(running) < self.workers:
-                    pipe = self._idle.pop() if self._idle else self._start()
-                    running[pipe] = waiting.popleft()
-                    with suppress(OSError):  # it was lost while it waited: seen below
-                        pipe.send((work, calls[running[pipe]]))
+                feed()
                 for pipe in _readable(running):
                     number = running.pop(pipe)
                     try:
@@ -55,6 +59,7 @@ class LocalProcesses:
                     self._idle.append(pipe)
                     if error is not None:
                         raise error
+                    feed()  # so that nobody waits while the caller is at the result
                     yield number, result
         finally:
             for pipe in running:

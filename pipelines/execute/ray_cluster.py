@@ -50,17 +50,23 @@ class RayCluster:
             num_cpus=self._threads,
             max_retries=MOST_LOSSES - 1,
             runtime_env={"env_vars": {"POLARS_MAX_THREADS": str(self._threads)}},
-        )(_run_on_node)
+        )(_run_on_node).options(name=work.__name__)
         waiting = deque(range(len(calls)))
         running: dict[Any, int] = {}
+
+        def feed() -> None:
+            while waiting and len(running) < self.workers:
+                number = waiting.popleft()
+                running[task.remote(work, calls[number], os.getcwd(), code_version(work.__module__))] = number
+
         try:
-            while waiting or running:
-                while waiting and len(running) < self.workers:
-                    number = waiting.popleft()
-                    running[task.remote(work, calls[number], os.getcwd(), code_version(work.__module__))] = number
-                done, _ = self._ray.wait(list(running))
-                for reference in done:
-                    yield running.pop(reference), self._result(reference, work)
+            feed()
+            while running:
+                (reference, *_), _ = self._ray.wait(list(running))
+                number = running.pop(reference)
+                result = self._result(reference, work)
+                feed()  # so that nobody waits while the caller is at the result
+                yield number, result
         finally:
             for reference in running:
                 self._ray.cancel(reference, force=True)

@@ -1,9 +1,11 @@
 """The same bits whoever does the work: this process, four others, or the nodes of a cluster; even if some are lost."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import polars as pl
@@ -129,3 +131,27 @@ def test_three_nodes_of_which_workers_and_one_node_are_lost_give_the_same_bits(
         finally:
             engine.close()
     assert {path.name for path in lost.iterdir()} == STAGES
+
+
+@pytest.mark.slow
+def test_scores_and_campaigns_of_four_processes_are_those_of_one(
+    filled_workspace: Path,
+    scores: pl.DataFrame,
+    move_copy: Callable[[Path, Path], Path],
+    stillwatch: Callable[..., CompletedProcess[str]],
+    as_of: datetime,
+    tmp_path: Path,
+) -> None:
+    """The shared workspace was filled by one process; its copy has lost all features."""
+    root, campaigns = move_copy(filled_workspace, tmp_path / "workspace"), []
+    shutil.rmtree(root / "features")
+    options = ("--as-of", as_of.isoformat(), "--workspace", root)
+    assert stillwatch("score", *options, "--out", tmp_path / "scores.parquet", "--workers", 4).returncode == 0
+    assert_frame_equal(pl.read_parquet(tmp_path / "scores.parquet"), scores, check_exact=True)
+    for workspace in (root, filled_workspace):
+        out = tmp_path / f"{workspace.parent.name}.parquet"
+        asked = stillwatch("campaigns", "--as-of", as_of.isoformat(), "--workspace", workspace, "--out", out)
+        assert asked.returncode == 0, asked.stderr
+        campaigns.append(pl.read_parquet(out))
+    assert len(campaigns[0])
+    assert_frame_equal(*campaigns, check_exact=True)
