@@ -22,7 +22,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # By both cores, where pip would take one. What is no Python, such as a template, is passed over; what is seldom or never
 # imported is a third of all, and would be compiled when it is.
-SELDOM := /(tests|pip|setuptools|mypyc|databricks|ibis|dask|sqlglot|pygments|graphql)/
+SELDOM := /(tests|pip|setuptools|mypyc|databricks|ibis|dask|sqlglot|pygments|graphql|ray/rllib|ray/tune)/
 compile = $(BIN)/python -m compileall -q -j 0 -x '$(SELDOM)' $(VENV)/lib > $(VENV)/compiled 2>&1 || true
 count = $$(grep -c '^[a-z0-9]' $(1))
 install = $(PIP) install --require-hashes --no-deps --no-compile --progress-bar off -r $(1) | awk \
@@ -48,7 +48,7 @@ $(READY): requirements.lock pyproject.toml
 
 # On top of the first lock, so that both marks hold whichever target comes first.
 $(READY_TO_DEVELOP): $(READY) requirements-dev.lock
-	@echo "Installing what tests and checks need beside them ($(call count,requirements-dev.lock) packages together): about 0.4 GB more, a minute."
+	@echo "Installing what tests and checks need beside them ($(call count,requirements-dev.lock) packages together): about 0.6 GB more, a minute."
 	@$(call install,requirements-dev.lock)
 	@$(compile)
 	@touch $@

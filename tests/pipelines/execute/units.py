@@ -50,3 +50,12 @@ def end_worker_once(folder: Path, work: Callable[..., Any], call: tuple[Any, ...
     except FileExistsError:
         return result
     return end_worker(0)
+
+
+def lose_once(folder: Path, ends_worker: bool, work: Callable[..., Any], call: tuple[Any, ...]) -> Any:
+    """Do a unit; the first unit of each kind of work is done again, by a new worker or by the same."""
+    if ends_worker:
+        return end_worker_once(folder, work, call)
+    work(*call)
+    (folder / work.__name__).touch()
+    return work(*call)
