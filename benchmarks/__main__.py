@@ -40,6 +40,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "formats": Benchmark("benchmarks.speed.formats", "each log format: requests per second, and a fuzz"),
     "rollups": Benchmark("benchmarks.speed.rollups", "hourly rollups against the same SQL in DuckDB", in_all=True),
     "build": Benchmark("benchmarks.speed.build", "features of many accounts, offline and online", in_all=True),
+    "engine": Benchmark("benchmarks.workers.engine", "ingest and read-out by one worker, by two, and by Ray"),
     "follow": Benchmark("benchmarks.speed.follow", "how soon an event is online, and what kills lose"),
     "endpoint": Benchmark("benchmarks.endpoint.grid", "POST /score against FastAPI and MLflow", in_all=True),
     "console": Benchmark("benchmarks.endpoint.console", "the analysts' pages with 100,000 accounts"),

@@ -1,6 +1,6 @@
 """Requests of a stated size for throughput measurements: honest volumes, prompts of 400 characters on average."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from features.schemas import Accounts, Requests
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 DAYS = 28
+END = START + timedelta(days=DAYS)
 _WORDS = 4_000
 _CHARACTERS = 400
 
@@ -99,11 +100,11 @@ def registered_accounts(count: int, seed: int = 0) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(types[name]) for name in frame.columns)
 
 
-def write(folder: Path, rows: int, count: int, spread: float = 0.0) -> None:
-    """One requests file per four days, and the accounts; `spread` as of `requests`."""
+def write(folder: Path, rows: int, count: int, spread: float = 0.0, files: int = 7) -> None:
+    """Some requests files of as many days each, and the accounts; `spread` as of `requests`."""
     (folder / "requests").mkdir(parents=True)
     everything = requests(rows, count, spread=spread)
-    size = -(-rows // 7)
-    for i in range(7):
+    size = -(-rows // files)
+    for i in range(files):
         everything[i * size : (i + 1) * size].write_parquet(folder / "requests" / f"{i}.parquet")
     registered_accounts(count).write_parquet(folder / "accounts.parquet")
