@@ -27,6 +27,7 @@ from pipelines.commands.options import (
     TlsClientCa,
     TlsKey,
     parse_time,
+    parse_workspace,
     print_version,
 )
 from pipelines.commands.report import report_campaign
@@ -45,7 +46,10 @@ app = typer.Typer(
 @app.callback()
 def common_options(
     context: typer.Context,
-    path: Annotated[Path | None, typer.Option("--workspace", help=f"{HOLDS_ALL} Also after the command.")] = None,
+    path: Annotated[
+        Path | None,
+        typer.Option("--workspace", parser=parse_workspace, metavar="DIR", help=f"{HOLDS_ALL} Also after the command."),
+    ] = None,
     version: Annotated[  # noqa: ARG001  its callback acts
         bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print the release and exit.")
     ] = False,

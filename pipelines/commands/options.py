@@ -1,5 +1,6 @@
 """Options that several commands take."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -31,6 +32,7 @@ def print_version(is_wanted: bool) -> None:
         raise typer.Exit
 
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _END_OF_LOG = timedelta(hours=6)  # after the last request a log's time is still its own
 
 
@@ -58,6 +60,20 @@ def check_not_ahead(workspace: "Workspace", as_of: datetime, now: datetime, *, i
             f"--as-of {as_of:%Y-%m-%dT%H:%M:%SZ} lies in the future, where every account has fallen silent and looks "
             "harmless: give a time up to now, or --allow-future to bring that online all the same."
         )
+
+
+def parse_workspace(text: str | Path) -> Path:
+    """Parse the place of a workspace, as it was typed: `Path` would take `s3://x` for a folder `s3:`.
+
+    Raises:
+        InputError: it has a scheme, so it names no folder.
+    """
+    scheme = _SCHEME.match(str(text))
+    if scheme:
+        raise InputError(
+            f"--workspace {text} begins with {scheme[0]}, which can't hold a workspace: give the path of a folder."
+        )
+    return Path(text)
 
 
 def existing_workspace(context: typer.Context, path: Path) -> Path:
@@ -122,11 +138,23 @@ HOLDS_ALL = "Folder that holds all state of a run."
 _OF_A_WORKSPACE = ("lake", "key.fingerprint")  # either is there from the first ingest on
 NewRoot = Annotated[
     Path,
-    typer.Option("--workspace", callback=resolve_workspace, help=f"{HOLDS_ALL} Also before the command."),
+    typer.Option(
+        "--workspace",
+        parser=parse_workspace,
+        metavar="DIR",
+        callback=resolve_workspace,
+        help=f"{HOLDS_ALL} Also before the command.",
+    ),
 ]
 Root = Annotated[
     Path,
-    typer.Option("--workspace", callback=existing_workspace, help=f"{HOLDS_ALL} Also before the command."),
+    typer.Option(
+        "--workspace",
+        parser=parse_workspace,
+        metavar="DIR",
+        callback=existing_workspace,
+        help=f"{HOLDS_ALL} Also before the command.",
+    ),
 ]
 FIRST_YEAR, LAST_YEAR = 1970, 2201  # of --as-of; no event lies outside them
 AsOf = Annotated[datetime, typer.Option("--as-of", parser=parse_as_of, metavar="TIME", help="ISO 8601, UTC.")]

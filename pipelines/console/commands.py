@@ -16,6 +16,7 @@ from pipelines.commands.options import (
     TlsCert,
     TlsClientCa,
     TlsKey,
+    parse_workspace,
     require_workspace,
     resolve_workspace,
 )
@@ -47,7 +48,12 @@ def serve_pages(
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     tls_client_ca: TlsClientCa = None,
-    path: Annotated[Path | None, typer.Option("--workspace", help=f"{HOLDS_ALL} Also before the command.")] = None,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--workspace", parser=parse_workspace, metavar="DIR", help=f"{HOLDS_ALL} Also before the command."
+        ),
+    ] = None,
 ) -> None:
     """Serve the analysts' page until it is stopped."""
     if context.invoked_subcommand is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from features.errors import InputError
-from pipelines.commands.options import SHARE, check_not_ahead, make_planting
+from pipelines.commands.options import SHARE, check_not_ahead, make_planting, parse_workspace
 from pipelines.workspace import Workspace
 from planting import Planting
 from tests.features.conftest import make_events
@@ -58,3 +58,26 @@ def test_a_time_ahead_is_refused_unless_the_log_itself_runs_up_to_it(tmp_path: P
         with pytest.raises(InputError, match="lies in the future, where every account has fallen silent"):
             check_not_ahead(workspace, ahead, now, is_allowed=False)
         check_not_ahead(workspace, ahead, now, is_allowed=True)
+
+
+@pytest.mark.parametrize("address", ["gs://bucket/prefix", "abfss://x@y/z", "file:///srv/w", "S3A://bucket"])
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_workspace_with_an_unknown_scheme_is_refused_and_makes_no_folder(
+    address: str, is_before: bool, stillwatch: Callable[..., Any], tmp_path: Path
+) -> None:
+    call, workspace = ["ingest", "--requests", "r.parquet"], ["--workspace", address]
+    result = stillwatch(*(workspace + call if is_before else call + workspace))
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert f"--workspace {address} begins with {address.partition('//')[0]}//" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_whose_name_has_a_colon_is_no_scheme() -> None:
+    for text in ("s3:bucket", "./a:b", "/srv/x://y"):
+        assert parse_workspace(text) == Path(text)
+
+
+def test_an_unknown_scheme_is_refused_by_the_console_too(stillwatch: Callable[..., Any], tmp_path: Path) -> None:
+    result = stillwatch("console", "--workspace", "gs://bucket")
+    assert (result.returncode, "begins with gs://" in result.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []
