@@ -16,7 +16,7 @@ import dataframely as dy
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import DeltaError
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake.transaction import create_table_with_add_actions
 
 from features.errors import IntegrityError
 from features.rollups import ROLL_UPS, merge, roll_up, roll_up_keys
@@ -34,7 +34,7 @@ from features.tables.account_versions import valid_versions
 from features.tables.aliases import canonical_ids, digest_names, merge_registrations, rename_accounts
 from features.tables.answers import CampaignAnswers, CampaignLineage, CampaignRows, Rejects
 from features.tables.banned import banned_accounts
-from features.tables.data_files import DataFile, Layout, check_content, write_data_files
+from features.tables.data_files import NO_REMOTE, DataFile, Layout, RemoteFiles, add_action, write_data_files
 from features.tables.log_seal import open_log, seal_log
 from features.tables.origins import with_origins
 from features.tables.retention_mark import check_held
@@ -81,10 +81,12 @@ class Lake:
     Attributes:
         root: folder that holds one folder per table.
         names_at: the time whose ids accounts have in answers (`features.tables.aliases`); None: the time asked about.
+        remote: where the tables lie of which the folder holds copies; by default it holds the tables themselves.
     """
 
     root: Path
     names_at: datetime | None = field(default=None, kw_only=True)
+    remote: RemoteFiles = field(default=NO_REMOTE, kw_only=True)
 
     def has(self, table: str, source: int) -> bool:
         """Tell whether an input was appended to a table."""
@@ -115,6 +117,7 @@ class Lake:
         else:
             delta_table.create_write_transaction(adds, "append", schema, partition, commit_properties=own)
         seal_log(self.folder(table))
+        self.remote.publish(self.folder(table))
 
     def roll_up(self, source: int) -> None:
         """Append the rollups of one input's events, read back from the table: safe to repeat after a crash."""
@@ -244,8 +247,7 @@ class Lake:
         partition = _PARTITIONS.get(table)
         hive = {partition: _schema(table)[partition]} if partition else None
         files = [self.folder(table) / unquote(path) for path in paths]
-        for file in files:
-            check_content(file)
+        self.remote.fetch(files)
         return pl.scan_parquet(files, glob=False, hive_partitioning=partition is not None, hive_schema=hive)
 
     def folder(self, table: str) -> Path:
@@ -293,8 +295,3 @@ def _arrow_schema(table: str) -> Any:
 def layout(table: str) -> Layout:
     """How the rows of a table lie in its files."""
     return Layout(_schema(table), _ORDERS.get(table, ()), _PARTITIONS.get(table), _TIMES.get(table))
-
-
-def add_action(file: DataFile) -> AddAction:
-    """The entry of a table's log that adds a file."""
-    return AddAction(file.path, file.size, file.partition, 0, True, file.stats)

@@ -5,10 +5,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import InputError
+from pipelines.remote.object_store import StoreAccess
 from serving.telemetry.logs import LogFormat, LogLevel
 from training.models import signing
 from training.models.artifact import Prove, Sign
@@ -57,6 +58,10 @@ class Settings(BaseSettings):
         oidc_claim: the claim of the provider's token that is the user's name in the console.
         webhook_url: where the console tells the platform of decisions; by default nowhere.
         webhook_secret: what signs them (HMAC-SHA256).
+        cache: the folder for copies of workspaces on object stores (`--workspace s3://...`).
+        store_endpoint, store_region, store_key_id, store_secret, store_token: where such a store is and what it is
+            shown, from the variables that other programs read too: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, AWS_REGION
+            or AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
     """
 
     model_config = SettingsConfigDict(env_prefix="STILLWATCH_", extra="ignore")
@@ -99,6 +104,14 @@ class Settings(BaseSettings):
     oidc_claim: str = "preferred_username"
     webhook_url: str | None = None
     webhook_secret: SecretStr | None = Field(default=None, min_length=16)
+    cache: Path = Path("~/.cache/stillwatch")
+    store_endpoint: str | None = Field(
+        default=None, pattern=r"^https?://.+$", validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    )
+    store_region: str = Field(default="us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    store_key_id: str | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
+    store_secret: SecretStr | None = Field(default=None, validation_alias="AWS_SECRET_ACCESS_KEY")
+    store_token: SecretStr | None = Field(default=None, validation_alias="AWS_SESSION_TOKEN")
 
     def secret(self) -> bytes | None:
         """The key's bytes, if a key is set."""
@@ -122,6 +135,13 @@ class Settings(BaseSettings):
             certificate=self.broker_certificate,
             certificate_key=self.broker_certificate_key,
         )
+
+    def store_access(self) -> StoreAccess:
+        """What an object store is shown, and where it is."""
+        secret, token = (
+            None if value is None else value.get_secret_value() for value in (self.store_secret, self.store_token)
+        )
+        return StoreAccess(self.store_endpoint, self.store_region, self.store_key_id, secret, token)
 
     def drift_limits(self) -> "DriftLimits":
         """The limits above which data count as drifted."""
@@ -169,7 +189,8 @@ def settings() -> Settings:
         current = Settings(_secrets_dir=folder or None)  # type: ignore[call-arg]
         current.secret()
     except ValidationError as error:
-        name = "STILLWATCH_" + str(error.errors()[0]["loc"][0]).upper()
+        field = str(error.errors()[0]["loc"][0])
+        name = field if field.startswith("AWS_") else "STILLWATCH_" + field.upper()
         where = "environment variable" if name in os.environ else "secret file"
         raise InputError(f"the {where} {name} is not usable: {error.errors()[0]['msg']}.") from None
     except ValueError:

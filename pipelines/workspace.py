@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,7 +19,11 @@ from features.errors import InputError, IntegrityError
 from features.identity import SECRET_BYTES, Keyring
 from features.lake import Lake
 from features.store.lookup import FeatureLookup
+from features.tables.data_files import NO_REMOTE
 from pipelines.execute.engine import IN_PROCESS, Engine
+from pipelines.remote.lease import Owner
+from pipelines.remote.mirror import Mirror
+from pipelines.remote.opening import LOCAL_LOCK, mirror_of
 from pipelines.settings import settings
 from serving.access.audit import AuditLog
 from serving.access.keys import KeyFile
@@ -28,22 +32,6 @@ from serving.access.keys import KeyFile
 # partition, and MLflow ends a path at the others.
 _AWKWARD = frozenset("%\\[]=?#") | frozenset(map(chr, range(32)))
 _OF_AN_UNUSED_ONE = {"key", "key.fingerprint", "lock"}  # files of a workspace in which nothing was stored
-
-
-@dataclass(frozen=True)
-class Owner:
-    """The command that holds a workspace, its process, its machine, and when it began (ISO 8601, UTC)."""
-
-    command: str
-    process: int
-    host: str
-    since: str
-
-    def describe(self, now: datetime) -> str:
-        """Describe the owner in words."""
-        minutes = (now - datetime.fromisoformat(self.since)).total_seconds() / 60
-        age = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
-        return f"`stillwatch {self.command}` (process {self.process} on {self.host}, since {self.since}, {age} ago)"
 
 
 @dataclass(frozen=True)
@@ -76,7 +64,17 @@ class Workspace:
     @cached_property
     def lake(self) -> Lake:
         """The Delta tables."""
-        return Lake(self.root / "lake", names_at=self.names_at)
+        return Lake(self.root / "lake", names_at=self.names_at, remote=self.mirror or NO_REMOTE)
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """The workspace on an object store that the folder has copies of; None for one that is the folder itself."""
+        return mirror_of(self.root)
+
+    @property
+    def address(self) -> str:
+        """What a person calls it: its address on an object store, or its folder."""
+        return str(self.root) if self.mirror is None else self.mirror.address
 
     def named_at(self, as_of: datetime) -> "Workspace":
         """This workspace, asked as of a time: looking back from there, accounts have the ids that hold then.
@@ -106,6 +104,8 @@ class Workspace:
     @property
     def identity(self) -> str:
         """A digest that distinguishes this workspace from others that share its tracking store."""
+        if self.mirror is not None:
+            return self.mirror.identity
         return hashlib.sha256(f"{socket.gethostname()}:{self.root.resolve()}".encode()).hexdigest()[:16]
 
     @property
@@ -140,8 +140,14 @@ class Workspace:
         Raises:
             InputError: the workspace was filled under another key, so the same text would get other hashes.
         """
+        secret = settings().secret()
+        if secret is None and self.mirror is not None:
+            raise InputError(
+                f"STILLWATCH_KEY is not set, and {self.address} must not hold the secret key: set it to 64 hexadecimal "
+                "digits (`openssl rand -hex 32`), the same for all machines."
+            )
         self.root.mkdir(parents=True, exist_ok=True)
-        keyring = Keyring(settings().secret() or _stored_secret(self.root / "key"))
+        keyring = Keyring(secret or _stored_secret(self.root / "key"))
         mark = self.root / "key.fingerprint"
         if not mark.exists():
             _create(mark, keyring.fingerprint.encode())
@@ -165,7 +171,7 @@ class Workspace:
         missing = [folder for folder in (self.root, *self.root.parents) if not folder.exists()]
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            held = (self.root / "lock").open("a+")
+            held = (self.root / LOCAL_LOCK).open("a+")
         except OSError as error:
             raise InputError(f"{self.root} can't be written ({error.strerror}): choose another --workspace.") from error
         with held as lock:
@@ -174,12 +180,14 @@ class Workspace:
             except BlockingIOError:
                 raise InputError(f"{_owner(lock)} writes to {self.root}: wait for it to end.") from None
             since = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            owner = Owner(command=command, process=os.getpid(), host=socket.gethostname(), since=since)
             scratch = self.scratch
             try:
-                _sign(lock, Owner(command=command, process=os.getpid(), host=socket.gethostname(), since=since))
+                _sign(lock, owner)
                 shutil.rmtree(scratch, ignore_errors=True)  # a killed run's
                 scratch.mkdir()
-                yield scratch
+                with nullcontext() if self.mirror is None else self.mirror.held(owner):
+                    yield scratch
             except BaseException:
                 shutil.rmtree(scratch, ignore_errors=True)
                 _remove_unused(missing)

@@ -34,6 +34,7 @@ ROOMS = {
     "lightgbm": ("training/lean_lightgbm.py",),
     "bentoml": ("serving/service.py", "serving/package.py"),
     **dict.fromkeys(("confluent_kafka", "faststream", "nats"), ("pipelines/follow/broker/",)),
+    "obstore": ("pipelines/remote/object_store.py",),
     "stix2": ("training/reports/campaign/stix_bundle.py",),
     **dict.fromkeys(("multiprocessing", "ray"), ("pipelines/execute/",)),  # they pickle what goes between processes
 }
@@ -246,6 +247,7 @@ PLANTED: tuple[tuple[Fence, str, str], ...] = (
     (library_rooms, "pipelines/follow/web.py", "from faststream.nats import NatsBroker"),
     (library_rooms, "pipelines/shards/x.py", "import ray"),
     (library_rooms, "features/x.py", "from multiprocessing.connection import Client"),
+    (library_rooms, "pipelines/remote/mirror.py", "import obstore"),
     (no_pickle, "training/models/model.py", "import pickle"),
     (no_pickle, "tests/x.py", "from joblib import dump"),
     (no_pickle, "benchmarks/x.py", "import cloudpickle as cp"),

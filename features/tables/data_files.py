@@ -7,15 +7,17 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
 
 from features.errors import IntegrityError
 
@@ -61,6 +63,37 @@ class DataFile:
     stats: str
 
 
+class RemoteFiles(Protocol):
+    """Where the tables of a lake lie, if its folder holds copies only."""
+
+    def fetch(self, files: Sequence[Path]) -> None:
+        """Bring data files into the folder that are not there, and check all of them (`check_content`)."""
+
+    def publish(self, folder: Path) -> None:
+        """Store what was committed in the folder of a table, or raise if somebody else has committed since."""
+
+    def tidy(self, folder: Path, live: Collection[Path]) -> None:
+        """Remove the data files of a table that are not live."""
+
+
+class NoRemote:
+    """The tables lie in the folder itself."""
+
+    def fetch(self, files: Sequence[Path]) -> None:
+        """Check them."""
+        for file in files:
+            check_content(file)
+
+    def publish(self, folder: Path) -> None:
+        """It is stored."""
+
+    def tidy(self, folder: Path, live: Collection[Path]) -> None:
+        """They are removed."""
+
+
+NO_REMOTE = NoRemote()
+
+
 def write_data_files(folder: Path, layout: Layout, mark: int, frames: Iterable[pl.DataFrame]) -> list[DataFile]:
     """Write rows into files of a table, one for each partition; none without rows.
 
@@ -98,6 +131,22 @@ def check_content(path: Path) -> None:
     if not is_whole:
         raise IntegrityError(f"{path} is damaged: its content is not what was written; restore it from a copy.")
     _checked.add(mark)
+
+
+def admit_copy(draft: Path, path: Path) -> bool:
+    """Let a copy that was fetched take a data file's place; False if it has not the content that the name says."""
+    name = _NAME.match(path.name)
+    if name is not None and digest_of(draft)[:_DIGITS] != name[1]:
+        return False
+    draft.replace(path)
+    state = path.stat()
+    _checked.add((str(path), state.st_mtime_ns, state.st_size))
+    return True
+
+
+def add_action(file: DataFile) -> AddAction:
+    """The entry of a table's log that adds a file."""
+    return AddAction(file.path, file.size, file.partition, 0, True, file.stats)
 
 
 def digest_of(path: Path) -> str:

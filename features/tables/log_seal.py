@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from features.errors import IntegrityError
 from features.tables.data_files import digest_of
 
-LOG, _SEAL = "_delta_log", "_seal.json"  # tables ignore files whose name begins with a line
+LOG, SEAL = "_delta_log", "_seal.json"  # tables ignore files whose name begins with a line
 _VERSION = 20  # digits of a version, with which the name of a commit or checkpoint begins
 _checked: set[tuple[str, int, int]] = set()
 _MOST_OPEN = 32  # tables that stay open: those of a few workspaces, or of one in its last few states
@@ -26,7 +26,7 @@ def seal_log(folder: Path) -> None:
     digests = {path.name: digest_of(path) for path in sorted((folder / LOG).iterdir()) if path.is_file()}
     draft = folder / f"_draft-{os.getpid()}.seal"
     draft.write_text(json.dumps(digests))
-    draft.replace(folder / _SEAL)
+    draft.replace(folder / SEAL)
 
 
 def open_log(folder: Path) -> DeltaTable:
@@ -57,7 +57,7 @@ def check_log(folder: Path) -> None:
     Raises:
         IntegrityError: a file of the log was changed.
     """
-    seal = folder / _SEAL
+    seal = folder / SEAL
     if not seal.exists():
         return
     try:

@@ -9,9 +9,9 @@ import polars as pl
 from deltalake import DeltaTable, Schema
 from deltalake.transaction import RemoveAction
 
-from features.lake import TABLES, Lake, add_action, layout
+from features.lake import TABLES, Lake, layout
 from features.rollups import merge
-from features.tables.data_files import DRAFT, DataFile, is_own_name, write_data_files
+from features.tables.data_files import DRAFT, DataFile, add_action, is_own_name, write_data_files
 from features.tables.log_seal import LOG, seal_log
 from features.tables.origins import note_origins, with_origins
 from features.tables.retention_mark import mark_dropped
@@ -84,6 +84,8 @@ def tidy(lake: Lake, table: str) -> None:
         if not any(partition.iterdir()):
             partition.rmdir()
     seal_log(folder)
+    lake.remote.publish(folder)
+    lake.remote.tidy(folder, live)
 
 
 def _drop_rows(lake: Lake, table: str, wanted: pl.Expr) -> int:
@@ -119,6 +121,7 @@ def _replace(lake: Lake, table: str, groups: Iterable[list[str]], rewrite: Rewri
     note_origins(folder, made, [*files["path"], *(file.path for file in written)])
     _commit(delta_table, table, written, files.filter(pl.col("path").is_in(removed)))
     seal_log(folder)
+    lake.remote.publish(folder)
 
 
 def _commit(delta_table: DeltaTable, table: str, written: list[DataFile], removed: pl.DataFrame) -> None:

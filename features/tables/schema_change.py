@@ -10,8 +10,8 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.transaction import create_table_with_add_actions
 
 from features.errors import InputError
-from features.lake import TABLES, Lake, add_action, layout
-from features.tables.data_files import write_data_files
+from features.lake import TABLES, Lake, layout
+from features.tables.data_files import add_action, write_data_files
 from features.tables.log_seal import LOG, check_log, seal_log
 from features.tables.retention_mark import events_from
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import typer
 
 from features.errors import InputError, StillwatchError
+from pipelines.remote.opening import by_address
 
 CALLER, OTHER = 2, 1  # exit statuses of the contract
 _ADVICE = {  # by what the operating system, or a library that it told, says
@@ -33,7 +34,7 @@ def describe_failure(error: Exception) -> tuple[str, int]:
         return str(error), CALLER
     foreseen = _foreseen(error)
     if foreseen is not None:
-        return f"stillwatch: {_one_line(foreseen[0])}", foreseen[1]
+        return f"stillwatch: {by_address(_one_line(foreseen[0]))}", foreseen[1]
     return (
         f"stillwatch: an error that should not happen, {type(error).__name__}: {_one_line(str(error))[:200]} (set "
         "STILLWATCH_TRACEBACK=1 to see where, and report it)."

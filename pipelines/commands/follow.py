@@ -53,6 +53,7 @@ def follow_events(
     path: NewRoot = WORKSPACE,
 ) -> None:
     """Take events as they come, and keep features and scores current, until it is told to end (SIGTERM, Ctrl-C)."""
+    from features.errors import InputError
     from features.intake.values.reading import LogOptions
     from pipelines.follow.run import Following, FollowRequest
     from pipelines.servers.endpoint import check_keys
@@ -62,6 +63,11 @@ def follow_events(
     from serving.process import check_port
     from serving.telemetry.logs import configure_logs
 
+    if (mirror := Workspace(path).mirror) is not None:
+        raise InputError(
+            f"follow needs a folder, since events are durable on its disk before they are answered: give --workspace a "
+            f"folder, or `ingest` the logs into {mirror.address}."
+        )
     check_port(host, port)
     tls = check_tls(tls_cert, tls_key, tls_client_ca)
     if not is_open:

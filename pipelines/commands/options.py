@@ -65,15 +65,24 @@ def check_not_ahead(workspace: "Workspace", as_of: datetime, now: datetime, *, i
 def parse_workspace(text: str | Path) -> Path:
     """Parse the place of a workspace, as it was typed: `Path` would take `s3://x` for a folder `s3:`.
 
+    Returns:
+        A folder; of a workspace on an object store that with copies of it.
+
     Raises:
-        InputError: it has a scheme, so it names no folder.
+        InputError: it has a scheme that no workspace can have, or its store can't be used.
     """
     scheme = _SCHEME.match(str(text))
-    if scheme:
+    if scheme is None:
+        return Path(text)
+    if scheme[0] != "s3://":
         raise InputError(
-            f"--workspace {text} begins with {scheme[0]}, which can't hold a workspace: give the path of a folder."
+            f"--workspace {text} begins with {scheme[0]}, which can't hold a workspace: give the path of a folder, or "
+            "s3://BUCKET/PREFIX."
         )
-    return Path(text)
+    from pipelines.remote.opening import open_address
+
+    keep_private()
+    return open_address(str(text))
 
 
 def existing_workspace(context: typer.Context, path: Path) -> Path:

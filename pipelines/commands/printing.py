@@ -43,12 +43,20 @@ def print_attention(lines: "Sequence[str]") -> None:
         print("\n  ".join(["deserves a look:", *lines]))
 
 
-def print_build(result: "Built", as_of: str) -> None:
-    """Print how many accounts have features and which rows were left out."""
+def print_build(result: "Built", as_of: str, *, is_shared: bool = True) -> None:
+    """Print how many accounts have features and which rows were left out.
+
+    Args:
+        result: what the build did.
+        as_of: the time asked about.
+        is_shared: whether all who use the workspace see the same online store.
+    """
     print(f"features of {result.accounts:,} accounts as of {as_of}")
     print_left_out(result.later)
     if not result.online:
         print("  the online store keeps the features of a later time")
+    if not is_shared:
+        print("  online on this machine only: run the same `build` where another one is to serve")
 
 
 def print_left_out(later: "Mapping[str, int]") -> None:

@@ -46,7 +46,7 @@ def build(
         workspace = Workspace(path, engine=engine)
         with workspace.locked("build"):
             result = run(workspace, as_of, progress, now=now)
-    printing.print_build(result, as_of.isoformat())
+    printing.print_build(result, as_of.isoformat(), is_shared=workspace.mirror is None)
 
 
 def score(

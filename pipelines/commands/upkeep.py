@@ -41,7 +41,9 @@ def forget(
             f"also erased from {result.read_outs:,} read-outs, {result.run_files:,} files of trainings and "
             f"{result.other_files:,} other tables"
         )
-    print(f"proof: none of the {result.files_scanned:,} files of {path} names them")
+    print(f"proof: none of the {result.files_scanned:,} files of {workspace.address} names them")
+    if workspace.mirror is not None:
+        print("other machines that use it: run the same command there, or remove their folders below STILLWATCH_CACHE")
 
 
 def prune(

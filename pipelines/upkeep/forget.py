@@ -15,6 +15,7 @@ from features.tables.aliases import all_ids
 from features.tables.rewriting import erase_accounts
 from pipelines.build import bring_online
 from pipelines.console.store import forget_in_console
+from pipelines.remote.mirror import Mirror
 from pipelines.settings import settings
 from pipelines.upkeep.proof import find_traces
 from pipelines.workspace import Workspace
@@ -76,6 +77,8 @@ def forget_accounts(workspace: Workspace, accounts: Sequence[str], progress: Pro
     if online_time is not None and len(workspace.lake.seen(online_time)):
         bring_online(workspace, online_time, progress, now=now)
     progress("proving", 0.0)
+    if workspace.mirror is not None:
+        _store_erasure(workspace.mirror)
     traces = find_traces(workspace.root, accounts)
     progress("proving", 1.0)
     if traces:
@@ -84,6 +87,19 @@ def forget_accounts(workspace: Workspace, accounts: Sequence[str], progress: Pro
         )
     scanned = sum(path.is_file() for path in workspace.root.rglob("*"))
     return Forgotten(accounts, rows, read_outs, run_files, other_files, scanned)
+
+
+def _store_erasure(mirror: Mirror) -> None:
+    """Store what was erased, and bring all files into the folder, so that the proof is one for the objects too.
+
+    Raises:
+        StillwatchError: there is an object that is not what the folder has.
+    """
+    mirror.push()
+    mirror.fetch_all()
+    others = mirror.unlike()
+    if others:
+        raise StillwatchError(f"nobody can say whom {mirror.address}/{others[0]} names: remove it.")
 
 
 def _is_other(workspace: Workspace, path: Path) -> bool:

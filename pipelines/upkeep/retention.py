@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import polars as pl
 
@@ -51,10 +50,10 @@ def prune_lake(workspace: Workspace, before: datetime, *, now: datetime) -> Prun
     if before != before.replace(minute=0, second=0, microsecond=0):
         raise InputError(f"--before {before:%Y-%m-%dT%H:%M:%SZ} lies within an hour: give a full hour.")
     workspace.lake.catch_up()
-    size_before = _size(workspace.lake.root)
+    size_before = sum(_sizes(workspace))
     events = drop_events(workspace.lake, before)
     read_outs = drop_read_outs(workspace.lookup, before)
-    return Pruned(events, read_outs, size_before, _size(workspace.lake.root))
+    return Pruned(events, read_outs, size_before, sum(_sizes(workspace)))
 
 
 def compact_lake(workspace: Workspace) -> LakeSizes:
@@ -68,17 +67,15 @@ def vacuum_lake(workspace: Workspace) -> LakeSizes:
 
 
 def _tidied(workspace: Workspace, tidying: Callable[[Lake], None]) -> LakeSizes:
-    root = workspace.lake.root
-    size_before, files_before = _size(root), _count(root)
+    before = _sizes(workspace)
     workspace.lake.catch_up()
     tidying(workspace.lake)
-    events = int(workspace.lake.scan("events").select(pl.len()).collect().item())
-    return LakeSizes(size_before, _size(root), files_before, _count(root), events)
+    events, after = int(workspace.lake.scan("events").select(pl.len()).collect().item()), _sizes(workspace)
+    return LakeSizes(sum(before), sum(after), len(before), len(after), events)
 
 
-def _size(root: Path) -> int:
-    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
-
-
-def _count(root: Path) -> int:
-    return sum(path.is_file() for path in root.rglob("*"))
+def _sizes(workspace: Workspace) -> list[int]:
+    """Bytes of each file of the lake, wherever it lies."""
+    if workspace.mirror is not None:
+        return workspace.mirror.sizes()
+    return [path.stat().st_size for path in workspace.lake.root.rglob("*") if path.is_file()]
