@@ -114,7 +114,7 @@ class Mirror:
         """
         if self._lease is None:
             raise StillwatchError(f"{self.address} was to be changed by a command that does not hold it: report it.")
-        files = [path for path in self._files() if path.startswith(below)]
+        files = self._files(below)
         new = [path for path in files if (path not in self._objects if is_data(path) else self._is_changed(path))]
         small = {path for path in self._objects if path.startswith(below) and not is_data(path)}
         gone, sealing = small - set(files), seals(new)
@@ -163,10 +163,11 @@ class Mirror:
         stored = {path: item.tag for path, item in self._objects.items()}
         return sorted(path for path, tag in listed.items() if stored.get(path) != tag)
 
-    def _files(self) -> list[str]:
-        """The shared files of the folder."""
-        inside = [path for top in ("lake", "mlruns") for path in (self.folder / top).rglob("*") if path.is_file()]
-        alone = [path for path in self.folder.glob("key.*") if path.is_file()]
+    def _files(self, below: str = "") -> list[str]:
+        """The shared files of the folder, or of one in it."""
+        tops = [below] if below else ["lake", "mlruns"]
+        inside = [path for top in tops for path in (self.folder / top).rglob("*") if path.is_file()]
+        alone = [] if below else list(self.folder.glob("key.*"))
         paths = [path.relative_to(self.folder).as_posix() for path in (*inside, *alone)]
         return [path for path in paths if is_shared(path)]
 

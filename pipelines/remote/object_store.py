@@ -111,6 +111,11 @@ class ObjectStore:
         with self._in_words():
             self._short, self._long = connect(_ANSWER), connect(_TRANSFER)
 
+    def check(self) -> None:
+        """Ask for a first few objects: raises where the store can't be used."""
+        with self._in_words():
+            next(iter(self._library.list(self._short, chunk_size=1)), None)
+
     def list(self) -> dict[str, StoredObject]:
         """All objects, by their path below the address."""
         with self._in_words():

@@ -30,7 +30,7 @@ def open_address(text: str) -> Path:
     address, access = check_address(text), settings().store_access()
     name = hashlib.sha256(f"{access.endpoint} {address}".encode()).hexdigest()[:16]
     folder = settings().cache.expanduser().resolve() / name
-    ObjectStore(address, access).list()
+    ObjectStore(address, access).check()
     _make_folder(folder, address)
     mirror = mirror_of(folder)
     assert mirror is not None  # its mark was made

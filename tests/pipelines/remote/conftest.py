@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from pipelines.ingest import Inputs, ingest
 from pipelines.remote import opening
 from pipelines.remote.object_store import ObjectStore
+from pipelines.remote.shared_files import is_shared
 from pipelines.settings import settings
+from pipelines.workspace import Workspace
 from tests.conftest import ROOT
 from tests.pipelines.test_ingest import account, request, table
 
@@ -115,10 +118,10 @@ def copies(tmp_path: Path) -> Callable[[str], Path]:
     return find
 
 
-@pytest.fixture
-def small_world(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two files of requests, a day each, and a table of accounts; text and addresses in them are canaries."""
-    folder = tmp_path / "world"
+    folder = tmp_path_factory.mktemp("small") / "world"
     (folder / "requests").mkdir(parents=True)
     for day in range(2):
         numbers = range(60 * day, 60 * day + 80)
@@ -126,6 +129,20 @@ def small_world(tmp_path: Path) -> Path:
         table("requests", rows).write_parquet(folder / "requests" / f"{day}.parquet")
     table("accounts", [account(i) for i in range(7)]).write_parquet(folder / "accounts.parquet")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_workspace(small_world: Path, key: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the small world was ingested, day after day."""
+    root = tmp_path_factory.mktemp("small") / "workspace"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STILLWATCH_KEY", key)
+        settings.cache_clear()
+        for day in sorted((small_world / "requests").iterdir()):
+            inputs = Inputs(day, small_world / "accounts.parquet")
+            ingest(Workspace(root), inputs, reject_limit=0.01, progress=lambda _step, _done: None)
+    settings.cache_clear()
+    return root
 
 
 def _begin(day: int, i: int) -> datetime:
@@ -136,6 +153,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
     """The data files of a workspace's lake."""
     paths = sorted((folder / "lake").rglob("*.parquet"))
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.parent.name != "_delta_log"}
+
+
+def copy_to(store: ObjectStore, folder: Path) -> None:
+    """Upload what a workspace in a folder has to share."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and is_shared(name):
+            store.write(name, path)
 
 
 def objects_of(store: ObjectStore, target: Path) -> Path:
