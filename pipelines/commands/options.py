@@ -143,7 +143,7 @@ def require_search(trials: int) -> int:
     return trials
 
 
-HOLDS_ALL = "Folder that holds all state of a run."
+HOLDS_ALL = "Folder, or s3://bucket/prefix, that holds all state of a run."
 _OF_A_WORKSPACE = ("lake", "key.fingerprint")  # either is there from the first ingest on
 NewRoot = Annotated[
     Path,

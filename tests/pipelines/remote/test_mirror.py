@@ -1,6 +1,8 @@
 """The folder of copies: it follows the objects, never runs ahead of them, and upkeep reaches both."""
 
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -108,6 +110,13 @@ def test_an_owner_that_has_lost_the_lock_commits_nothing(filled: Workspace, stor
     with pytest.raises(StillwatchError, match=r"was lost, .* nothing was stored after that"):
         commit_locked(filled, lambda: store.delete({"lock"}))
     assert not [path for path in store.list() if path.startswith("lake/releases")]
+
+
+def test_in_another_process_a_lake_finds_its_objects_again(filled: Workspace) -> None:
+    lake = copy(filled.lake)
+    for path in files_of(filled.root):
+        (filled.root / path).unlink()
+    assert replace(lake, remote=copy(lake.remote)).scan("events").collect().height == 140
 
 
 def test_nothing_is_committed_without_the_lock(filled: Workspace) -> None:
