@@ -32,14 +32,17 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a moto server on loopback; without it the test is skipped."""
-    program = shutil.which("moto_server", path=f"{ROOT / '.servers' / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    own = ROOT / ".servers"
+    program = shutil.which("moto_server", path=f"{own / 'bin'}{os.pathsep}{os.environ['PATH']}")
     if program is None:
         pytest.skip("needs moto_server: .ci/servers installs it")
+    variables = os.environ | {"PYTHONPATH": str(own)}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = (tmp_path_factory.mktemp("s3") / "log").open("wb")
-    with log, subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log) as process:
+    call = [program, "-H", "127.0.0.1", "-p", str(port)]
+    with log, subprocess.Popen(call, env=variables, stdout=log, stderr=log) as process:
         end = time.monotonic() + PATIENCE
         while process.poll() is None and time.monotonic() < end:
             with socket.socket() as caller:
