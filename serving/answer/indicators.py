@@ -25,7 +25,7 @@ WORTH_SAYING = 0.1
 CHUNK = 1_024
 """Accounts explained at a time: bounds TreeSHAP's memory, accounts x features floats. No result depends on it."""
 
-IN_CAMPAIGN = "campaign: shares {} with other accounts of its campaign_id, more than chance explains"
+IN_CAMPAIGN = "campaign: shares {} with other accounts of its campaign, more than chance explains"
 """The reason given for an account in a campaign, with what ties it to the others."""
 
 CAMPAIGN_CODE = "campaign.shared_keys"

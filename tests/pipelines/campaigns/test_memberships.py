@@ -30,7 +30,7 @@ def test_scores_name_a_campaign_that_the_account_is_or_was_in_and_say_why(
     joined = named.join(members.filter("is_lifted"), on=["account_id", "campaign_id"])
     assert len(joined) == len(named)
     for ties, reasons in joined.select("ties", "reasons").iter_rows():
-        assert reasons[0].startswith(f"campaign: shares {ties} with other accounts of its campaign_id")
+        assert reasons[0].startswith(f"campaign: shares {ties} with other accounts of its campaign")
 
 
 def test_who_has_fallen_silent_stays_in_the_group_of_the_last_active_week(

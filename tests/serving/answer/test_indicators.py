@@ -122,7 +122,7 @@ def test_an_account_in_a_campaign_has_that_as_its_first_indicator_with_what_it_a
     lifted = np.log(1 / (1 / model.predict(matrix, np.full(200, 2.0)) - 1))
     alone = np.log(1 / (1 / model.predict(matrix) - 1))
     for ties, row, others, impact in zip(everyone, after, before, lifted - alone, strict=True):
-        first = f"campaign: shares {ties} with other accounts of its campaign_id, more than chance explains"
+        first = f"campaign: shares {ties} with other accounts of its campaign, more than chance explains"
         assert texts([row]) == [[first, *texts([others])[0]][: indicators.MOST_REASONS]]
         assert (row[0].code, row[0].value, row[0].typical) == (CAMPAIGN_CODE, None, None)
         assert row[0].impact == pytest.approx(impact, abs=1e-6)
