@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from training.reports.text import word_risk
+
 _FOLDER = Path(__file__).resolve().parent.parent / "templates"
 _UNITS = ((1e9, "bn"), (1e6, "M"), (1e4, "k"))
 
@@ -25,13 +27,6 @@ def shorten_number(value: float | None) -> str:
         if value >= size:
             return f"{value / (1e3 if unit == 'k' else size):,.1f}{unit}"
     return f"{value:,.0f}"
-
-
-def word_risk(value: float | None) -> str:
-    """Word a probability; only certainty would be 0 or 1."""
-    if value is None:
-        return "–"
-    return "<0.001" if 0 <= value < 0.001 else ">0.999" if value > 0.999 else f"{value:.3f}"
 
 
 def word_value(value: float | None) -> str:

@@ -51,6 +51,13 @@ def render(reports: Mapping[str, Report]) -> str:
     return "\n".join([head, *table, *_notes(first)])
 
 
+def word_risk(value: float | None) -> str:
+    """A probability in words; only certainty would be 0 or 1."""
+    if value is None:
+        return "–"
+    return "<0.001" if 0 <= value < 0.001 else ">0.999" if value > 0.999 else f"{value:.3f}"
+
+
 def show_estimate(estimate: Estimate) -> str:
     """`0.912 [0.870, 0.951]`, `17.0 [14.0, 20.0]`, or a dash where the counts cannot carry a value."""
     if estimate.value is None:

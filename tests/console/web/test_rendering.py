@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.web.rendering import shorten_number, word_risk
+from console.web.rendering import shorten_number
 
 CONSOLE = Path(__file__).resolve().parents[3] / "console"
 VENDOR = CONSOLE / "static" / "vendor"
@@ -34,8 +34,3 @@ def test_pages_load_nothing_from_elsewhere_and_hold_no_inline_script_or_style() 
 @pytest.mark.parametrize("value, words", [(None, "–"), (9999, "9,999"), (12_345, "12.3k"), (4_500_000, "4.5M")])
 def test_counts_are_short(value: float | None, words: str) -> None:
     assert shorten_number(value) == words
-
-
-@pytest.mark.parametrize("value, words", [(None, "–"), (0.0004, "<0.001"), (0.5814, "0.581"), (0.9999, ">0.999")])
-def test_a_risk_is_never_worded_as_certain(value: float | None, words: str) -> None:
-    assert word_risk(value) == words

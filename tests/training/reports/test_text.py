@@ -14,7 +14,7 @@ from training.examples.splits import split_by_campaign
 from training.examples.test_set import BUCKETS, make_test_set
 from training.fitting.train import Trained
 from training.models.candidate import OURS
-from training.reports.text import flat, legal, render, show_estimate
+from training.reports.text import flat, legal, render, show_estimate, word_risk
 
 LEGAL = re.compile(r"[A-Za-z0-9_\-. /]+")
 
@@ -124,3 +124,8 @@ def test_any_group_has_a_legal_name_of_its_own(names: list[str]) -> None:
     made = [legal(name) for name in (*names, *BUCKETS)]
     assert all(re.fullmatch(r"[A-Za-z0-9_\- ]{1,90}", name) and name == name.strip() for name in made)
     assert len(set(made)) == len({*names, *BUCKETS})
+
+
+@pytest.mark.parametrize("value, words", [(None, "–"), (0.0004, "<0.001"), (0.5814, "0.581"), (0.9999, ">0.999")])
+def test_a_risk_is_never_worded_as_certain(value: float | None, words: str) -> None:
+    assert word_risk(value) == words

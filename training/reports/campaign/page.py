@@ -12,7 +12,7 @@ from training.reports.campaign import atlas
 from training.reports.campaign.tables import tables
 from training.reports.campaign.value import COMPUTED, CampaignReport, Method
 from training.reports.templates import open_template
-from training.reports.text import WORDS, show_estimate
+from training.reports.text import WORDS, show_estimate, word_risk
 
 MOST_ROWS = 50  # of a table on the page; all are in its CSV file
 _WIDTH, _HEIGHT = 900, 160  # pixels of the chart
@@ -87,7 +87,7 @@ def _facts(report: CampaignReport) -> list[tuple[str, str]]:
         ("Tokens", _show(figures.tokens)),
         ("… of these input", _show(figures.input_tokens)),
         ("… and output", _show(figures.output_tokens)),
-        ("Mean risk of the members", _show(report.mean_risk)),
+        ("Mean risk of the members", word_risk(report.mean_risk)),
         ("Log-odds of being a campaign", f"{report.log_odds:.1f}"),
         ("Odds against chance", f"10 to the power of {report.surprise:.1f}"),
         ("Banned members", _show(report.banned)),
@@ -110,7 +110,10 @@ def _chart(daily: pl.DataFrame) -> list[Column]:
 
 def _sheet(name: str, frame: pl.DataFrame) -> Sheet:
     title, heads = _HEADS[name]
-    rows = tuple(tuple(_show(value) for value in row) for row in frame.head(MOST_ROWS).iter_rows())
+    rows = tuple(
+        tuple(word_risk(value) if column == "risk" else _show(value) for column, value in row.items())
+        for row in frame.head(MOST_ROWS).iter_rows(named=True)
+    )
     return Sheet(title, heads, rows, f"tables/{name}.csv", max(frame.height - MOST_ROWS, 0))
 
 

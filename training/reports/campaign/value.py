@@ -13,6 +13,7 @@ from features.campaign_report.shared_keys import SharedKeys
 from features.groups.link_kinds import LINK_KINDS
 from training.evaluation.report import Report
 from training.reports.campaign.atlas import Technique, techniques
+from training.reports.text import word_risk
 
 _TEMPLATES = [kind.name for kind in LINK_KINDS if kind.evidence == "template"]
 _NETWORKS = ("address", "subnet")  # that requests come through, as through a proxy
@@ -99,7 +100,7 @@ class CampaignReport:
         """The campaign in a few sentences."""
         figures = self.figures
         days = (figures.last_seen.date() - figures.first_seen.date()).days + 1
-        risk = "" if self.mean_risk is None else f" Their mean risk is {self.mean_risk:.3f}."
+        risk = "" if self.mean_risk is None else f" Their mean risk is {word_risk(self.mean_risk)}."
         banned = f" {self.banned:,} of them are banned." if self.banned else ""
         return (
             f"{self.size:,} accounts act together. From {figures.first_seen:%Y-%m-%d} to {figures.last_seen:%Y-%m-%d} "

@@ -78,6 +78,13 @@ def test_a_long_table_is_cut_and_says_where_the_rest_is(
     assert f"{many.height - MOST_ROWS} more rows are in <code>tables/accounts.csv</code>" in page
 
 
+def test_no_member_is_told_to_be_certain(report: CampaignReport, changed: Callable[..., CampaignReport]) -> None:
+    sure = changed(mean_risk=0.9999, accounts=report.accounts.with_columns(risk=pl.lit(0.99999)))
+    page = campaign_page(sure)
+    assert "Their mean risk is &gt;0.999." in page
+    assert page.count("<td>&gt;0.999</td>") == report.size
+
+
 def test_without_a_model_no_error_rate_is_claimed(changed: Callable[..., CampaignReport]) -> None:
     page = campaign_page(changed(method=None, mean_risk=None))
     assert "No model has scored the members" in page
