@@ -122,8 +122,9 @@ def _count_days(hours: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _all_days(days: pl.DataFrame, first: datetime, as_of: datetime) -> pl.DataFrame:
-    """Every day of the span, also those without a request."""
-    span = pl.date_range(first.date(), full_hour(as_of).date(), "1d", eager=True).alias("day").to_frame()
+    """Every day of the span, also those without a request; a day that only begins at its end is none of them."""
+    end = full_hour(as_of) - timedelta(microseconds=1)
+    span = pl.date_range(first.date(), end.date(), "1d", eager=True).alias("day").to_frame()
     return span.join(days, on="day", how="left").fill_null(0).sort("day")
 
 

@@ -60,6 +60,15 @@ def test_members_and_days_are_those_of_the_events_and_add_up_to_the_totals(
     assert (figures.daily["day"].diff().drop_nulls() == timedelta(days=1)).all()
 
 
+def test_a_day_that_begins_at_the_time_asked_about_is_no_day_of_the_span(
+    lake_of: Callable[..., Lake], events_of: Callable[..., pl.DataFrame], as_of: datetime
+) -> None:
+    midnight = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    lake = lake_of([events_of([{"account_id": "a", "timestamp": midnight - timedelta(days=2, hours=1)}])])
+    for moment, days in ((midnight, 3), (midnight + timedelta(hours=1), 4)):
+        assert count_campaign(lake, "c", pl.Series(["a"]), moment, {}).daily.height == days
+
+
 def test_models_and_targets_add_up_and_no_row_stands_for_fewer_than_five_accounts(
     figures: CampaignFigures, sent: pl.DataFrame
 ) -> None:
