@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import and_, delete, insert, select
 from sqlalchemy.exc import IntegrityError as DuplicateError
@@ -72,7 +72,7 @@ def save_view(call: Call) -> Response:
             connection.execute(delete(saved_views).where(own))
             if len(connection.execute(mine).all()) >= _MOST_VIEWS:
                 raise InputError(f"There are {_MOST_VIEWS} saved views already: delete one first.")
-            text = "&".join(f"{key}={value}" for key, value in filters.query(page=1).items())
+            text = urlencode(filters.query(page=1))
             connection.execute(insert(saved_views).values(user_id=call.user.id, name=name, query=text))
     except DuplicateError as error:
         raise ConflictError("The view was saved twice at once: load the page again.") from error

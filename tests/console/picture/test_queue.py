@@ -49,3 +49,9 @@ def test_a_view_is_saved_and_leads_back_to_its_filters(browse: Open) -> None:
     )
     assert 'href="/?sort=volume&amp;plan=pro"' in ann.get("/").text
     assert "big ones" not in browse("bob").get("/").text
+
+
+def test_a_saved_view_keeps_what_an_address_writes_otherwise(browse: Open) -> None:
+    ann = browse("ann")
+    ann.post("/views", name="odd", query="campaign=a%26plan%3Dpro")
+    assert 'href="/?campaign=a%26plan%3Dpro"' in ann.get("/").text
