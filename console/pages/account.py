@@ -1,11 +1,10 @@
 """The page of an account, notes on it, and accounts like it."""
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import insert, select
 from starlette.responses import Response
 
 from console.database.tables import account_notes, account_rows, appeals, cases
-from console.errors import NotFoundError
-from console.picture.accounts import read_account
+from console.picture.accounts import read_account, require_accounts
 from console.picture.queue import shown_build
 from console.web.call import Call
 from console.work.claims import claim_holder
@@ -32,7 +31,7 @@ def add_note(call: Call) -> Response:
     """Add a note to an account."""
     account_id, text = call.text("account", is_needed=True), call.text("text", is_needed=True)
     with call.store.writing() as connection:
-        _require(connection, account_id)
+        require_accounts(connection, shown_build(connection), [account_id])
         values = {"account_id": account_id, "at": call.now, "user_id": call.user.id, "text": text}
         connection.execute(insert(account_notes).values(**values))
         call.note_accounts("note added", [account_id])
@@ -58,10 +57,3 @@ def show_alike(call: Call) -> Response:
             of_build = select(*columns).where(account_rows.c.snapshot_id == build.id, own)
             rows = {row.account_id: row for row in connection.execute(of_build)}
     return call.page("alike.html", asked=asked, ranked=ranked, rows=rows, cases=open_cases, build=build)
-
-
-def _require(connection: Connection, account_id: str) -> None:
-    """Check that an account is in the build that is shown."""
-    own = (account_rows.c.snapshot_id == shown_build(connection).id) & (account_rows.c.account_id == account_id)
-    if connection.execute(select(account_rows.c.account_id).where(own)).first() is None:
-        raise NotFoundError("This account is not in the build that is shown.")

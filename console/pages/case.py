@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console.database.tables import users
 from console.errors import ConflictError
-from console.picture.accounts import read_members
+from console.picture.accounts import read_members, require_accounts
 from console.picture.queue import shown_build
 from console.web.call import Call
 from console.work.cases import CLOSED, STATES, STEPS, CaseBook, list_cases
@@ -49,6 +49,7 @@ def open_case(call: Call) -> Response:
             accounts += [member.account_id for member in members]
         if not accounts:
             raise InputError("A case is about at least one account.")
+        require_accounts(connection, shown_build(connection), accounts)
         case_id = CaseBook(connection, call.user, call.now).open(call.text("title"), campaign_id, accounts)
         call.note_accounts("case opened", accounts, case=case_id)
     return call.back(f"/cases/{case_id}")
@@ -83,6 +84,7 @@ def _attach(call: Call, book: CaseBook, case_id: int) -> None:
     if not accounts:
         raise InputError("Name at least one account to attach.")
     book.row(case_id)
+    require_accounts(book.connection, shown_build(book.connection), accounts)
     book.attach(case_id, accounts)
 
 

@@ -118,6 +118,19 @@ def read_account(connection: Connection, build: ShownBuild, account_id: str) -> 
     )
 
 
+def require_accounts(connection: Connection, build: ShownBuild, account_ids: Sequence[str]) -> None:
+    """Check that accounts are in a build.
+
+    Raises:
+        NotFoundError: one is not.
+    """
+    own = account_rows.c.account_id.in_(account_ids)
+    listed = select(account_rows.c.account_id).where(account_rows.c.snapshot_id == build.id, own)
+    missing = set(account_ids).difference(connection.execute(listed).scalars())
+    if missing:
+        raise NotFoundError(f"The account {min(missing)[:80]} is not in the build that is shown.")
+
+
 def _named(each: Mapping[str, Any]) -> dict[str, Any]:
     names = [pseudonym(each["kind"], key) for key in each["keys"]]
     return {

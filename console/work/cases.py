@@ -5,9 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, select, update
 
-from console.database.tables import appeals, case_accounts, case_events, cases, decisions, standings, users
+from console.database.tables import (
+    account_rows,
+    appeals,
+    case_accounts,
+    case_events,
+    cases,
+    decisions,
+    snapshots,
+    standings,
+    users,
+)
 from console.errors import ConflictError, NotFoundError
 from console.people.users import User
 from features.errors import InputError
@@ -31,7 +41,7 @@ class CaseView:
 
     Attributes:
         row: of `cases`, with `assignee`, the name.
-        accounts: with their standings.
+        accounts: with their standings, and what the build that is shown knows of each; the riskiest first.
         events: what happened, the newest first.
         decisions: about it, the newest first.
         appeals: about it, the newest first.
@@ -54,7 +64,7 @@ class CaseBook:
     """
 
     def __init__(self, connection: Connection, user: User, now: datetime) -> None:
-        self._connection, self._user, self._now = connection, user, now
+        self.connection, self._user, self._now = connection, user, now
 
     def open(self, title: str, campaign_id: str | None, accounts: Sequence[str]) -> int:
         """Open a case about a campaign or some accounts, and return its number.
@@ -68,7 +78,7 @@ class CaseBook:
             "title": title, "state": "new", "campaign_id": campaign_id, "created_at": self._now,
             "changed_at": self._now, "is_escalated": False, "version": 1,
         }  # fmt: skip
-        key = self._connection.execute(insert(cases).values(**values)).inserted_primary_key
+        key = self.connection.execute(insert(cases).values(**values)).inserted_primary_key
         assert key is not None
         case_id = int(key[0])
         self._note(case_id, "opened", title)
@@ -78,11 +88,11 @@ class CaseBook:
     def attach(self, case_id: int, accounts: Sequence[str]) -> None:
         """Attach accounts; those that are attached already stay as they are."""
         mine = select(case_accounts.c.account_id).where(case_accounts.c.case_id == case_id)
-        present = set(self._connection.execute(mine).scalars())
+        present = set(self.connection.execute(mine).scalars())
         new = [account for account in dict.fromkeys(accounts) if account not in present]
         if new:
             rows = [{"case_id": case_id, "account_id": account, "added_at": self._now} for account in new]
-            self._connection.execute(insert(case_accounts), rows)
+            self.connection.execute(insert(case_accounts), rows)
             self._note(
                 case_id, "attached", ", ".join(new[:20]) + (f" and {len(new) - 20} more" if len(new) > 20 else "")
             )
@@ -108,7 +118,7 @@ class CaseBook:
         assignee = None
         if name:
             who = select(users.c.id).where(users.c.name == name, users.c.is_active)
-            assignee = self._connection.execute(who).scalar_one_or_none()
+            assignee = self.connection.execute(who).scalar_one_or_none()
             if assignee is None:
                 raise InputError(f"There is no active user {name[:64]!r}.")
         self._change(case_id, version, "assigned", name or "nobody", assignee_id=assignee)
@@ -142,7 +152,7 @@ class CaseBook:
         if into == case_id or self.row(into).merged_into is not None:
             raise InputError("A case is merged into another one that is not merged itself.")
         mine = select(case_accounts.c.account_id).where(case_accounts.c.case_id == case_id)
-        self.attach(into, list(self._connection.execute(mine).scalars()))
+        self.attach(into, list(self.connection.execute(mine).scalars()))
         self._change(case_id, version, "merged", f"into case {into}", merged_into=into)
         self._note(into, "merged", f"case {case_id} into this one")
 
@@ -153,13 +163,13 @@ class CaseBook:
             InputError: it was not confirmed or acted on, or appeals already.
         """
         open_ones = select(appeals.c.id).where(appeals.c.account_id == account_id, appeals.c.outcome.is_(None))
-        if self._connection.execute(open_ones).first():
+        if self.connection.execute(open_ones).first():
             raise InputError("This account has an open appeal already.")
-        if not self._connection.execute(select(standings).where(standings.c.account_id == account_id)).first():
+        if not self.connection.execute(select(standings).where(standings.c.account_id == account_id)).first():
             raise InputError("This account was never decided, so there is nothing to appeal against.")
         self.attach(case_id, [account_id])
         values = {"account_id": account_id, "case_id": case_id, "opened_at": self._now, "text": text}
-        key = self._connection.execute(insert(appeals).values(**values)).inserted_primary_key
+        key = self.connection.execute(insert(appeals).values(**values)).inserted_primary_key
         assert key is not None
         self._note(case_id, "appeal", f"{account_id}: {text}")
         return int(key[0])
@@ -171,11 +181,11 @@ class CaseBook:
             ConflictError: it is closed already.
             NotFoundError: there is none.
         """
-        row = self._connection.execute(select(appeals).where(appeals.c.id == appeal_id)).one_or_none()
+        row = self.connection.execute(select(appeals).where(appeals.c.id == appeal_id)).one_or_none()
         if row is None:
             raise NotFoundError("There is no such appeal.")
         still_open = update(appeals).where(appeals.c.id == appeal_id, appeals.c.outcome.is_(None))
-        if not self._connection.execute(still_open.values(outcome=outcome, closed_at=self._now)).rowcount:
+        if not self.connection.execute(still_open.values(outcome=outcome, closed_at=self._now)).rowcount:
             raise ConflictError("This appeal is closed already: load the page again.")
         self._note(row.case_id, "appeal closed", f"{row.account_id}: {outcome}")
         return row
@@ -187,23 +197,29 @@ class CaseBook:
             NotFoundError: there is none.
         """
         statement = select(cases, users.c.name.label("assignee")).outerjoin(users, users.c.id == cases.c.assignee_id)
-        row = self._connection.execute(statement.where(cases.c.id == case_id)).one_or_none()
+        row = self.connection.execute(statement.where(cases.c.id == case_id)).one_or_none()
         if row is None:
             raise NotFoundError("There is no such case.")
         return row
 
     def view(self, case_id: int) -> CaseView:
         """All that the page of a case shows."""
-        execute = self._connection.execute
-        accounts = select(case_accounts, standings.c.verdict, standings.c.version).outerjoin(
-            standings, standings.c.account_id == case_accounts.c.account_id
+        execute = self.connection.execute
+        row = account_rows.c
+        shown = select(snapshots.c.id).where(snapshots.c.is_current).scalar_subquery()
+        accounts = (
+            select(case_accounts, standings.c.verdict, standings.c.version, row.risk, row.level, row.banned_at)
+            .outerjoin(standings, standings.c.account_id == case_accounts.c.account_id)
+            .outerjoin(account_rows, and_(row.snapshot_id == shown, row.account_id == case_accounts.c.account_id))
         )
         events = select(case_events, users.c.name.label("by")).join(users)
         decided = select(decisions, users.c.name.label("by")).join(users)
         return CaseView(
             row=self.row(case_id),
             accounts=execute(
-                accounts.where(case_accounts.c.case_id == case_id).order_by(case_accounts.c.account_id)
+                accounts.where(case_accounts.c.case_id == case_id).order_by(
+                    row.risk.desc().nulls_last(), case_accounts.c.account_id
+                )
             ).all(),
             events=execute(events.where(case_events.c.case_id == case_id).order_by(case_events.c.id.desc())).all(),
             decisions=execute(
@@ -218,14 +234,14 @@ class CaseBook:
         if row.merged_into is not None:
             raise InputError(f"This case is merged into case {row.merged_into}: go on there.")
         same = update(cases).where(cases.c.id == case_id, cases.c.version == version)
-        changed = self._connection.execute(same.values(**values, version=version + 1, changed_at=self._now))
+        changed = self.connection.execute(same.values(**values, version=version + 1, changed_at=self._now))
         if not changed.rowcount:
             raise ConflictError("Somebody changed this case since: load the page again.")
         self._note(case_id, kind, text)
 
     def _note(self, case_id: int, kind: str, text: str) -> None:
         values = {"case_id": case_id, "at": self._now, "user_id": self._user.id, "kind": kind, "text": text}
-        self._connection.execute(insert(case_events).values(**values))
+        self.connection.execute(insert(case_events).values(**values))
 
 
 def list_cases(connection: Connection, state: str, assignee_id: int | None, most: int) -> Sequence[Row[Any]]:

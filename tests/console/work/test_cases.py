@@ -31,6 +31,16 @@ def test_a_case_goes_through_its_states_and_keeps_every_change(browse: Open) -> 
     assert SUBJECT in ann.get("/", level="all", status="all").text
 
 
+def test_a_case_tells_the_risk_of_its_accounts_and_takes_none_that_nobody_knows(browse: Open) -> None:
+    ann = browse("ann")
+    ann.post("/cases", account=SUBJECT, title="one")
+    assert '<span class="tag level-act">act</span>' in ann.get("/cases/1").text
+    answer = ann.post("/cases/1/attach", account="acct_9999")
+    assert answer.status_code == 404
+    assert "The account acct_9999 is not in the build that is shown." in answer.text
+    assert ann.post("/cases", account="acct_9999", title="two").status_code == 404
+
+
 def test_a_merged_case_gives_its_accounts_and_is_changed_no_more(browse: Open) -> None:
     lea = browse("lea")
     lea.post("/cases", account=SUBJECT, title="one")
