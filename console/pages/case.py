@@ -130,15 +130,16 @@ def merge_case(call: Call) -> Response:
 def close_appeal(call: Call) -> Response:
     """Close an appeal; one that is upheld clears the account, and restores it."""
     case_id, outcome = call.request.path_params["case"], call.choice("outcome", OUTCOMES)
+    reason = call.text("reason", is_needed=True)
     with call.store.writing() as connection:
-        row = CaseBook(connection, call.user, call.now).close_appeal(call.whole("appeal"), outcome)
+        row = CaseBook(connection, call.user, call.now).close_appeal(call.whole("appeal"), outcome, reason)
         if row.case_id != case_id:
             raise ConflictError("This appeal belongs to another case.")
         if outcome == "upheld":
             request = DecisionRequest(
                 versions={row.account_id: call.whole("standing")},
                 verdict="clear",
-                reason=f"Appeal upheld: {call.text('reason', is_needed=True)}",
+                reason=f"Appeal upheld: {reason}",
                 action="restore",
                 case_id=case_id,
                 is_told=call.parts.webhook is not None,

@@ -24,7 +24,7 @@ from console.picture.filling import last_builds
 from console.picture.frames import LEAST_RISK
 from console.picture.queue import shown_build
 from console.web.call import Call
-from console.work.cases import STATE_OF, STEPS, CaseBook
+from console.work.cases import CLOSED, STATE_OF, STEPS, CaseBook
 from console.work.claims import claim_holder, release_item
 from console.work.decisions import ACTIONS, VERDICTS, DecisionRequest, record_decision
 from console.work.outbox import Deliverer
@@ -44,7 +44,7 @@ def decide_accounts(call: Call) -> Response:
         build = shown_build(connection)
         batch = record_decision(connection, build, request, call.user, call.now)
         if request.case_id is not None:
-            _settle_case(CaseBook(connection, call.user, call.now), request.case_id, request.verdict)
+            _settle_case(CaseBook(connection, call.user, call.now), request.case_id)
             text = (
                 f"{request.verdict} {len(request.versions)} accounts{f', {request.action}' if request.action else ''}"
             )
@@ -81,11 +81,12 @@ def _request(call: Call) -> DecisionRequest:
     )
 
 
-def _settle_case(book: CaseBook, case_id: int, verdict: str) -> None:
-    """Let a case follow the decision, where a step leads there."""
-    row = book.row(case_id)
-    if STATE_OF[verdict] in STEPS[row.state]:
-        book.move(case_id, row.version, STATE_OF[verdict])
+def _settle_case(book: CaseBook, case_id: int) -> None:
+    """Let a case follow the decisions about its accounts, where a step leads there; until all are made it is open."""
+    row, verdicts = book.row(case_id), book.verdicts(case_id)
+    state = "investigating" if None in verdicts else next(STATE_OF[each] for each in STATE_OF if each in verdicts)
+    if state in STEPS[row.state] and row.state not in CLOSED:
+        book.move(case_id, row.version, state)
 
 
 def show_ban_effect(call: Call) -> Response:

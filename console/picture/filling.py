@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
 
 from console.database.store import ConsoleStore
 from console.database.tables import (
     PICTURE,
     account_rows,
     campaign_rows,
+    decisions,
     member_rows,
     past_builds,
     risk_points,
@@ -65,6 +66,7 @@ def fill_picture(store: ConsoleStore, picture: BuildPicture) -> None:
         _insert(store, table, frame.select(pl.lit(snapshot_id).alias("snapshot_id"), *columns))
     with store.writing() as connection:
         _mark_flagged(connection, snapshot_id, picture.thresholds[0])
+        _show_later_bans(connection, snapshot_id, picture.as_of)
         connection.execute(update(snapshots).values(is_current=snapshots.c.id == snapshot_id))
         _drop_others(connection)
         _thin_points(connection, snapshot_id, picture.as_of)
@@ -144,6 +146,20 @@ def _thin_points(connection: Connection, snapshot_id: int, as_of: datetime) -> N
     too_old = connection.execute(newest.offset(_MOST_TIMES).limit(1)).scalar_one_or_none()
     if too_old is not None:
         connection.execute(delete(risk_points).where(points.as_of <= too_old))
+
+
+def show_ban(connection: Connection, snapshot_id: int, account_ids: Sequence[str], banned_at: datetime | None) -> None:
+    """Show of accounts that they are banned since a time, or None for no more, although the build knew otherwise."""
+    own = and_(account_rows.c.snapshot_id == snapshot_id, account_rows.c.account_id.in_(account_ids))
+    connection.execute(update(account_rows).where(own).values(banned_at=banned_at))
+
+
+def _show_later_bans(connection: Connection, snapshot_id: int, as_of: datetime) -> None:
+    """Show what was decided after the time of a build, which can't know of it."""
+    decided = select(decisions.c.account_id, decisions.c.enforcement, decisions.c.decided_at).order_by(decisions.c.id)
+    is_later = and_(decisions.c.decided_at > as_of, decisions.c.enforcement.in_(("ban", "restore")))
+    for account_id, action, moment in connection.execute(decided.where(is_later)).all():
+        show_ban(connection, snapshot_id, [account_id], moment if action == "ban" else None)
 
 
 def _mark_flagged(connection: Connection, snapshot_id: int, review: float) -> None:

@@ -31,8 +31,8 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "dismissed": ("investigating",),
 }
 CLOSED = ("confirmed", "dismissed")
-STATE_OF = {"confirm": "confirmed", "clear": "dismissed", "monitor": "monitoring"}
-"""The state that a decision of a whole case leads to."""
+STATE_OF = {"confirm": "confirmed", "monitor": "monitoring", "clear": "dismissed"}
+"""The state that a case comes to once all of its accounts are decided, by the first of these verdicts among them."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,8 @@ class CaseBook:
         self._note(case_id, "appeal", f"{account_id}: {text}")
         return int(key[0])
 
-    def close_appeal(self, appeal_id: int, outcome: str) -> Row[Any]:
-        """Close an appeal, `upheld` or `rejected`, and return it.
+    def close_appeal(self, appeal_id: int, outcome: str, reason: str) -> Row[Any]:
+        """Close an appeal, `upheld` or `rejected`, for a reason, and return it.
 
         Raises:
             ConflictError: it is closed already.
@@ -187,7 +187,7 @@ class CaseBook:
         still_open = update(appeals).where(appeals.c.id == appeal_id, appeals.c.outcome.is_(None))
         if not self.connection.execute(still_open.values(outcome=outcome, closed_at=self._now)).rowcount:
             raise ConflictError("This appeal is closed already: load the page again.")
-        self._note(row.case_id, "appeal closed", f"{row.account_id}: {outcome}")
+        self._note(row.case_id, "appeal closed", f"{row.account_id}: {outcome}, {reason}")
         return row
 
     def row(self, case_id: int) -> Row[Any]:
@@ -201,6 +201,12 @@ class CaseBook:
         if row is None:
             raise NotFoundError("There is no such case.")
         return row
+
+    def verdicts(self, case_id: int) -> set[str | None]:
+        """The verdicts that hold of its accounts; None if one of them was never decided."""
+        standing = case_accounts.outerjoin(standings, standings.c.account_id == case_accounts.c.account_id)
+        verdicts = select(standings.c.verdict).select_from(standing).where(case_accounts.c.case_id == case_id)
+        return set(self.connection.execute(verdicts).scalars())
 
     def view(self, case_id: int) -> CaseView:
         """All that the page of a case shows."""

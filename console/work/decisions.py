@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError as DuplicateError
 from console.database.tables import account_rows, claims, decisions, outbox, standings, users
 from console.errors import ConflictError
 from console.people.users import User
+from console.picture.filling import show_ban
 from console.picture.queue import ShownBuild
 from console.ports import JudgedAccount
 from features.errors import InputError
@@ -85,6 +86,9 @@ def record_decision(
         key = connection.execute(insert(decisions).values(**values)).inserted_primary_key
         assert key is not None
         _stand(connection, account, request.versions[account], request.verdict, key[0])
+    if request.action in ("ban", "restore"):
+        for part in _parts(accounts):
+            show_ban(connection, build.id, part, now if request.action == "ban" else None)
     own = and_(claims.c.user_id == user.id, claims.c.kind == "account", claims.c.item_id.in_(accounts))
     connection.execute(delete(claims).where(own))
     _put_out(connection, batch, request, user, now)
@@ -127,7 +131,7 @@ def _stand(connection: Connection, account: str, version: int, verdict: str, dec
         except DuplicateError:
             is_first = False
     if not is_first:
-        raise ConflictError(f"The account {account} was decided by somebody else: nothing was decided. Load the page.")
+        raise ConflictError(f"The account {account} was decided since the page was loaded: nothing was decided.")
 
 
 def _put_out(connection: Connection, batch: str, request: DecisionRequest, user: User, now: datetime) -> None:

@@ -1,7 +1,9 @@
 """Cases: states, and that every change stays; an appeal that is upheld clears."""
 
+from console.picture.filling import fill_picture
+from console.web.call import ConsoleParts
 from console.work.cases import STATES, STEPS
-from tests.console.conftest import NOW, Open, account_id
+from tests.console.conftest import NOW, Open, account_id, make_picture
 
 SUBJECT = account_id(4)
 
@@ -41,6 +43,25 @@ def test_a_case_tells_the_risk_of_its_accounts_and_takes_none_that_nobody_knows(
     assert ann.post("/cases", account="acct_9999", title="two").status_code == 404
 
 
+def test_a_case_is_open_until_all_of_its_accounts_are_decided(browse: Open) -> None:
+    ann = browse("ann")
+    ann.post("/cases", account=[SUBJECT, account_id(5)], title="two")
+    decision = {"back": "/case", "case": "1", "campaign": "", "reason": "r", "action": ""}
+    ann.post("/decide", account=f"0:{SUBJECT}", verdict="confirm", **decision)
+    assert "state-investigating" in ann.get("/cases/1").text
+    ann.post("/decide", account=f"0:{account_id(5)}", verdict="clear", **decision)
+    assert "state-confirmed" in ann.get("/cases/1").text
+
+
+def test_a_ban_shows_at_once_and_after_the_next_build_of_an_earlier_time(browse: Open, parts: ConsoleParts) -> None:
+    lea = browse("lea")
+    fields = {"back": "/account", "campaign": "", "verdict": "confirm", "reason": "r", "action": "ban"}
+    assert lea.post("/decide", account=f"0:{SUBJECT}", **fields).status_code == 303
+    assert f"banned {NOW:%Y-%m-%d}" in lea.get("/account", id=SUBJECT).text
+    fill_picture(parts.store, make_picture(stamp="second"))
+    assert f"banned {NOW:%Y-%m-%d}" in lea.get("/account", id=SUBJECT).text
+
+
 def test_a_merged_case_gives_its_accounts_and_is_changed_no_more(browse: Open) -> None:
     lea = browse("lea")
     lea.post("/cases", account=SUBJECT, title="one")
@@ -62,6 +83,9 @@ def test_an_appeal_that_is_upheld_clears_and_restores_the_account(browse: Open, 
     assert ann.post("/cases/1/close-appeal", **closing).status_code == 403
     assert lea.post("/cases/1/close-appeal", **closing).status_code == 303
     assert lea.post("/cases/1/close-appeal", **closing).status_code == 409
+    page = ann.get("/cases/1").text
+    assert f"{SUBJECT}: upheld, it is" in page
+    assert '<span class="tag action">banned</span>' not in page
     labels = workspace.lake.scan("labels").collect()
     assert set(labels["label"]) == {True, False}
     assert set(workspace.lake.scan("enforcement").collect()["action"]) == {"ban", "restore"}

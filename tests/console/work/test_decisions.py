@@ -46,7 +46,7 @@ def test_two_analysts_at_once_never_decide_the_same_account_twice(parts: Console
 
 def test_a_later_decision_needs_to_have_seen_the_one_before(parts: ConsoleParts) -> None:
     decide_as(parts, "ann", request())
-    with pytest.raises(ConflictError, match="decided by somebody else"):
+    with pytest.raises(ConflictError, match="was decided since the page was loaded"):
         decide_as(parts, "bob", request("clear"))
     decide_as(parts, "bob", request("clear", versions={SUBJECT: 1}))
 
