@@ -17,8 +17,8 @@ from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training import tracking
 from training.evaluation.drift import Drift, expect, measure_drift, objections
-from training.examples.dataset import lifts, matrix
-from training.examples.test_set import latest
+from training.examples.dataset import LIFT, lift_by_standing, lifts, matrix
+from training.examples.test_set import is_open_question, latest
 
 
 class Outcome(Enum):
@@ -124,6 +124,9 @@ def _stale(workspace: Workspace, as_of: datetime) -> Iterator[str]:
 def drift_since(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -> Drift | None:
     """Measure how today's accounts differ from those of the champion's training, and its expected quality on them.
 
+    What it expected then is of a test set. So what it expects now counts the same kind of accounts, each lifted by its
+    group: without the lifts a champion would seem to have become worse on the very data that it learned from.
+
     Args:
         workspace: with the champion's reference.
         champion: its version; None for none.
@@ -135,8 +138,11 @@ def drift_since(workspace: Workspace, champion: int | None, examples: pl.DataFra
     then = None if champion is None else tracking.drift_reference(workspace.tracking_uri, champion)
     if then is None or then.schema_version != SCHEMA_VERSION:
         return None
-    model, accounts = champion_model(workspace, is_current=True), latest(examples)
-    now = expect(model.predict(matrix(accounts, model.features), lifts(accounts)), model.review_threshold)
+    model = champion_model(workspace, is_current=True)
+    standing = model.standing.shares(model.raw(matrix(examples, model.features)))
+    accounts = latest(examples.with_columns(pl.Series(LIFT, lift_by_standing(examples, standing))))
+    judged = accounts.filter(~is_open_question(accounts))
+    now = expect(model.predict(matrix(judged, model.features), lifts(judged)), model.review_threshold)
     return measure_drift(then, accounts, now)
 
 

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from features.catalogue import FEATURE_NAMES
+from features.groups.evidence import GROUP_SCHEMA
 from pipelines.inputs.labels import read_labels
 from pipelines.models.champion import promote
 from pipelines.models.train import gather
@@ -177,28 +178,38 @@ def test_a_training_on_stale_data_that_somebody_forced_says_over_what(late_versi
     assert "111 hours older" in tags["forced_over"]
 
 
+Gather = Callable[[Path, datetime], pl.DataFrame]
+
+
 @pytest.fixture
-def drift_at(made_world: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Drift]]:
-    """Measures how a workspace's accounts have changed since version 1 was trained."""
+def gathered(made_world: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gather]:
+    """Gathers the examples of a workspace's accounts."""
     monkeypatch.setenv("STILLWATCH_KEY", key)
     settings.cache_clear()
-
-    def measure(root: Path, as_of: datetime) -> Drift:
-        workspace, labels = Workspace(root), read_labels(made_world / "labels.parquet", 0.01)
-        drift = drift_since(workspace, 1, gather(workspace, labels, as_of, lambda step, done: None).frame)
-        assert drift is not None
-        return drift
-
-    yield measure
+    labels = read_labels(made_world / "labels.parquet", 0.01)
+    yield lambda root, as_of: gather(Workspace(root), labels, as_of, lambda step, done: None).frame
     settings.cache_clear()
+
+
+def drift_of(root: Path, examples: pl.DataFrame) -> Drift:
+    """How these accounts differ from those that version 1 learned from."""
+    drift = drift_since(Workspace(root), 1, examples)
+    assert drift is not None
+    return drift
 
 
 @pytest.mark.parametrize("days", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_the_next_day_has_not_drifted(copied: Path, as_of: datetime, drift_at: Callable[..., Drift], days: int) -> None:
-    drift, limits = drift_at(copied, as_of + timedelta(days=days)), settings().drift_limits()
+def test_the_next_day_has_not_drifted(copied: Path, as_of: datetime, gathered: Gather, days: int) -> None:
+    examples = gathered(copied, as_of + timedelta(days=days))
+    drift, limits = drift_of(copied, examples), settings().drift_limits()
     assert len(drift.shifts) == len(FEATURE_NAMES)
     assert len(drift.moved(limits)) <= 0.1 * len(FEATURE_NAMES)
     assert not list(objections(drift, limits))
+    alone = drift_of(
+        copied, examples.with_columns(pl.lit(None, kind).alias(name) for name, kind in GROUP_SCHEMA.items())
+    )
+    assert drift.now.pr_auc is not None and alone.now.pr_auc is not None
+    assert drift.now.pr_auc > alone.now.pr_auc, "a champion's risks are those that groups lift"
 
 
 @pytest.fixture(scope="module")
@@ -232,9 +243,9 @@ def test_a_changed_world_is_refused_with_what_has_moved(
 
 
 def test_a_provider_sets_how_much_may_have_moved(
-    changed: Path, as_of: datetime, drift_at: Callable[..., Drift], monkeypatch: pytest.MonkeyPatch
+    changed: Path, as_of: datetime, gathered: Gather, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drift = drift_at(changed, as_of)
+    drift = drift_of(changed, gathered(changed, as_of))
     assert len(list(objections(drift, settings().drift_limits()))) == 2
     for name in ("STILLWATCH_DRIFT_SHARE", "STILLWATCH_DRIFT_LOSS"):
         monkeypatch.setenv(name, "1")

@@ -63,7 +63,7 @@ def make_test_set(
     unconfirmed campaign must not be punished for it, nor one that misses it be praised.
     """
     everyone = latest(examples)
-    is_open = everyone["label"].is_null() & pl.Series(lifts(everyone) >= SUSPECT_LIFT)
+    is_open = is_open_question(everyone)
     frame = everyone.filter(~is_open)
     if is_open.any():
         open_question = f"{is_open.sum():,} accounts without a label, of groups like campaigns, are not judged"
@@ -91,6 +91,11 @@ def without_accounts(test: TestSet, accounts: pl.Series, note: str) -> TestSet:
 def latest(examples: pl.DataFrame) -> pl.DataFrame:
     """The latest snapshot of each account, sorted by account."""
     return examples.filter(pl.col("as_of") == pl.col("as_of").max().over("account_id")).sort("account_id")
+
+
+def is_open_question(examples: pl.DataFrame) -> pl.Series:
+    """Which rows nobody can judge: those without a label, of groups like campaigns."""
+    return examples["label"].is_null() & pl.Series(lifts(examples) >= SUSPECT_LIFT)
 
 
 def _slices_of(frame: pl.DataFrame, true: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
