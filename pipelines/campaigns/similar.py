@@ -86,7 +86,8 @@ def _explain(likeness: Likeness, row: int) -> list[str]:
         if added[column] <= 0:
             continue
         if name in EVIDENCE_WORDS:
-            texts.append(f"shares {likeness.shared[row, column - len(FAMILY_WORDS)]:,} rare {EVIDENCE_WORDS[name]}")
+            keys = likeness.shared[row, column - len(FAMILY_WORDS)]
+            texts.append(f"shares rare {EVIDENCE_WORDS[name]} ({keys:,} {'key' if keys == 1 else 'keys'})")
         else:
             texts.append(f"alike in {FAMILY_WORDS[name]}, as few accounts are")
     return texts
