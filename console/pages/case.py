@@ -44,12 +44,12 @@ def open_case(call: Call) -> Response:
     campaign_id = call.text("campaign") or None
     accounts = [account for account in call.form.get("account", []) if account]
     with call.store.writing() as connection:
+        require_accounts(connection, shown_build(connection), accounts)
         if campaign_id is not None:
             members = read_members(connection, shown_build(connection), campaign_id)
             accounts += [member.account_id for member in members]
         if not accounts:
             raise InputError("A case is about at least one account.")
-        require_accounts(connection, shown_build(connection), accounts)
         case_id = CaseBook(connection, call.user, call.now).open(call.text("title"), campaign_id, accounts)
         call.note_accounts("case opened", accounts, case=case_id)
     return call.back(f"/cases/{case_id}")
