@@ -45,9 +45,9 @@ def decide_accounts(call: Call) -> Response:
         batch = record_decision(connection, build, request, call.user, call.now)
         if request.case_id is not None:
             _settle_case(CaseBook(connection, call.user, call.now), request.case_id)
-            text = (
-                f"{request.verdict} {len(request.versions)} accounts{f', {request.action}' if request.action else ''}"
-            )
+            count = len(request.versions)
+            words = f"{request.verdict} {count} account{'' if count == 1 else 's'}"
+            text = f"{words}, {request.action}" if request.action else words
             values = {"case_id": request.case_id, "at": call.now, "user_id": call.user.id, "kind": "decision"}
             connection.execute(insert(case_events).values(**values, text=text))
         accounts = sorted(request.versions)
