@@ -12,9 +12,10 @@ _CHECKPOINTS = (".checkpoint.parquet", "_last_checkpoint")
 
 def is_shared(path: str) -> bool:
     """Tell whether a file lies on the object store; what servers note and what is computed anew does not."""
-    name = PurePosixPath(path).name
+    name, parts = PurePosixPath(path).name, PurePosixPath(path).parts
     is_draft = name.startswith((DRAFT, "mlflow.db-")) or name.endswith(".draft")
-    return (path.startswith((_LAKE, _RUNS)) or path == _ALONE) and not is_draft
+    is_inside = path.startswith((_LAKE, _RUNS)) and ".." not in parts  # a bucket may hold what others have put there
+    return (is_inside or path == _ALONE) and not is_draft
 
 
 def is_data(path: str) -> bool:

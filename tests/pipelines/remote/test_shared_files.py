@@ -25,6 +25,7 @@ COMMITS = [f"{LOG}/{i:020d}.json" for i in range(12)]
         ("access/keys.json", False),
         ("lock", False),
         ("remote.json", False),
+        ("lake/../../.ssh/authorized_keys", False),
     ],
 )
 def test_the_lake_the_runs_and_the_mark_of_the_key_are_shared(path: str, is_there: bool) -> None:
