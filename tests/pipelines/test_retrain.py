@@ -87,6 +87,7 @@ def test_the_same_again_keeps_the_version_whatever_labels_come_later(
     assert (model(copied), packaged(copied)) == before
 
 
+@pytest.mark.slow  # the gate's comparison is tested with the gate
 def test_a_challenger_of_another_time_is_compared_with_the_champion_on_its_own_test_set(
     late_version: Path, as_of: datetime, tmp_path: Path
 ) -> None:
@@ -168,6 +169,7 @@ def test_stale_data_are_refused_and_nothing_is_trained(
     assert versions(copied) == (1, 1)
 
 
+@pytest.mark.slow  # trains again; that stale data are refused is tested in every run
 def test_a_training_on_stale_data_that_somebody_forced_says_over_what(late_version: Path) -> None:
     said = (late_version / "said").read_text()
     assert said.startswith("Version 2 was trained as of 2026-04-24T13:37:21Z")

@@ -106,9 +106,9 @@ def test_a_first_champion_learns_from_planted_campaigns_gives_way_to_labels_and_
     }
 
 
-def test_a_training_without_planting_says_and_records_nothing_of_it(late_version: Path, tmp_path: Path) -> None:
-    assert "planted" not in (late_version / "said").read_text()
-    model_folder = tracking.fetch(Workspace(late_version / "workspace").tracking_uri, 2, tmp_path / "model")
+def test_a_training_without_planting_says_and_records_nothing_of_it(two_versions: Path, tmp_path: Path) -> None:
+    assert "planted" not in (two_versions.parent / "said").read_text()
+    model_folder = tracking.fetch(Workspace(two_versions).tracking_uri, 2, tmp_path / "model")
     assert not {"planting", "digest_planted"} & set(models.load(model_folder).origin)
 
 

@@ -16,6 +16,8 @@ from pipelines.models.shadow import FOLDER, put_shadow, report_shadow
 from pipelines.workspace import Workspace
 from serving.champion.shadow import ANSWERS, SERVED
 from serving.champion.succession import MODEL, ModelSettings
+from training.tracking import CHALLENGER
+from training.tracking.client import NAME, connect
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 LEVELS = ("low", "review", "act")
@@ -103,22 +105,24 @@ def test_without_answers_the_command_says_how_to_get_some(stillwatch: Run, tmp_p
 
 
 @pytest.fixture
-def late(late_version: Path, tmp_path: Path) -> Workspace:
+def waiting(two_versions: Path, tmp_path: Path) -> Workspace:
     """A workspace whose version 2 waits at the gate."""
-    return Workspace(Path(shutil.copytree(late_version / "workspace", tmp_path / "late")))
+    workspace = Workspace(Path(shutil.copytree(two_versions, tmp_path / "waiting")))
+    connect(workspace.tracking_uri).set_registered_model_alias(NAME, CHALLENGER, "2")
+    return workspace
 
 
-def test_the_challenger_is_put_beside_the_champion_as_it_was_registered(late: Workspace) -> None:
+def test_the_challenger_is_put_beside_the_champion_as_it_was_registered(waiting: Workspace) -> None:
     for version in ("challenger", "2"):
-        folder = put_shadow(late, version)
+        folder = put_shadow(waiting, version)
         assert ModelSettings().open(folder / SERVED / MODEL).name.version == "2"
-    assert ModelSettings().open(put_shadow(late, "1") / SERVED / MODEL).name.version == "1"
-    assert sorted(path.name for path in (late.root / FOLDER).iterdir()) == [SERVED]
+    assert ModelSettings().open(put_shadow(waiting, "1") / SERVED / MODEL).name.version == "1"
+    assert sorted(path.name for path in (waiting.root / FOLDER).iterdir()) == [SERVED]
 
 
 @pytest.mark.parametrize(
     ("version", "sentence"), [("9", "9"), ("newest", "--shadow is 'newest': give `challenger`, or the number")]
 )
-def test_a_version_that_is_not_there_is_refused(late: Workspace, version: str, sentence: str) -> None:
+def test_a_version_that_is_not_there_is_refused(waiting: Workspace, version: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        put_shadow(late, version)
+        put_shadow(waiting, version)

@@ -157,6 +157,7 @@ def test_a_file_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:
         read_slices(tmp_path / "broken.parquet")
 
 
+@pytest.mark.slow  # what is assigned to slices, and a report on them, are tested by themselves
 def test_a_training_with_a_users_slices_reports_on_them(late_version: Path, made_world: Path) -> None:
     report = tracking.report(Workspace(late_version / "workspace").tracking_uri, 2)
     named = {(part.kind, part.name) for part in report.slices}

@@ -34,7 +34,7 @@ def half_pools(pools: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     return split_pools(pools, tmp_path_factory.mktemp("pools"))
 
 
-@pytest.mark.parametrize("with_pools", [False, True])
+@pytest.mark.parametrize("with_pools", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_cohorts_with_a_measured_source_are_near_it(
     half_pools: tuple[Path, Path], with_pools: bool, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def in_lake(root: Path) -> pl.Series:
     return Lake(root / "lake").scan("events").select("request_key").collect()["request_key"]
 
 
+@pytest.mark.slow  # kills in one process are tested with the follower in every run
 def test_every_acknowledged_event_is_in_the_lake_once_whatever_is_killed_and_its_text_is_nowhere(
     command: list[str], tmp_path: Path, nats_server: NatsServer
 ) -> None:
