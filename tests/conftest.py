@@ -54,9 +54,11 @@ def cases(number: int) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the slow tests out unless all are asked for, and let the file that makes the shared workspaces come first.
 
-    One process of a parallel run makes them all while the others test what needs none; else they would wait for it.
+    One process of a parallel run makes them all while the others test what needs none; else they would wait for it. So
+    the files that need one come last.
     """
-    items.sort(key=lambda item: item.path != MAKER)
+    needing = {item.path for item in items if "filled_folder" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path != MAKER, item.path in needing))
     if not config.getoption("--full"):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
