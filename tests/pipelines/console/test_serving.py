@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ VERDICTS = {"c": "confirmed", "x": "cleared", "m": "monitored"}  # by key
 HEADLINES = ("pr_auc", "recall_at_fpr_0.01", "ece", "precision_top_10")  # which a small test set carries
 OF_MLFLOW = "ResizeObserver loop"  # its own page fails at this, harmlessly
 SECOND = re.compile("^version 2, as of ")
+PATIENCE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,12 @@ class Desk:
     def run(self, *arguments: object, typed: str = "", statuses: tuple[int, ...] = (0,)) -> str:
         """Run a command to its end, which one of some exit statuses tells; gives what it printed."""
         call = [*self.command, *map(str, arguments), "--workspace", str(self.workspace.root)]
-        own = environment(self.home, self.key)
-        done = subprocess.run(call, input=typed, capture_output=True, text=True, env=own, check=False)
+        own, end = environment(self.home, self.key), time.monotonic() + PATIENCE
+        while True:  # the console holds the workspace while it reads a new build
+            done = subprocess.run(call, input=typed, capture_output=True, text=True, env=own, check=False)
+            if "wait for it to end" not in done.stderr or time.monotonic() > end:
+                break
+            time.sleep(1)
         assert done.returncode in statuses, f"{arguments[0]}: {done.stdout}{done.stderr}"
         return done.stdout
 
