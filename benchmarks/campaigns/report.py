@@ -200,11 +200,12 @@ def main() -> None:
     options = parser.parse_args()
     mark = options.work / "trained"
     if not mark.exists():
-        shutil.rmtree(options.work, ignore_errors=True)
+        for made in ("world", "workspace"):  # of a run that was stopped; the folder may hold other things
+            shutil.rmtree(options.work / made, ignore_errors=True)
         log_step("simulating and ingesting")
-        made = make_reported_world(options.scenario, options.scale, options.days, options.seed, options.work)
+        world = make_reported_world(options.scenario, options.scale, options.days, options.seed, options.work)
         log_step("training")
-        train_champion(made)
+        train_champion(world)
         mark.touch()
     log_step("reporting")
     world = open_world(options.work)

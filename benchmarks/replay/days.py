@@ -98,9 +98,7 @@ class Replay:
     def _commands(self, number: int) -> Iterator[tuple[str, Usage]]:
         """Call the commands of a day. Each gives the same when a killed day is played again."""
         tables = [f"--{name}={self.world / name}.parquet" for name in TABLES] if number == 1 else []
-        today = self.folder / "today"
-        today.unlink(missing_ok=True)
-        today.symlink_to(self._folder_of(number))
+        today = self.world / "requests" / f"{self.files[number - 1][0].name[:10]}*.parquet"
         yield "ingest", self._call("ingest", number, "--requests", str(today), *tables)
         as_of = ("--as-of", self.midnight(number).isoformat())
         if number % TRAIN_EVERY == 0:
@@ -109,16 +107,6 @@ class Replay:
         if number >= TRAIN_EVERY:
             for command in ("score", "campaigns"):
                 yield command, self._call(command, number, *as_of, "--out", str(self.answer(command, number)))
-
-    def _folder_of(self, number: int) -> Path:
-        """A folder with links to the files of a day."""
-        folder = self.folder / "requests" / f"{number:02d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in self.files[number - 1]:
-            link = folder / file.name
-            link.unlink(missing_ok=True)
-            link.symlink_to(file)
-        return folder
 
     @property
     def _labels(self) -> Path:

@@ -10,6 +10,7 @@ June 2026 has 25,000 accounts and 28.8 million requests among 64 million others:
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +37,12 @@ def main() -> int:
     """Replay, print, and write the page."""
     parser = new_parser("replay", __doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps the world and each day's answers")
-    parser.add_argument("--scenario", choices=sorted(PRESETS), default="hydra-2026-06", help="default: %(default)s")
+    parser.add_argument(
+        "--scenario",
+        choices=[name for name in PRESETS if not PRESETS[name].pools],
+        default="hydra-2026-06",
+        help="default: %(default)s",
+    )
     parser.add_argument("--scale", type=float, default=0.02, help="share of the accounts (default: %(default)s)")
     parser.add_argument("--labels", choices=("others", "none"), default="others", help="default: %(default)s")
     parser.add_argument("--days", type=int, help="length of the world (default: the scenario's)")
@@ -57,6 +63,7 @@ def replay_days(options: argparse.Namespace) -> list[str]:
     world = options.work.resolve() / f"world-{name}"
     if not (world / "truth.parquet").exists():
         log_step(f"making {world}")
+        shutil.rmtree(world, ignore_errors=True)  # of a run that was stopped
         scenario = with_others(preset, options.scale)
         simulate(
             SimulationRequest(scenario=scenario, out=world, scale=options.scale, seed=options.seed, days=options.days)
