@@ -74,7 +74,7 @@ def read_out(lake: Lake, as_of: datetime, some: pl.Series | None = None, sums: L
     """
     sums = sums or LakeSums(lake)
     parts = [read_out_families(history) for history in read_histories(lake, as_of, some, sums)]
-    return compare_parts(lake, as_of, parts, sums, are_all=some is None)
+    return compare_parts(sums, as_of, parts, are_all=some is None)
 
 
 def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> pl.DataFrame:
@@ -93,8 +93,9 @@ def read_out_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFra
     if not len(features):
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     accounts = pl.concat([lake.accounts(as_of), added.accounts(as_of)])
-    usage, moves = _read_compared(LakeSums(lake), as_of)
-    return _to_schema(_compare_with_plan(features, usage, moves, accounts), LakeSums(lake), as_of)
+    sums = LakeSums(lake)
+    usage, moves = _read_compared(sums, as_of)
+    return _to_schema(_compare_with_plan(features, usage, moves, accounts), sums, as_of)
 
 
 def read_out_families(history: History) -> pl.DataFrame:
@@ -105,23 +106,20 @@ def read_out_families(history: History) -> pl.DataFrame:
     return features
 
 
-def compare_parts(
-    lake: Lake, as_of: datetime, parts: list[pl.DataFrame], sums: LakeSums, *, are_all: bool
-) -> pl.DataFrame:
+def compare_parts(sums: LakeSums, as_of: datetime, parts: list[pl.DataFrame], *, are_all: bool) -> pl.DataFrame:
     """Put together what `read_out_families` read of parts of the accounts, and add what compares all accounts.
 
     Args:
-        lake: that they were read from.
+        sums: of the lake that they were read from.
         as_of: likewise.
         parts: in any order.
-        sums: of the lake.
         are_all: whether they are all accounts of the lake.
     """
     if not parts:
         return pl.DataFrame(schema=FEATURES_SCHEMA)
     features = _stack(parts)
     usage, moves = (features, features) if are_all else _read_compared(sums, as_of)
-    return _to_schema(_compare_with_plan(features, usage, moves, lake.accounts(as_of)), sums, as_of)
+    return _to_schema(_compare_with_plan(features, usage, moves, sums.lake.accounts(as_of)), sums, as_of)
 
 
 def _stack(parts: list[pl.DataFrame]) -> pl.DataFrame:

@@ -43,7 +43,7 @@ def read_out_shards(
         for _, path in engine.run(read_out_shard, calls):
             read.append(pl.read_ipc(path))
             report(len(read) / parts)
-        return compare_parts(lake, as_of, read, LakeSums(lake), are_all=True)
+        return compare_parts(LakeSums(lake), as_of, read, are_all=True)
 
 
 def read_out_shard(lake: Lake, as_of: datetime, folder: Path, number: int, parts: int) -> Path:
