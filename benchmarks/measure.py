@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+STILLWATCH = Path(sys.executable).with_name("stillwatch")  # the program, as it is installed
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,16 @@ def key() -> str:
     return KEY
 
 
+@pytest.fixture(scope="module")
+def key_is_set(key: str) -> Iterator[None]:
+    """The settings of this process have the key of the shared workspace, while one file is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STILLWATCH_KEY", key)
+        settings.cache_clear()
+        yield
+    settings.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def command() -> list[str]:
     """The program, as it is installed."""

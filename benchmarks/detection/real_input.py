@@ -28,6 +28,7 @@ from benchmarks.detection.mean_estimates import (
     format_estimate,
     mean_estimates,
 )
+from benchmarks.measure import STILLWATCH
 from benchmarks.options import new_parser
 from benchmarks.worlds.simulated import end_of_world, ignore_progress
 from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
@@ -43,7 +44,6 @@ from training.models.candidate import OURS
 
 CASES = ("held out", "never labelled")
 SHOWN = ESTIMATE_NAMES[:3]
-STILLWATCH = Path(sys.executable).with_name("stillwatch")
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.measure import log_step
+from benchmarks.measure import STILLWATCH, log_step
 from features.code_version import code_version
 from features.schemas import Requests
 from pipelines.workspace import Workspace
 
-STILLWATCH = Path(sys.executable).with_name("stillwatch")
 EVERY = timedelta(days=5)  # between two times of scoring, counted back from the end
 TABLES = ("accounts", "enforcement", "releases")
 TEXT = ("prompt", "system_prompt")

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.measure import Usage, log_step
+from benchmarks.measure import STILLWATCH, Usage, log_step
+from features.code_version import code_version
 
-STILLWATCH = Path(sys.executable).with_name("stillwatch")
 TRAIN_EVERY = 7  # days
 TABLES = ("accounts", "enforcement", "releases")
 
@@ -73,9 +72,14 @@ class Replay:
         return [number for number in range(1, len(self.files) + 1) if self.answer("campaigns", number).exists()]
 
     def play(self) -> list[Day]:
-        """Play the days that have not been played; return all."""
+        """Play the days that have not been played; return all.
+
+        Raises:
+            SystemExit: other code played the days that are there, or a command failed.
+        """
         for name in ("score", "campaigns", "day", "logs"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self._check_code()
         self._write_labels()
         return [self._play_day(number) for number in range(1, len(self.files) + 1)]
 
@@ -107,6 +111,15 @@ class Replay:
         if number >= TRAIN_EVERY:
             for command in ("score", "campaigns"):
                 yield command, self._call(command, number, *as_of, "--out", str(self.answer(command, number)))
+
+    def _check_code(self) -> None:
+        """Let all days of a replay be of one state of the code."""
+        mark = self.folder / "made_from"
+        code = " ".join(code_version(f"pipelines.{name}") for name in ("retrain", "score", "campaigns.tables"))
+        if not mark.exists():
+            mark.write_text(code)
+        if mark.read_text() != code:
+            raise SystemExit(f"{self.folder} was played by other code: remove it, or give another --work.")
 
     @property
     def _labels(self) -> Path:

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import ROOT
+from benchmarks.measure import ROOT, STILLWATCH
 from benchmarks.options import new_parser
 from features.errors import StillwatchError
 from pipelines.workspace import Workspace
@@ -34,7 +34,6 @@ from training import tracking
 from training.tracking.client import EXPERIMENT, NAME, connect
 from training.tracking.sweep import UNREGISTERED
 
-STILLWATCH = Path(sys.executable).with_name("stillwatch")
 START, DAYS = datetime(2026, 4, 6, tzinfo=UTC), 14
 AS_OF = START + timedelta(days=DAYS)
 KEY = "5a" * 32

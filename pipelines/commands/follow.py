@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.errors import InputError
 from pipelines.commands.options import WORKSPACE, AssumeUtc, NewRoot, TlsCert, TlsClientCa, TlsKey
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def follow_events(
     path: NewRoot = WORKSPACE,
 ) -> None:
     """Take events as they come, and keep features and scores current, until it is told to end (SIGTERM, Ctrl-C)."""
-    from features.errors import InputError
     from features.intake.values.reading import LogOptions
     from pipelines.follow.run import Following, FollowRequest
     from pipelines.servers.endpoint import check_keys

@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ from pipelines.campaigns.memberships import lasting_groups
 from pipelines.campaigns.similar import find_similar
 from pipelines.ingest import Inputs, ingest
 from pipelines.models.train import gather
-from pipelines.settings import settings
 from pipelines.upkeep.forget import forget_accounts
 from pipelines.upkeep.proof import find_traces
 from pipelines.workspace import Workspace
 
+pytestmark = pytest.mark.usefixtures("key_is_set")
 SINCE = datetime(2026, 4, 15, 12, tzinfo=UTC)  # the world lasts from 6 to 20 April
 BEFORE, AFTER, SILENT = SINCE - timedelta(hours=1), SINCE + timedelta(minutes=90), SINCE + timedelta(days=20)
 Tables = dict[str, pl.DataFrame]
@@ -30,15 +29,6 @@ Tables = dict[str, pl.DataFrame]
 
 def quietly(_step: str, _done: float) -> None:
     """Report no progress."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _key_of_all(key: str) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STILLWATCH_KEY", key)
-        settings.cache_clear()
-        yield
-    settings.cache_clear()
 
 
 @pytest.fixture(scope="module")

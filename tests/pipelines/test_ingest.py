@@ -16,21 +16,12 @@ from features.lake import TABLES
 from features.rollups import merge
 from features.schemas import INPUT_TABLES
 from pipelines.ingest import Inputs, TableCount, ingest
-from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from tests.conftest import cases
 
+pytestmark = pytest.mark.usefixtures("key_is_set")
 START = datetime(2026, 4, 6, 9, 30, tzinfo=UTC)
 BAN = {"account_id": "a", "action": "ban", "acted_at": START}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_key(key: str) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STILLWATCH_KEY", key)
-        settings.cache_clear()
-        yield
-    settings.cache_clear()
 
 
 def table(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:

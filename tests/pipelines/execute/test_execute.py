@@ -15,11 +15,11 @@ from polars.testing import assert_frame_equal
 from pipelines.execute.engine import IN_PROCESS, Engine
 from pipelines.execute.local_processes import LocalProcesses
 from pipelines.ingest import Inputs, ingest
-from pipelines.settings import settings
 from pipelines.shards.read_outs import read_out_shards
 from pipelines.workspace import Workspace
 from tests.pipelines.execute.units import lose_once
 
+pytestmark = pytest.mark.usefixtures("key_is_set")
 STAGES = {"check_file", "write_requests", "read_out_shard"}
 
 
@@ -69,15 +69,6 @@ class Filled:
     features: pl.DataFrame
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_key(key: str) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STILLWATCH_KEY", key)
-        settings.cache_clear()
-        yield
-    settings.cache_clear()
-
-
 def fill(root: Path, few: Path, engine: Engine, as_of: datetime) -> Filled:
     """Ingest and read out."""
     workspace = Workspace(root, engine=engine)
@@ -96,23 +87,24 @@ def alone(few: Path, as_of: datetime, tmp_path_factory: pytest.TempPathFactory) 
     return fill(tmp_path_factory.mktemp("alone"), few, IN_PROCESS, as_of)
 
 
-def assert_same(filled: Filled, alone: Filled) -> None:
+def assert_same_bits(engine: Losing, alone: Filled, few: Path, as_of: datetime, root: Path) -> None:
+    """An engine that loses workers fills a workspace as one process does, and met all stages."""
+    engine.folder.mkdir()
+    try:
+        filled = fill(root, few, engine, as_of)
+    finally:
+        engine.close()
     assert filled.files == alone.files
     assert_frame_equal(filled.features, alone.features, check_exact=True)
+    assert {path.name for path in engine.folder.iterdir()} == STAGES
 
 
 @pytest.mark.parametrize("stages", [{"write_requests"}, pytest.param(STAGES, marks=pytest.mark.slow)])
 def test_four_processes_of_which_some_are_lost_give_the_same_bits(
     stages: set[str], alone: Filled, few: Path, as_of: datetime, tmp_path: Path
 ) -> None:
-    taken = tmp_path / "taken"
-    taken.mkdir()
-    engine = Losing(LocalProcesses(4, 1), taken, stages)
-    try:
-        assert_same(fill(tmp_path / "workspace", few, engine, as_of), alone)
-    finally:
-        engine.close()
-    assert {path.name for path in taken.iterdir()} == STAGES
+    engine = Losing(LocalProcesses(4, 1), tmp_path / "taken", stages)
+    assert_same_bits(engine, alone, few, as_of, tmp_path / "workspace")
 
 
 @pytest.mark.slow
@@ -122,20 +114,14 @@ def test_three_nodes_of_which_workers_and_one_node_are_lost_give_the_same_bits(
     from benchmarks.workers.ray_nodes import running_cluster
     from pipelines.execute.ray_cluster import RayCluster
 
-    taken = tmp_path / "taken"
-    taken.mkdir()
     with running_cluster([1, 1, 1]) as cluster:
 
         def lose_node(stage: str) -> None:
             if stage == "write_requests":
                 cluster.remove_node(list(cluster.worker_nodes)[-1], allow_graceful=False)
 
-        engine = Losing(RayCluster(cluster.address), taken, STAGES, lose_node)
-        try:
-            assert_same(fill(tmp_path / "workspace", few, engine, as_of), alone)
-        finally:
-            engine.close()
-    assert {path.name for path in taken.iterdir()} == STAGES
+        engine = Losing(RayCluster(cluster.address), tmp_path / "taken", STAGES, lose_node)
+        assert_same_bits(engine, alone, few, as_of, tmp_path / "workspace")
 
 
 @pytest.mark.slow
