@@ -20,6 +20,7 @@ from pipelines.remote.object_store import ObjectStore
 from pipelines.remote.shared_files import is_shared
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
+from serving.process import free_port
 from tests.conftest import ROOT
 from tests.pipelines.test_ingest import account, request, table
 
@@ -37,9 +38,7 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if program is None:
         pytest.skip("needs moto_server: .ci/servers installs it")
     variables = os.environ | {"PYTHONPATH": str(own)}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port("127.0.0.1")
     log = (tmp_path_factory.mktemp("s3") / "log").open("wb")
     call = [program, "-H", "127.0.0.1", "-p", str(port)]
     with log, subprocess.Popen(call, env=variables, stdout=log, stderr=log) as process:
