@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = ["blind_workspace", "late_version", "retrain_copy", "two_versions", "w
 ROOT = Path(__file__).resolve().parent.parent
 MAKER = ROOT / "tests" / "pipelines" / "test_retrain.py"  # asks for every shared workspace
 KEY = "5a" * 32
+SHARED = "filled"  # the folder with the shared workspace
 AS_OF = datetime(2026, 4, 17, 13, 37, 21, 250_000, tzinfo=UTC)  # the world goes on until 20 April
 Result = subprocess.CompletedProcess[str]
 Run = Callable[..., Result]
@@ -116,9 +118,21 @@ def command() -> list[str]:
     return [str(Path(sys.executable).with_name("stillwatch"))]
 
 
+@pytest.fixture(scope="session")
+def shared_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of a test run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture
-def stillwatch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
-    """Runs the command line in this process: `stillwatch("score", "--out", path, STILLWATCH_KEY=...)`."""
+def stillwatch(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path, shared_root: Path
+) -> Iterator[Run]:
+    """Runs the command line in this process: `stillwatch("score", "--out", path, STILLWATCH_KEY=...)`.
+
+    Commands on the shared workspace wait for each other: a command refuses a workspace that another one writes to.
+    """
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("STILLWATCH_")]:
         monkeypatch.delenv(name)
@@ -127,7 +141,10 @@ def stillwatch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str
     def run(*arguments: object, **variables: str) -> Result:
         call = ["stillwatch", *map(str, arguments)]
         status: int | str | None = 0
-        with monkeypatch.context() as patch:
+        with monkeypatch.context() as patch, ExitStack() as stack:
+            if any(part.startswith(str(shared_root / SHARED)) for part in call):
+                lock = stack.enter_context((shared_root / f"{SHARED}.lock").open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
             for name, value in ({"STILLWATCH_KEY": KEY} | variables).items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", call)
@@ -157,14 +174,12 @@ def as_of() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+def once(shared_root: Path) -> Once:
     """Makes a folder for all processes of a test run: the first that asks for a name has it made, others wait."""
-    own = tmp_path_factory.getbasetemp()
-    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
     def make_once(name: str, make: Callable[[Path], None]) -> Path:
-        folder, done = root / name, root / f"{name}.done"
-        with (root / f"{name}.lock").open("w") as lock:
+        folder, done = shared_root / name, shared_root / f"{name}.done"
+        with (shared_root / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():
                 shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
@@ -214,7 +229,7 @@ def filled_folder(made_world: Path, command: list[str], once: Once) -> Path:
             with (folder / "said").open("a") as said:
                 said.write(done.stdout + done.stderr)
 
-    return once("filled", fill)
+    return once(SHARED, fill)
 
 
 @pytest.fixture(scope="session")
