@@ -20,15 +20,19 @@ export PYTHONDONTWRITEBYTECODE :=
 # The locks are complete: --no-deps. With dependencies pip would look for what extras need (pydantic[email]) beside the
 # pins, and stumble over the first newer release.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOCKED := --require-hashes --no-deps
+# uv unpacks everything in a quarter of a minute, where pip takes two. It is pinned in the lock like all else, and asks
+# the index that pip's settings name. Where it can't reach it (it doesn't read all of these settings), pip goes on.
+UV := $(BIN)/uv
+get-uv = awk '/^[a-z]/ {is_uv = /^uv==/} is_uv' requirements.lock > $(VENV)/uv.lock && $(PIP) install --quiet $(LOCKED) -r $(VENV)/uv.lock || true
+install = index="$$($(PIP) config list | sed -n "s/^[^.]*\.index-url='\(.*\)'$$/\1/p" | head -n 1)"; \
+	$(UV) pip install --python $(BIN)/python $(LOCKED) $${index:+--default-index "$$index"} -r $(1) 2>&1 | { grep -v '^ [-+~] ' || true; } \
+	|| { echo "uv could not install them; pip does, in two minutes or three."; $(PIP) install --quiet --no-compile $(LOCKED) -r $(1); }
 # By both cores, where pip would take one. What is no Python, such as a template, is passed over; what is seldom or never
 # imported is a third of all, and would be compiled when it is.
-SELDOM := /(tests|pip|setuptools|mypyc|databricks|ibis|dask|sqlglot|pygments|graphql|ray/rllib|ray/tune)/
+SELDOM := /(tests|pip|setuptools|mypyc|databricks|ibis|dask|sqlglot|pygments|graphql|fontTools|ray)/
 compile = $(BIN)/python -m compileall -q -j 0 -x '$(SELDOM)' $(VENV)/lib > $(VENV)/compiled 2>&1 || true
 count = $$(grep -c '^[a-z0-9]' $(1))
-install = $(PIP) install --require-hashes --no-deps --no-compile --progress-bar off -r $(1) | awk \
-	'/^(Collecting|Processing|Requirement already)/ && ++n % 40 == 0 {print "  " n " of them are here"; fflush()} \
-	 /^Installing collected/ {print "  unpacking those that are new"; fflush()}'
-
 $(READY): requirements.lock pyproject.toml
 	@if ! $(BIN)/python -c '' 2>/dev/null; then \
 		python="$(PYTHON)"; python="$${python:-$$(.ci/pythons | head -n 1)}"; \
@@ -38,7 +42,8 @@ $(READY): requirements.lock pyproject.toml
 		echo "Making a virtual environment in $(VENV) with $$("$$python" --version) ($$python)."; \
 		"$$python" -m venv --clear $(VENV); \
 	fi
-	@echo "Installing the $(call count,requirements.lock) packages that stillwatch runs on: about 1.5 GB on disk, two or three minutes."
+	@echo "Installing the $(call count,requirements.lock) packages that stillwatch runs on: about 1.5 GB on disk."
+	@$(get-uv)
 	@$(call install,requirements.lock)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@echo "Compiling them: half a minute."
@@ -48,7 +53,7 @@ $(READY): requirements.lock pyproject.toml
 
 # On top of the first lock, so that both marks hold whichever target comes first.
 $(READY_TO_DEVELOP): $(READY) requirements-dev.lock
-	@echo "Installing what tests and checks need beside them ($(call count,requirements-dev.lock) packages together): about 0.6 GB more, a minute."
+	@echo "Installing what tests and checks need beside them ($(call count,requirements-dev.lock) packages together): about 0.6 GB more."
 	@$(call install,requirements-dev.lock)
 	@$(compile)
 	@touch $@
@@ -98,13 +103,13 @@ WHAT ?= all
 bench: $(READY_TO_DEVELOP)
 	$(BIN)/python -m benchmarks $(WHAT)
 
-# Needs uv; the only target that does. The pins that are there stay where they can: delete a lock to move everything.
+# The pins that are there stay where they can: delete a lock to move everything.
 # The larger lock comes first and binds the smaller, so that the two never disagree.
 # Feast asks for SQLAlchemy's plugin for mypy, and so for mypy and what it needs: nothing that runs imports them.
 TYPE_CHECKING := $(addprefix --no-emit-package ,mypy mypy-extensions librt ast-serialize types-greenlet)
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links pyproject.toml --group install
-lock:
+lock: $(READY)
 	$(LOCK) --extra dev --output-file requirements-dev.lock
 	$(LOCK) --no-annotate $(TYPE_CHECKING) --constraint requirements-dev.lock --output-file requirements.lock
 
