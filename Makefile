@@ -14,7 +14,8 @@ READY_TO_DEVELOP := $(VENV)/.ready-to-develop
 setup: $(READY_TO_DEVELOP)
 
 # Some machines switch Python's cache of compiled modules off: then every command would compile its libraries anew, which
-# is most of the time that a short one takes. Empty switches it on.
+# is most of the time that a short one takes. Empty switches it on. The first command compiles what it imports, a fifth
+# of all that is installed; to compile everything at once took longer than to install it.
 export PYTHONDONTWRITEBYTECODE :=
 
 # The locks are complete: --no-deps. With dependencies pip would look for what extras need (pydantic[email]) beside the
@@ -28,10 +29,6 @@ get-uv = awk '/^[a-z]/ {is_uv = /^uv==/} is_uv' requirements.lock > $(VENV)/uv.l
 install = index="$$($(PIP) config list | sed -n "s/^[^.]*\.index-url='\(.*\)'$$/\1/p" | head -n 1)"; \
 	$(UV) pip install --python $(BIN)/python $(LOCKED) $${index:+--default-index "$$index"} -r $(1) 2>&1 | { grep -v '^ [-+~] ' || true; } \
 	|| { echo "uv could not install them; pip does, in two minutes or three."; $(PIP) install --quiet --no-compile $(LOCKED) -r $(1); }
-# By both cores, where pip would take one. What is no Python, such as a template, is passed over; what is seldom or never
-# imported is a third of all, and would be compiled when it is.
-SELDOM := /(tests|pip|setuptools|mypyc|databricks|ibis|dask|sqlglot|pygments|graphql|fontTools|ray)/
-compile = $(BIN)/python -m compileall -q -j 0 -x '$(SELDOM)' $(VENV)/lib > $(VENV)/compiled 2>&1 || true
 count = $$(grep -c '^[a-z0-9]' $(1))
 $(READY): requirements.lock pyproject.toml
 	@if ! $(BIN)/python -c '' 2>/dev/null; then \
@@ -46,8 +43,6 @@ $(READY): requirements.lock pyproject.toml
 	@$(get-uv)
 	@$(call install,requirements.lock)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
-	@echo "Compiling them: half a minute."
-	@$(compile)
 	@touch $@
 	@echo "Ready: $(BIN)/stillwatch"
 
@@ -55,7 +50,6 @@ $(READY): requirements.lock pyproject.toml
 $(READY_TO_DEVELOP): $(READY) requirements-dev.lock
 	@echo "Installing what tests and checks need beside them ($(call count,requirements-dev.lock) packages together): about 0.6 GB more."
 	@$(call install,requirements-dev.lock)
-	@$(compile)
 	@touch $@
 
 # An environment keeps the Python that it was made with: say so rather than use another than the one asked for.
