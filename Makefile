@@ -30,6 +30,7 @@ install = index="$$($(PIP) config list | sed -n "s/^[^.]*\.index-url='\(.*\)'$$/
 	$(UV) pip install --python $(BIN)/python $(LOCKED) $${index:+--default-index "$$index"} -r $(1) 2>&1 | { grep -v '^ [-+~] ' || true; } \
 	|| { echo "uv could not install them; pip does, in two minutes or three."; $(PIP) install --quiet --no-compile $(LOCKED) -r $(1); }
 count = $$(grep -c '^[a-z0-9]' $(1))
+
 $(READY): requirements.lock pyproject.toml
 	@if ! $(BIN)/python -c '' 2>/dev/null; then \
 		python="$(PYTHON)"; python="$${python:-$$(.ci/pythons | head -n 1)}"; \

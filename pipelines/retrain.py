@@ -8,15 +8,15 @@ from pathlib import Path
 
 import polars as pl
 
-from features.catalogue import SCHEMA_VERSION
+from features.catalogue import FEATURES, SCHEMA_VERSION
 from features.progress import Progress
 from pipelines.build import Built, bring_online, build
 from pipelines.models.champion import GateResult, champion_model, package_champion, promote
-from pipelines.models.train import TrainedVersion, VersionRequest, gather, train_version
+from pipelines.models.train import GatheredExamples, TrainedVersion, VersionRequest, gather, train_version
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training import tracking
-from training.evaluation.drift import Drift, expect, measure_drift, objections
+from training.evaluation.drift import Drift, expect, filling_features, measure_drift, objections
 from training.examples.dataset import LIFT, lift_by_standing, lifts, matrix
 from training.examples.test_set import is_open_question, latest
 
@@ -90,7 +90,7 @@ def retrain(
         return done
     done = replace(done, built=build(workspace, as_of, progress, now=now))
     examples = gather(workspace, request.labels, as_of, progress)
-    drift = drift_since(workspace, before, examples.frame)
+    drift = drift_since(workspace, before, examples)
     if drift is not None:
         limits = settings().drift_limits()
         done = replace(done, drift=drift, moved=len(drift.moved(limits)))
@@ -121,7 +121,7 @@ def _stale(workspace: Workspace, as_of: datetime) -> Iterator[str]:
         )
 
 
-def drift_since(workspace: Workspace, champion: int | None, examples: pl.DataFrame) -> Drift | None:
+def drift_since(workspace: Workspace, champion: int | None, examples: GatheredExamples) -> Drift | None:
     """Measure how today's accounts differ from those of the champion's training, and its expected quality on them.
 
     What it expected then is of a test set. So what it expects now counts the same kind of accounts, each lifted by its
@@ -138,12 +138,12 @@ def drift_since(workspace: Workspace, champion: int | None, examples: pl.DataFra
     then = None if champion is None else tracking.drift_reference(workspace.tracking_uri, champion)
     if then is None or then.schema_version != SCHEMA_VERSION:
         return None
-    model = champion_model(workspace, is_current=True)
-    standing = model.standing.shares(model.raw(matrix(examples, model.features)))
-    accounts = latest(examples.with_columns(pl.Series(LIFT, lift_by_standing(examples, standing))))
+    model, rows = champion_model(workspace, is_current=True), examples.frame
+    standing = model.standing.shares(model.raw(matrix(rows, model.features)))
+    accounts = latest(rows.with_columns(pl.Series(LIFT, lift_by_standing(rows, standing))))
     judged = accounts.filter(~is_open_question(accounts))
     now = expect(model.predict(matrix(judged, model.features), lifts(judged)), model.review_threshold)
-    return measure_drift(then, accounts, now)
+    return measure_drift(then, accounts, now, filling=filling_features(then, examples.history, FEATURES))
 
 
 def _at_the_gate(workspace: Workspace, done: Retrained, version: int, now: datetime) -> Retrained:

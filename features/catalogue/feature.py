@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from math import expm1
 from types import ModuleType
 
@@ -14,6 +15,13 @@ _PLAIN: Mapping[str, Callable[[float], float]] = {
     ONE_MORE: lambda value: 2**value - 1,
     ONE_MORE_NATS: expm1,
 }
+WINDOWS: Mapping[str, timedelta] = {
+    "1h": timedelta(hours=1),
+    "1d": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "28d": timedelta(days=28),
+}
+"""Lengths of the windows that end; "life" does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,11 @@ class Feature:
     def code(self) -> str:
         """The code of an indicator of this feature, say `one_template.top_prefix_share_28d`."""
         return f"{self.signal.code}.{self.name}"
+
+    @property
+    def length(self) -> timedelta | None:
+        """The length of its window; None for a whole life."""
+        return WINDOWS.get(self.window)
 
     def plain(self, value: float) -> float:
         """Return the number that a value is a logarithm of, or the value itself if it is none."""

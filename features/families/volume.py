@@ -1,18 +1,11 @@
 """Volume: how much an account asks for, in what lengths, and how it was answered."""
 
-from datetime import timedelta
-
 import polars as pl
 
+from features.catalogue.feature import WINDOWS
 from features.families.fixed_point import mean_and_spread, share
 from features.families.history import History
 
-_WINDOWS = {
-    "1h": timedelta(hours=1),
-    "1d": timedelta(days=1),
-    "7d": timedelta(days=7),
-    "28d": timedelta(days=28),
-}
 _LOG_UNIT = 64  # of AccountRollups.input_log
 _SHARES = {
     "throttled_share_28d": "throttled",
@@ -33,7 +26,7 @@ def read_out(history: History) -> pl.DataFrame:
         pl.col(pl.Int64).sum(),
         *[
             pl.col(name).filter(history.within(window)).sum().alias(f"{name}_{label}")
-            for label, window in _WINDOWS.items()
+            for label, window in WINDOWS.items()
             for name in ("requests", "output_tokens")
         ],
     )
@@ -42,8 +35,8 @@ def read_out(history: History) -> pl.DataFrame:
     output_mean, output_spread = mean_and_spread(pl.col("output_log"), pl.col("output_log_squared"), count, _LOG_UNIT)
     return sums.select(
         "account_id",
-        *[pl.col(f"requests_{label}") for label in _WINDOWS],
-        *[pl.col(f"output_tokens_{label}") for label in _WINDOWS if label != "1h"],
+        *[pl.col(f"requests_{label}") for label in WINDOWS],
+        *[pl.col(f"output_tokens_{label}") for label in WINDOWS if label != "1h"],
         *[share(pl.col(part), count).alias(name) for name, part in _SHARES.items()],
         output_per_input_28d=((pl.col("output_tokens") + 1) / (pl.col("input_tokens") + 1)).log(2),
         input_mean_28d=input_mean,

@@ -161,9 +161,12 @@ def _drift(result: "Retrained") -> Iterator[str]:
     then, now = result.drift.then.pr_auc, result.drift.now.pr_auc
     has_both = then is not None and now is not None
     expected = f" By its own risks, its PR-AUC was {then:.2f} then and would be {now:.2f} today." if has_both else ""
+    filling, filled = result.drift.filling, ""
+    if filling:
+        filled = f" The windows of {filling} hold more days than then: of these, unknown values alone are compared."
     yield (
         f"Since version {result.before} was trained, {result.moved} of {len(result.drift.shifts)} features have moved "
-        f"(the furthest: {furthest.name}, PSI {furthest.psi:.2f}).{expected}"
+        f"(the furthest: {furthest.name}, PSI {furthest.psi:.2f}).{filled}{expected}"
     )
 
 

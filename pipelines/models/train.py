@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version as installed_version
 
 import polars as pl
@@ -85,10 +85,17 @@ class TrainedVersion:
 
 @dataclass(frozen=True)
 class GatheredExamples:
-    """Examples for a training, and how many labels became known too late for it."""
+    """Examples for a training.
+
+    Attributes:
+        frame: the examples.
+        labels_too_late: labels that became known too late for it.
+        history: from the first request in the lake to the time of the training.
+    """
 
     frame: pl.DataFrame
     labels_too_late: int
+    history: timedelta
 
 
 def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress: Progress) -> GatheredExamples:
@@ -96,13 +103,16 @@ def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress
     times, workspace = snapshot_times(as_of), workspace.named_at(as_of)
     labels = canonical_labels(labels, workspace.lake, as_of)
     ensure_features(workspace, times, progress)
-    accounts = entities(workspace.lake.seen(as_of), labels, as_of, times)
+    seen = workspace.lake.seen(as_of)
+    first: datetime = seen["first_seen"].min()  # type: ignore[assignment]
+    accounts = entities(seen, labels, as_of, times)
     examples = with_course(workspace.lake, workspace.lookup.historical(accounts.frame), as_of)
     examples = with_groups(workspace, examples, progress)
     with threadpool_limits(1, user_api="blas"):
         return GatheredExamples(
             frame=with_detectors(workspace.lake, examples),
             labels_too_late=accounts.labels_too_late,
+            history=as_of - first,
         )
 
 
@@ -161,7 +171,7 @@ def train_version(
             params={"as_of": request.as_of.isoformat(), "seed": request.seed, "schema_version": SCHEMA_VERSION},
             code_version=_code_version(),
             tags={tracking.INPUTS: inputs} | dict(tags or {}),
-            reference=_reference(examples.frame, trained),
+            reference=_reference(examples, trained),
             owner=workspace.identity,
         ),
         sign=sign,
@@ -220,8 +230,14 @@ def _code_version() -> str:
     return f"{installed_version('stillwatch')}+{code_version('training.fitting.train')}"
 
 
-def _reference(examples: pl.DataFrame, trained: Trained) -> drift.Reference:
+def _reference(examples: GatheredExamples, trained: Trained) -> drift.Reference:
     """What drift is measured against later: all accounts as they are now, and the model's risks on its test set."""
     ours = trained.candidates[OURS]
     expected = drift.expect(ours.risk, trained.model.review_threshold)
-    return drift.make_reference(latest(examples), FEATURE_NAMES, schema_version=SCHEMA_VERSION, expected=expected)
+    return drift.make_reference(
+        latest(examples.frame),
+        FEATURE_NAMES,
+        schema_version=SCHEMA_VERSION,
+        expected=expected,
+        history=examples.history,
+    )

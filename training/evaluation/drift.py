@@ -9,16 +9,22 @@ that nobody has confirmed.
 
 A PSI of 0.25 is the field's "major shift", but two samples of one population have a PSI too, about chi-squared with one
 degree of freedom less than bins, times 1/n + 1/m (Yurdakul 2018): a shift counts above both.
+
+A provider whose logs began a week ago has windows of 28 days that hold a week. A week later they hold two, and nearly
+every feature has moved, though no account behaves otherwise. Of such features only the unknown values are compared,
+which a broken export makes more and a longer history fewer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.special import chdtri, rel_entr
 
+from features.catalogue.feature import WINDOWS, Feature
 from training.evaluation.metrics import Numbers, Value, average_precision, rank
 from training.examples.dataset import matrix
 
@@ -26,6 +32,8 @@ FORMAT = 1
 BINS = 10  # of equal counts, as is usual for a PSI, so that the usual limit of 0.25 holds
 ROOM = 0.01  # of the range of a feature, on both sides of a common value; assumed, other widths were not measured
 SURE = 0.999  # a feature moved where its PSI is above what this share of unmoved samples shows; assumed
+FILLED = 1.1  # times as much in a window is as good as the same: of 26 and of 28 days; assumed
+LONGEST = max(WINDOWS.values())  # features of a whole life settle as soon, as far as was seen
 HALF = 0.5  # of an account, added to every bin of both sides, so that an empty one does not make a PSI infinite
 
 
@@ -48,11 +56,16 @@ class Expectation(Value):
 
 
 class Reference(Value):
-    """The accounts that a model learned from, as plain numbers, and what it expected on its test set."""
+    """The accounts that a model learned from, as plain numbers, and what it expected on its test set.
+
+    Attributes:
+        history_days: from the first request to the time that the model learned as of; None where nobody noted it.
+    """
 
     format: int = FORMAT
     schema_version: str
     accounts: int
+    history_days: float | None = None
     histograms: tuple[Histogram, ...]
     expected: Expectation
 
@@ -87,11 +100,19 @@ class DriftLimits:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What was measured: all features, the one that moved most first; expectations then and now."""
+    """What was measured.
+
+    Attributes:
+        shifts: all features, the one that moved most first.
+        then: what the model expected of itself.
+        now: what it expects today.
+        filling: features of which only unknown values were compared, see `filling_features`.
+    """
 
     shifts: tuple[Shift, ...]
     then: Expectation
     now: Expectation
+    filling: int = 0
 
     def moved(self, limits: DriftLimits) -> tuple[Shift, ...]:
         """The features that moved beyond the limits and beyond chance."""
@@ -99,19 +120,54 @@ class Drift:
 
 
 def make_reference(
-    accounts: pl.DataFrame, features: Sequence[str], *, schema_version: str, expected: Expectation
+    accounts: pl.DataFrame,
+    features: Sequence[str],
+    *,
+    schema_version: str,
+    expected: Expectation,
+    history: timedelta | None = None,
 ) -> Reference:
     """What is kept with a model; `accounts` holds one row per account (null or NaN = unknown)."""
     values = matrix(accounts, features).astype(np.float64)
-    histograms = tuple(_histogram(name, values[:, i]) for i, name in enumerate(features))
-    return Reference(schema_version=schema_version, accounts=accounts.height, histograms=histograms, expected=expected)
+    return Reference(
+        schema_version=schema_version,
+        accounts=accounts.height,
+        history_days=None if history is None else history / timedelta(days=1),
+        histograms=tuple(_histogram(name, values[:, i]) for i, name in enumerate(features)),
+        expected=expected,
+    )
 
 
-def measure_drift(then: Reference, accounts: pl.DataFrame, now: Expectation) -> Drift:
-    """Compare today's accounts (one row each, with the reference's features) with those of then."""
+def filling_features(then: Reference, history: timedelta, features: Iterable[Feature]) -> frozenset[str]:
+    """The features whose windows hold a longer history today than they could hold then.
+
+    Args:
+        then: what is compared with.
+        history: from the first request until now.
+        features: of the catalogue.
+    """
+    if then.history_days is None:
+        return frozenset()
+    before = timedelta(days=then.history_days)
+    windows = {feature.name: min(feature.length or LONGEST, LONGEST) for feature in features}
+    return frozenset(name for name, window in windows.items() if min(window, history) > FILLED * min(window, before))
+
+
+def measure_drift(then: Reference, accounts: pl.DataFrame, now: Expectation, *, filling: Collection[str] = ()) -> Drift:
+    """Compare today's accounts (one row each, with the reference's features) with those of then.
+
+    Args:
+        then: what is kept with the model.
+        accounts: of today.
+        now: what the model expects of itself on them.
+        filling: features of which only unknown values are compared (`filling_features`).
+    """
     values = matrix(accounts, [histogram.name for histogram in then.histograms]).astype(np.float64)
-    shifts = [_shift(histogram, values[:, i]) for i, histogram in enumerate(then.histograms)]
-    return Drift(tuple(sorted(shifts, key=lambda shift: (-shift.psi, shift.name))), then.expected, now)
+    shifts = [
+        _shift(histogram, values[:, i], is_filling=histogram.name in filling)
+        for i, histogram in enumerate(then.histograms)
+    ]
+    return Drift(tuple(sorted(shifts, key=lambda shift: (-shift.psi, shift.name))), then.expected, now, len(filling))
 
 
 def expect(risk: Numbers, threshold: float) -> Expectation:
@@ -171,8 +227,12 @@ def _count(values: Numbers, edges: Numbers) -> NDArray[np.int64]:
     return np.bincount(bin_of, minlength=edges.size + 2)
 
 
-def _shift(then: Histogram, values: Numbers) -> Shift:
+def _shift(then: Histogram, values: Numbers, *, is_filling: bool = False) -> Shift:
     before, after = np.array(then.counts), _count(values, np.array(then.edges))
+    if is_filling:
+        before, after = (np.array([counts[:-1].sum(), counts[-1]]) for counts in (before, after))
+        if after[-1] * before.sum() <= before[-1] * after.sum():  # no greater share is unknown
+            after = before
     chance = chdtri(before.size - 1, 1 - SURE) * (1 / max(before.sum(), 1) + 1 / max(after.sum(), 1))
     return Shift(then.name, psi(before, after), distance(before, after), float(chance))
 

@@ -1,6 +1,7 @@
 """Drift: histograms that see what moved and stay calm where nothing did, and figures without labels."""
 
 import math
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import average_precision_score
 
+from features.catalogue import FEATURES
 from training.evaluation.drift import (
     HALF,
     Drift,
@@ -20,6 +22,7 @@ from training.evaluation.drift import (
     Shift,
     distance,
     expect,
+    filling_features,
     make_reference,
     measure_drift,
     objections,
@@ -108,6 +111,33 @@ def test_a_shift_of_two_standard_deviations_has_moved_and_one_of_a_tenth_has_not
     before = rng.normal(size=3000)
     assert shift(before, rng.normal(loc=2, size=3000)).psi > 0.25
     assert shift(before, rng.normal(loc=0.1, size=3000)).psi < 0.05
+
+
+def windows_filling(days_then: float | None, days_now: float) -> set[str]:
+    then = learned({"x": np.ones(1)}).model_copy(update={"history_days": days_then})
+    names = filling_features(then, timedelta(days=days_now), FEATURES)
+    return {feature.window for feature in FEATURES if feature.name in names}
+
+
+def test_windows_fill_while_they_hold_more_days_than_when_the_model_learned() -> None:
+    assert windows_filling(7, 14) == {"28d", "life"}
+    assert windows_filling(3, 5) == {"7d", "28d", "life"}
+    assert windows_filling(7, 7.5) == windows_filling(26, 33) == windows_filling(60, 90) == set()
+    assert windows_filling(None, 14) == set()
+
+
+def test_of_a_window_that_fills_only_a_loss_of_values_counts() -> None:
+    rng = np.random.default_rng(7)
+    values, lost = rng.normal(size=1000), rng.random((2, 1000)) < [[0.2], [0.7]]
+    before, worse = (np.where(unknown, np.nan, values) for unknown in lost)
+
+    def moved_by(then: np.ndarray, now: np.ndarray) -> float:
+        drift = measure_drift(learned({"x": then}), frame({"x": now}), CALM, filling={"x"})
+        assert drift.filling == 1
+        return drift.shifts[0].psi
+
+    assert moved_by(before, values + 9) == moved_by(worse, before) == moved_by(before, before) == 0
+    assert moved_by(before, worse) > 0.25
 
 
 def test_nobody_today_has_not_moved_beyond_chance() -> None:
