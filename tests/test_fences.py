@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.syntax import nodes
+
 ROOT = Path(__file__).resolve().parent.parent
 # Each room may import itself and the rooms named; nothing that ships imports what only measures, documents or tests.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -59,7 +61,7 @@ def package_of(path: str) -> str:
 
 def imported(source: str) -> Iterator[tuple[int, str]]:
     """Line and full name of every module that is imported, wherever in the file and however."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -104,14 +106,10 @@ def environment(path: str, source: str) -> Iterator[str]:
     """Only the settings read the environment; where a library lives, its own defaults may be set."""
     if package_of(path) not in SHIPPED or path == ENVIRONMENT_READER:
         return
-    tree = ast.parse(source)
     has_room = any(path.startswith(rooms) for rooms in ROOMS.values())
-    defaults = {
-        id(node.func.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setdefault"
-    }
-    for node in ast.walk(tree):
+    called = (node.func for node in nodes(source) if isinstance(node, ast.Call))
+    defaults = {id(name.value) for name in called if isinstance(name, ast.Attribute) and name.attr == "setdefault"}
+    for node in nodes(source):
         named = isinstance(node, ast.ImportFrom) and node.module == "os" and ENVIRONMENT & {n.name for n in node.names}
         read = isinstance(node, ast.Attribute) and node.attr in ENVIRONMENT and not (has_room and id(node) in defaults)
         if named or read:
@@ -122,7 +120,7 @@ def no_clock(path: str, source: str) -> Iterator[str]:
     """In features, simulation, training and planting time and randomness are arguments."""
     if package_of(path) not in PURE:
         return
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = ast.unparse(node.func.value)
             if node.func.attr in CLOCKS and owner in {"datetime", "datetime.datetime", "date", "datetime.date", "time"}:
@@ -132,7 +130,7 @@ def no_clock(path: str, source: str) -> Iterator[str]:
 
 
 def raises_match(path: str, source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"pytest.raises", "raises"}:
             said = [word.value for word in node.keywords if word.arg == "match"]
             if not said or (isinstance(said[0], ast.Constant) and not said[0].value):

@@ -2,11 +2,12 @@
 
 import ast
 from collections.abc import Iterator, Mapping
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.syntax import nodes, parse
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,12 +37,6 @@ def sources(root: Path, *rooms: str) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in files}
 
 
-@cache
-def parse(source: str) -> ast.Module:
-    """Parse a file once for all fences."""
-    return ast.parse(source)
-
-
 def module_of(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
@@ -52,7 +47,7 @@ def imports(files: Mapping[str, str]) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for path, source in files.items():
         names: set[str] = set()
-        for node in ast.walk(parse(source)):
+        for node in nodes(source):
             if isinstance(node, ast.Import):
                 names |= {name.name for name in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -95,7 +90,7 @@ def long_files(files: Mapping[str, str]) -> list[str]:
 def functions(files: Mapping[str, str]) -> Iterator[tuple[str, Function]]:
     """Every function with `path:line name`."""
     for path, source in files.items():
-        for node in ast.walk(parse(source)):
+        for node in nodes(source):
             if isinstance(node, Function):
                 yield f"{path}:{node.lineno} {node.name}", node
 
@@ -124,7 +119,7 @@ def wide_signatures(files: Mapping[str, str]) -> Iterator[str]:
 
 def names(source: str) -> Iterator[tuple[int, str]]:
     """Line and name of everything that a source names: variables, parameters, attributes, functions, classes."""
-    for node in ast.walk(parse(source)):
+    for node in nodes(source):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.Attribute(attr=name, ctx=ast.Store()):
                 yield node.lineno, name
@@ -258,6 +253,6 @@ def test_names_of_one_concept_and_private_names_are_no_homonyms(source: str) -> 
 
 
 def test_every_name_of_one_concept_is_still_used_twice() -> None:
-    nodes = [node for source in sources(ROOT, *ROOMS).values() for node in parse(source).body]
-    defined = [node.name for node in nodes if isinstance(node, Function)]
+    top_level = [node for source in sources(ROOT, *ROOMS).values() for node in parse(source).body]
+    defined = [node.name for node in top_level if isinstance(node, Function)]
     assert [name for name in sorted(ONE_CONCEPT) if defined.count(name) < 2] == []
