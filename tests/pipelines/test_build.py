@@ -112,6 +112,7 @@ def test_as_of_any_time_features_and_groups_are_those_of_logs_with_the_ids_of_th
     assert len(read(with_aliases, BEFORE)[0]) > len(read(with_aliases, AFTER)[0])
 
 
+@pytest.mark.slow  # what examples are read from is tested before this
 def test_examples_and_labels_are_those_of_logs_with_the_ids_of_then(
     with_aliases: Workspace, from_the_start: Workspace, tables: Tables, names: dict[str, str]
 ) -> None:

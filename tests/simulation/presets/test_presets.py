@@ -152,6 +152,7 @@ def tactics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow  # a world of its own, 15 s; what is ingested of it is counted in every run
 def test_two_operators_share_a_pool_and_metadata_vanishes(tactics: Path) -> None:
     truth = pl.read_parquet(tactics / "truth.parquet")
     requests = pl.read_parquet(tactics / "requests" / "*.parquet")
@@ -168,6 +169,7 @@ def test_two_operators_share_a_pool_and_metadata_vanishes(tactics: Path) -> None
     assert missing[True] > 0.5 > 0.2 > missing[False]
 
 
+@pytest.mark.slow  # a world of its own, 15 s; what is ingested of it is counted in every run
 def test_probes_come_by_the_clock(tactics: Path) -> None:
     truth = pl.read_parquet(tactics / "truth.parquet").filter(pl.col("campaign") == "wold")
     requests = pl.scan_parquet(tactics / "requests" / "*.parquet").join(truth.lazy(), on="account_id").collect()
