@@ -22,6 +22,8 @@ WINDOWS: Mapping[str, timedelta] = {
     "28d": timedelta(days=28),
 }
 """Lengths of the windows that end; "life" does not."""
+_LONGEST = max(WINDOWS.values())  # a whole life's features settle as soon, as far as was seen
+_FILLED = 1.1  # times as many days in a window are as good as the same: 28 and 26; assumed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,15 @@ class Feature:
         """The code of an indicator of this feature, say `one_template.top_prefix_share_28d`."""
         return f"{self.signal.code}.{self.name}"
 
-    @property
-    def length(self) -> timedelta | None:
-        """The length of its window; None for a whole life."""
-        return WINDOWS.get(self.window)
+    def is_filling(self, before: timedelta, now: timedelta) -> bool:
+        """Whether its window holds more days of logs than it could hold before.
+
+        Args:
+            before: from the first request in the lake to an earlier time.
+            now: to the time asked about.
+        """
+        window = WINDOWS.get(self.window, _LONGEST)
+        return min(window, now) > _FILLED * min(window, before)
 
     def plain(self, value: float) -> float:
         """Return the number that a value is a logarithm of, or the value itself if it is none."""

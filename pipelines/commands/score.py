@@ -90,6 +90,7 @@ def _score_workspace(
     workspace: "Workspace", as_of: datetime, out: Path, thresholds: tuple[float | None, float | None]
 ) -> None:
     from pipelines.commands import printing
+    from pipelines.models.champion import outgrown
     from pipelines.score import score as run
 
     with workspace.locked("score"), printing.show_progress() as report:
@@ -97,6 +98,7 @@ def _score_workspace(
     counts = {level: scores.filter(level=level).height for level in ("review", "act")}
     print(f"{out}: {len(scores):,} accounts, {counts['review']:,} to review and {counts['act']:,} to act on")
     printing.print_left_out(workspace.lake.later(as_of))
+    printing.print_attention(tuple(outgrown(workspace, as_of)))
 
 
 def _score_by_endpoint(url: str, accounts: str, out: Path) -> None:

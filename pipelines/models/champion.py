@@ -1,16 +1,17 @@
 """The champion: the model that scores, how another takes its place, and how the one before is put back."""
 
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import polars as pl
 
-from features.catalogue import FEATURE_NAMES, SCHEMA_VERSION
+from features.catalogue import FEATURE_NAMES, FEATURES, SCHEMA_VERSION
 from features.errors import InputError, IntegrityError
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
@@ -74,6 +75,19 @@ def champion_folder(workspace: Workspace) -> Path:
                 return model_folder
         shutil.rmtree(model_folder)
     return tracking.fetch(workspace.tracking_uri, version, model_folder, prove)
+
+
+def outgrown(workspace: Workspace, as_of: datetime) -> Iterator[str]:
+    """Say that the champion learned when the logs reached back so little that its windows hold more now, if so."""
+    first: datetime = workspace.lake.seen(as_of)["first_seen"].min()  # type: ignore[assignment]
+    learned_at = datetime.fromisoformat(champion_model(workspace, is_current=True).origin["as_of"])
+    before, now = learned_at - first, as_of - first
+    if any(feature.is_filling(before, now) for feature in FEATURES):
+        day = timedelta(days=1)
+        yield (
+            f"the champion learned from {before / day:.0f} days of logs, and there are {now / day:.0f} now: it flags "
+            "more honest accounts than it is meant to; run `stillwatch retrain`"
+        )
 
 
 def champion_model(workspace: Workspace, *, is_current: bool) -> models.Model:

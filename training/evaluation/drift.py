@@ -24,7 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import chdtri, rel_entr
 
-from features.catalogue.feature import WINDOWS, Feature
+from features.catalogue.feature import Feature
 from training.evaluation.metrics import Numbers, Value, average_precision, rank
 from training.examples.dataset import matrix
 
@@ -32,8 +32,6 @@ FORMAT = 1
 BINS = 10  # of equal counts, as is usual for a PSI, so that the usual limit of 0.25 holds
 ROOM = 0.01  # of the range of a feature, on both sides of a common value; assumed, other widths were not measured
 SURE = 0.999  # a feature moved where its PSI is above what this share of unmoved samples shows; assumed
-FILLED = 1.1  # times as much in a window is as good as the same: of 26 and of 28 days; assumed
-LONGEST = max(WINDOWS.values())  # features of a whole life settle as soon, as far as was seen
 HALF = 0.5  # of an account, added to every bin of both sides, so that an empty one does not make a PSI infinite
 
 
@@ -149,8 +147,7 @@ def filling_features(then: Reference, history: timedelta, features: Iterable[Fea
     if then.history_days is None:
         return frozenset()
     before = timedelta(days=then.history_days)
-    windows = {feature.name: min(feature.length or LONGEST, LONGEST) for feature in features}
-    return frozenset(name for name, window in windows.items() if min(window, history) > FILLED * min(window, before))
+    return frozenset(feature.name for feature in features if feature.is_filling(before, history))
 
 
 def measure_drift(then: Reference, accounts: pl.DataFrame, now: Expectation, *, filling: Collection[str] = ()) -> Drift:

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -110,6 +110,16 @@ def test_a_rollback_brings_the_previous_champion_and_its_bento_back_and_a_second
     assert again.returncode == 3, again.stderr
     assert "Why not: It was rolled back before (it flags a reseller)." in again.stdout
     assert reigning(copied) == 1
+
+
+def test_scores_by_a_champion_that_learned_from_fewer_days_of_logs_say_so(
+    filled_workspace: Path, as_of: datetime, key_is_set: None
+) -> None:
+    workspace = Workspace(filled_workspace)
+    for earlier in (as_of, as_of - timedelta(days=5)):
+        assert not list(champion.outgrown(workspace, earlier))
+    (said,) = champion.outgrown(workspace, as_of + timedelta(days=9))
+    assert said.startswith("the champion learned from 12 days of logs, and there are 21 now: it flags more honest")
 
 
 def test_a_rollback_to_a_model_that_is_damaged_moves_nothing(copied: Path, stillwatch: Run) -> None:
