@@ -27,7 +27,8 @@ from features.families import (
     volume,
     worst,
 )
-from features.families.history import History, LakeSums, read_histories, read_histories_beside
+from features.families.history import History, read_histories, read_histories_beside
+from features.families.lake_sums import LakeSums
 from features.lake import Lake
 from features.schemas import KEY_KINDS
 
@@ -73,7 +74,7 @@ def read_out(lake: Lake, as_of: datetime, some: pl.Series | None = None, sums: L
         known.
     """
     sums = sums or LakeSums(lake)
-    parts = [read_out_families(history) for history in read_histories(lake, as_of, some, sums)]
+    parts = [read_out_families(history) for history in read_histories(sums, as_of, some)]
     return compare_parts(sums, as_of, parts, are_all=some is None)
 
 

@@ -7,7 +7,6 @@ With `--source nats` broker and scoring endpoint are killed too, each as often a
 """
 
 import asyncio
-import os
 import random
 import re
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import polars as pl
+import psutil
 
 from benchmarks.measure import log_step
 from benchmarks.options import new_parser
@@ -37,7 +37,8 @@ from benchmarks.speed.follow_load import (
 )
 from features.store.lookup import FeatureLookup
 
-PROBES_A_SECOND = 2.0
+PROBES_A_SECOND = 2.0  # of either kind
+_NEW = "probe-"  # begins the names of accounts that nobody has seen
 STARTED = 180.0  # seconds that a follower has until it is ready
 
 
@@ -91,23 +92,33 @@ def follow_load(root: Path, events: Events, rate: int, seconds: int) -> str:
     """Send a load to one follower; return the figures."""
     load = Load()
     with follower(root) as (process, address):
+        begun = _processor_seconds(process.pid)
         asyncio.run(_send_for(address, events, rate, load, seconds, FeatureLookup(root / "features")))
-        memory, cpu = _usage(process.pid)
+        memory, used = _peak_memory(process.pid), _processor_seconds(process.pid)
         end_follower(process)
-    lost = len(load.sent) - len(load.fresh)
-    fresh = np.array([*load.fresh.values(), *[PATIENCE + seconds] * lost])
     answers = np.array(load.answers)
+    cores = ", ".join(f"{name} {(used[name] - begun.get(name, 0.0)) / seconds:.2f}" for name in used)
     lines = [
         f"{len(load.acknowledged):,} events in {seconds} s ({len(load.acknowledged) / seconds:,.0f}/s), "
         f"{load.refused} bodies refused",
-        f"event to online score: p50 {np.quantile(fresh, 0.5):.1f} s, p99 {np.quantile(fresh, 0.99):.1f} s, "
-        f"largest {fresh.max():.1f} s, of {len(fresh)} probes ({lost} lost)",
+        *(_describe_probes(load, seconds, are_new=are_new) for are_new in (True, False)),
         f"body of {BODY_EVENTS} events to answer: p50 {np.quantile(answers, 0.5):.2f} s, "
         f"p99 {np.quantile(answers, 0.99):.2f} s",
-        f"peak memory {memory:.2f} GB, processor time {cpu / seconds:.2f} cores",
+        f"peak memory {memory:.2f} GB, processor time in cores: {cores}",
         count_events(root, load),
     ]
     return "\n".join(lines)
+
+
+def _describe_probes(load: Load, seconds: int, *, are_new: bool) -> str:
+    names = [name for name in load.sent if name.startswith(_NEW) == are_new]
+    lost = [name for name in names if name not in load.fresh]
+    fresh = np.array([load.fresh.get(name, PATIENCE + seconds) for name in names])
+    return (
+        f"event to online score, {'new accounts' if are_new else 'accounts of the load'}: "
+        f"p50 {np.quantile(fresh, 0.5):.1f} s, p99 {np.quantile(fresh, 0.99):.1f} s, largest {fresh.max():.1f} s, "
+        f"of {len(fresh)} probes ({len(lost)} lost)"
+    )
 
 
 def kill_often(root: Path, events: Events, rate: int, kills: int) -> str:
@@ -197,32 +208,52 @@ async def _post(client: httpx.AsyncClient, address: str, events: Events, load: L
 
 
 async def _probe(address: str, events: Events, load: Load, lookup: FeatureLookup, end: float) -> None:
-    """Send events of accounts that nobody has seen until a time, and look when they are online."""
+    """Send events of accounts until a time, and look when they are online."""
+    rng = random.Random(0)
     async with httpx.AsyncClient(timeout=60) as client:
+
+        async def send(account: str, event: dict[str, object]) -> None:
+            load.sent[account] = time.time()
+            await _post(client, address, [event | {"account_id": account}], load)
+            load.answered[account] = time.time()
+
         tasks = set()
         while time.time() < end or (len(load.fresh) < len(load.sent) and time.time() < end + PATIENCE):
+            drawn = rng.choice(events)
             if time.time() < end:
-                account = f"probe-{len(load.sent)}"
-                load.sent[account] = time.time()
-                task = asyncio.create_task(_post(client, address, [events[0] | {"account_id": account}], load))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+                accounts = {f"{_NEW}{len(load.sent)}", str(drawn["account_id"])}
+                for account in accounts - load.sent.keys():  # each once
+                    task = asyncio.create_task(send(account, drawn))
+                    tasks.add(task)
+                    task.add_done_callback(tasks.discard)
             for _ in range(5):
                 await asyncio.sleep(1 / PROBES_A_SECOND / 5)
-                waiting = [name for name in load.sent if name not in load.fresh]
+                waiting = [name for name in load.answered if name not in load.fresh]
                 rows = await asyncio.to_thread(lookup.online, waiting) if waiting else None
                 now = time.time()
                 for name, as_of in zip(waiting, rows.as_of if rows else [], strict=True):
-                    if as_of is not None:
+                    # a row of before the event was durable need not hold it
+                    if as_of is not None and (name.startswith(_NEW) or as_of.timestamp() >= load.answered[name]):
                         load.fresh[name] = now - load.sent[name]
 
 
-def _usage(process: int) -> tuple[float, float]:
-    """Peak memory of a process in GB, and its processor time in seconds."""
+def _peak_memory(process: int) -> float:
+    """Peak memory of a process in GB."""
     status = Path(f"/proc/{process}/status").read_text()
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1e6, ticks / os.sysconf("SC_CLK_TCK")
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1e6
+
+
+def _processor_seconds(process: int) -> dict[str, float]:
+    """Processor time of a follower, by what its processes do."""
+    seconds = {"refreshing and storing": 0.0, "taking": 0.0, "grouping": 0.0}
+    follower = psutil.Process(process)
+    for each in (follower, *follower.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            call, times = " ".join(each.cmdline()), each.cpu_times()
+            name = "taking" if "follow.web" in call else "grouping" if "grouping_process" in call else None
+            seconds[name or "refreshing and storing"] += times.user + times.system
+            seconds["grouping"] += times.children_user + times.children_system  # of those that have ended
+    return seconds
 
 
 if __name__ == "__main__":

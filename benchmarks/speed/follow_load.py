@@ -29,7 +29,9 @@ class Load:
 
     Attributes:
         acknowledged: request ids.
-        sent: when the event of each probe's account was sent, seconds of the clock.
+        sent: when the event of each probe's account was sent, seconds of the clock. Half of the probes are accounts
+            that nobody has seen; the others are drawn as the events of the load are, so mostly busy ones.
+        answered: when that event was durable at the latest.
         fresh: how long it took until it was online, by account.
         answers: seconds until each body was answered.
         refused: bodies that were sent away or not answered.
@@ -37,6 +39,7 @@ class Load:
 
     acknowledged: list[str] = field(default_factory=list)
     sent: dict[str, float] = field(default_factory=dict)
+    answered: dict[str, float] = field(default_factory=dict)
     fresh: dict[str, float] = field(default_factory=dict)
     answers: list[float] = field(default_factory=list)
     refused: int = 0

@@ -40,11 +40,11 @@ def _shapes(history: History) -> pl.DataFrame:
 
 def _templates(history: History) -> pl.DataFrame:
     """Concentration of beginnings, endings, prompts and system prompts."""
-    n = pl.col("requests")
+    n, keys = pl.col("requests"), pl.col("keys")
     per_kind = (
-        history.of_kind(*_TEMPLATES)
+        history.counts_of_kind(*_TEMPLATES)
         .group_by("account_id", "kind")
-        .agg(top=n.max(), total=n.sum(), kinds=pl.len(), entropy=entropy(n))
+        .agg(top=n.max(), total=(keys * n).sum(), kinds=keys.sum(), entropy=entropy(n, keys))
     )
     wide = pl.DataFrame({"account_id": history.seen["account_id"]})
     for kind in _TEMPLATES:
@@ -76,14 +76,13 @@ def near_duplicates(simhashes: pl.DataFrame) -> pl.DataFrame:
     """
     bits = simhashes["key"].to_numpy().view("uint64")
     quarter = [pl.Series((bits >> (QUARTER_BITS * i)) & 0xFFFF) for i in range(QUARTERS)]
-    pairs = {f"pair_{i}{j}": quarter[i] * (1 << QUARTER_BITS) + quarter[j] for i, j in combinations(range(QUARTERS), 2)}
-    alike = pl.any_horizontal(pl.len().over("account_id", name) > 1 for name in pairs)
-    repeated = alike | (pl.col("requests") > 1)
+    # in the upper half of 64 bits the account, in the lower half two quarters: one number is compared sooner than two
+    account = simhashes["account_id"].cast(pl.Categorical).to_physical().cast(pl.UInt64) * (1 << 2 * QUARTER_BITS)
+    pairs = [account + quarter[i] * (1 << QUARTER_BITS) + quarter[j] for i, j in combinations(range(QUARTERS), 2)]
+    repeated = pl.any_horizontal(pl.col("requests") > 1, *[pl.lit(pair).is_duplicated() for pair in pairs])
     requests = pl.col("requests")
     return (
-        simhashes.select("account_id", "requests")
-        .with_columns(**pairs)
-        .with_columns(repeated=repeated)
+        simhashes.select("account_id", "requests", repeated=repeated)
         .group_by("account_id")
         .agg(near_duplicate_share_28d=share(requests.filter("repeated").sum(), requests.sum()))
     )

@@ -6,7 +6,7 @@ from features.catalogue import FEATURE_NAMES
 from features.catalogue.coordination import ACTING
 from features.families.fixed_point import log_sum, mean_and_spread, share
 from features.families.history import History
-from features.families.key_counts import born_hour
+from features.families.key_counts import born_hour, codes_of
 from features.schemas import KEY_KINDS
 
 _PARTS = 1 << 20  # shares are added in 2**-20 parts: integers add exactly
@@ -18,9 +18,8 @@ _DAY = 24.0  # hours; spreads below are not told apart
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account that shares a key."""
     usual = _usual_spread(history)
-    shared = history.of_kind(*ACTING).join(
-        history.sharing.select("kind", "key", even=_evenness(), closer=_closeness(usual)), on=["kind", "key"]
-    )
+    acting = history.shared.filter(pl.col("kind").is_in(codes_of(ACTING)))
+    shared = acting.with_columns(even=_evenness(), closer=_closeness(usual))
     requests, even = pl.col("requests"), pl.col("even")
     crowd = requests.filter(even.is_not_null())
     dated = requests.filter(pl.col("closer").is_not_null())
@@ -40,7 +39,7 @@ def read_out(history: History) -> pl.DataFrame:
 
 def _evenness() -> pl.Expr:
     """Effective number of accounts (Kish: squared sum over sum of squares) over their number; null for few."""
-    effective = pl.col("requests") ** 2 / pl.col("requests_squared")
+    effective = pl.col("requests_of_all") ** 2 / pl.col("requests_squared")
     return pl.when(pl.col("accounts") >= _CROWD).then(effective / pl.col("accounts"))
 
 

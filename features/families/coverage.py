@@ -25,13 +25,13 @@ _FLOOR = 0.001  # pairs that agree: fewer can't be told from none
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account that was active in the history."""
     requests = pl.col("requests")
-    keys = history.of_kind(*_COUNTED, "exact")
-    total = keys.group_by("account_id", "kind").agg(total=requests.sum())
+    counts, keys = history.counts_of_kind(*_COUNTED, "exact"), pl.col("keys")
+    total = counts.group_by("account_id", "kind").agg(total=(keys * requests).sum())
     chance = chance_to_be_drawn(requests, pl.col("total"), _DRAWS)
-    with_chance = keys.join(total, on=["account_id", "kind"]).with_columns(chance=chance)
+    with_chance = counts.join(total, on=["account_id", "kind"]).with_columns(chance=chance)
     enough = pl.col("total").first() >= _DRAWS
     counted = with_chance.group_by("account_id", "kind").agg(
-        kinds=pl.when(enough).then(fixed_sum(pl.col("chance"))), agree=agreement(requests)
+        kinds=pl.when(enough).then(fixed_sum(pl.col("chance"), keys)), agree=agreement(requests, keys)
     )
     columns = [_of(kind, "kinds").alias(f"{name}_in_ten_28d") for kind, name in _COUNTED.items()]
     for name, (frame, fill) in _BEHIND.items():

@@ -15,18 +15,22 @@ def log_sum(value: pl.Expr, times: pl.Expr | None = None) -> pl.Expr:
     return (weighted * _UNIT).round().cast(pl.Int64).sum() / _UNIT
 
 
-def fixed_sum(value: pl.Expr) -> pl.Expr:
-    """Sum of numbers, each rounded to a millionth."""
-    return (value * _UNIT).round().cast(pl.Int64).sum() / _UNIT
+def fixed_sum(value: pl.Expr, times: pl.Expr | int = 1) -> pl.Expr:
+    """Sum of numbers, each rounded to a millionth, so many times."""
+    return (times * (value * _UNIT).round().cast(pl.Int64)).sum() / _UNIT
 
 
-def agreement(counts: pl.Expr) -> pl.Expr:
+def agreement(counts: pl.Expr, keys: pl.Expr | int = 1) -> pl.Expr:
     """Share of the pairs of requests that show the same key; null for fewer than two.
 
     Its mean does not depend on how many requests are drawn (Simpson 1949), unlike that of an entropy.
+
+    Args:
+        counts: requests that show a key.
+        keys: how many keys have that count.
     """
-    total = counts.sum()
-    return share((counts * (counts - 1)).sum(), total * (total - 1))
+    total = (keys * counts).sum()
+    return share((keys * counts * (counts - 1)).sum(), total * (total - 1))
 
 
 def chance_to_be_drawn(count: pl.Expr, total: pl.Expr, draws: int) -> pl.Expr:
@@ -50,9 +54,11 @@ def shrink(part: pl.Expr, whole: pl.Expr, mean: pl.Expr, weight: int) -> pl.Expr
     return (part + weight * mean) / (whole + weight)
 
 
-def entropy(counts: pl.Expr) -> pl.Expr:
-    """Shannon entropy of counts, in bits."""
-    return (counts.sum().log(2) - log_sum(counts, counts) / counts.sum()).clip(lower_bound=0)
+def entropy(counts: pl.Expr, keys: pl.Expr | int = 1) -> pl.Expr:
+    """Shannon entropy of counts, of which each is that of so many keys, in bits."""
+    total = (keys * counts).sum()
+    rounded = (counts * counts.log(2) * _UNIT).round().cast(pl.Int64)
+    return (total.log(2) - (keys * rounded).sum() / _UNIT / total).clip(lower_bound=0)
 
 
 def share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
+import numpy as np
 import polars as pl
 
 from features.catalogue import SHARED_KINDS
@@ -21,7 +23,9 @@ from features.families.key_counts import (
     find_latest_release,
     weigh_segments,
 )
+from features.families.lake_sums import Chosen, LakeSums
 from features.lake import Lake, full_hour
+from features.schemas import KEY_KINDS
 
 _PART_ROWS = 6_000_000  # key counts read out at once: bounds memory to some 2 GB
 
@@ -70,28 +74,40 @@ class History:
         """Key counts of some kinds."""
         return self.keys.filter(pl.col("kind").is_in(codes_of(kinds)))
 
+    @cached_property
+    def counts(self) -> pl.DataFrame:
+        """`account_id`, `kind`, `requests`, `keys`: how many keys of a kind an account shows so many times.
 
-@dataclass(frozen=True)
-class LakeSums:
-    """What is added up over all accounts of a lake, whoever is read out; here anew at each call.
+        Most keys are shown once, so these are few rows, and tell as much where it does not matter which keys they are.
+        """
+        grouped = self.keys.lazy().group_by("account_id", "kind", "requests")
+        return grouped.agg(keys=pl.len().cast(pl.Int64)).collect(engine="streaming")
 
-    Attributes:
-        lake: whose rollups are added.
-    """
+    def counts_of_kind(self, *kinds: str) -> pl.DataFrame:
+        """The `counts` of some kinds."""
+        return self.counts.filter(pl.col("kind").is_in(codes_of(kinds)))
 
-    lake: Lake
+    @cached_property
+    def shared(self) -> pl.DataFrame:
+        """The `keys` that other accounts show too, with the columns of `sharing`; `requests` are the account's."""
+        sums = self.sharing.lazy().rename({"requests": "requests_of_all"})
+        return self.of_kind(*SHARED_KINDS).lazy().join(sums, on=["kind", "key"]).collect(engine="streaming")
 
-    def usual_keys(self, as_of: datetime) -> pl.LazyFrame:
-        """`account_id`, `kind`, `key`, `requests` of the kinds whose distribution over a plan is compared."""
-        return count_usual(self.lake.key_rollups(as_of))
+    @cached_property
+    def minutes(self) -> pl.DataFrame:
+        """Minutes with a request, in order: `account_id`, `minute`, `gap` to the one before, null for the first."""
+        masks = self.hours["minutes"].to_numpy().astype(np.uint64)
+        bits = np.unpackbits(masks.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+        row, minute = np.nonzero(bits)
+        at = self.hours.select("account_id", minute=pl.col("hour").dt.epoch("s") // 60)[row]
+        seen = at.with_columns(pl.col("minute") + pl.Series(minute))
+        return seen.with_columns(gap=step_within_account("minute"))
 
-    def usage(self, as_of: datetime) -> pl.LazyFrame:
-        """`account_id`, `requests`, `output_tokens`, and more or not: rows that add up to each account's."""
-        return self.lake.account_rollups(as_of)
 
-    def kinds(self, as_of: datetime) -> pl.Series:
-        """The kinds of keys that anybody shows, as positions in `KEY_KINDS`."""
-        return self.lake.key_rollups(as_of).select(pl.col("kind").unique()).collect(engine="streaming")["kind"]
+def step_within_account(column: str) -> pl.Expr:
+    """How far a value is from that of the row before, in rows sorted by account; null for an account's first."""
+    is_same = pl.col("account_id") == pl.col("account_id").shift(1)
+    return pl.when(is_same).then(pl.col(column).diff())
 
 
 @dataclass(frozen=True)
@@ -100,17 +116,15 @@ class Crossing:
 
     Attributes:
         as_of: the time.
-        keys: `KeyRollups` of the accounts that are to be read, or of more.
         seen: as in `History`, of all accounts that are to be read.
-        sharing: as in `History`; all that the accounts that are to be read show of it is in it.
+        sharing: as in `History`; None where it is counted of the keys of each part.
         segments, accounts, release: as in `History`.
         parts: into how many parts the accounts have to be split, so that each is of bounded size.
     """
 
     as_of: datetime
-    keys: pl.LazyFrame
     seen: pl.DataFrame
-    sharing: pl.DataFrame
+    sharing: pl.DataFrame | None
     segments: pl.DataFrame
     accounts: pl.DataFrame
     release: pl.DataFrame
@@ -122,78 +136,73 @@ class Crossing:
         return self.seen[begin:end]
 
 
-def read_histories(
-    lake: Lake, as_of: datetime, some: pl.Series | None = None, sums: LakeSums | None = None
-) -> Iterator[History]:
+def read_histories(sums: LakeSums, as_of: datetime, some: pl.Series | None = None) -> Iterator[History]:
     """Read the history of all accounts as of a time, in parts of bounded size; what crosses accounts is read once.
 
-    With `some` (account ids) only theirs is read; what crosses accounts is still that of all. `sums` are those of the
-    lake.
+    With `some` (account ids) only theirs is read; what crosses accounts is still that of all.
     """
-    everyone = lake.seen(as_of)
+    everyone = sums.seen(as_of)
     seen = everyone if some is None else everyone.filter(pl.col("account_id").is_in(some.implode()))
     if seen.is_empty():
         return
-    crossing = read_crossing(lake, as_of, seen, are_all=some is None, sums=sums)
+    crossing = read_crossing(sums, as_of, seen, are_all=some is None)
     for number in range(crossing.parts):
         part = crossing.part(number, crossing.parts)
         if len(part):
-            yield read_history(lake, crossing, part, are_neighbours=some is None)
+            yield read_history(sums, crossing, Chosen(part["account_id"], are_neighbours=some is None))
 
 
-def read_crossing(
-    lake: Lake, as_of: datetime, seen: pl.DataFrame, *, are_all: bool = True, sums: LakeSums | None = None
-) -> Crossing:
-    """Read what crosses accounts, for the history of all of them or of those of `seen`.
-
-    `sums` are those of the lake, where somebody keeps them.
-    """
-    accounts, keys = lake.accounts(as_of), lake.key_rollups(as_of)
-    shown = own = keys
-    if not are_all:
-        own = _held(keys.filter(pl.col("account_id").is_in(seen["account_id"].implode())))
-        theirs = own.filter(pl.col("kind").is_in(codes_of(SHARED_KINDS))).select("kind", "key").unique()
-        shown = keys.join(theirs, on=["kind", "key"], how="semi")  # what nobody of them shows is looked up by nobody
+def read_crossing(sums: LakeSums, as_of: datetime, seen: pl.DataFrame, *, are_all: bool = True) -> Crossing:
+    """Read what crosses accounts, for the history of all of them or of those of `seen`."""
+    accounts = sums.lake.accounts(as_of)
     return Crossing(
         as_of=as_of,
-        keys=own,
         seen=seen,
-        sharing=count_sharing(shown, accounts, as_of),
-        segments=weigh_segments((sums or LakeSums(lake)).usual_keys(as_of), accounts),
+        sharing=count_sharing(sums.lake.key_rollups(as_of), accounts, as_of) if are_all else None,
+        segments=weigh_segments(sums.usual_keys(as_of), accounts),
         accounts=accounts,
-        release=find_latest_release(lake, as_of),
-        parts=1 + own.select(pl.len()).collect(engine="streaming").item() // _PART_ROWS,
+        release=find_latest_release(sums.lake, as_of),
+        parts=1 + _count_key_rows(sums, as_of, None if are_all else seen) // _PART_ROWS,
     )
 
 
-def read_history(lake: Lake, crossing: Crossing, part: pl.DataFrame, *, are_neighbours: bool = True) -> History:
-    """Read the history of a part of the accounts.
+def _count_key_rows(sums: LakeSums, as_of: datetime, some: pl.DataFrame | None) -> int:
+    """How many key counts are read: of all accounts, or of some at most."""
+    if some is None:
+        rows: int = sums.lake.key_rollups(as_of).select(pl.len()).collect(engine="streaming").item()
+        return rows
+    theirs = sums.usage(as_of).filter(pl.col("account_id").is_in(some["account_id"].implode()))
+    requests: int = theirs.select(pl.col("requests").sum()).collect(engine="streaming").item()
+    return requests * len(KEY_KINDS)
 
-    Args:
-        lake: the lake.
-        crossing: what crosses accounts.
-        part: of `Crossing.seen`; not empty.
-        are_neighbours: whether no other account of the lake lies between them.
-    """
-    as_of = crossing.as_of
-    chosen = pl.col("account_id").is_between(pl.lit(part["account_id"][0]), pl.lit(part["account_id"][-1]))
-    if not are_neighbours:
-        chosen &= pl.col("account_id").is_in(part["account_id"].implode())
-    hours = lake.account_rollups(as_of, which=chosen).sort("account_id", "hour").collect(engine="streaming")
-    own = crossing.keys.filter(chosen).collect(engine="streaming").lazy()
+
+def read_history(sums: LakeSums, crossing: Crossing, chosen: Chosen) -> History:
+    """Read the history of some of the accounts of `Crossing.seen`."""
+    as_of, seen = crossing.as_of, crossing.seen
+    hours = sums.hours(as_of, chosen).sort("account_id", "hour").collect(engine="streaming")
+    keys, hourly = sums.own_keys(as_of, chosen)
+    sharing = _count_sharing_of(keys, sums, crossing) if crossing.sharing is None else crossing.sharing
     return History(
         as_of=as_of,
-        seen=part,
+        seen=seen.filter(pl.col("account_id").is_in(chosen.ids.implode())),
         hours=hours,
-        keys=date_keys(own, as_of).collect(engine="streaming"),
-        sharing=crossing.sharing,
+        keys=keys,
+        sharing=sharing,
         segments=crossing.segments,
         accounts=crossing.accounts,
         release=crossing.release,
-        adopted=count_adoption(own, crossing.release).collect(engine="streaming"),
-        at_once=count_at_once(own),
-        blocked=count_around_blocks(hours, own),
+        adopted=count_adoption(hourly, crossing.release).collect(engine="streaming"),
+        at_once=count_at_once(hourly),
+        blocked=count_around_blocks(hours, hourly),
     )
+
+
+def _count_sharing_of(keys: pl.DataFrame, sums: LakeSums, crossing: Crossing) -> pl.DataFrame:
+    """`History.sharing` of the keys that some accounts show, or of more."""
+    theirs = keys.filter(pl.col("kind").is_in(codes_of(SHARED_KINDS)))["key"].unique()
+    shown = sums.shown_keys(crossing.as_of, theirs).collect(engine="streaming")
+    several = shown.filter(pl.col("key").is_duplicated())  # a key of one row is one account's, as most are
+    return count_sharing(several.lazy(), crossing.accounts, crossing.as_of)
 
 
 def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.DataFrame) -> Iterator[History]:
@@ -233,9 +242,3 @@ def read_histories_beside(lake: Lake, added: Lake, as_of: datetime, groups: pl.D
             at_once=at_once.join(ids, on="account_id"),
             blocked=blocked.join(ids, on="account_id"),
         )
-
-
-def _held(keys: pl.LazyFrame) -> pl.LazyFrame:
-    """The same keys, in memory if they fit into one part, so that they are looked for once."""
-    first = keys.head(_PART_ROWS + 1).collect(engine="streaming")
-    return keys if len(first) > _PART_ROWS else first.lazy()

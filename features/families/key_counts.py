@@ -17,6 +17,8 @@ hours from 1970 to registration and the squares of these. All integers, so group
 RECENT = timedelta(days=3)
 PIVOTS = {"1d": timedelta(days=1), "3d": timedelta(days=3)}
 """How long after a release it is looked at who has moved to the new model; the first has to have passed."""
+HOURLY_KINDS = ("subnet", "country", "model")
+"""Kinds of keys of which it counts what was shown in one hour, beside what was shown over the whole window."""
 WHOLE = 1 << 20  # the weight of an account in its segment: integers add exactly
 SEGMENT = ("segment", "kind", "key")
 
@@ -100,10 +102,18 @@ def weigh_segments(keys: pl.LazyFrame, accounts: pl.DataFrame) -> pl.DataFrame:
 
 def date_keys(keys: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
     """Requests per account and key over the whole window and of late, and the first hour."""
+    return add_dated(date_rows(keys, as_of))
+
+
+def date_rows(keys: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
+    """Each row of `KeyRollups` as `add_dated` adds it."""
     recent = pl.when(pl.col("hour") >= full_hour(as_of) - RECENT).then("requests").otherwise(0)
-    return keys.group_by("account_id", "kind", "key").agg(
-        pl.col("requests").sum(), recent=recent.sum(), first=pl.col("hour").min()
-    )
+    return keys.select("account_id", "kind", "key", "requests", recent=recent, first="hour")
+
+
+def add_dated(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Add rows of `date_rows`, or sums of such rows."""
+    return rows.group_by("account_id", "kind", "key").agg(pl.col("requests", "recent").sum(), pl.col("first").min())
 
 
 def count_sharing(keys: pl.LazyFrame, accounts: pl.DataFrame, as_of: datetime) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from features.families.fixed_point import entropy, mean_and_spread, share
-from features.families.history import History
+from features.families.history import History, step_within_account
 from features.lake import full_hour
 
 _WEEK = timedelta(days=7)
@@ -22,7 +22,7 @@ _PROBES = 4  # fewer lone minutes have no interval
 
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account that was active in the history."""
-    between = gaps(history)
+    between = history.minutes
     tables = [
         _week(history),
         _days(history),
@@ -103,16 +103,6 @@ def _quietest(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
     return np.asarray(runs.min(axis=1) / counts.sum(axis=1)) if len(counts) else np.zeros(0)
 
 
-def gaps(history: History) -> pl.DataFrame:
-    """Minutes with a request, in order: `account_id`, `minute`, `gap` to the one before, null for the first."""
-    masks = history.hours["minutes"].to_numpy().astype(np.uint64)
-    bits = np.unpackbits(masks.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
-    row, minute = np.nonzero(bits)
-    at = history.hours.select("account_id", minute=pl.col("hour").dt.epoch("s") // 60)[row]
-    seen = at.with_columns(pl.col("minute") + pl.Series(minute))
-    return seen.with_columns(gap=pl.col("minute").diff().over("account_id"))
-
-
 def _gaps(minutes: pl.DataFrame) -> pl.DataFrame:
     """Gaps between successive minutes with a request, in minutes."""
     between = minutes.drop_nulls()
@@ -147,9 +137,9 @@ def _probes(minutes: pl.DataFrame) -> pl.DataFrame:
 
     The same question asked every so often shows so, however much else the account asks in between.
     """
-    after = pl.col("gap").shift(-1).over("account_id")
+    after = pl.col("gap").shift(-1)  # null before the first of the next account too
     lone = minutes.filter((pl.col("gap") > _ALONE).fill_null(True) & (after > _ALONE).fill_null(True))
-    between = lone.select("account_id", interval=pl.col("minute").diff().over("account_id")).drop_nulls()
+    between = lone.select("account_id", interval=step_within_account("minute")).drop_nulls()
     counts = between.group_by("account_id", "interval").len()
     near = pl.concat([counts.with_columns(pl.col("interval") + shift) for shift in (-1, 0, 1)])
     commonest = near.group_by("account_id", "interval").agg(pl.col("len").sum()).group_by("account_id").agg(

@@ -6,7 +6,6 @@ import polars as pl
 
 from features.families.fixed_point import share
 from features.families.history import History
-from features.families.rhythm import gaps
 from features.lake import HISTORY, full_hour
 from features.schemas import SLOTS
 
@@ -28,7 +27,7 @@ def read_out(history: History) -> pl.DataFrame:
 
 def _sessions(history: History) -> pl.DataFrame:
     """Runs of minutes with requests that are less than half an hour apart."""
-    between = gaps(history)
+    between = history.minutes
     begins = (pl.col("gap") >= _APART).fill_null(True)
     runs = (
         between.with_columns(run=begins.cum_sum())  # no run reaches into the next account, whose first gap is null

@@ -12,19 +12,23 @@ _PARTS = 1 << 20  # shares of young accounts are added in 2**-20 parts: integers
 
 def read_out(history: History) -> pl.DataFrame:
     """The family's features of each account that was active in the history."""
-    counted = (
-        history.of_kind(*SHARED_KINDS)
-        .join(history.sharing, on=["kind", "key"], how="left")
-        .with_columns(pl.col("accounts").fill_null(1))
-    )
     requests, accounts = pl.col("requests"), pl.col("accounts")
-    is_shared = accounts > 1
     young = (requests * (pl.col("young") / accounts) * _PARTS).round().cast(pl.Int64)
-    per_kind = counted.group_by("account_id", "kind").agg(
-        shared=log_sum(accounts, requests) / requests.sum(),
-        shared_share=share(requests.filter(is_shared).sum(), requests.sum()),
-        young=share(young.filter(is_shared).sum() / _PARTS, requests.filter(is_shared).sum()),
-        is_shared=is_shared.any(),
+    shared = history.shared.group_by("account_id", "kind").agg(
+        octaves=log_sum(accounts, requests), of_shared=requests.sum(), young=young.sum() / _PARTS
+    )
+    of_all = (
+        history.counts_of_kind(*SHARED_KINDS)
+        .group_by("account_id", "kind")
+        .agg(requests=(pl.col("keys") * requests).sum())
+    )
+    per_kind = of_all.join(shared, on=["account_id", "kind"], how="left").select(
+        "account_id",
+        "kind",
+        shared=pl.col("octaves").fill_null(0.0) / requests,  # what nobody else shows is shown by one: no octave
+        shared_share=share(pl.col("of_shared").fill_null(0), requests),
+        young=share(pl.col("young"), pl.col("of_shared")),
+        is_shared=pl.col("of_shared").is_not_null(),
     )
     by_kind = []
     for kind in SHARED_KINDS:

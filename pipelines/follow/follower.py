@@ -5,9 +5,10 @@ where the next refresh reads its account out, and, some thousands together, into
 memory and journal, so both are bounded by what comes between two stores.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import polars as pl
@@ -21,8 +22,9 @@ from features.tables.aliases import rename_accounts
 from features.tables.journal import JournalReader
 from pipelines.campaigns.lifts import JOINABLE_SCHEMA, tell_lifts
 from pipelines.follow.follower_state import JOURNAL
-from pipelines.follow.fresh_lake import FreshLake, FreshSums, StoredSums, no_events
-from pipelines.follow.request_keys import RequestKeys
+from pipelines.follow.freshness.fresh_lake import FreshLake, no_events
+from pipelines.follow.freshness.fresh_sums import FreshSums, StoredSums
+from pipelines.follow.freshness.request_keys import RequestKeys
 from pipelines.workspace import Workspace
 
 _NOTED = (
@@ -31,6 +33,7 @@ _NOTED = (
     "accounts",
     "aliases",
 )  # tables whose files are watched for what other commands append
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +43,16 @@ class Refreshed:
     Attributes:
         as_of: its time.
         account_ids: those that were read out and brought online.
+        waiting: how many others something is new of.
+        whole_at: all that was durable then is online.
         events: how many new events were looked at.
         repeats: how many of them were there already.
     """
 
     as_of: datetime
     account_ids: pl.Series
+    waiting: int
+    whole_at: datetime
     events: int
     repeats: int
 
@@ -64,7 +71,8 @@ class Follower:
         self._sums = StoredSums()
         self._keys = RequestKeys()
         self._files: dict[str, set[str]] = {}
-        self._touched: set[str] = set()
+        self._touched: dict[str, datetime] = {}  # and up to when what they sent is online
+        self._last_id, self._refreshed_at = "", _NEVER
         self._later = no_events().select("account_id", "timestamp")
         self._joinable = pl.DataFrame(schema=JOINABLE_SCHEMA)
         self._is_lifted = False
@@ -72,7 +80,7 @@ class Follower:
     @property
     def waiting(self) -> int:
         """How many events that were looked at are not in the lake yet."""
-        return len(self._fresh.tables.get("events", ()))
+        return sum(len(part["events"]) for part in self._fresh.parts)
 
     def holds_requests(self) -> bool:
         """Tell whether the lake holds any request."""
@@ -92,27 +100,43 @@ class Follower:
             self._note_others()
         return self.store()
 
-    def refresh(self, now: datetime) -> Refreshed:
-        """Read out the accounts that something is new of, and bring them online."""
+    def refresh(self, now: datetime, most: int | None = None) -> Refreshed:
+        """Read out accounts that something is new of, and bring them online.
+
+        Args:
+            now: the clock.
+            most: how many accounts at most; the next refresh goes on after them in the order of ids, and begins again
+                at the end, so that no account waits for longer than all others take.
+        """
         events, repeats = self._take()
         self._note_others()
         is_due = pl.col("timestamp") <= now
-        self._touched.update(self._later.filter(is_due)["account_id"])
+        self.touch(self._later.filter(is_due)["account_id"])
         self._later = self._later.filter(~is_due)
-        lake, lookup = replace(self._fresh, names_at=now), self.workspace.lookup
-        accounts = pl.DataFrame({"account_id": pl.Series(sorted(self._touched), dtype=pl.String)})
+        lake, lookup, touched = self._fresh.at(now), self.workspace.lookup, self._next_touched(most)
+        accounts = pl.DataFrame({"account_id": pl.Series(touched, dtype=pl.String)})
         features = _read_out(FreshSums(lake, self._sums), accounts, now)
         lookup.push(features, self._groups(features["account_id"], lake, now), lake.names(now))
-        self._touched.clear()
-        return Refreshed(now, features["account_id"], events, repeats)
+        for account in touched:
+            del self._touched[account]
+        self._last_id, self._refreshed_at = touched[-1] if touched else "", now
+        whole_at = min(self._touched.values(), default=now)
+        return Refreshed(now, features["account_id"], len(self._touched), whole_at, events, repeats)
+
+    def _next_touched(self, most: int | None) -> list[str]:
+        """The accounts whose turn it is, in that order."""
+        touched = sorted(self._touched)
+        begin = bisect_right(touched, self._last_id)
+        return [*touched[begin:], *touched[:begin]][:most]
 
     def is_online_whole(self) -> bool:
         """Tell whether all accounts are online; not if the online store was emptied meanwhile."""
         return self.workspace.lookup.marker() is not None
 
     def touch(self, account_ids: Iterable[str]) -> None:
-        """Let the next refresh read these accounts out, whether or not something is new of them."""
-        self._touched.update(account_ids)
+        """Let these accounts be read out, whether or not something is new of them."""
+        for account in account_ids:
+            self._touched.setdefault(account, self._refreshed_at)
 
     def let_join(self, joinable: pl.DataFrame, *, is_lifted: bool) -> None:
         """Let accounts join groups that they show the keys of, until the next grouping.
@@ -147,7 +171,7 @@ class Follower:
             self._note_others()
             if not segments:
                 return 0
-            events = self._fresh.tables.get("events", no_events())
+            events = self._fresh.fresh_events()
             self._append(segments[-1].source, events)
             for segment in segments:
                 self._journal.remove(segment)
@@ -172,10 +196,10 @@ class Follower:
         for table in ("account_rollups", "accounts", "aliases"):
             if added.get(table):
                 ids = _scan_added(lake, table, added[table]).select(pl.col("account_id").unique()).collect()
-                self._touched.update(ids["account_id"])
+                self.touch(ids["account_id"])
         if not self._files or added["events"]:
             keys = _scan_added(lake, "events", added.get("events")).select("request_key").collect()["request_key"]
-            fresh = self._fresh.tables.get("events", no_events())
+            fresh = self._fresh.fresh_events()
             others = fresh.filter(~pl.col("request_key").is_in(keys.implode()))
             if len(others) < len(fresh):  # what is stored stays
                 self._fresh = FreshLake(lake.root).beside(others)
@@ -194,7 +218,7 @@ def _read_out(sums: FreshSums, accounts: pl.DataFrame, now: datetime) -> pl.Data
     """Read accounts out as `build` does: those with nothing but a late event as of their last active week."""
     lake = sums.lake
     ids = rename_accounts(accounts, lake.names(now))["account_id"]
-    seen = lake.seen(now).filter(pl.col("account_id").is_in(ids.implode()))
+    seen = sums.seen(now).filter(pl.col("account_id").is_in(ids.implode()))
     times = sorted(active_times(seen, now).group_by("active_at"))
     parts = [read_out(lake, time, active["account_id"], sums) for (time,), active in times]
     stamp = pl.lit(now).cast(FEATURES_SCHEMA["as_of"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 JOURNAL = "journal"  # the folder of a workspace
 _STATE = "follow.json"
-_CURRENT_SECONDS = 60.0  # a follower that has not refreshed for so long does not keep scores current
+_CURRENT_SECONDS = 60.0  # a follower that is behind by more does not keep scores current
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,12 @@ class FollowerState:
     """Counts since the start, and times in seconds since 1970.
 
     Attributes:
-        as_of: the time of the last refresh that ended well; 0 for none.
+        as_of: the time up to which all that was accepted is online; 0 for none.
         accounts: accounts brought online.
         repeats: events that were there already.
         regrouped: the time of the last grouping of all accounts that was brought online; 0 for none.
         waiting: events that are not in the lake yet.
+        waiting_accounts: accounts that something is new of which is not online yet.
         seconds: how long the last refresh took.
         failures: refreshes that failed.
         grouping_failures: groupings of all accounts that failed.
@@ -32,6 +33,7 @@ class FollowerState:
     repeats: int = 0
     regrouped: float = 0.0
     waiting: int = 0
+    waiting_accounts: int = 0
     seconds: float = 0.0
     failures: int = 0
     grouping_failures: int = 0

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from features.accounts import compare_parts, read_out, read_out_families
-from features.families.history import Crossing, LakeSums, read_crossing, read_history
+from features.families.history import Crossing, read_crossing, read_history
+from features.families.lake_sums import Chosen, LakeSums
 from features.lake import Lake
 from pipelines.execute.engine import IN_PROCESS, Engine, own_folder
 
@@ -35,7 +36,8 @@ def read_out_shards(
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=scratch) as name:
         folder = Path(name)
-        crossing = read_crossing(lake, as_of, lake.seen(as_of))
+        sums = LakeSums(lake)
+        crossing = read_crossing(sums, as_of, lake.seen(as_of))
         _write(crossing, folder)
         parts = min(-(-crossing.parts // engine.workers) * engine.workers, len(crossing.seen))
         calls = [(lake, as_of, folder, number, parts) for number in range(parts)]
@@ -43,7 +45,7 @@ def read_out_shards(
         for _, path in engine.run(read_out_shard, calls):
             read.append(pl.read_ipc(path))
             report(len(read) / parts)
-        return compare_parts(LakeSums(lake), as_of, read, are_all=True)
+        return compare_parts(sums, as_of, read, are_all=True)
 
 
 def read_out_shard(lake: Lake, as_of: datetime, folder: Path, number: int, parts: int) -> Path:
@@ -56,14 +58,15 @@ def read_out_shard(lake: Lake, as_of: datetime, folder: Path, number: int, parts
         number: of the part.
         parts: how many there are.
     """
-    crossing = _read(lake, as_of, folder, parts)
-    features = read_out_families(read_history(lake, crossing, crossing.part(number, parts)))
+    crossing = _read(as_of, folder, parts)
+    chosen = Chosen(crossing.part(number, parts)["account_id"], are_neighbours=True)
+    features = read_out_families(read_history(LakeSums(lake), crossing, chosen))
     path = own_folder(folder) / "features.arrow"
     features.write_ipc(path)
     return path
 
 
-_FRAMES = tuple(field.name for field in fields(Crossing) if field.name not in ("as_of", "keys", "parts"))
+_FRAMES = tuple(field.name for field in fields(Crossing) if field.name not in ("as_of", "parts"))
 
 
 def _write(crossing: Crossing, folder: Path) -> None:
@@ -71,6 +74,6 @@ def _write(crossing: Crossing, folder: Path) -> None:
         getattr(crossing, name).write_ipc(folder / f"{name}.arrow")
 
 
-def _read(lake: Lake, as_of: datetime, folder: Path, parts: int) -> Crossing:
+def _read(as_of: datetime, folder: Path, parts: int) -> Crossing:
     frames = {name: pl.read_ipc(folder / f"{name}.arrow") for name in _FRAMES}
-    return Crossing(as_of=as_of, keys=lake.key_rollups(as_of), parts=parts, **frames)
+    return Crossing(as_of=as_of, parts=parts, **frames)

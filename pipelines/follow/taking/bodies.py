@@ -21,7 +21,7 @@ from features.intake.report import advise, split_rule
 from features.intake.rows import CheckedRows, check_rows
 from features.intake.values.reading import LogOptions
 from features.schemas import Requests
-from pipelines.follow.fresh_lake import no_events
+from pipelines.follow.freshness.fresh_lake import no_events
 from serving.load.body_reader import JSON, BodyRules
 
 EVENTS_BODY = BodyRules(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from pipelines.follow.taking.bodies import Reducer, Taken
 GATHER_SECONDS = 0.2
 """Between the begins of two reductions: a reduction costs 0.1 s of processor time however little it reduces, so half of
 this would take half a core at any load, and twice as much delays every answer."""
+_PER_WORK, _LONGEST_GATHER = 4.0, 2.0
+"""So many times as long as a reduction takes, but no more than so many seconds, it is gathered for: at 2,000 events a
+second that is a second, and takes 0.25 cores where gathering for 0.2 s takes 0.6. Halved, answers come sooner by a
+quarter of a second, and refreshes get less of the processor."""
 MOST_BYTES = 64 * 1024 * 1024
 """Bytes of bodies that may wait; then senders are asked to come again, so that memory stays bounded."""
 _TOGETHER = 16 * 1024 * 1024  # bytes that are reduced at once
@@ -82,10 +87,11 @@ class Gathering:
         while True:
             await self._more.wait()
             together = self._next()
-            pause = asyncio.create_task(asyncio.sleep(GATHER_SECONDS))
+            begin = time.monotonic()
             for _, alike in groupby(sorted(together, key=_format_name), key=_format_name):
                 await self._serve(list(alike))
-            await pause
+            taken = time.monotonic() - begin
+            await asyncio.sleep(max(GATHER_SECONDS, min(_PER_WORK * taken, _LONGEST_GATHER)) - taken)
 
     def _next(self) -> list[_Waiting]:
         together, size = [], 0

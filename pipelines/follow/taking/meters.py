@@ -23,7 +23,7 @@ _OF_STATE: dict[str, tuple[_Family, str, str]] = {
     "as_of": (
         GaugeMetricFamily,
         "follow_as_of_timestamp_seconds",
-        "When the last refresh that ended well began, in seconds since 1970; 0 for none.",
+        "The time up to which all that was accepted is online, in seconds since 1970; 0 for none.",
     ),
     "regrouped": (
         GaugeMetricFamily,
@@ -31,6 +31,11 @@ _OF_STATE: dict[str, tuple[_Family, str, str]] = {
         "The time of the last grouping of all accounts, in seconds since 1970; 0 for none.",
     ),
     "waiting": (GaugeMetricFamily, "follow_waiting_events", "Events that are not in the lake yet."),
+    "waiting_accounts": (
+        GaugeMetricFamily,
+        "follow_waiting_accounts",
+        "Accounts that something is new of which is not online yet.",
+    ),
     "seconds": (GaugeMetricFamily, "follow_refresh_seconds", "How long the last refresh took."),
     "accounts": (CounterMetricFamily, "follow_accounts", "Accounts brought online."),
     "repeats": (CounterMetricFamily, "events_repeated", "Events that were there already."),
@@ -142,7 +147,7 @@ class Meters(Collector):
         )
 
     def _drop_refreshed(self, state: FollowerState) -> None:
-        """Forget events that are online: they were durable before the last refresh began.
+        """Forget events that are online: they were durable before the time up to which all of them are.
 
         A time stands for the second after it too, so the newest second stays until a refresh that began later.
         """

@@ -133,6 +133,27 @@ def test_only_the_accounts_that_something_is_new_of_are_read_out(new_workspace: 
     assert follower.follower.is_online_whole()
 
 
+def test_of_more_accounts_than_a_refresh_takes_each_has_its_turn_before_one_has_two(
+    new_workspace: NewWorkspace, world: Any
+) -> None:
+    workspace, second = new_workspace(), timedelta(seconds=1)
+    follower = started(workspace)
+    assert follower.refresh(AS_OF - second).whole_at == AS_OF - second
+    turns, waiting, whole = [], [], []
+    for turn in range(3):
+        at = pl.lit(AS_OF + turn * second).cast(pl.Datetime("us", "UTC"))
+        key = pl.col("request_key") + turn + 1  # all accounts send again and again
+        follower.accept(world.events.with_columns(timestamp=at, day=at.dt.date(), request_key=key))
+        refreshed = follower.follower.refresh(AS_OF + turn * second, most=3)
+        turns += refreshed.account_ids.to_list()
+        waiting.append(refreshed.waiting)
+        whole.append(refreshed.whole_at)
+    ids = world.events["account_id"].unique().sort().to_list()
+    assert sorted(turns) == sorted([*ids, ids[0]])
+    assert waiting == [5, 5, 5]
+    assert whole == [AS_OF - second, AS_OF - second, AS_OF]
+
+
 def test_an_event_of_a_clock_that_is_ahead_counts_once_its_time_has_come(
     new_workspace: NewWorkspace, world: Any
 ) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from features.families.history import LakeSums
+from features.catalogue import SHARED_KINDS
+from features.families.key_counts import codes_of, count_sharing
+from features.families.lake_sums import Chosen, LakeSums
 from features.lake import Lake, full_hour
 from features.tables.rewriting import compact_tables
-from pipelines.follow.fresh_lake import FreshLake, FreshSums, StoredSums
+from pipelines.follow.freshness.fresh_lake import FreshLake
+from pipelines.follow.freshness.fresh_sums import FreshSums, StoredSums
 from pipelines.workspace import Workspace
 from tests.pipelines.follow.conftest import AS_OF
 
@@ -20,7 +23,21 @@ def added_up(sums: LakeSums, as_of: datetime) -> list[pl.DataFrame]:
     usage = sums.usage(as_of).group_by("account_id").agg(pl.col("requests", "output_tokens").sum())
     keys = ["account_id", "kind", "key"]
     frames = [sums.usual_keys(as_of).select(*keys, "requests").sort(keys), usage.sort("account_id")]
-    return [*(frame.collect() for frame in frames), sums.kinds(as_of).sort().to_frame()]
+    some = sums.seen(as_of)["account_id"][1::2]  # not neighbours of each other
+    chosen = Chosen(some if len(some) else pl.Series(["nobody"]), are_neighbours=False)
+    dated, hourly = sums.own_keys(as_of, chosen)
+    added = hourly.group_by("account_id", "kind", "key", "hour").agg(pl.col("requests").sum())
+    shared = dated.filter(pl.col("kind").is_in(codes_of(SHARED_KINDS)))["key"].unique()
+    shown = sums.shown_keys(as_of, shared).filter(pl.col("key").is_in(shared.implode()))
+    accounts = sums.lake.accounts(as_of)
+    own = [
+        sums.hours(as_of, chosen).sort("account_id", "hour"),
+        dated.lazy().select(*keys, "requests", "recent", "first").sort(keys),
+        added.sort("account_id", "kind", "key", "hour"),
+        count_sharing(shown, accounts, as_of).lazy().sort("kind", "key"),
+    ]
+    everyone = [sums.seen(as_of), sums.kinds(as_of).sort().to_frame()]
+    return [*(frame.collect() for frame in (*frames, *own)), *everyone]
 
 
 def assert_same_sums(remembered: LakeSums, anew: LakeSums, as_of: datetime) -> None:
@@ -54,10 +71,11 @@ def test_sums_that_are_kept_are_those_of_a_lake_of_all_events(
         else:
             fresh = fresh.beside(new)
         if step == "store":
-            stored(lake, fresh.tables["events"], turn + 1)
+            stored(lake, fresh.fresh_events(), turn + 1)
             fresh = FreshLake(lake.root)
         if step == "compact":
             compact_tables(lake)
         now += timedelta(hours=1) if step == "next hour" else timedelta(seconds=2)
-        assert_same_sums(FreshSums(fresh, memory), LakeSums(whole), now)
-    assert_same_sums(FreshSums(fresh, memory), LakeSums(whole), now - timedelta(days=7))
+        assert_same_sums(FreshSums(fresh.at(now), memory), LakeSums(whole), now)
+    earlier = now - timedelta(days=7)
+    assert_same_sums(FreshSums(fresh.at(earlier), memory), LakeSums(whole), earlier)

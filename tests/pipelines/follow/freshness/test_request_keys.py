@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.follow.request_keys import RequestKeys
+from pipelines.follow.freshness.request_keys import RequestKeys
 
 ROWS = st.lists(st.tuples(st.integers(-5, 5), st.integers(0, 3)), max_size=30)
 
