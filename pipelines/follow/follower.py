@@ -73,14 +73,15 @@ class Follower:
         self._files: dict[str, set[str]] = {}
         self._touched: dict[str, datetime] = {}  # and up to when what they sent is online
         self._last_id, self._refreshed_at = "", _NEVER
-        self._later = no_events().select("account_id", "timestamp")
+        self._ahead = no_events()  # whose time has not come
+        self._later = self._ahead.select("account_id", "timestamp")  # of those that are stored
         self._joinable = pl.DataFrame(schema=JOINABLE_SCHEMA)
         self._is_lifted = False
 
     @property
     def waiting(self) -> int:
         """How many events that were looked at are not in the lake yet."""
-        return sum(len(part["events"]) for part in self._fresh.parts)
+        return len(self._ahead) + sum(len(part["events"]) for part in self._fresh.parts)
 
     def holds_requests(self) -> bool:
         """Tell whether the lake holds any request."""
@@ -110,12 +111,12 @@ class Follower:
         """
         events, repeats = self._take()
         self._note_others()
-        is_due = pl.col("timestamp") <= now
-        self.touch(self._later.filter(is_due)["account_id"])
-        self._later = self._later.filter(~is_due)
+        self._bring_beside(now)
         lake, lookup, touched = self._fresh.at(now), self.workspace.lookup, self._next_touched(most)
         accounts = pl.DataFrame({"account_id": pl.Series(touched, dtype=pl.String)})
-        features = _read_out(FreshSums(lake, self._sums), accounts, now)
+        sums = FreshSums(lake, self._sums)
+        sums.prepare(now)
+        features = _read_out(sums, accounts, now)
         lookup.push(features, self._groups(features["account_id"], lake, now), lake.names(now))
         for account in touched:
             del self._touched[account]
@@ -171,22 +172,41 @@ class Follower:
             self._note_others()
             if not segments:
                 return 0
-            events = self._fresh.fresh_events()
+            events = pl.concat([self._fresh.fresh_events(), self._ahead])
             self._append(segments[-1].source, events)
             for segment in segments:
                 self._journal.remove(segment)
             self._fresh = FreshLake(self.workspace.lake.root)
+            self._note_later(self._ahead)
+            self._ahead = no_events()
         return len(events)
 
     def _take(self) -> tuple[int, int]:
-        """Put the journal's new events beside the lake; return how many came, and how many were there already."""
+        """Read the journal's new events; return how many came, and how many were there already."""
         events = pl.concat([no_events(), *self._journal.new()])
         new = self._keys.first_of(events)
         if len(new):
             self._keys.add(new["request_key"])
-            self._fresh = self._fresh.beside(new)
-            self._later = pl.concat([self._later, new.select("account_id", "timestamp")])
+            self._ahead = pl.concat([self._ahead, new])
         return len(events), len(events) - len(new)
+
+    def _bring_beside(self, now: datetime) -> None:
+        """Put the events whose time has come beside the lake, and touch their accounts.
+
+        One event that lies ahead would have the whole hour's rollups made of events again at each refresh.
+        """
+        is_due = pl.col("timestamp") <= now
+        due = self._ahead.filter(is_due)
+        if len(due):
+            self._ahead = self._ahead.filter(~is_due)
+            self._fresh = self._fresh.beside(due)
+        self.touch(due["account_id"].unique())
+        self.touch(self._later.filter(is_due)["account_id"])
+        self._later = self._later.filter(~is_due)
+
+    def _note_later(self, stored: pl.DataFrame) -> None:
+        """Note stored events whose time may lie ahead: then their accounts are touched."""
+        self._later = pl.concat([self._later, stored.select("account_id", "timestamp")])
 
     def _note_others(self) -> None:
         """Note what other commands have put into the lake: whose accounts are touched, and which requests are there."""
@@ -199,10 +219,13 @@ class Follower:
                 self.touch(ids["account_id"])
         if not self._files or added["events"]:
             keys = _scan_added(lake, "events", added.get("events")).select("request_key").collect()["request_key"]
+            is_stored = pl.col("request_key").is_in(keys.implode())
             fresh = self._fresh.fresh_events()
-            others = fresh.filter(~pl.col("request_key").is_in(keys.implode()))
+            others = fresh.filter(~is_stored)
             if len(others) < len(fresh):  # what is stored stays
                 self._fresh = FreshLake(lake.root).beside(others)
+            self._note_later(self._ahead.filter(is_stored))
+            self._ahead = self._ahead.filter(~is_stored)
             self._keys.add(keys)
         self._files = names
 

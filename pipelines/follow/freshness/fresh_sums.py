@@ -22,9 +22,9 @@ from features.lake import HISTORY, WHOLE_LIFE, Lake, full_hour
 from features.rollups import merge
 from pipelines.follow.freshness.fresh_lake import FreshLake, Part
 
-MOST_KEY_ROWS, MOST_HOURS = 40_000_000, 2_000_000
-"""Rows of the lake's rollups up to which they are kept: of keys some 50 bytes each at most, of accounts 570. With more
-of them a refresh reads the lake again each time, and takes as long as it did for the lake of a fast provider."""
+MOST_KEY_ROWS, MOST_HOURS = 80_000_000, 3_000_000
+"""Rows of the lake's rollups of keys, and of accounts, up to which they are kept: those of some four million requests.
+With more of them each refresh reads the lake instead. Doubled, they take twice the memory."""
 
 Rows = pl.LazyFrame
 
@@ -212,6 +212,12 @@ class FreshSums(LakeSums):
 
     lake: FreshLake
     stored: StoredSums
+
+    def prepare(self, as_of: datetime) -> None:
+        """Bring up to date what is kept, so that whoever is read out next has not to wait for it."""
+        for each in vars(self.stored).values():
+            if each.is_kept(self.lake, as_of):
+                each.frames(self.lake, as_of)
 
     def seen(self, as_of: datetime) -> pl.DataFrame:
         """See `LakeSums`."""
