@@ -24,6 +24,7 @@ from pipelines.campaigns.lifts import JOINABLE_SCHEMA, tell_lifts
 from pipelines.follow.follower_state import JOURNAL
 from pipelines.follow.freshness.fresh_lake import FreshLake, no_events
 from pipelines.follow.freshness.fresh_sums import FreshSums, StoredSums
+from pipelines.follow.freshness.refresh_size import accounts_at_once
 from pipelines.follow.freshness.request_keys import RequestKeys
 from pipelines.workspace import Workspace
 
@@ -106,8 +107,8 @@ class Follower:
 
         Args:
             now: the clock.
-            most: how many accounts at most; the next refresh goes on after them in the order of ids, and begins again
-                at the end, so that no account waits for longer than all others take.
+            most: how many accounts at most, by default as many as `accounts_at_once` says; the next refresh goes on
+                after them in the order of ids, and begins again at the end, so that nobody waits longer than a round.
         """
         events, repeats = self._take()
         self._note_others()
@@ -128,6 +129,7 @@ class Follower:
         """The accounts whose turn it is, in that order."""
         touched = sorted(self._touched)
         begin = bisect_right(touched, self._last_id)
+        most = accounts_at_once(len(touched)) if most is None else most
         return [*touched[begin:], *touched[:begin]][:most]
 
     def is_online_whole(self) -> bool:

@@ -18,7 +18,6 @@ from features.intake.values.reading import LogOptions
 from pipelines.follow.broker.source import BrokerReading
 from pipelines.follow.follower import Follower
 from pipelines.follow.follower_state import JOURNAL, FollowerState, write_state
-from pipelines.follow.freshness.refresh_size import RefreshSize
 from pipelines.follow.grouping_process import GroupingProcess, GroupingSchedule
 from pipelines.follow.web import WebSettings
 from pipelines.settings import settings
@@ -29,9 +28,6 @@ from serving.process import last_words, server_process
 LOG = "follow.log"  # of the web process
 GROUPING_LOG = "grouping.log"
 _NOT_CURRENT, _NOT_GROUPED = "scores could not be brought up to date", "accounts could not be grouped"
-_REFRESH_SECONDS = 5.0
-"""How long a refresh should take while more accounts wait than one can read out. Chosen where its own work is a quarter
-of it: with 3 s a round over all accounts took 30 % more processor time; twice as long, and it brings older rows."""
 log = logging.getLogger("stillwatch.follow")
 
 
@@ -80,7 +76,6 @@ class Following:
         self._grouping: GroupingProcess | None = None
         self._touched_since: set[str] = set()
         self._next_store = 0.0
-        self._size = RefreshSize(_REFRESH_SECONDS)
         self._schedule = GroupingSchedule(request.regroup_every.total_seconds())
         self._said: dict[str, str] = {}
 
@@ -127,7 +122,7 @@ class Following:
         """Refresh; what fails, such as an online store that does not answer, is tried again at the next turn."""
         begin, state = time.monotonic(), self._state
         try:
-            refreshed = self._follower.refresh(datetime.now(UTC), self._size.accounts)
+            refreshed = self._follower.refresh(datetime.now(UTC))
             if self._grouping is None:
                 self._schedule.note_online(is_whole=self._follower.is_online_whole())
         except IntegrityError:
@@ -145,7 +140,6 @@ class Following:
             repeats=state.repeats + refreshed.repeats,
             seconds=time.monotonic() - begin,
         )
-        self._size.note(len(refreshed.account_ids), self._state.seconds)
         self._touched_since.update(refreshed.account_ids)
 
     def _store(self) -> bool:

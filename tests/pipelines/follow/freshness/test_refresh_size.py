@@ -1,28 +1,14 @@
-"""How many accounts a refresh reads out: as many as fit into its time."""
+"""How many accounts a refresh reads out: a part of those that wait."""
 
 import pytest
 
-from pipelines.follow.freshness.refresh_size import RefreshSize
+from pipelines.follow.freshness.refresh_size import accounts_at_once
 
 
-def test_a_refresh_that_takes_too_long_is_followed_by_smaller_ones_and_a_fast_one_by_larger_ones() -> None:
-    size = RefreshSize(2.0, 400)
-    size.note(400, 4.0)
-    assert size.accounts == 200
-    size.note(200, 1.0)
-    assert size.accounts == 400
-    size.note(400, 0.01)
-    assert size.accounts == 800  # no more than twice as many at once
-
-
-@pytest.mark.parametrize(("accounts", "seconds"), [(0, 0.0), (0, 0.3), (100, 1.9)])
-def test_a_refresh_of_all_that_waited_says_nothing_while_it_is_short(accounts: int, seconds: float) -> None:
-    size = RefreshSize(2.0, 400)
-    size.note(accounts, seconds)
-    assert size.accounts == 400
-
-
-def test_a_refresh_that_only_prepares_leaves_the_next_one_some_accounts() -> None:
-    size = RefreshSize(2.0, 400)
-    size.note(0, 30.0)
-    assert size.accounts == 50
+@pytest.mark.parametrize(
+    ("waiting", "accounts"), [(0, 500), (500, 500), (1_900, 500), (2_001, 501), (8_000, 2_000), (10**6, 5_000)]
+)
+def test_a_refresh_takes_a_quarter_of_the_waiting_accounts_but_neither_very_few_nor_very_many(
+    waiting: int, accounts: int
+) -> None:
+    assert accounts_at_once(waiting) == accounts
