@@ -2,11 +2,12 @@
 
 python -m benchmarks evidence --pools DIR --work DIR [--docs]
 
-Each world is a provider's: two campaigns are labelled halfway, a plain model learns from them, and the groups of the
-last day are weighed. Each world is judged by weights from the others. No other world has a part in it.
+Each world is a provider's: two campaigns are labelled halfway, a plain model learns from them, and groups are weighed
+at several times from the seventh day to the last. Each world is judged by weights from the others. No other world has
+a part in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,94 +17,170 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
-from benchmarks.campaigns.home_worlds import WORLDS, MadeWorld, make_home_world
+from benchmarks.campaigns.home_worlds import WORLDS
+from benchmarks.campaigns.weighed_times import weigh_times
 from benchmarks.measure import log_step
 from benchmarks.options import add_docs_option, new_parser
-from benchmarks.worlds.simulated import ignore_progress
 from docs_tools.documents import table, write_part
-from features.catalogue import FEATURE_NAMES
-from features.groups.evidence import REPORTED_ODDS, bounded_odds, measure_closeness, traits
-from features.groups.members import group_lake
-from pipelines.build import ensure_features
+from features.groups.evidence import LEAST_SURPRISE, REPORTED_ODDS, UNMODELLED_ODDS, bounded_odds, traits
 from training.evaluation.metrics import threshold_at
-from training.examples.dataset import matrix
-from training.models.standing import fit_standing
 
-TRAITS = (*traits(), "standing")
+STANDING = "group_standing"
+TRAITS = (*traits(), STANDING)
+_LASTING = tuple(trait for trait in TRAITS if trait != "log_hours")  # hours of the whole window grow with the history
+CHOICES: Mapping[str, tuple[Sequence[str], bool]] = {
+    "these": (TRAITS, False),
+    "these, fitted on the last times": (TRAITS, True),
+    "no hours": (_LASTING, False),
+    "daily hours": ((*_LASTING, "daily"), False),
+    "daily hours, surprise up to 1": ((*_LASTING, "daily", "surprise_1"), False),
+    "daily hours, surprise up to 4": ((*_LASTING, "daily", "surprise_4"), False),
+}
+"""Traits, and whether they are fitted on each world's last time only."""
+
+_DERIVED = {
+    "daily": pl.col("daily_hours").log1p(),
+    **{f"surprise_{most}": pl.col("surprise").clip(upper_bound=most) for most in (1, 4)},
+}
+
+MOST_HONEST = 0.02  # share of honest groups among those reported, at which choices are compared
+PURE = 0.5  # share of members from which a group is a campaign's
 ADDED = ("normal score", "gain", "closeness", "crowd")  # what a member's risk is made of
-UNLABELLED_WEIGHT = 0.3  # of accounts that nobody judged, taken for honest
-STRENGTH = 0.05  # of the plain model: inverse of its penalty
 RATES = (0.01, 0.001)
 Numbers = NDArray[np.float64]
 
 
-def score_plainly(made: MadeWorld) -> pl.DataFrame:
-    """`account_id`, `standing` at the world's end, and `is_judged`: of a logistic regression on ranks of features."""
-    lookup, times = made.workspace.lookup, (made.world.halfway, made.world.end)
-    ensure_features(made.workspace, times, ignore_progress)
-    then, now = (lookup.read(time) for time in times)
-    labels = then.select("account_id").join(made.labels, on="account_id", how="left", maintain_order="left")["label"]
-    past, present = (np.nan_to_num(matrix(frame, FEATURE_NAMES), nan=-1e3) for frame in (then, now))
-    ranks = QuantileTransformer(n_quantiles=200, subsample=10**6, random_state=0).fit(past)
-    model = LogisticRegression(C=STRENGTH, max_iter=500)
-    weights = np.where(labels.is_null().to_numpy(), UNLABELLED_WEIGHT, 1.0)
-    model.fit(ranks.transform(past), labels.fill_null(value=False).to_numpy(), sample_weight=weights)
-    scores = model.decision_function(ranks.transform(present))
-    is_judged = now["account_id"].is_in(made.labels["account_id"].implode())
-    return now.select("account_id", standing=pl.Series(fit_standing(scores).shares(scores)), is_judged=is_judged)
+def list_lasting(members: pl.DataFrame) -> pl.DataFrame:
+    """One row for each time and group that is no crowd: its `TRAITS`, `accounts`, `campaign`, and its `weight`.
 
-
-def collect_members(made: MadeWorld) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Everybody as of the world's end, and who is in which group.
-
-    Returns:
-        `account_id`, `standing`, `is_judged`, `label` of all accounts; `account_id`, `group`, `closeness`, `TRAITS`,
-        `is_crowd` and `campaign` (the share of the group's members that are a campaign's) of members of groups.
+    A world's groups weigh as much together as if they had been looked at once, on an average day.
     """
-    everybody = score_plainly(made).join(made.truth.select("account_id", "label"), on="account_id")
-    weighed = group_lake(made.workspace.lake, made.world.end)
-    names = weighed.links.accounts.select("account_id").with_row_index("account")
-    members = measure_closeness(weighed.groups.members.join(names, on="account")).join(everybody, on="account_id")
-    means = {"standing": pl.col("standing").mean().over("group"), "campaign": pl.col("label").mean().over("group")}
-    return everybody, (
-        members.with_columns(**means)
-        .drop("strength")  # a member's own; its group's is evidence
-        .join(weighed.evidence, on="group")
-        .with_columns(**traits())
-        .select("account_id", "group", "closeness", "is_crowd", "campaign", *TRAITS)
+    lasting = members.filter(~pl.col("is_crowd")).with_columns(accounts=pl.len().over("world", "day", "group"))
+    return lasting.unique(["world", "day", "group"], keep="first", maintain_order=True).with_columns(
+        weight=1 / pl.col("day").n_unique().over("world"), **_DERIVED
     )
 
 
-def fit_weights(groups: pl.DataFrame) -> tuple[Numbers, float]:
-    """Fit the weights of `TRAITS` and the intercept on groups that are no crowds."""
+def fit_weights(groups: pl.DataFrame, names: Sequence[str] = TRAITS) -> tuple[Numbers, float]:
+    """Fit the weights of some traits and the intercept on groups that are no crowds."""
     fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    fitted.fit(groups.select(TRAITS).to_numpy(), groups["campaign"].to_numpy() >= 0.5)
+    is_campaign = groups["campaign"].to_numpy() >= PURE
+    fitted.fit(groups.select(names).to_numpy(), is_campaign, logisticregression__sample_weight=groups["weight"])
     scaler, model = fitted[0], fitted[1]
     weights = model.coef_[0] / scaler.scale_
     return weights, float(model.intercept_[0] - weights @ scaler.mean_)
 
 
-def weigh_by_others(members: pl.DataFrame) -> pl.DataFrame:
-    """Add `odds`: of each world's groups by weights that the other worlds give."""
-    parts = []
+def weigh_by_others(
+    members: pl.DataFrame, names: Sequence[str] = TRAITS, *, on_ends: bool = False
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The members and the lasting groups with `odds`: of each world by weights that the other worlds give."""
+    lasting, parts = list_lasting(members), []
+    is_taught = pl.col("day") == pl.col("day").max().over("world") if on_ends else pl.lit(True)
+    taught = lasting.filter(is_taught)
     for world in members["world"].unique(maintain_order=True):
-        own, others = members.filter(pl.col("world") == world), members.filter(pl.col("world") != world)
-        weights, intercept = fit_weights(_lasting(others))
-        parts.append(own.with_columns(odds=pl.Series(own.select(TRAITS).to_numpy() @ weights + intercept)))
-    return pl.concat(parts)
+        weights, intercept = fit_weights(taught.filter(pl.col("world") != world), names)
+        own = members.filter(pl.col("world") == world).with_columns(**_DERIVED)
+        values = own.select(names).to_numpy()
+        parts.append(own.with_columns(odds=values @ weights + intercept, standing_odds=weights[names.index(STANDING)]))
+    judged = pl.concat(parts)
+    return judged, list_lasting(judged)
 
 
-def describe_reports(members: pl.DataFrame, least: Sequence[float]) -> list[str]:
-    """How many groups would be reported from each log-odds on, and how many accounts of campaigns are in them."""
-    groups, share = _lasting(members), pl.col("campaign") * pl.col("accounts")
-    total, rows = groups.select(share.sum()).item(), []
-    for odds in least:
-        reported = groups.filter(pl.col("odds") >= odds)
-        honest, inside = reported.select(honest=(pl.col("campaign") < 0.5).sum(), inside=share.sum()).row(0)
-        rows.append([f"{odds:g}", str(len(reported)), str(honest), f"{inside / total:.2f}"])
-    return table(["log-odds", "groups", "honest ones", "accounts of campaigns in them"], rows)
+def find_threshold(groups: pl.DataFrame) -> float:
+    """The lowest odds from which at most `MOST_HONEST` of the groups are honest."""
+    honest = (pl.col("campaign") < PURE).cum_sum()
+    ordered = groups.sort("odds", descending=True).filter(honest <= MOST_HONEST * (pl.int_range(pl.len()) + 1))
+    return float(ordered["odds"].min() if len(ordered) else np.inf)  # type: ignore[arg-type]
+
+
+def follow_reports(members: pl.DataFrame, least: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Which accounts of campaigns are in reported groups, and which reported groups of campaigns last.
+
+    Returns:
+        `world`, `day`, `account_id`, `is_in`: of accounts of campaigns in lasting groups. And of groups of campaigns
+        that are reported, save at the last time: `world`, `day`, `next_day`, `group`, `lasts`: whether half of its
+        accounts of campaigns are in reported groups the next time too.
+    """
+    is_reported = ~pl.col("is_crowd") & (pl.col("odds") >= least)
+    true = members.filter("label").with_columns(is_in=is_reported)
+    inside = true.filter(~pl.col("is_crowd")).group_by("world", "day", "account_id").agg(pl.col("is_in").any())
+    times = members.select("world", "day").unique().sort("world", "day")
+    following = times.with_columns(next_day=pl.col("day").shift(-1).over("world")).drop_nulls()
+    stays = inside.select("world", "account_id", next_day="day", stays="is_in")
+    followed = (
+        true.filter(pl.col("is_in") & (pl.col("campaign") >= PURE))
+        .join(following, on=["world", "day"])
+        .join(stays, on=["world", "next_day", "account_id"], how="left")
+    )
+    lasts = pl.col("stays").fill_null(value=False).mean() >= PURE
+    return inside, followed.group_by("world", "day", "next_day", "group").agg(lasts=lasts)
+
+
+def describe_choices(members: pl.DataFrame) -> list[str]:
+    """What other traits would do, each from the odds at which as many reported groups are honest."""
+    rows = []
+    for name, (names, on_ends) in CHOICES.items():
+        judged, groups = weigh_by_others(members, names, on_ends=on_ends)
+        least = find_threshold(groups)
+        rows.append([name, f"{least:.2f}", *_count_reports(judged, groups, least)])
+    return table(["traits", "from log-odds", *_COUNTED], rows)
+
+
+_COUNTED = (
+    "groups",
+    "honest ones",
+    "accounts of campaigns in them",
+    "reported again the next day",
+    "some days later",
+)
+
+
+def _count_reports(members: pl.DataFrame, groups: pl.DataFrame, least: float) -> list[str]:
+    reported = groups.filter(pl.col("odds") >= least)
+    inside, followed = follow_reports(members, least)
+    is_daily = pl.col("next_day") == pl.col("day") + 1
+    steady = [_share(followed.filter(is_near)["lasts"]) for is_near in (is_daily, ~is_daily)]
+    honest = (reported["campaign"] < PURE).sum()
+    return [str(len(reported)), str(honest), f"{inside['is_in'].mean():.2f}", *steady]
+
+
+def _share(flags: pl.Series) -> str:
+    return f"{flags.sum()} of {len(flags)}" if len(flags) else "-"
+
+
+def describe_reports(members: pl.DataFrame, groups: pl.DataFrame, least: Sequence[float]) -> list[str]:
+    """How many groups would be reported from each log-odds on, over all times."""
+    rows = [[f"{odds:g}", *_count_reports(members, groups, odds)] for odds in least]
+    return table(["log-odds", *_COUNTED], rows)
+
+
+def describe_times(members: pl.DataFrame, groups: pl.DataFrame, least: float) -> list[str]:
+    """What is reported by days of history."""
+    inside, followed = follow_reports(members, least)
+    rows = []
+    for day in sorted(members["day"].unique()):
+        reported = groups.filter((pl.col("day") == day) & (pl.col("odds") >= least))
+        share, again = inside.filter(day=day)["is_in"].mean(), followed.filter(day=day)["lasts"]
+        honest = (reported["campaign"] < PURE).sum()
+        worlds = members.filter(day=day)["world"].n_unique()
+        rows.append([str(day), str(worlds), str(len(reported)), str(honest), f"{share or 0:.2f}", _share(again)])
+    return table(["day", "worlds", *_COUNTED[:3], "reported again the next time"], rows)
+
+
+def describe_unmodelled(groups: pl.DataFrame) -> str:
+    """What would be reported where no model tells the members' standing."""
+    odds = pl.col("odds") - pl.col("standing_odds") * pl.col(STANDING)
+    reported = groups.filter((odds >= UNMODELLED_ODDS) & (pl.col("surprise") >= LEAST_SURPRISE))
+    share = pl.col("campaign") * pl.col("accounts")
+    inside = reported.select(share.sum()).item() / groups.select(share.sum()).item()
+    honest = (reported["campaign"] < PURE).sum()
+    return (
+        f"Without a model, from {UNMODELLED_ODDS:g} and a surprise of {LEAST_SURPRISE:g}: {honest} of {len(reported)} "
+        f"reported groups are honest, and {inside:.2f} of the accounts in groups of campaigns are in them."
+    )
 
 
 def describe_lifts(everybody: pl.DataFrame, members: pl.DataFrame) -> list[str]:
@@ -136,12 +213,6 @@ def describe_lifts(everybody: pl.DataFrame, members: pl.DataFrame) -> list[str]:
     return [f"Weights: {ratios}.", "", *table(["score", "PR-AUC", "recall at 1 %", "recall at 0.1 %"], rows)]
 
 
-def _lasting(members: pl.DataFrame) -> pl.DataFrame:
-    """One row for each group that is no crowd, with its number of `accounts`."""
-    lasting = members.filter(~pl.col("is_crowd")).with_columns(accounts=pl.len().over("world", "group"))
-    return lasting.unique(["world", "group"], keep="first", maintain_order=True)
-
-
 def main() -> None:
     """Collect, fit, judge, and print."""
     parser = new_parser("evidence", __doc__)
@@ -152,22 +223,34 @@ def main() -> None:
     collected = []
     for world in WORLDS:
         log_step(world.name)
-        tables = collect_members(make_home_world(world, options.pools, options.work))
-        collected.append([frame.with_columns(world=pl.lit(world.name)) for frame in tables])
+        collected.append(weigh_times(world, options.pools, options.work))
     everybody, members = (pl.concat(frames, how="vertical_relaxed") for frames in zip(*collected, strict=True))
-    groups = _lasting(members)
+    groups = list_lasting(members)
     weights, intercept = fit_weights(groups)
-    elsewhere = weigh_by_others(members)
+    elsewhere, judged = weigh_by_others(members)
+    ends = elsewhere.filter(pl.col("day") == pl.col("day").max().over("world"))
+    times = members.select("world", "day").n_unique()
     lines = [
-        f"{len(groups)} lasting groups of {len(WORLDS)} worlds, {(groups['campaign'] >= 0.5).sum()} of them campaigns.",
+        f"{len(groups)} lasting groups at {times} times of {len(WORLDS)} worlds, "
+        f"{(groups['campaign'] >= PURE).sum()} of them campaigns.",
         "",
         *table(["trait", "weight"], [[name, f"{weight:.2f}"] for name, weight in zip(TRAITS, weights, strict=True)]),
         "",
         f"Intercept: {intercept:.2f}. Each world judged by the weights of the others:",
         "",
-        *describe_reports(elsewhere, (0.0, REPORTED_ODDS, 2.0)),
+        *describe_reports(elsewhere, judged, (0.0, 0.5, REPORTED_ODDS, 2.0)),
         "",
-        *describe_lifts(everybody, elsewhere),
+        f"By days of history, from log-odds of {REPORTED_ODDS:g} on:",
+        "",
+        *describe_times(elsewhere, judged, REPORTED_ODDS),
+        "",
+        f"Other traits, each from the log-odds at which {MOST_HONEST:.0%} of the reported groups are honest:",
+        "",
+        *describe_choices(members),
+        "",
+        describe_unmodelled(judged),
+        "",
+        *describe_lifts(everybody, ends),
     ]
     print("\n".join(lines))
     if options.docs:

@@ -74,6 +74,8 @@ WORLDS = (
     HomeWorld("unseen-families", 62, 0.6, names_customers=False),
     HomeWorld("unseen-tactics", 62, 0.6, names_customers=True),
     HomeWorld("composed", 71, 0.6, names_customers=False),
+    HomeWorld("composed", 131, 0.5, names_customers=False),
+    HomeWorld("hydra-2026-06", 181, 0.008, names_customers=False, varies=False),  # its campaigns work all day, and on
 )
 
 
