@@ -17,6 +17,7 @@ from pipelines.build import ensure_features
 from pipelines.campaigns.memberships import with_groups
 from pipelines.inputs.labels import canonical_labels
 from pipelines.models.detectors import with_detectors
+from pipelines.models.flags import with_flags
 from pipelines.models.slices import assign_slices, with_course
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
@@ -110,7 +111,7 @@ def gather(workspace: Workspace, labels: pl.DataFrame, as_of: datetime, progress
     examples = with_groups(workspace, examples, progress)
     with threadpool_limits(1, user_api="blas"):
         return GatheredExamples(
-            frame=with_detectors(workspace.lake, examples),
+            frame=with_flags(workspace, with_detectors(workspace.lake, examples), as_of),
             labels_too_late=accounts.labels_too_late,
             history=as_of - first,
         )

@@ -36,6 +36,9 @@ REPORT_COLUMNS = ("began", "served")
 LIFT = "lift"
 # What a group adds from which nobody knows of its unlabelled members: it is as probably a campaign as not.
 SUSPECT_LIFT = 1.3
+# Optional column: whether the champion of before flags the account. While nobody has judged it, it is not taught as
+# honest: else a campaign that was found and is not confirmed yet would be unlearned by the next training.
+FLAGGED = "flagged"
 # Optional columns that only rivals learn from: scores of published detectors on the account's last requests.
 DETECTOR_COLUMNS = ("mmd", "prada")
 
@@ -170,6 +173,13 @@ def lifts(examples: pl.DataFrame) -> NDArray[np.float64]:
     if LIFT not in examples.columns:
         return np.zeros(examples.height)
     return examples[LIFT].fill_null(0.0).to_numpy().astype(np.float64)
+
+
+def are_flagged(examples: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which rows are of accounts that the champion of before flags and nobody has judged, (n,)."""
+    if FLAGGED not in examples.columns:
+        return np.zeros(examples.height, dtype=np.bool_)
+    return examples.select(pl.col(FLAGGED).fill_null(False) & pl.col("label").is_null()).to_series().to_numpy()
 
 
 def lift_by_standing(examples: pl.DataFrame, standing: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from training.examples.dataset import DETECTOR_COLUMNS, LIFT, weights
+from training.examples.dataset import DETECTOR_COLUMNS, FLAGGED, LIFT, weights
 
 MARK = "planted:"
 
@@ -26,7 +26,7 @@ def add_planted(examples: pl.DataFrame, planted: pl.DataFrame | None) -> pl.Data
         raise InputError(f"Planted examples must be of campaigns whose names begin with {MARK!r}: plant them again.")
     if examples["account_id"].is_in(planted["account_id"].implode()).any():
         raise InputError("A planted account has the id of a real one: choose another seed for planting.")
-    optional = (*DETECTOR_COLUMNS, LIFT)
+    optional = (*DETECTOR_COLUMNS, LIFT, FLAGGED)
     missing = [name for name in optional if name in examples.columns and name not in planted.columns]
     completed = planted.with_columns(pl.lit(None, examples.schema[name]).alias(name) for name in missing)
     return pl.concat([examples, completed.select(examples.columns)]).sort("account_id", "as_of")

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from features.groups.evidence import GROUP_SCHEMA
-from training.examples.dataset import LIFT, lift_by_standing, matrix
+from training.examples.dataset import LIFT, are_flagged, lift_by_standing, matrix
 from training.fitting.plan import Plan
-from training.fitting.suspects import STRENGTH, score_out_of_fold
+from training.fitting.suspects import STRENGTH, distrust, score_out_of_fold
 from training.fitting.training_sets import training_rows
 from training.models.logistic_regression import LogisticRegression
 from training.models.standing import fit_standing
@@ -29,7 +29,8 @@ def with_lifts(
         seed: of the folds.
     """
     is_teacher = examples["account_id"].is_in(teachers.implode())
-    rows = training_rows(examples.filter(is_teacher), features, plan, seed)
+    taught = examples.filter(is_teacher)
+    rows = distrust(training_rows(taught, features, plan, seed), are_flagged(taught))
     scores = np.zeros(examples.height)
     if rows.label.any():
         scores[is_teacher.to_numpy()] = score_out_of_fold(rows, seed)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.examples.dataset import SUSPECT_LIFT, lifts, matrix, targets
+from training.examples.dataset import SUSPECT_LIFT, are_flagged, lifts, matrix, targets
 from training.examples.folds import folds
 from training.examples.planted import add_planted, is_planted, weigh_with_planted
 from training.examples.rows import TrainingRows
@@ -60,7 +60,8 @@ def training_sets(
     both = add_planted(examples, planted)
     rows, is_latest, is_real = training_rows(both, features, plan, seed), _is_latest(both), ~is_planted(both)
     unlabelled = both["label"].is_null().to_numpy()
-    suspect = suspects(rows, unlabelled, seed) | (unlabelled & (lifts(both) >= SUSPECT_LIFT))
+    by_group = unlabelled & (lifts(both) >= SUSPECT_LIFT)
+    suspect = suspects(rows, unlabelled, seed) | by_group | are_flagged(both)
     ours = TrainingSet(
         rows=distrust(rows, suspect),
         is_current=is_latest & is_real,
