@@ -131,13 +131,16 @@ def _thresholds(risk: Numbers, training_set: TrainingSet, plan: Plan) -> dict[st
 
     They flag at most `plan.review_rate` and `plan.act_rate` of the honest accounts, and nobody below the base rate.
     An unlabelled account is honest with the complement of its risk. If it counted as honest, a campaign that nobody
-    has confirmed would push the thresholds above its own members.
+    has confirmed would push the thresholds above its own members. Whom the champion of before flags does not count at
+    all until somebody judges him: many members of middling risk would push as much.
     """
     is_current, label = training_set.is_current, training_set.rows.label[training_set.is_current]
     current = risk[is_current]
     honest = np.ones(current.size)
     if training_set.is_unlabelled is not None:
         honest = np.where(training_set.is_unlabelled[is_current], 1.0 - current, 1.0)
+    if training_set.is_flagged is not None:
+        honest = np.where(training_set.is_flagged[is_current], 0.0, honest)
     review, act = (threshold_at(label, current, rate, honest) for rate in (plan.review_rate, plan.act_rate))
     review = min(max(review, float(label.mean())), 1.0)
     return {"review": review, "act": min(max(act, review), 1.0)}

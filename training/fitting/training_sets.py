@@ -32,6 +32,7 @@ class TrainingSet:
         lift: (n,); what a row's group adds to its normal score. None for a candidate that is not shown groups.
         is_unlabelled: (n,); rows of which nobody knows whether they are honest. None for a candidate that takes them
             for honest.
+        is_flagged: (n,); those of them that the champion of before flags. None likewise.
     """
 
     rows: TrainingRows
@@ -41,6 +42,7 @@ class TrainingSet:
     base_rate: float | None = None
     lift: NDArray[np.float64] | None = None
     is_unlabelled: Flags | None = None
+    is_flagged: Flags | None = None
 
 
 def training_sets(
@@ -69,6 +71,7 @@ def training_sets(
         suspect_accounts=int((suspect & is_latest).sum()),
         lift=lifts(both),
         is_unlabelled=unlabelled,
+        is_flagged=are_flagged(both),
     )
     if (rows.label & is_real).any():
         latest = _is_latest(examples)
@@ -96,6 +99,7 @@ def _with_blanks(training_set: TrainingSet, plan: Plan, seed: int) -> TrainingSe
         calibrates=is_original & training_set.calibrates[source],
         lift=None if training_set.lift is None else training_set.lift[source],
         is_unlabelled=None if training_set.is_unlabelled is None else training_set.is_unlabelled[source],
+        is_flagged=None if training_set.is_flagged is None else training_set.is_flagged[source],
     )
 
 

@@ -1,12 +1,13 @@
 """Thresholds and reference accounts of a fitted candidate."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from training.evaluation.metrics import threshold_at
-from training.examples.dataset import matrix
+from training.examples.dataset import FLAGGED, matrix
 from training.fitting.candidates import FittedCandidate, fit_candidate
 from training.fitting.plan import Plan
 from training.fitting.training_sets import TrainingSet, training_sets
@@ -40,6 +41,24 @@ def test_a_campaign_that_nobody_confirmed_does_not_push_the_thresholds_above_its
     assert (risk[honest] >= review).mean() < 0.03
     by_labels_alone = threshold_at(training_set.rows.label[training_set.is_current], risk, plan.review_rate)
     assert review < by_labels_alone
+
+
+def test_accounts_that_the_champion_of_before_flags_count_for_no_threshold(
+    world: Any, features: tuple[str, ...], plan: Plan
+) -> None:
+    examples = world(honest=800, campaigns=8, size=20).sort("account_id", "as_of")
+    is_hidden = pl.col("campaign").is_in(["c4", "c5", "c6", "c7"]).fill_null(False)
+    usual = {x: pl.col(x).filter(pl.col("campaign").is_null()).median() for x in features}
+    milder = [pl.when(is_hidden).then((pl.col(x) + usual[x]) / 2).otherwise(x).alias(x) for x in features]
+    flagged = examples.with_columns(*milder, is_hidden.alias(FLAGGED))
+    fitted, training_set = fit(without_labels(flagged, ["c4", "c5", "c6", "c7"]), features, plan)
+    assert training_set.is_flagged is not None and training_set.is_flagged[training_set.is_current].sum() == 80
+    counted = fit_candidate(Blend(Boosting(plan.settings)), replace(training_set, is_flagged=None), 7, plan)
+    latest = flagged.filter(pl.col("as_of") == pl.col("as_of").max())
+    assert np.array_equal(fitted.risk(latest), counted.risk(latest))
+    assert fitted.thresholds["review"] < counted.thresholds["review"]
+    honest = latest["campaign"].is_null().to_numpy()
+    assert (fitted.risk(latest)[honest] >= fitted.thresholds["review"]).mean() < 0.05
 
 
 def test_the_act_threshold_is_the_higher_of_the_two_and_flags_fewer(
