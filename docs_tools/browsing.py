@@ -108,12 +108,13 @@ def collect_script_errors(page: "Page") -> list[str]:
 
 
 def sign_in(page: "Page", address: str, name: str, password: str) -> None:
-    """Sign in to the console, and wait for the queue."""
+    """Sign in to the console, and wait for the queue and its scripts: before them a choice is heard by nobody."""
     page.goto(f"{address}login")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("table").first.wait_for()
+    page.wait_for_load_state()
 
 
 def save_picture(shown: "Page | Locator", path: Path) -> None:
