@@ -6,19 +6,18 @@ from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
-import polars as pl
-
 from features.catalogue import FEATURES, SCHEMA_VERSION
 from features.progress import Progress
 from pipelines.build import Built, bring_online, build
 from pipelines.models.champion import GateResult, champion_model, package_champion, promote
+from pipelines.models.flags import lift_latest
 from pipelines.models.train import GatheredExamples, TrainedVersion, VersionRequest, gather, train_version
 from pipelines.settings import settings
 from pipelines.workspace import Workspace
 from training import tracking
 from training.evaluation.drift import Drift, expect, filling_features, measure_drift, objections
-from training.examples.dataset import LIFT, lift_by_standing, lifts, matrix
-from training.examples.test_set import is_open_question, latest
+from training.examples.dataset import lifts, matrix
+from training.examples.test_set import is_open_question
 
 
 class Outcome(Enum):
@@ -138,9 +137,8 @@ def drift_since(workspace: Workspace, champion: int | None, examples: GatheredEx
     then = None if champion is None else tracking.drift_reference(workspace.tracking_uri, champion)
     if then is None or then.schema_version != SCHEMA_VERSION:
         return None
-    model, rows = champion_model(workspace, is_current=True), examples.frame
-    standing = model.standing.shares(model.raw(matrix(rows, model.features)))
-    accounts = latest(rows.with_columns(pl.Series(LIFT, lift_by_standing(rows, standing))))
+    model = champion_model(workspace, is_current=True)
+    accounts = lift_latest(examples.frame, model)
     judged = accounts.filter(~is_open_question(accounts))
     now = expect(model.predict(matrix(judged, model.features), lifts(judged)), model.review_threshold)
     return measure_drift(then, accounts, now, filling=filling_features(then, examples.history, FEATURES))

@@ -29,11 +29,16 @@ def with_flags(workspace: Workspace, examples: pl.DataFrame, as_of: datetime) ->
     model = _earlier_champion(workspace, as_of)
     if model is None:
         return examples
-    standing = model.standing.shares(model.raw(matrix(examples, model.features)))
-    accounts = latest(examples.with_columns(pl.Series(LIFT, lift_by_standing(examples, standing))))
+    accounts = lift_latest(examples, model)
     risk = pl.Series(model.predict(matrix(accounts, model.features), lifts(accounts)))
     flagged = accounts.filter(risk >= model.thresholds["act"])["account_id"]
     return examples.with_columns(pl.col("account_id").is_in(flagged.implode()).alias(FLAGGED))
+
+
+def lift_latest(examples: pl.DataFrame, model: models.Model) -> pl.DataFrame:
+    """The latest example of each account with what its group adds, if its members stand as this model ranks them."""
+    standing = model.standing.shares(model.raw(matrix(examples, model.features)))
+    return latest(examples.with_columns(pl.Series(LIFT, lift_by_standing(examples, standing))))
 
 
 def _earlier_champion(workspace: Workspace, as_of: datetime) -> models.Model | None:
